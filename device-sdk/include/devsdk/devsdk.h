@@ -1,0 +1,183 @@
+/**
+ * The device SDK: everything a driver author needs, and all of it in this header.
+ *
+ * A driver is a const table (struct devsdk_driver) of parameters and a few callbacks; main() returns
+ * devsdk_main(argc, argv, &driver). Parsing, validation, type conversion, transforms, limits,
+ * scheduling, retries, up and down, discovery matching, metrics and the wire are the SDK's.
+ *
+ * Ownership, in ten lines:
+ *  1. What a handler receives is valid until its request is done (return, or devsdk_done()).
+ *  2. Pointers from devsdk_addr/attr/config/name live as long as the device snapshot they came from.
+ *  3. Setters copy. The SDK keeps nothing of yours by reference and frees nothing of yours.
+ *  4. devsdk_data() is the device's: zeroed before added(), freed after removed().
+ *  5. A pending request holds its device, so removed() always comes last.
+ *  6. devsdk_find() is the one call that gives you a reference to drop: devsdk_put().
+ *  7. After devsdk_done() the request is gone.
+ *  8. Handlers of one lane never overlap; those of different lanes may.
+ *  9. Answer before devsdk_deadline_ms(); later the caller has its time-out, a late answer is dropped.
+ * 10. Callbacks run on the SDK's workers; a blocking driver may block there, one lane each.
+ */
+#ifndef DEVSDK_H
+#define DEVSDK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { DEVSDK_ABI = 1 };
+
+/** Outcomes; the comment is the HTTP status a client sees. */
+typedef enum devsdk_result {
+    DEVSDK_OK = 0,
+    DEVSDK_PENDING = 1,   /* I will call devsdk_done() */
+    DEVSDK_INVALID = -1,  /* 400 bad address, attribute or value */
+    DEVSDK_NO_OBJECT = -2, /* 404 the device has no such object */
+    DEVSDK_DENIED = -3,   /* 405 not readable or not writable */
+    DEVSDK_BUSY = -4,     /* 503 */
+    DEVSDK_TIMEOUT = -5,  /* 500, counts as a failure of the device */
+    DEVSDK_LINK = -6,     /* 500, counts as a failure of the device */
+    DEVSDK_DEVICE = -7,   /* 500 the device answered with an error */
+    DEVSDK_RANGE = -8,    /* 500 the value does not fit the declared type */
+    DEVSDK_UNSUPPORTED = -9 /* 501 */
+} devsdk_result;
+
+typedef enum devsdk_type {
+    DEVSDK_NULL, DEVSDK_BOOL,
+    DEVSDK_I8, DEVSDK_I16, DEVSDK_I32, DEVSDK_I64,
+    DEVSDK_U8, DEVSDK_U16, DEVSDK_U32, DEVSDK_U64,
+    DEVSDK_F32, DEVSDK_F64,
+    DEVSDK_STRING, /* const char *, n bytes, NUL-terminated too */
+    DEVSDK_BINARY, /* bytes, n of them */
+    DEVSDK_OBJECT, /* JSON text, n bytes; also arrays of objects */
+    DEVSDK_ARRAY   /* n elements of type elem: int64_t[], uint64_t[], double[], bool[] or const char *[] */
+} devsdk_type;
+
+/** Plain, by value. Narrow integers travel as int64_t or uint64_t, floats as double. */
+typedef struct devsdk_value {
+    devsdk_type type, elem;
+    size_t n;
+    union {
+        bool b;
+        int64_t i;
+        uint64_t u;
+        double f;
+        const void *p;
+    };
+} devsdk_value;
+
+/** A row of declarative parameters: protocol properties, resource attributes, driver configuration. */
+typedef struct devsdk_field {
+    const char *key;     /* "startingAddress" */
+    devsdk_type type;    /* of the member: bool, int8_t.. uint64_t, float, double, const char * */
+    size_t offset;
+    bool required;
+    const char *def;     /* default as text */
+    const char *help;    /* one line */
+    double min, max;     /* both 0: no limit */
+    const char *const *one_of; /* NULL-ended; the member is a uint8_t..uint64_t index */
+    const char *unit;    /* "ms", "s": also takes "500ms", "0.5s"; the member counts this unit */
+} devsdk_field;
+#define DEVSDK_FIELD(S, member, name, kind, ...)                                                   \
+    {.key = (name), .type = (kind), .offset = offsetof(S, member), __VA_ARGS__}
+
+typedef struct devsdk_service devsdk_service;
+typedef struct devsdk_device devsdk_device;   /* immutable snapshot, reference counted by the SDK */
+typedef struct devsdk_request devsdk_request; /* a read or write of 1..n resources */
+typedef struct devsdk_scan devsdk_scan;       /* one discovery */
+
+typedef struct devsdk_protocol {
+    const char *name;            /* "modbus-tcp"; NULL in the only row: any protocol, nothing parsed */
+    const devsdk_field *fields;  /* {0}-ended; may be NULL */
+} devsdk_protocol;
+
+typedef struct devsdk_driver {
+    unsigned abi;                /* DEVSDK_ABI */
+    const char *name, *version;  /* service key, "device-foo" */
+    const char *doc;             /* one line for --help */
+    uint16_t port;
+    const devsdk_protocol *protocols; /* {0}-ended; NULL: any protocol, nothing parsed */
+    const devsdk_field *attributes, *config; /* {0}-ended; may be NULL */
+    size_t addr_size, attr_size, config_size, device_size, service_size; /* allocated, zeroed, freed by the SDK */
+    bool blocking;               /* read and write may block: each lane has a worker of its own meanwhile */
+    unsigned max_per_request;    /* larger reads are split; 0: no limit */
+
+    devsdk_result (*start)(devsdk_service *);            /* configuration parsed, no device yet */
+    void (*stop)(devsdk_service *);                      /* after the last removed() */
+    /** Key of what the device shares with others (a line, a host): same key, never at once. NULL: the device alone. Copied. */
+    const char *(*lane)(const devsdk_device *);
+    devsdk_result (*added)(devsdk_device *);             /* before its first request */
+    void (*removed)(devsdk_device *);                    /* after its last request */
+    devsdk_result (*read)(devsdk_device *, devsdk_request *);
+    devsdk_result (*write)(devsdk_device *, devsdk_request *);
+    devsdk_result (*discover)(devsdk_service *, devsdk_scan *); /* NULL: 501 */
+} devsdk_driver;
+
+int devsdk_main(int argc, char **argv, const devsdk_driver *driver);
+
+/* ---- service and device ---- */
+const void *devsdk_config(const devsdk_service *);      /* parsed into your config struct */
+void *devsdk_service_data(devsdk_service *);            /* your service_size bytes */
+devsdk_service *devsdk_of(const devsdk_device *);
+const char *devsdk_name(const devsdk_device *);
+const char *devsdk_profile(const devsdk_device *);
+const char *devsdk_protocol_name(const devsdk_device *); /* which protocol block it used; "" if any */
+const void *devsdk_addr(const devsdk_device *);         /* parsed into your address struct */
+void *devsdk_data(devsdk_device *);                     /* your device_size bytes */
+devsdk_device *devsdk_find(devsdk_service *, const char *name); /* +1 reference, or NULL */
+void devsdk_put(devsdk_device *);
+void devsdk_each(devsdk_service *, bool (*fn)(devsdk_device *, void *arg), void *arg); /* false stops */
+void devsdk_link(devsdk_device *, bool up, const char *why); /* operating state, when you know it yourself */
+
+/* ---- requests ---- */
+unsigned devsdk_count(const devsdk_request *);
+const char *devsdk_resource(const devsdk_request *, unsigned i);
+const void *devsdk_attr(const devsdk_request *, unsigned i); /* parsed into your attribute struct */
+devsdk_value devsdk_wanted(const devsdk_request *, unsigned i); /* write: the value; read: its type, no value */
+/** The resource's minimum and maximum from the profile, or the type's range. */
+void devsdk_range(const devsdk_request *, unsigned i, double *ret_min, double *ret_max);
+const char *devsdk_default(const devsdk_request *, unsigned i); /* defaultValue of the profile, or NULL */
+const char *devsdk_media_type(const devsdk_request *, unsigned i);
+int64_t devsdk_deadline_ms(const devsdk_request *);     /* CLOCK_MONOTONIC */
+const char *devsdk_option(const devsdk_request *, const char *key); /* query parameter, or NULL */
+
+/* Results of a read. Each is checked against the declared type: RANGE where it does not fit. */
+devsdk_result devsdk_set_int(devsdk_request *, unsigned i, int64_t);
+devsdk_result devsdk_set_uint(devsdk_request *, unsigned i, uint64_t);
+devsdk_result devsdk_set_float(devsdk_request *, unsigned i, double);
+devsdk_result devsdk_set_bool(devsdk_request *, unsigned i, bool);
+devsdk_result devsdk_set_string(devsdk_request *, unsigned i, const char *, size_t n);
+devsdk_result devsdk_set(devsdk_request *, unsigned i, devsdk_value); /* anything; copied */
+devsdk_result devsdk_set_null(devsdk_request *, unsigned i);
+void devsdk_origin(devsdk_request *, unsigned i, int64_t unix_ns);    /* the device's own timestamp */
+devsdk_result devsdk_fail(devsdk_request *, devsdk_result, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void devsdk_done(devsdk_request *, devsdk_result);      /* after DEVSDK_PENDING; any thread */
+
+/** Unsolicited data: fill like a read, then devsdk_done(). NULL: no such source, device locked, or outbox full. */
+devsdk_request *devsdk_push(devsdk_device *, const char *source);
+
+/* ---- discovery ---- */
+typedef struct devsdk_found {
+    const char *name, *parent, *description, *protocol;
+    const void *addr;            /* your address struct; written back through the field table */
+    const char *const *labels;   /* NULL-ended; may be NULL */
+} devsdk_found;
+devsdk_result devsdk_report(devsdk_scan *, const devsdk_found *);
+void devsdk_progress(devsdk_scan *, unsigned percent, const char *message);
+bool devsdk_cancelled(const devsdk_scan *);
+
+/* ---- helpers ---- */
+int64_t devsdk_now_ms(void); /* CLOCK_MONOTONIC */
+typedef enum devsdk_level { DEVSDK_ERROR, DEVSDK_WARN, DEVSDK_INFO, DEVSDK_DEBUG } devsdk_level;
+void devsdk_log(const devsdk_service *, devsdk_level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void devsdk_metric(devsdk_service *, const char *name, uint64_t delta);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,134 @@
+/**
+ * The message bus: in process (a message is a pointer to immutable data, nothing is encoded) or over
+ * an MQTT broker (envelope of contract 11.2; encoded once per publish). The two behave alike.
+ *
+ * A service opens one connection. What arrives is queued (bounded) and handed to the handlers on the
+ * connection's delivery thread, in order; a handler that waits for others belongs on the worker pool
+ * (EDGE_SUB_WAITS). Any thread may publish and request.
+ */
+#ifndef EDGE_BUS_H
+#define EDGE_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edge/dto.h"
+
+struct edge_bus;
+struct edge_bus_hub; /* where the connections of one process meet */
+struct edge_pool;
+struct edge_metrics;
+
+struct edge_pair {
+    const char *key, *value;
+};
+
+/** Reference counted; immutable once published or received. All it points to is in its arena. */
+struct edge_message {
+    const char *topic; /* complete, base prefix included */
+    const char *correlation_id, *request_id; /* "" if none */
+    unsigned error_code;                     /* 1: text holds an error */
+    const char *content_type;                /* application/json, application/cbor, text/plain */
+    struct edge_pair *params;                /* queryParams */
+    size_t n_params;
+    /* The payload, one of: */
+    const struct edge_dto *dto; /* made in this process: what object is */
+    const void *object;
+    const cJSON *json; /* came over the wire, or any JSON; NULL: null */
+    const char *text;  /* an error text */
+};
+
+/** A blank message with one reference; @p arena_hint: bytes it will need (0: some hundreds). */
+struct edge_message *edge_message_create(size_t arena_hint);
+/** To build it from; not after it was published. */
+struct edge_arena *edge_message_arena(struct edge_message *m);
+/** Parent topic levels and names joined by '/', names escaped where the service says so: printf. */
+void edge_message_topic(struct edge_message *m, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+struct edge_message *edge_message_ref(const struct edge_message *m);
+void edge_message_unref(const struct edge_message *m);
+const char *edge_message_param(const struct edge_message *m, const char *key); /* NULL if absent */
+
+/**
+ * The payload as @p dto: the publisher's own object where it was made in this process from the same
+ * table (valid as long as the message), else decoded and checked into the context's arena.
+ */
+enum edge_status edge_message_decode(struct edge_ctx *ctx, const struct edge_message *m,
+                                     const struct edge_dto *dto, const void **ret);
+/** The payload as a tree, whatever it was made from; NULL for null. */
+enum edge_status edge_message_tree(struct edge_ctx *ctx, const struct edge_message *m,
+                                   const cJSON **ret);
+
+/** The envelope on the wire, with the environment's switches of contract 11.2 applied. */
+void edge_envelope_encode(const struct edge_message *m, struct edge_buf *out);
+/** One reference in *ret; INVALID where it is no envelope. */
+enum edge_status edge_envelope_decode(struct edge_ctx *ctx, const char *topic, const void *bytes,
+                                      size_t size, struct edge_message **ret);
+
+/** A failure is logged once by the caller (topic, reason); the message is dropped. */
+typedef enum edge_status edge_bus_handler(void *state, struct edge_ctx *ctx,
+                                          const struct edge_message *m);
+
+enum edge_sub_flags {
+    EDGE_SUB_WAITS = 1 << 0, /* each message on the worker pool; order is not kept */
+};
+
+struct edge_bus_config {
+    const char *type; /* "memory" or "mqtt" */
+    const char *service;
+    /* mqtt only; secrets are read by the caller */
+    const char *protocol, *host; /* tcp, mqtt, ssl, tls, mqtts */
+    uint16_t port;
+    const char *client_id, *username, *password, *ca_file, *cert_file, *key_file;
+    bool skip_cert_verify, retained;
+    int qos, keep_alive_s, connect_timeout_s;
+    size_t max_queued;       /* messages waiting for a handler; full: in process the publisher waits up
+                                to 5 s, MQTT's reader likewise; then dropped and counted. 0: 20 000 */
+    size_t max_outgoing;     /* published while the broker is away; full: oldest dropped and counted. 0: 10 000 */
+    struct edge_bus_hub *hub; /* memory only */
+    struct edge_pool *pool;
+    struct edge_metrics *metrics; /* BusMessagesDropped, BusMessagesReceived, BusMessagesSent */
+    const struct edge_log *log;
+};
+
+struct edge_bus_hub *edge_bus_hub_create(void);
+void edge_bus_hub_free(struct edge_bus_hub *hub); /* after its connections were closed */
+
+/**
+ * Memory: at once. MQTT: returns at once too and connects in the background, again and again with
+ * back-off; subscriptions are renewed on every connect; what is published meanwhile is kept, bounded.
+ */
+enum edge_status edge_bus_open(struct edge_ctx *ctx, const struct edge_bus_config *config,
+                               struct edge_bus **ret);
+/** Deliver what is queued, send what is out (each up to @p drain_ms), stop, free. NULL is fine. */
+void edge_bus_close(struct edge_bus *bus, int64_t drain_ms);
+bool edge_bus_connected(const struct edge_bus *bus);
+/** Wait for the connection (and the renewed subscriptions) until @p deadline_ms. */
+bool edge_bus_wait_connected(struct edge_bus *bus, int64_t deadline_ms);
+
+/** Complete topic pattern with + and #; @p state goes to the handler. */
+enum edge_status edge_bus_subscribe(struct edge_ctx *ctx, struct edge_bus *bus, const char *pattern,
+                                    edge_bus_handler *handler, void *state, unsigned flags);
+
+/** Send; takes its own reference. Never waits for a broker. UNAVAILABLE only when closing. */
+enum edge_status edge_bus_publish(struct edge_ctx *ctx, struct edge_bus *bus,
+                                  const struct edge_message *m);
+/** Would anybody of this process hear it? Over MQTT: always true. Saves building what nobody reads. */
+bool edge_bus_wanted(const struct edge_bus *bus, const char *topic);
+
+/**
+ * Publish @p m (whose request_id is a UUID) and wait for the message on
+ * <response_prefix>/<request_id>, listening before sending. One reference in *ret; an error envelope
+ * is an answer too. UNAVAILABLE at @p deadline_ms. Not on an event or delivery thread.
+ */
+enum edge_status edge_bus_request(struct edge_ctx *ctx, struct edge_bus *bus,
+                                  const struct edge_message *m, const char *response_prefix,
+                                  int64_t deadline_ms, struct edge_message **ret);
+
+/** MQTT's matching rule: + one level, # the rest (the parent level too). */
+bool edge_topic_matches(const char *pattern, const char *topic);
+/** The levels of @p topic, split at '/', percent-decoded where @p decode; count returned. */
+size_t edge_topic_levels(struct edge_arena *a, const char *topic, bool decode, const char ***ret);
+
+#endif

@@ -1,0 +1,134 @@
+/**
+ * Configuration: a struct and a field table per service. Values come, later over earlier, from the
+ * table's defaults, the common file (-cc: sections all-services, then device-services), the
+ * service's own YAML file, and the environment (contract 12.1: SERVICE_PORT, WRITABLE_LOGLEVEL, ...).
+ * The effective whole is what GET /config shows. A change of the file while running is taken up
+ * where the key is below Writable; anything unsound leaves the running configuration as it is.
+ */
+#ifndef EDGE_CONFIG_H
+#define EDGE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "edge/dto.h"
+
+/* The parts every service has, official key names (contract 12.3). A service's config struct starts
+ * with edge_base_config (EDGE_INLINE row) and has a writable struct that starts with edge_writable
+ * (EDGE_INLINE row), so library and service read the same file through one table. */
+
+struct edge_named_bool {
+    const char *name;
+    bool value;
+};
+struct edge_named_text {
+    const char *name, *value;
+};
+struct edge_insecure_secret {
+    const char *name; /* key in the file */
+    const char *secret_name;
+    struct edge_named_text *secret_data;
+    size_t n_secret_data;
+};
+struct edge_telemetry {
+    const char *interval; /* duration; "0s": never */
+    struct edge_named_bool *metrics;
+    size_t n_metrics;
+    struct edge_named_text *tags;
+    size_t n_tags;
+};
+struct edge_writable {
+    const char *log_level;
+    struct edge_insecure_secret *insecure_secrets;
+    size_t n_insecure_secrets;
+    struct edge_telemetry telemetry;
+};
+
+struct edge_cors {
+    bool enable, allow_credentials;
+    const char *allowed_origin, *allowed_methods, *allowed_headers, *expose_headers;
+    int64_t max_age;
+};
+struct edge_service_info {
+    const char *host, *server_bind_addr, *startup_msg, *health_check_interval, *request_timeout;
+    int64_t port, max_result_count, max_request_size; /* KB, 0: off */
+    bool enable_name_field_escape;
+    const char **labels;
+    size_t n_labels;
+    struct edge_cors cors;
+};
+struct edge_bus_optional { /* texts, as in the official files */
+    const char *client_id, *qos, *keep_alive, *retained, *auto_reconnect, *connect_timeout,
+        *skip_cert_verify, *username, *password, *ca_file, *cert_file, *key_file;
+};
+struct edge_bus_info {
+    const char *protocol, *host, *type, *auth_mode, *secret_name, *base_topic_prefix;
+    int64_t port;
+    bool disabled;
+    struct edge_bus_optional optional;
+};
+struct edge_registry_info {
+    const char *host, *type;
+    int64_t port;
+};
+struct edge_database_info {
+    const char *type, *host, *name; /* sqlite: name is the file below the data directory */
+    int64_t port;
+    const char *timeout;
+};
+struct edge_client_info {
+    const char *name; /* "core-metadata" */
+    const char *protocol, *host;
+    int64_t port;
+};
+struct edge_base_config {
+    struct edge_service_info service;
+    struct edge_bus_info message_bus;
+    struct edge_registry_info registry;
+    struct edge_database_info database;
+    struct edge_client_info *clients;
+    size_t n_clients;
+};
+extern const struct edge_dto EDGE_WRITABLE_CONFIG, EDGE_BASE_CONFIG;
+
+/** What the command line and the environment say (contract 12.1). */
+struct edge_options {
+    const char *config_dir, *config_file, *profile, *common_config; /* -cd -cf -p -cc */
+    const char *config_provider;                                    /* -cp */
+    const char *remote_service_hosts;                               /* -rsh */
+    const char *instance;                                           /* -i, EDGEX_INSTANCE_NAME */
+    bool overwrite, registry, dev;                                  /* -o -r -d */
+    bool overwrite_profiles, overwrite_devices;                     /* -op -od */
+    const char *data_dir;                                           /* --data; default "var" */
+    bool health;                                                    /* --health: ask the running one */
+    bool help, version;
+    int64_t startup_duration_ms, startup_interval_ms; /* EDGEX_STARTUP_DURATION, _INTERVAL */
+};
+
+/** INVALID names the flag. Strings live in the context's arena. @p argc 0: environment and defaults only. */
+enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,
+                                    struct edge_options *ret);
+/** The flags, one a line, for --help. */
+const char *edge_options_help(void);
+
+struct edge_config_source {
+    const struct edge_dto *dto;      /* of the whole configuration */
+    const char *service;
+    bool is_device_service;
+    const struct edge_options *options;
+    const char *base_yaml; /* the service's built-in file, used where none is found; may be NULL */
+};
+
+/**
+ * Load everything into @p config (dto->size bytes), all in the context's arena. Unknown keys are
+ * logged as warnings; a value of the wrong type, an unreadable file or a bad environment value fails
+ * with its name. *ret_file: the file that was read, NULL if none.
+ */
+enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
+                                  void *config, const char **ret_file);
+
+/** Address of a neighbour from Clients, "http://localhost:59881"; NULL where it has no entry. */
+const char *edge_config_client_url(struct edge_arena *a, const struct edge_base_config *base,
+                                   const char *client);
+
+#endif

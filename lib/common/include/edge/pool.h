@@ -1,0 +1,18 @@
+/**
+ * Workers for what has to wait (a device, a neighbour, a disk): threads are started as work comes,
+ * up to a bound, and end when idle. The queue is bounded; when it is full, submit refuses, and the
+ * caller answers 503.
+ */
+#ifndef EDGE_POOL_H
+#define EDGE_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct edge_pool *edge_pool_create(const char *name, unsigned max_threads, size_t max_queued);
+/** Finishes what is queued, then joins every worker. */
+void edge_pool_free(struct edge_pool *p);
+/** Run fn(arg) on a worker, in order of submission. False when the queue is full or closing. */
+bool edge_pool_submit(struct edge_pool *p, void (*fn)(void *), void *arg);
+
+#endif

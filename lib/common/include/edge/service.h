@@ -1,0 +1,98 @@
+/**
+ * A service is a descriptor and the library around it. The same descriptor runs alone
+ * (edge_service_main: one process, MQTT bus) or beside its neighbours (edge_host_main: edgexd, one
+ * process, in-process bus and calls); nothing else differs.
+ *
+ * Life cycle, each step only after the one before:
+ *   configure -> start (own resources: store, caches; no neighbours) -> HTTP listens -> bus
+ *   subscriptions -> ready (may wait for neighbours, on a thread of its own) -> ... ->
+ *   HTTP drains -> bus drains -> stop
+ */
+#ifndef EDGE_SERVICE_H
+#define EDGE_SERVICE_H
+
+#include "edge/bus.h"
+#include "edge/client.h"
+#include "edge/config.h"
+#include "edge/http.h"
+#include "edge/log.h"
+#include "edge/metrics.h"
+#include "edge/pool.h"
+#include "edge/timer.h"
+
+/** A row of a subscription table. */
+struct edge_subscription {
+    const char *topic; /* below the base prefix: "events/device/#"; "{service}" is replaced by the service's name */
+    edge_bus_handler *handler;
+    const char *doc;
+    unsigned flags;
+};
+
+/** Everything a running service has; made by the library, read-only to the service. */
+struct edge_runtime {
+    const struct edge_service *service;
+    const char *name;                       /* service key, instance suffix included */
+    void *state;                            /* service->state_size bytes, zeroed before start */
+    const void *config;                     /* as loaded; Writable parts: edge_runtime_writable() */
+    const struct edge_base_config *base;    /* = config */
+    const struct edge_options *options;
+    const char *data_dir, *resource_dir;    /* resource_dir: where configuration.yaml was found */
+    const char *base_topic;                 /* "edgex" */
+    int64_t request_timeout_ms;
+    struct edge_log *log;
+    struct edge_metrics *metrics;
+    struct edge_pool *pool;
+    struct edge_timers *timers; /* the process's */
+    struct edge_bus *bus;
+    struct edge_client *client; /* the process's */
+    struct edge_http *http;
+};
+
+struct edge_service {
+    const char *name; /* service key */
+    const char *doc;  /* one line for --help */
+    uint16_t port;
+    const char *sdk_version; /* device and app services; else NULL */
+    bool is_device_service;
+    size_t state_size;
+    const struct edge_dto *config; /* whole configuration; struct starts with edge_base_config */
+    size_t writable_offset;        /* of the writable struct, which starts with edge_writable */
+    const char *default_config;    /* YAML used where no file is found; may be NULL */
+    struct edge_routes routes;
+    const struct edge_subscription *subscriptions;
+    size_t n_subscriptions;
+    bool full_chain;     /* error texts are whole chains */
+    const void *context; /* for services made by a kit: the SDK keeps its driver here */
+
+    enum edge_status (*start)(struct edge_ctx *ctx, const struct edge_runtime *rt);
+    /** Runs on its own thread; a failure ends the process (fatal). Return early when edge_runtime_stopping(). */
+    enum edge_status (*ready)(struct edge_ctx *ctx, const struct edge_runtime *rt);
+    /** Bus and HTTP are quiet. Must cope with a start that failed half way. */
+    void (*stop)(const struct edge_runtime *rt);
+    /** Writable values changed; called after the swap, never concurrently with itself. */
+    void (*reconfigured)(const struct edge_runtime *rt);
+};
+
+/** The whole of main(): flags, configuration, signals, life cycle, exit code. */
+int edge_service_main(const struct edge_service *service, int argc, char **argv);
+/** Several services in one process, in the order given; stopped in reverse. */
+int edge_host_main(const struct edge_service *const *services, size_t n, int argc, char **argv);
+
+/** The service's writable struct as it is now; valid until two further changes. Any thread. */
+const void *edge_runtime_writable(const struct edge_runtime *rt);
+bool edge_runtime_stopping(const struct edge_runtime *rt);
+/** Wait for a neighbour of Clients to answer ping; UNAVAILABLE when stopping or at the start-up deadline. */
+enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                                    const char *client);
+/** Sleep that ends early when the service stops; false then. */
+bool edge_runtime_sleep(const struct edge_runtime *rt, int64_t ms);
+
+/* For tests: run services inside the test program. */
+struct edge_host;
+/** @p argv as for edge_host_main ("--data", dir, ...). Returns when every service is ready. */
+enum edge_status edge_host_start(struct edge_ctx *ctx, const struct edge_service *const *services,
+                                 size_t n, int argc, char **argv, struct edge_host **ret);
+void edge_host_stop(struct edge_host *host);
+const struct edge_runtime *edge_host_runtime(const struct edge_host *host, const char *service);
+
+#endif

@@ -1,0 +1,89 @@
+/**
+ * Documents in collections. A service says what it keeps as rows (collection: DTO, unique and indexed
+ * members) and uses these calls only; behind them SQLite (WAL, full sync: what was acknowledged
+ * survives a power cut) or another back end with the same operations.
+ *
+ * Documents are kept as their JSON text exactly as the DTO's encoder writes it, so an answer can
+ * splice a stored text without decoding it. Any thread; writers wait for each other and for the disk.
+ */
+#ifndef EDGE_STORE_H
+#define EDGE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edge/dto.h"
+
+struct edge_store;
+
+struct edge_collection {
+    const char *name; /* table name: letters and _ */
+    const struct edge_dto *dto;
+    const char *const *unique;  /* NULL-ended members that must differ: "id", "name" */
+    const char *const *indexed; /* NULL-ended members to look up by; dots reach inside: "a.b" */
+    const char *labels;         /* list member that page labels filter on, or NULL */
+};
+
+struct edge_term {
+    const char *member, *value; /* unique or indexed member equals value; values are bound */
+};
+
+/** Which documents: all terms and all labels hold; in order of creation. */
+struct edge_query {
+    const struct edge_collection *collection;
+    struct edge_term terms[3];
+    size_t n_terms;
+    const char **labels;
+    size_t n_labels;
+    int64_t offset, limit; /* limit < 0: all */
+};
+
+struct edge_texts {
+    const char **texts; /* JSON, in the context's arena */
+    size_t n;
+};
+
+struct edge_store_config {
+    const char *type; /* "sqlite" */
+    const char *path; /* file; the directory is made */
+};
+
+/** UNAVAILABLE or FORBIDDEN with a text naming path and reason. @p collections live as long as the store. */
+enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
+                                 const struct edge_collection *const *collections, size_t n,
+                                 struct edge_store **ret);
+void edge_store_close(struct edge_store *s);
+
+/** Durable when it returns. CONFLICT with the member's name in the text where a unique member is taken. */
+enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
+                                const struct edge_collection *c, const void *obj);
+/** Replace the document whose first unique member equals obj's; keeps its place. NOT_FOUND, CONFLICT. */
+enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
+                                   const struct edge_collection *c, const void *obj);
+/** NOT_FOUND where no document has that value. */
+enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
+                                   const struct edge_collection *c, const char *member,
+                                   const char *value);
+
+/** Decoded into @p obj; NOT_FOUND (with no text of its own: the caller knows the words). */
+enum edge_status edge_store_get(struct edge_ctx *ctx, struct edge_store *s,
+                                const struct edge_collection *c, const char *member,
+                                const char *value, void *obj);
+enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
+                                     const struct edge_collection *c, const char *member,
+                                     const char *value, const char **ret);
+enum edge_status edge_store_find(struct edge_ctx *ctx, struct edge_store *s,
+                                 const struct edge_query *query, struct edge_texts *ret);
+/** Of the query without offset and limit. */
+enum edge_status edge_store_count(struct edge_ctx *ctx, struct edge_store *s,
+                                  const struct edge_query *query, int64_t *ret);
+
+/**
+ * Changes that belong together: everything between begin and end is one transaction of this thread;
+ * end commits when @p st is OK and rolls back otherwise, and returns the combined outcome. Other
+ * writers wait, so do nothing slow in between.
+ */
+enum edge_status edge_store_begin(struct edge_ctx *ctx, struct edge_store *s);
+enum edge_status edge_store_end(struct edge_ctx *ctx, struct edge_store *s, enum edge_status st);
+
+#endif

@@ -1,0 +1,55 @@
+/** Small grammars of the wire: UUIDs, durations, name escaping, number texts. */
+#ifndef EDGE_TEXT_H
+#define EDGE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct edge_arena;
+
+enum { EDGE_UUID_SIZE = 37 };
+
+/** A new random (version 4) UUID, lower case. Any thread. */
+void edge_uuid_new(char text[EDGE_UUID_SIZE]);
+const char *edge_uuid_make(struct edge_arena *a);
+/** Lower-case canonical form only: the rule for ids in new objects (contract 3.1). */
+bool edge_uuid_is_strict(const char *s);
+/**
+ * The lenient rule of path ids, patches and envelopes: upper case, braces, urn:uuid: and 32 bare
+ * digits are fine. @p ret_canonical may be NULL.
+ */
+bool edge_uuid_parse(const char *s, char ret_canonical[EDGE_UUID_SIZE]);
+
+/**
+ * A Go duration ("1h30m", "250ms", "-1.5s", "0"), plus day parts ("1d12h") when @p days is allowed
+ * (contract 3.1). False where it is malformed or beyond int64 nanoseconds.
+ */
+bool edge_duration_parse(const char *s, bool days, int64_t *ret_ns);
+
+/** One name level of a topic or path segment, percent-encoded as contract 11.4 says. */
+const char *edge_name_escape(struct edge_arena *a, const char *name);
+/** Percent-decode once. NULL where an escape is malformed or decodes to NUL. */
+const char *edge_percent_decode(struct edge_arena *a, const char *s, size_t len);
+
+bool edge_utf8_valid(const char *s, size_t len);
+
+/** Go's strconv.ParseBool. */
+bool edge_bool_parse(const char *s, bool *ret);
+/** The whole of @p s as base 10 in range; an optional sign ('-' only when signed). */
+bool edge_int_parse(const char *s, int64_t *ret);
+bool edge_uint_parse(const char *s, uint64_t *ret);
+
+enum { EDGE_REAL_TEXT_SIZE = 40 };
+/** Shortest round-trip in the form of JSON output (contract 2.2); finite values only. */
+size_t edge_real_json(double v, char text[EDGE_REAL_TEXT_SIZE]);
+/** Shortest round-trip in e-notation as readings are written (contract 3.4). */
+size_t edge_real_e(double v, char text[EDGE_REAL_TEXT_SIZE]);
+size_t edge_float_e(float v, char text[EDGE_REAL_TEXT_SIZE]);
+
+/** Standard base64 with padding. */
+const char *edge_base64_encode(struct edge_arena *a, const void *bytes, size_t n);
+/** False where @p s is not standard base64. */
+bool edge_base64_decode(struct edge_arena *a, const char *s, const void **ret_bytes, size_t *ret_n);
+
+#endif
