@@ -1,5 +1,6 @@
 /**
- * Locks clang can check. A mutex says beside it what it guards (EDGE_GUARDED); a scope holds it:
+ * Locks clang can check. Members a lock of the same struct guards say so (int n EDGE_GUARDED;), the
+ * lock stands before them; a scope holds it:
  *     EDGE_LOCK(&cache->lock);  // until the end of the block
  */
 #ifndef EDGE_THREAD_H
@@ -14,7 +15,8 @@
 #else
 #define EDGE_TSA(x)
 #endif
-#define EDGE_GUARDED(mutex)  EDGE_TSA(guarded_by(mutex))
+/* In C, clang 14 cannot name the lock in a member's attribute; it checks that some lock is held. */
+#define EDGE_GUARDED         EDGE_TSA(guarded_var)
 #define EDGE_REQUIRES(mutex) EDGE_TSA(requires_capability(mutex))
 
 struct EDGE_TSA(capability("mutex")) edge_mutex {
