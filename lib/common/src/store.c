@@ -1,0 +1,161 @@
+/* Documents in collections: turns objects into rows (JSON text and key values) and hands them to
+ * the back end. Nothing here knows SQL. */
+#include "edge/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store_ops.h"
+
+struct edge_store {
+    const struct edge_store_ops *ops;
+    void *db;
+};
+
+static const struct edge_store_ops *const back_ends[] = {&edge_store_sqlite};
+
+enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
+                                 const struct edge_collection *const *collections, size_t n,
+                                 struct edge_store **ret)
+{
+    for (size_t i = 0; i < sizeof(back_ends) / sizeof(back_ends[0]); i++) {
+        if (strcmp(config->type, back_ends[i]->name) == 0) {
+            void *db = NULL;
+            EDGE_TRY(back_ends[i]->open(ctx, config, collections, n, &db));
+            struct edge_store *s = edge_xalloc(1, sizeof(*s));
+            *s = (struct edge_store){back_ends[i], db};
+            *ret = s;
+            return EDGE_OK;
+        }
+    }
+    return edge_fail(ctx, EDGE_INVALID, "database type '%s' is unknown", config->type);
+}
+
+void edge_store_close(struct edge_store *s)
+{
+    if (s) {
+        s->ops->close(s->db);
+        free(s);
+    }
+}
+
+static const struct edge_field *field_named(const struct edge_dto *dto, const char *name,
+                                            size_t len)
+{
+    for (size_t i = 0; i < dto->n_fields; i++) {
+        const struct edge_field *f = &dto->fields[i];
+        if (f->json && strlen(f->json) == len && memcmp(f->json, name, len) == 0) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+/* The string member at a dotted path; NULL where it is empty. The tables are ours: a path that does
+ * not lead to a string member is a mistake in a collection row. */
+static const char *member_text(const struct edge_dto *dto, const void *obj, const char *path)
+{
+    size_t len = strcspn(path, ".");
+    const struct edge_field *f = field_named(dto, path, len);
+    if (!f) {
+        abort();
+    }
+    const char *at = (const char *)obj + f->offset;
+    if (path[len] == '.') {
+        return member_text(f->sub, at, path + len + 1);
+    }
+    if (f->kind != EDGE_K_STR) {
+        abort();
+    }
+    const char *text = *(const char *const *)at;
+    return text && *text ? text : NULL;
+}
+
+static void row_make(struct edge_ctx *ctx, const struct edge_collection *c, const void *obj,
+                     struct store_row *row)
+{
+    const char *const *const lists[] = {c->unique, c->indexed};
+    *row = (struct store_row){.doc = edge_dto_text(c->dto, obj, &ctx->arena)};
+    for (size_t l = 0; l < 2; l++) {
+        for (const char *const *member = lists[l]; member && *member; member++) {
+            if (row->n_keys == sizeof(row->keys) / sizeof(row->keys[0])) {
+                abort();
+            }
+            row->keys[row->n_keys++] = member_text(c->dto, obj, *member);
+        }
+    }
+}
+
+enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
+                                const struct edge_collection *c, const void *obj)
+{
+    struct store_row row;
+    row_make(ctx, c, obj, &row);
+    return s->ops->add(ctx, s->db, c, &row);
+}
+
+enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
+                                   const struct edge_collection *c, const void *obj)
+{
+    struct store_row row;
+    row_make(ctx, c, obj, &row);
+    return s->ops->update(ctx, s->db, c, &row);
+}
+
+enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
+                                   const struct edge_collection *c, const char *member,
+                                   const char *value)
+{
+    return s->ops->remove(ctx, s->db, c, member, value);
+}
+
+enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
+                                     const struct edge_collection *c, const char *member,
+                                     const char *value, const char **ret)
+{
+    struct edge_query query = {
+        .collection = c, .terms = {{member, value}}, .n_terms = 1, .limit = 1};
+    struct edge_texts found = {0};
+    EDGE_TRY(s->ops->find(ctx, s->db, &query, &found));
+    if (found.n == 0) {
+        return EDGE_NOT_FOUND;
+    }
+    *ret = found.texts[0];
+    return EDGE_OK;
+}
+
+enum edge_status edge_store_get(struct edge_ctx *ctx, struct edge_store *s,
+                                const struct edge_collection *c, const char *member,
+                                const char *value, void *obj)
+{
+    const char *text = NULL;
+    EDGE_TRY(edge_store_get_text(ctx, s, c, member, value, &text));
+    if (edge_dto_decode_text(ctx, c->dto, text, strlen(text), obj) != EDGE_OK) {
+        return edge_wrap(ctx, EDGE_INTERNAL, "stored %s '%s' cannot be read", c->name, value);
+    }
+    return EDGE_OK;
+}
+
+enum edge_status edge_store_find(struct edge_ctx *ctx, struct edge_store *s,
+                                 const struct edge_query *query, struct edge_texts *ret)
+{
+    *ret = (struct edge_texts){0};
+    return s->ops->find(ctx, s->db, query, ret);
+}
+
+enum edge_status edge_store_count(struct edge_ctx *ctx, struct edge_store *s,
+                                  const struct edge_query *query, int64_t *ret)
+{
+    return s->ops->count(ctx, s->db, query, ret);
+}
+
+enum edge_status edge_store_begin(struct edge_ctx *ctx, struct edge_store *s)
+{
+    return s->ops->begin(ctx, s->db);
+}
+
+enum edge_status edge_store_end(struct edge_ctx *ctx, struct edge_store *s, enum edge_status st)
+{
+    enum edge_status ended = s->ops->end(ctx, s->db, st == EDGE_OK);
+    return st == EDGE_OK ? ended : st;
+}

@@ -1,0 +1,524 @@
+/* The store over SQLite: one table per collection with the JSON text and a column per key member.
+ * One connection writes (WAL, synchronous=FULL); readers take a connection from a small pool and
+ * never wait for the writer. A transaction belongs to the thread that began it. */
+#include "store_ops.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "edge/map.h"
+#include "edge/thread.h"
+
+enum {
+    MAX_READERS = 8,
+    MAX_STATEMENTS = 128, /* cached per connection; shapes vary only with terms and labels */
+};
+
+/* A connection and the statements it has seen, by their text. */
+struct connection {
+    struct connection *next;
+    sqlite3 *db;
+    struct edge_map statements;
+};
+
+struct sqlite_store {
+    char *path;
+    struct connection writer;
+    struct edge_mutex lock;
+    struct edge_cond writer_free;
+    bool writer_taken EDGE_GUARDED;
+    unsigned depth EDGE_GUARDED; /* of the owner's begin and calls */
+    pthread_t owner EDGE_GUARDED;
+    struct connection *readers EDGE_GUARDED; /* idle ones */
+    unsigned n_readers EDGE_GUARDED;         /* idle ones */
+};
+
+static enum edge_status sqlite_failure(struct edge_ctx *ctx, sqlite3 *db, const char *what)
+{
+    switch (sqlite3_errcode(db)) {
+    case SQLITE_FULL:
+        return edge_fail(ctx, EDGE_INTERNAL, "%s: the disk is full", what);
+    case SQLITE_BUSY:
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "%s: the database is busy", what);
+    default:
+        return edge_fail(ctx, EDGE_INTERNAL, "%s: %s", what, sqlite3_errmsg(db));
+    }
+}
+
+/* ---- connections ------------------------------------------------------------------------- */
+
+static enum edge_status connection_open(struct edge_ctx *ctx, struct connection *c,
+                                        const char *path, int flags)
+{
+    int rc = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(c->db, 5000);
+        rc =
+            sqlite3_exec(c->db,
+                         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;"
+                         "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;",
+                         NULL, NULL, NULL);
+    }
+    if (rc != SQLITE_OK) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot open database %s: %s", path,
+                         c->db ? sqlite3_errmsg(c->db) : "out of memory");
+    }
+    return EDGE_OK;
+}
+
+static void connection_close(struct connection *c)
+{
+    size_t pos = 0;
+    for (sqlite3_stmt *s; (s = edge_map_next(&c->statements, &pos, NULL)) != NULL;) {
+        sqlite3_finalize(s);
+    }
+    edge_map_done(&c->statements);
+    sqlite3_close_v2(c->db);
+}
+
+static enum edge_status statement_get(struct edge_ctx *ctx, struct connection *c, const char *sql,
+                                      sqlite3_stmt **ret)
+{
+    *ret = edge_map_find(&c->statements, sql);
+    if (*ret) {
+        return EDGE_OK;
+    }
+    if (sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK) {
+        return sqlite_failure(ctx, c->db, "cannot prepare");
+    }
+    if (c->statements.n >= MAX_STATEMENTS) {
+        size_t pos = 0;
+        const char *oldest = NULL;
+        sqlite3_finalize(edge_map_next(&c->statements, &pos, &oldest));
+        edge_map_remove(&c->statements, oldest);
+    }
+    edge_map_put(&c->statements, sql, *ret);
+    return EDGE_OK;
+}
+
+/* A statement goes back to the cache clean, and forgets the caller's strings. */
+static void statement_done(sqlite3_stmt **s)
+{
+    if (*s) {
+        sqlite3_reset(*s);
+        sqlite3_clear_bindings(*s);
+    }
+}
+
+/* ---- who writes, who reads --------------------------------------------------------------- */
+
+static void writer_take(struct sqlite_store *s)
+{
+    EDGE_LOCK(&s->lock);
+    if (s->writer_taken && pthread_equal(s->owner, pthread_self())) {
+        s->depth++;
+        return;
+    }
+    while (s->writer_taken) {
+        edge_cond_wait(&s->writer_free, &s->lock);
+    }
+    s->writer_taken = true;
+    s->owner = pthread_self();
+    s->depth = 1;
+}
+
+static void writer_drop(struct sqlite_store **store)
+{
+    struct sqlite_store *s = *store;
+    EDGE_LOCK(&s->lock);
+    if (--s->depth == 0) {
+        s->writer_taken = false;
+        edge_cond_signal(&s->writer_free);
+    }
+}
+
+static bool writer_is_mine(struct sqlite_store *s)
+{
+    EDGE_LOCK(&s->lock);
+    return s->writer_taken && pthread_equal(s->owner, pthread_self());
+}
+
+struct reader {
+    struct sqlite_store *store;
+    struct connection *connection;
+};
+
+static enum edge_status reader_take(struct edge_ctx *ctx, struct sqlite_store *s,
+                                    struct reader *ret)
+{
+    ret->store = s;
+    if (writer_is_mine(s)) { /* sees what its own transaction wrote */
+        ret->connection = &s->writer;
+        return EDGE_OK;
+    }
+    {
+        EDGE_LOCK(&s->lock);
+        struct connection *c = s->readers;
+        if (c) {
+            s->readers = c->next;
+            s->n_readers--;
+            ret->connection = c;
+            return EDGE_OK;
+        }
+    }
+    struct connection *c = edge_xalloc(1, sizeof(*c));
+    enum edge_status st = connection_open(ctx, c, s->path, SQLITE_OPEN_READWRITE);
+    if (st != EDGE_OK) {
+        connection_close(c);
+        free(c);
+        return st;
+    }
+    ret->connection = c;
+    return EDGE_OK;
+}
+
+static void reader_drop(struct reader *r)
+{
+    if (!r->connection || r->connection == &r->store->writer) {
+        return;
+    }
+    struct connection *c = r->connection;
+    {
+        EDGE_LOCK(&r->store->lock);
+        if (r->store->n_readers < MAX_READERS) {
+            c->next = r->store->readers;
+            r->store->readers = c;
+            r->store->n_readers++;
+            return;
+        }
+    }
+    connection_close(c);
+    free(c);
+}
+
+/* ---- schema ------------------------------------------------------------------------------ */
+
+/* Column of a key member: "k_" and the path with '_' for '.'. Members come from our own tables. */
+static const char *column_name(struct edge_ctx *ctx, const char *member)
+{
+    char *name = edge_alloc(&ctx->arena, strlen(member) + 3, 1);
+    memcpy(name, "k_", 2);
+    for (size_t i = 0; member[i]; i++) {
+        name[i + 2] = member[i] == '.' ? '_' : member[i];
+    }
+    return name;
+}
+
+static enum edge_status schema_exec(struct edge_ctx *ctx, struct sqlite_store *s, const char *sql)
+{
+    if (sqlite3_exec(s->writer.db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot set up database %s: %s", s->path,
+                         sqlite3_errmsg(s->writer.db));
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status schema_keys(struct edge_ctx *ctx, struct sqlite_store *s,
+                                    const struct edge_collection *c, const char *const *members,
+                                    const char *kind)
+{
+    for (const char *const *m = members; m && *m; m++) {
+        const char *column = column_name(ctx, *m);
+        EDGE_TRY(
+            schema_exec(ctx, s,
+                        edge_printf(&ctx->arena, "CREATE %s INDEX IF NOT EXISTS %s_%s ON %s(%s)",
+                                    kind, c->name, column, c->name, column)));
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status schema_make(struct edge_ctx *ctx, struct sqlite_store *s,
+                                    const struct edge_collection *c)
+{
+    struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(
+        &sql, "CREATE TABLE IF NOT EXISTS %s(seq INTEGER PRIMARY KEY, doc TEXT NOT NULL", c->name);
+    const char *const *const lists[] = {c->unique, c->indexed};
+    for (size_t l = 0; l < 2; l++) {
+        for (const char *const *m = lists[l]; m && *m; m++) {
+            edge_buf_printf(&sql, ", %s TEXT", column_name(ctx, *m));
+        }
+    }
+    edge_buf_puts(&sql, ")");
+    enum edge_status st = schema_exec(ctx, s, edge_buf_str(&sql));
+    edge_buf_done(&sql);
+    EDGE_TRY(st);
+    EDGE_TRY(schema_keys(ctx, s, c, c->unique, "UNIQUE"));
+    return schema_keys(ctx, s, c, c->indexed, "");
+}
+
+/* ---- open and close ---------------------------------------------------------------------- */
+
+static enum edge_status make_directories(struct edge_ctx *ctx, const char *path)
+{
+    char *copy = (char *)(uintptr_t)edge_strdup(&ctx->arena, path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0750) != 0 && errno != EEXIST) {
+            return edge_fail(ctx, EDGE_FORBIDDEN, "cannot make directory %s: %s", copy,
+                             strerror(errno));
+        }
+        *slash = '/';
+    }
+    return EDGE_OK;
+}
+
+static struct connection *readers_all(struct sqlite_store *s)
+{
+    EDGE_LOCK(&s->lock);
+    return s->readers;
+}
+
+static void store_close(void *db)
+{
+    struct sqlite_store *s = db;
+    for (struct connection *c = readers_all(s), *next; c; c = next) {
+        next = c->next;
+        connection_close(c);
+        free(c);
+    }
+    connection_close(&s->writer);
+    edge_mutex_done(&s->lock);
+    edge_cond_done(&s->writer_free);
+    free(s->path);
+    free(s);
+}
+
+static enum edge_status store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
+                                   const struct edge_collection *const *collections, size_t n,
+                                   void **ret_db)
+{
+    EDGE_TRY(make_directories(ctx, config->path));
+    struct sqlite_store *s = edge_xalloc(1, sizeof(*s));
+    s->path = edge_xstrdup(config->path);
+    edge_mutex_init(&s->lock);
+    edge_cond_init(&s->writer_free);
+    enum edge_status st =
+        connection_open(ctx, &s->writer, s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    for (size_t i = 0; st == EDGE_OK && i < n; i++) {
+        st = schema_make(ctx, s, collections[i]);
+    }
+    if (st != EDGE_OK) {
+        store_close(s);
+        return st;
+    }
+    *ret_db = s;
+    return EDGE_OK;
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+static void bind_text(sqlite3_stmt *stmt, int at, const char *text)
+{
+    if (text) {
+        sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+    } else {
+        sqlite3_bind_null(stmt, at);
+    }
+}
+
+/* SQLite says "UNIQUE constraint failed: device.k_name"; the caller wants the member. */
+static enum edge_status write_failure(struct edge_ctx *ctx, sqlite3 *db,
+                                      const struct edge_collection *c)
+{
+    if (sqlite3_extended_errcode(db) == SQLITE_CONSTRAINT_UNIQUE) {
+        const char *column = strstr(sqlite3_errmsg(db), ".k_");
+        return edge_fail(ctx, EDGE_CONFLICT, "%s %s already exists", c->name,
+                         column ? column + 3 : "key");
+    }
+    return sqlite_failure(ctx, db, "cannot write");
+}
+
+static enum edge_status write_row(struct edge_ctx *ctx, struct sqlite_store *s,
+                                  const struct edge_collection *c, const char *sql,
+                                  const char *const *values, size_t n)
+{
+    writer_take(s);
+    EDGE_CLEANUP(writer_drop) struct sqlite_store *held = s;
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(statement_get(ctx, &held->writer, sql, &stmt));
+    for (size_t i = 0; i < n; i++) {
+        bind_text(stmt, (int)i + 1, values[i]);
+    }
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        return write_failure(ctx, held->writer.db, c);
+    }
+    return sqlite3_changes(held->writer.db) > 0 ? EDGE_OK : EDGE_NOT_FOUND;
+}
+
+/* "k_id%s, k_name%s, ..." in the order of store_row's keys. */
+static void put_columns(struct edge_ctx *ctx, struct edge_buf *sql, const struct edge_collection *c,
+                        const char *after)
+{
+    const char *const *const lists[] = {c->unique, c->indexed};
+    for (size_t l = 0; l < 2; l++) {
+        for (const char *const *m = lists[l]; m && *m; m++) {
+            edge_buf_printf(sql, ", %s%s", column_name(ctx, *m), after);
+        }
+    }
+}
+
+static void row_values(const struct store_row *row, const char **values)
+{
+    values[0] = row->doc;
+    memcpy(values + 1, row->keys, row->n_keys * sizeof(row->keys[0]));
+}
+
+static enum edge_status store_add(struct edge_ctx *ctx, void *db, const struct edge_collection *c,
+                                  const struct store_row *row)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(&sql, "INSERT INTO %s(doc", c->name);
+    put_columns(ctx, &sql, c, "");
+    edge_buf_puts(&sql, ") VALUES(?");
+    for (size_t i = 0; i < row->n_keys; i++) {
+        edge_buf_puts(&sql, ",?");
+    }
+    edge_buf_puts(&sql, ")");
+    const char *values[1 + sizeof(row->keys) / sizeof(row->keys[0])];
+    row_values(row, values);
+    return write_row(ctx, db, c, edge_buf_str(&sql), values, row->n_keys + 1);
+}
+
+static enum edge_status store_update(struct edge_ctx *ctx, void *db,
+                                     const struct edge_collection *c, const struct store_row *row)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(&sql, "UPDATE %s SET doc=?", c->name);
+    put_columns(ctx, &sql, c, "=?");
+    edge_buf_printf(&sql, " WHERE %s=?2", column_name(ctx, c->unique[0]));
+    const char *values[1 + sizeof(row->keys) / sizeof(row->keys[0])];
+    row_values(row, values);
+    return write_row(ctx, db, c, edge_buf_str(&sql), values, row->n_keys + 1);
+}
+
+static enum edge_status store_remove(struct edge_ctx *ctx, void *db,
+                                     const struct edge_collection *c, const char *member,
+                                     const char *value)
+{
+    const char *sql =
+        edge_printf(&ctx->arena, "DELETE FROM %s WHERE %s=?", c->name, column_name(ctx, member));
+    return write_row(ctx, db, c, sql, &value, 1);
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+static void put_where(struct edge_ctx *ctx, struct edge_buf *sql, const struct edge_query *q)
+{
+    const char *joint = " WHERE ";
+    for (size_t i = 0; i < q->n_terms; i++, joint = " AND ") {
+        edge_buf_printf(sql, "%s%s=?", joint, column_name(ctx, q->terms[i].member));
+    }
+    for (size_t i = 0; i < q->n_labels; i++, joint = " AND ") {
+        edge_buf_printf(sql, "%sEXISTS(SELECT 1 FROM json_each(doc,'$.%s') AS l WHERE l.value=?)",
+                        joint, q->collection->labels);
+    }
+}
+
+static int bind_where(sqlite3_stmt *stmt, const struct edge_query *q)
+{
+    int at = 1;
+    for (size_t i = 0; i < q->n_terms; i++) {
+        bind_text(stmt, at++, q->terms[i].value);
+    }
+    for (size_t i = 0; i < q->n_labels; i++) {
+        bind_text(stmt, at++, q->labels[i]);
+    }
+    return at;
+}
+
+static enum edge_status store_find(struct edge_ctx *ctx, void *db, const struct edge_query *q,
+                                   struct edge_texts *ret)
+{
+    EDGE_CLEANUP(reader_drop) struct reader reader = {0};
+    EDGE_TRY(reader_take(ctx, db, &reader));
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(&sql, "SELECT doc FROM %s", q->collection->name);
+    put_where(ctx, &sql, q);
+    edge_buf_puts(&sql, " ORDER BY seq LIMIT ? OFFSET ?");
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(statement_get(ctx, reader.connection, edge_buf_str(&sql), &stmt));
+    int at = bind_where(stmt, q);
+    sqlite3_bind_int64(stmt, at, q->limit);
+    sqlite3_bind_int64(stmt, at + 1, q->offset);
+
+    size_t cap = 0;
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (ret->n == cap) {
+            size_t wider = cap ? cap * 2 : 4;
+            const char **texts = edge_new_n(&ctx->arena, const char *, wider);
+            if (ret->n > 0) {
+                memcpy(texts, ret->texts, ret->n * sizeof(*texts));
+            }
+            ret->texts = texts;
+            cap = wider;
+        }
+        ret->texts[ret->n++] = edge_strndup(&ctx->arena, (const char *)sqlite3_column_text(stmt, 0),
+                                            (size_t)sqlite3_column_bytes(stmt, 0));
+    }
+    return rc == SQLITE_DONE ? EDGE_OK : sqlite_failure(ctx, reader.connection->db, "cannot read");
+}
+
+static enum edge_status store_count(struct edge_ctx *ctx, void *db, const struct edge_query *q,
+                                    int64_t *ret)
+{
+    EDGE_CLEANUP(reader_drop) struct reader reader = {0};
+    EDGE_TRY(reader_take(ctx, db, &reader));
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(&sql, "SELECT count(*) FROM %s", q->collection->name);
+    put_where(ctx, &sql, q);
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(statement_get(ctx, reader.connection, edge_buf_str(&sql), &stmt));
+    bind_where(stmt, q);
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        return sqlite_failure(ctx, reader.connection->db, "cannot count");
+    }
+    *ret = sqlite3_column_int64(stmt, 0);
+    return EDGE_OK;
+}
+
+/* ---- transactions ------------------------------------------------------------------------ */
+
+static enum edge_status store_begin(struct edge_ctx *ctx, void *db)
+{
+    struct sqlite_store *s = db;
+    writer_take(s);
+    if (sqlite3_exec(s->writer.db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+        enum edge_status st = sqlite_failure(ctx, s->writer.db, "cannot begin");
+        writer_drop(&s);
+        return st;
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status store_end(struct edge_ctx *ctx, void *db, bool commit)
+{
+    EDGE_CLEANUP(writer_drop) struct sqlite_store *s = db;
+    if (commit && sqlite3_exec(s->writer.db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+        enum edge_status st = sqlite_failure(ctx, s->writer.db, "cannot commit");
+        sqlite3_exec(s->writer.db, "ROLLBACK", NULL, NULL, NULL);
+        return st;
+    }
+    if (!commit) {
+        sqlite3_exec(s->writer.db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return EDGE_OK;
+}
+
+const struct edge_store_ops edge_store_sqlite = {
+    .name = "sqlite",
+    .open = store_open,
+    .close = store_close,
+    .add = store_add,
+    .update = store_update,
+    .remove = store_remove,
+    .find = store_find,
+    .count = store_count,
+    .begin = store_begin,
+    .end = store_end,
+};
