@@ -1,0 +1,32 @@
+/**
+ * Regular expressions that come from outside (auto-event sources, commands, provision watchers):
+ * PCRE2 with bounds on pattern, time and memory, so that no text of a client can keep a thread
+ * busy.
+ */
+#ifndef EDGE_PATTERN_H
+#define EDGE_PATTERN_H
+
+#include <stdbool.h>
+
+#include "edge/ctx.h"
+
+struct edge_pattern;
+
+enum edge_pattern_mode {
+    EDGE_PATTERN_WHOLE,  /* the text as a whole (contract: POSIX full match) */
+    EDGE_PATTERN_SEARCH, /* somewhere in the text (contract: watcher identifiers) */
+};
+
+/** INVALID with a text naming the pattern and the place in it. The pattern is immutable: any
+ * thread. */
+enum edge_status edge_pattern_create(struct edge_ctx *ctx, const char *text,
+                                     enum edge_pattern_mode mode, struct edge_pattern **ret);
+void edge_pattern_free(struct edge_pattern *p);
+
+/** A text that cannot be matched within the bounds does not match. */
+bool edge_pattern_matches(const struct edge_pattern *p, const char *text);
+
+/** Has @p text any character with a meaning in expressions? If not, comparing texts is enough. */
+bool edge_pattern_is_plain(const char *text);
+
+#endif
