@@ -8,11 +8,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct edge_pool *edge_pool_create(const char *name, unsigned max_threads, size_t max_queued);
 /** Finishes what is queued, then joins every worker. */
 void edge_pool_free(struct edge_pool *p);
 /** Run fn(arg) on a worker, in order of submission. False when the queue is full or closing. */
 bool edge_pool_submit(struct edge_pool *p, void (*fn)(void *), void *arg);
+
+/* For tests: workers that end after @p idle_ms without work, and how many there are. */
+struct edge_pool *edge_pool_create_idle(const char *name, unsigned max_threads, size_t max_queued,
+                                        int64_t idle_ms);
+unsigned edge_pool_threads(struct edge_pool *p);
 
 #endif
