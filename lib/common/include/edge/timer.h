@@ -19,7 +19,8 @@ struct edge_timers *edge_timers_create(void);
 /** Stops and joins the wheel's thread; armed timers never fire. */
 void edge_timers_free(struct edge_timers *w);
 
-/** Fire once at @p due_ms (edge_now_mono_ms), or at the next tick where that has passed. Re-arms. Any thread. */
+/** Fire once at @p due_ms (edge_now_mono_ms), or at the next tick where that has passed. Re-arms.
+ * Any thread. */
 void edge_timer_arm(struct edge_timers *w, struct edge_timer *t, int64_t due_ms);
 /**
  * After it returns the callback is neither running nor going to run (called from the wheel's own
