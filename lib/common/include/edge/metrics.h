@@ -14,7 +14,9 @@ struct edge_metrics *edge_metrics_create(const char *service);
 void edge_metrics_free(struct edge_metrics *m);
 
 /* Each returns the metric of that name, made on first use; valid until the registry is freed.
- * Names are the official ones in CamelCase ("EventsPersisted"); help is one line. */
+ * Names are the official ones in CamelCase ("EventsPersisted"), help is one line. In Prometheus
+ * they are edgex_events_persisted_total and so on; a histogram whose name ends in Duration is shown
+ * in seconds. */
 struct edge_counter *edge_counter(struct edge_metrics *m, const char *name, const char *help);
 struct edge_gauge *edge_gauge(struct edge_metrics *m, const char *name, const char *help);
 /** Of durations in ns, or of any non-negative integer; relative error of a quantile below 7 %. */
@@ -38,8 +40,8 @@ struct edge_metric_field {
     const char *name; /* "counter-count", "gauge-value", "histogram-mean", ... */
     double value;
 };
-typedef void edge_metric_visitor(void *arg, const char *name, const struct edge_metric_field *fields,
-                                 unsigned n_fields);
+typedef void edge_metric_visitor(void *arg, const char *name,
+                                 const struct edge_metric_field *fields, unsigned n_fields);
 void edge_metrics_each(const struct edge_metrics *m, edge_metric_visitor *visit, void *arg);
 
 #endif
