@@ -1,0 +1,189 @@
+# What the verbs share: packages, building, where things are.
+
+# Debian packages to build and run the platform, and what else the tests need.
+RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
+    libmicrohttpd-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libcbor-dev libyaml-dev
+    libpaho-mqtt-dev libpcre2-dev libssl-dev)
+SPLIT_PACKAGES=(mosquitto)
+TEST_PACKAGES=(mosquitto mosquitto-clients libcunit1-dev clang libclang-rt-14-dev llvm)
+LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)
+
+# In the order they are started; ports are the official ones.
+SERVICES=(core-metadata core-data core-command device-virtual)
+service_port() {
+    case "$1" in
+    core-data) echo 59880 ;;
+    core-metadata) echo 59881 ;;
+    core-command) echo 59882 ;;
+    device-virtual) echo 59900 ;;
+    esac
+}
+
+die() {
+    echo "edgex: $*" >&2
+    exit 1
+}
+
+say() { printf '%s\n' "$*"; }
+
+# DATA is where everything a running platform writes lives; --data DIR is understood by every verb.
+DATA=$EDGEX_HOME/var
+data_option() { # data_option "$@": takes --data DIR out of the arguments, leaves the rest in REST
+    REST=()
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --data)
+            [ $# -ge 2 ] || die "--data needs a directory"
+            DATA=$2
+            shift 2
+            ;;
+        --data=*)
+            DATA=${1#--data=}
+            shift
+            ;;
+        *)
+            REST+=("$1")
+            shift
+            ;;
+        esac
+    done
+    case "$DATA" in /*) ;; *) DATA=$PWD/$DATA ;; esac
+}
+
+# ---- packages ------------------------------------------------------------------------------
+
+missing_packages() {
+    local package
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+    done
+}
+
+install_packages() { # install_packages NAME...: does nothing where all are there
+    local missing sudo=()
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || die "these Debian packages are missing and there is no apt-get: "$missing
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || die "run as root or install sudo: packages are missing: "$missing
+        sudo=(sudo)
+    fi
+    say "Installing from Debian: "$missing
+    local log
+    log=$(mktemp)
+    # RUNLEVEL=1 keeps packages such as mosquitto from starting a service of their own.
+    if ! { "${sudo[@]}" apt-get update -qq &&
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+            apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        die "the packages could not be installed"
+    fi
+    rm -f "$log"
+}
+
+# ---- building ------------------------------------------------------------------------------
+
+# build DIR [-DOPTION...] [-- TARGET...]: configures once, then builds; quiet where nothing changed.
+build() {
+    local dir=$EDGEX_HOME/$1 options=() targets=()
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    [ $# -eq 0 ] || { shift; targets=("$@"); }
+    if [ ! -f "$dir/build.ninja" ]; then
+        say "Configuring ${dir#"$EDGEX_HOME"/}"
+        mkdir -p "$dir"
+        cmake -G Ninja -S "$EDGEX_HOME" -B "$dir" "${options[@]}" >"$dir/configure.log" 2>&1 || {
+            tail -n 30 "$dir/configure.log" >&2
+            rm -f "$dir/build.ninja"
+            die "cmake failed; the whole log is in $dir/configure.log"
+        }
+    fi
+    NINJA_STATUS="  [%f/%t] " ninja -C "$dir" "${targets[@]}" | build_progress "$dir/build.log" ||
+        { grep -A 20 -E 'error|FAILED' "$dir/build.log" | head -n 60 >&2; die "the build failed; the whole log is in $dir/build.log"; }
+}
+
+# One changing line on a terminal, a line per tenth elsewhere; the whole output goes to a file.
+build_progress() {
+    local log=$1 line last=-1 done_ total tenth failed=0
+    : >"$log"
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$log"
+        case "$line" in
+        *FAILED* | *"build stopped"*) failed=1 ;;
+        "  ["*/*"] "*)
+            done_=${line#*\[}; total=${done_#*/}; done_=${done_%%/*}; total=${total%%\]*}
+            [ "$total" -gt 3 ] 2>/dev/null || continue
+            if [ -t 1 ]; then
+                printf '\r  building %s of %s\033[K' "$done_" "$total"
+                [ "$done_" != "$total" ] || printf '\r\033[K'
+            else
+                tenth=$((done_ * 10 / total))
+                [ "$tenth" = "$last" ] || printf '  building %s of %s\n' "$done_" "$total"
+                last=$tenth
+            fi
+            ;;
+        esac
+    done
+    return $failed
+}
+
+build_release() { build build/release -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEDGE_TESTS=OFF; }
+
+# ---- what runs -----------------------------------------------------------------------------
+
+pid_file() { echo "$DATA/run/$1.pid"; }
+
+pid_of() { # prints the pid of a program this data directory started, if it lives
+    local file pid
+    file=$(pid_file "$1")
+    [ -f "$file" ] || return 1
+    pid=$(cat "$file")
+    kill -0 "$pid" 2>/dev/null && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "${1:0:15}" ] || return 1
+    echo "$pid"
+}
+
+running_programs() { # in the order they are to be stopped
+    local name
+    for name in edgexd device-virtual core-command core-data core-metadata mosquitto; do
+        pid_of "$name" >/dev/null && echo "$name"
+    done
+    return 0
+}
+
+stop_programs() { # ends all programs of this data directory; each has 10 s to finish what it does
+    local name pid n
+    for name in $(running_programs); do
+        pid=$(pid_of "$name") || continue
+        kill -TERM "$pid" 2>/dev/null || true
+        n=0
+        while kill -0 "$pid" 2>/dev/null; do
+            n=$((n + 1))
+            if [ $n -gt 200 ]; then
+                say "$name did not end within 10 s and was killed"
+                kill -KILL "$pid" 2>/dev/null || true
+                break
+            fi
+            sleep 0.05
+        done
+        rm -f "$(pid_file "$name")"
+    done
+}
+
+get() { curl -fsS --max-time 2 "$1" 2>/dev/null; }
+answers() { get "http://localhost:$(service_port "$1")/api/v3/ping" >/dev/null; }
+
+pss_kb() { # proportional memory of a pid, in kB
+    awk '/^Pss:/ {print $2; exit}' "/proc/$1/smaps_rollup" 2>/dev/null || echo 0
+}
+
+uptime_s() {
+    local start hz
+    hz=$(getconf CLK_TCK)
+    start=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20)
+    [ -n "$start" ] || { echo 0; return; }
+    awk -v start="$start" -v hz="$hz" '{printf "%d\n", $1 - start / hz}' /proc/uptime
+}

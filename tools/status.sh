@@ -1,0 +1,40 @@
+# edgex status: what runs, and how it feels.
+
+verb_main() {
+    local json=0 argument
+    data_option "$@"
+    for argument in "${REST[@]}"; do
+        case "$argument" in
+        --json) json=1 ;;
+        -h | --help)
+            say "Usage: ./edgex status [--json] [--data DIR]"
+            say "Service, pid, port, state (up, down, starting), memory (PSS) and uptime. In one process the"
+            say "services share a pid and its memory. Exit code 0 if every service is up, 3 otherwise."
+            exit 0
+            ;;
+        *) die "status: unknown option '$argument'; ./edgex status --help" ;;
+        esac
+    done
+    local name pid port state memory uptime comma="" all_up=0
+    [ $json = 0 ] || printf '['
+    [ $json = 1 ] || printf '%-16s %7s %6s %-9s %9s %9s\n' SERVICE PID PORT STATE MEMORY UPTIME
+    for name in "${SERVICES[@]}"; do
+        port=$(service_port "$name")
+        pid=$(pid_of "$name" || pid_of edgexd || echo 0)
+        state=down memory=0 uptime=0
+        if [ "$pid" != 0 ]; then
+            state=starting memory=$(pss_kb "$pid") uptime=$(uptime_s "$pid")
+            ! answers "$name" || state=up
+        fi
+        [ $state = up ] || all_up=3
+        if [ $json = 1 ]; then
+            printf '%s{"service":"%s","pid":%s,"port":%s,"state":"%s","memoryKb":%s,"uptimeSeconds":%s}' \
+                "$comma" "$name" "$pid" "$port" $state "$memory" "$uptime"
+            comma=,
+        else
+            printf '%-16s %7s %6s %-9s %6s kB %7s s\n' "$name" "$pid" "$port" $state "$memory" "$uptime"
+        fi
+    done
+    [ $json = 0 ] || printf ']\n'
+    exit $all_up
+}

@@ -1,0 +1,152 @@
+# edgex up: from nothing to readings.
+
+up_usage() {
+    cat <<'EOF'
+Usage: ./edgex up [--detach] [--split] [--data DIR]
+
+Installs missing Debian packages, builds, starts the platform on the loopback interface, waits until
+every service answers, and shows a live line until Ctrl-C, which stops it cleanly.
+
+  --detach    return once everything answers; ./edgex down stops it
+  --split     one process per service over a private mosquitto (default: one process, no broker)
+  --data DIR  where data, logs and pid files live (default: var/)
+EOF
+}
+
+verb_main() {
+    local detach=0 split=0 argument
+    data_option "$@"
+    for argument in "${REST[@]}"; do
+        case "$argument" in
+        --detach | -d) detach=1 ;;
+        --split) split=1 ;;
+        -h | --help) up_usage; exit 0 ;;
+        *) die "up: unknown option '$argument'; ./edgex up --help" ;;
+        esac
+    done
+    [ -z "$(running_programs)" ] || die "already running with data in $DATA ($(running_programs | xargs)); ./edgex down stops it"
+    install_packages "${RUN_PACKAGES[@]}"
+    [ $split = 0 ] || install_packages "${SPLIT_PACKAGES[@]}"
+    build_release
+    mkdir -p "$DATA/run" "$DATA/log"
+
+    local began
+    began=$(date +%s%3N)
+    [ $detach = 1 ] || trap 'up_stop' INT TERM
+    if [ $split = 1 ]; then up_start_split; else up_start_one; fi
+    up_wait
+    say "All services answer after $(($(date +%s%3N) - began)) ms. Open to this machine only, no authentication."
+    up_hello
+    [ $detach = 1 ] || up_live
+}
+
+# launch NAME COMMAND...: in the background, with log and pid file.
+launch() {
+    local name=$1
+    shift
+    setsid "$@" >>"$DATA/log/$name.log" 2>&1 </dev/null &
+    echo $! >"$(pid_file "$name")"
+}
+
+up_start_one() {
+    launch edgexd "$EDGEX_HOME/build/release/edgexd" -cd "$EDGEX_HOME/services" --data "$DATA"
+}
+
+up_start_split() {
+    local port name
+    port=$(free_port)
+    cat >"$DATA/run/mosquitto.conf" <<EOF
+listener $port 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 100000
+log_dest stderr
+EOF
+    launch mosquitto "$(PATH=$PATH:/usr/sbin command -v mosquitto)" -c "$DATA/run/mosquitto.conf"
+    export MESSAGEBUS_HOST=127.0.0.1 MESSAGEBUS_PORT=$port
+    for name in "${SERVICES[@]}"; do
+        launch "$name" "$EDGEX_HOME/build/release/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA"
+    done
+}
+
+free_port() { # a port nobody listens on
+    local port
+    for port in $(seq 18830 18899); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
+    die "no free port between 18830 and 18899 for the broker"
+}
+
+up_wait() { # until every service answers; a program that ends meanwhile is an error
+    local name program deadline=$((SECONDS + 60))
+    for name in "${SERVICES[@]}"; do
+        until answers "$name"; do
+            for program in "$DATA"/run/*.pid; do
+                program=$(basename "$program" .pid)
+                pid_of "$program" >/dev/null || up_failed "$program ended while starting" "$program"
+            done
+            [ $SECONDS -lt $deadline ] || up_failed "$name does not answer on port $(service_port "$name")" "$name"
+            sleep 0.02
+        done
+    done
+}
+
+up_failed() {
+    local log=$DATA/log/$2.log
+    [ -f "$log" ] || log=$DATA/log/edgexd.log
+    say "Last lines of $log:" >&2
+    tail -n 8 "$log" >&2
+    stop_programs
+    die "$1"
+}
+
+up_hello() {
+    local name
+    say ""
+    for name in "${SERVICES[@]}"; do
+        printf '  %-16s http://localhost:%s\n' "$name" "$(service_port "$name")"
+    done
+    cat <<'EOF'
+
+Worth trying:
+  curl 'http://localhost:59880/api/v3/reading/all?limit=3'
+  curl 'http://localhost:59882/api/v3/device/name/Random-Integer-Device/Int16'
+  curl -X PUT -d '{"Int16":"42"}' http://localhost:59882/api/v3/device/name/Random-Integer-Device/WriteInt16Value
+
+EOF
+    say "Data and logs: $DATA"
+}
+
+count_at() { get "$1" | sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p"; }
+
+memory_mb() {
+    local name total=0
+    for name in $(running_programs); do
+        [ "$name" = mosquitto ] || total=$((total + $(pss_kb "$(pid_of "$name")")))
+    done
+    awk -v kb=$total 'BEGIN {printf "%.1f", kb / 1024}'
+}
+
+up_live() {
+    local stored before devices
+    say "Ctrl-C stops it."
+    before=$(count_at http://localhost:59880/api/v3/event/count count)
+    while sleep 1; do
+        [ -n "$(running_programs)" ] || die "the platform ended; ./edgex logs says why"
+        stored=$(count_at http://localhost:59880/api/v3/event/count count)
+        devices=$(count_at 'http://localhost:59881/api/v3/device/all?limit=1' totalCount)
+        if [ -t 1 ]; then
+            printf '\r  %s devices  %s events/s  %s stored  %s MB\033[K' "${devices:-?}" \
+                "$((${stored:-0} - ${before:-0}))" "${stored:-?}" "$(memory_mb)"
+        fi
+        before=$stored
+    done
+}
+
+up_stop() {
+    trap - INT TERM
+    printf '\nStopping ... '
+    stop_programs
+    say "stopped."
+    exit 0
+}
