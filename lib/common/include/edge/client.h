@@ -11,6 +11,7 @@
 struct edge_client;
 
 struct edge_client *edge_client_create(void);
+/** Calls under way by a socket end as UNAVAILABLE; waits for all of them. NULL is fine. */
 void edge_client_free(struct edge_client *c);
 
 /**
@@ -22,7 +23,9 @@ void edge_client_attach(struct edge_client *c, const char *base_url, struct edge
 /**
  * Call and wait, at most until @p deadline_ms (edge_now_mono_ms). OK: an answer came, whatever its
  * code; UNAVAILABLE with "failed to send a http request" in the text where none did. GET, HEAD, PUT
- * and DELETE are retried while time is left. Do not call on an event thread.
+ * and DELETE are retried while time is left, where the connection was refused or broke; a peer that
+ * breaks five in a row is left alone for a second, and its calls fail at once. An answer is at most
+ * 32 MiB. The correlation id is the request's, else the context's. Do not call on an event thread.
  */
 enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
                                   const struct edge_http_request *req, int64_t deadline_ms,

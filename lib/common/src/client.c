@@ -1,0 +1,353 @@
+/*
+ * The client: which peers are served by this process (a function call into their route table),
+ * which are reached by a socket (transfer.c), and what to do when they are not: try again while
+ * that can help, and leave a peer that keeps failing alone for a second.
+ */
+#include "edge/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/clock.h"
+#include "edge/thread.h"
+#include "transfer.h"
+
+enum {
+    BREAKER_FAILURES = 5, /* in a row */
+    BREAKER_OPEN_MS = 1000,
+    BREAKER_FORGET_MS = 60000,
+    RETRY_FIRST_MS = 50,
+    RETRY_LONGEST_MS = 2000,
+};
+
+/* A peer served by this process. */
+struct local {
+    struct local *next;
+    char *base_url;
+    struct edge_http *http; /* NULL: no longer */
+    unsigned n_calls;
+};
+
+/* A peer that failed lately; no entry is a healthy one. */
+struct breaker {
+    struct breaker *next;
+    char *base_url;
+    unsigned failures;
+    int64_t open_until; /* 0: closed */
+    bool probing;       /* one call is out to see whether it is back */
+};
+
+struct edge_client {
+    struct edge_mutex lock;
+    struct edge_cond changed; /* a call ended, or the client is closing */
+    struct local *locals EDGE_GUARDED;
+    struct breaker *breakers EDGE_GUARDED;
+    struct edge_transfers *transfers EDGE_GUARDED; /* NULL until a socket is needed */
+    unsigned n_callers EDGE_GUARDED;
+    bool closing EDGE_GUARDED;
+};
+
+static void breaker_forget(struct breaker **at);
+
+struct edge_client *edge_client_create(void)
+{
+    struct edge_client *c = edge_xalloc(1, sizeof(*c));
+    edge_mutex_init(&c->lock);
+    edge_cond_init(&c->changed);
+    return c;
+}
+
+static struct edge_transfers *begin_closing(struct edge_client *c)
+{
+    EDGE_LOCK(&c->lock);
+    c->closing = true;
+    edge_cond_broadcast(&c->changed);
+    return c->transfers;
+}
+
+static void forget_peers(struct edge_client *c)
+{
+    EDGE_LOCK(&c->lock);
+    while (c->n_callers > 0) {
+        edge_cond_wait(&c->changed, &c->lock);
+    }
+    while (c->locals) {
+        struct local *next = c->locals->next;
+        free(c->locals->base_url);
+        free(c->locals);
+        c->locals = next;
+    }
+    while (c->breakers) {
+        breaker_forget(&c->breakers);
+    }
+}
+
+void edge_client_free(struct edge_client *c)
+{
+    if (!c) {
+        return;
+    }
+    struct edge_transfers *transfers = begin_closing(c);
+    edge_transfers_stop(transfers);
+    forget_peers(c);
+    edge_transfers_free(transfers);
+    edge_cond_done(&c->changed);
+    edge_mutex_done(&c->lock);
+    free(c);
+}
+
+/* Slashes at the end do not make another peer. */
+static const char *trimmed(struct edge_arena *a, const char *base_url)
+{
+    size_t len = strlen(base_url);
+    while (len > 0 && base_url[len - 1] == '/') {
+        len--;
+    }
+    return edge_strndup(a, base_url, len);
+}
+
+/* ---- peers in this process ------------------------------------------------------------------ */
+
+static struct local *local_find(struct edge_client *c, const char *base_url) EDGE_REQUIRES(c->lock)
+{
+    struct local *l = c->locals;
+    while (l && strcmp(l->base_url, base_url) != 0) {
+        l = l->next;
+    }
+    return l;
+}
+
+void edge_client_attach(struct edge_client *c, const char *base_url, struct edge_http *http)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const char *base = trimmed(&ctx.arena, base_url);
+    EDGE_LOCK(&c->lock);
+    struct local *l = local_find(c, base);
+    if (!l) {
+        l = edge_xalloc(1, sizeof(*l));
+        *l = (struct local){.next = c->locals, .base_url = edge_xstrdup(base)};
+        c->locals = l;
+    }
+    l->http = NULL; /* no new calls; those under way still use the old server */
+    while (l->n_calls > 0) {
+        edge_cond_wait(&c->changed, &c->lock);
+    }
+    l->http = http;
+}
+
+/* A call begins; the peer's entry where it is one of ours. */
+static struct local *enter(struct edge_client *c, const char *base_url)
+{
+    EDGE_LOCK(&c->lock);
+    c->n_callers++;
+    struct local *l = local_find(c, base_url);
+    if (!l || !l->http) {
+        return NULL;
+    }
+    l->n_calls++;
+    return l;
+}
+
+static void leave(struct edge_client *c, struct local *l)
+{
+    EDGE_LOCK(&c->lock);
+    c->n_callers--;
+    if (l) {
+        l->n_calls--;
+    }
+    if (c->n_callers == 0 || (l && l->n_calls == 0)) {
+        edge_cond_broadcast(&c->changed);
+    }
+}
+
+/* ---- peers that fail ------------------------------------------------------------------------ */
+
+static struct breaker **breaker_find(struct edge_client *c, const char *base_url)
+    EDGE_REQUIRES(c->lock)
+{
+    struct breaker **at = &c->breakers;
+    while (*at && strcmp((*at)->base_url, base_url) != 0) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void breaker_forget(struct breaker **at)
+{
+    struct breaker *b = *at;
+    *at = b->next;
+    free(b->base_url);
+    free(b);
+}
+
+/* May this call go out? When the pause is over, the first one goes to see, the others wait for it.
+ */
+static bool breaker_permits(struct edge_client *c, const char *base_url)
+{
+    EDGE_LOCK(&c->lock);
+    struct breaker *b = *breaker_find(c, base_url);
+    if (!b || b->open_until == 0) {
+        return true;
+    }
+    if (b->probing || edge_now_mono_ms() < b->open_until) {
+        return false;
+    }
+    b->probing = true;
+    return true;
+}
+
+static struct breaker *breaker_add(struct edge_client *c, const char *base_url, int64_t now)
+    EDGE_REQUIRES(c->lock)
+{
+    struct breaker **at = &c->breakers;
+    while (*at) { /* peers nobody has asked for since */
+        if (!(*at)->probing && (*at)->open_until > 0 &&
+            now > (*at)->open_until + BREAKER_FORGET_MS) {
+            breaker_forget(at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    *at = edge_xalloc(1, sizeof(**at));
+    (*at)->base_url = edge_xstrdup(base_url);
+    return *at;
+}
+
+static void breaker_learn(struct edge_client *c, const char *base_url,
+                          enum edge_transfer_outcome outcome)
+{
+    EDGE_LOCK(&c->lock);
+    struct breaker **at = breaker_find(c, base_url);
+    if (outcome == EDGE_TRANSFER_ANSWERED || outcome == EDGE_TRANSFER_SILENT) {
+        if (*at) {
+            breaker_forget(at);
+        }
+    } else if (outcome == EDGE_TRANSFER_UNREACHED) {
+        int64_t now = edge_now_mono_ms();
+        struct breaker *b = *at ? *at : breaker_add(c, base_url, now);
+        b->failures++;
+        b->probing = false;
+        b->open_until = b->failures >= BREAKER_FAILURES ? now + BREAKER_OPEN_MS : 0;
+    } else if (*at) {
+        (*at)->probing = false; /* says nothing about the peer */
+    }
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+static struct edge_transfers *transfers_of(struct edge_client *c)
+{
+    EDGE_LOCK(&c->lock);
+    if (!c->transfers && !c->closing) {
+        c->transfers = edge_transfers_create();
+    }
+    return c->transfers;
+}
+
+static bool is_idempotent(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+           strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0;
+}
+
+/* Pause before the next try: twice as long each time, half of it by chance, so that callers spread.
+ */
+static bool pause_before_retry(struct edge_client *c, unsigned retries, int64_t deadline_ms)
+{
+    int64_t longest = RETRY_FIRST_MS << (retries < 6 ? retries : 6);
+    longest = longest < RETRY_LONGEST_MS ? longest : RETRY_LONGEST_MS;
+    int64_t until = edge_now_mono_ms() + longest / 2 + edge_now_mono_ns() % (longest / 2);
+    if (until >= deadline_ms) {
+        return false;
+    }
+    EDGE_LOCK(&c->lock);
+    while (!c->closing && edge_cond_wait_until(&c->changed, &c->lock, until)) {
+    }
+    return !c->closing;
+}
+
+static enum edge_status not_sent(struct edge_ctx *ctx, const char *base_url,
+                                 const struct edge_http_request *req, const char *why)
+{
+    return edge_fail(ctx, EDGE_UNAVAILABLE, "failed to send a http request: %s %s%s: %s",
+                     req->method, base_url, req->target, why);
+}
+
+static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *ctx,
+                                       const char *base_url, const struct edge_http_request *req,
+                                       int64_t deadline_ms, struct edge_http_response *ret)
+{
+    struct edge_transfers *transfers = transfers_of(c);
+    if (!transfers) {
+        return not_sent(ctx, base_url, req, "the client is closing");
+    }
+    const char *why = "the peer has failed repeatedly and is given a pause";
+    for (unsigned tries = 0; breaker_permits(c, base_url); tries++) {
+        enum edge_transfer_outcome outcome =
+            edge_transfer(transfers, ctx, base_url, req, deadline_ms, ret, &why);
+        breaker_learn(c, base_url, outcome);
+        if (outcome == EDGE_TRANSFER_ANSWERED) {
+            return EDGE_OK;
+        }
+        if (outcome != EDGE_TRANSFER_UNREACHED || !is_idempotent(req->method) ||
+            !pause_before_retry(c, tries, deadline_ms)) {
+            break;
+        }
+    }
+    return not_sent(ctx, base_url, req, why);
+}
+
+enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
+                                  const struct edge_http_request *req, int64_t deadline_ms,
+                                  struct edge_http_response *ret)
+{
+    const char *base = trimmed(&ctx->arena, base_url);
+    struct edge_http_request named = *req;
+    if (!named.correlation_id) {
+        named.correlation_id = ctx->correlation_id;
+    }
+    struct local *local = enter(c, base);
+    enum edge_status st = EDGE_OK;
+    if (local) {
+        edge_http_call(local->http, ctx, &named, ret);
+    } else {
+        st = call_by_socket(c, ctx, base, &named, deadline_ms, ret);
+    }
+    leave(c, local);
+    return st;
+}
+
+/* The relay text of contract 2.4. */
+static enum edge_status relay(struct edge_ctx *ctx, const struct edge_http_response *response)
+{
+    const char *text = response->body;
+    EDGE_CTX_SCOPE(parsing);
+    const cJSON *body = NULL;
+    if (edge_json_parse(&parsing, response->body, response->body_size, NULL, &body) == EDGE_OK) {
+        const cJSON *message = edge_json_member(body, "message", false);
+        text = cJSON_IsString(message) ? message->valuestring : text;
+    }
+    enum edge_status st = edge_status_from_http(response->code);
+    return edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st,
+                     "request failed, status code: %d, err: %s", response->code, text);
+}
+
+enum edge_status edge_client_json(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
+                                  const struct edge_http_request *req, int64_t deadline_ms,
+                                  const cJSON **ret)
+{
+    struct edge_http_response response;
+    EDGE_TRY(edge_client_call(c, ctx, base_url, req, deadline_ms, &response));
+    if (response.code > 207) { /* as official clients judge (contract 0.2) */
+        return relay(ctx, &response);
+    }
+    if (response.body_size == 0) {
+        *ret = NULL;
+        return EDGE_OK;
+    }
+    if (edge_json_parse(ctx, response.body, response.body_size, NULL, ret) != EDGE_OK) {
+        return edge_wrap(ctx, EDGE_REMOTE, "answer of %s to %s %s", base_url, req->method,
+                         req->target);
+    }
+    return EDGE_OK;
+}

@@ -1,0 +1,316 @@
+/*
+ * The libcurl loop: one multi handle on a thread of its own, which keeps and pools the connections.
+ * A caller prepares an easy handle, queues it, and sleeps until the loop has finished it; libcurl's
+ * own timeout is the deadline, so the loop always does.
+ */
+#include "transfer.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/clock.h"
+#include "edge/thread.h"
+
+enum {
+    KEPT_CONNECTIONS = 32,
+    POLL_MS = 3600 * 1000, /* libcurl's own timers and wake-ups end the wait */
+};
+
+struct transfer {
+    struct transfer *next, **link; /* in the queue, later among the active ones */
+    CURL *easy;
+    struct curl_slist *headers;
+    struct edge_buf body;
+    struct edge_cond finished;
+    char error[CURL_ERROR_SIZE];
+    CURLcode code;
+    bool done;
+};
+
+struct edge_transfers {
+    CURLM *multi; /* the loop's; others only wake it */
+    pthread_t thread;
+    struct transfer *active; /* the loop's */
+    struct edge_mutex lock;
+    struct transfer *queue EDGE_GUARDED;
+    bool stopping EDGE_GUARDED;
+};
+
+static void *run(void *arg);
+
+struct edge_transfers *edge_transfers_create(void)
+{
+    struct edge_transfers *t = edge_xalloc(1, sizeof(*t));
+    edge_mutex_init(&t->lock);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    t->multi = curl_multi_init();
+    curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    t->thread = edge_thread_start("http-client", run, t);
+    return t;
+}
+
+static void tell_to_stop(struct edge_transfers *t)
+{
+    EDGE_LOCK(&t->lock);
+    t->stopping = true;
+    curl_multi_wakeup(t->multi);
+}
+
+void edge_transfers_stop(struct edge_transfers *t)
+{
+    if (t) {
+        tell_to_stop(t);
+        pthread_join(t->thread, NULL);
+    }
+}
+
+void edge_transfers_free(struct edge_transfers *t)
+{
+    if (!t) {
+        return;
+    }
+    curl_multi_cleanup(t->multi);
+    curl_global_cleanup();
+    edge_mutex_done(&t->lock);
+    free(t);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static void link_transfer(struct transfer **head, struct transfer *x)
+{
+    x->next = *head;
+    x->link = head;
+    if (x->next) {
+        x->next->link = &x->next;
+    }
+    *head = x;
+}
+
+static void unlink_transfer(struct transfer *x)
+{
+    *x->link = x->next;
+    if (x->next) {
+        x->next->link = x->link;
+    }
+}
+
+/* The caller owns it again as soon as the lock is dropped. */
+static void finish(struct edge_transfers *t, struct transfer *x, CURLcode code)
+{
+    EDGE_LOCK(&t->lock);
+    x->code = code;
+    x->done = true;
+    edge_cond_signal(&x->finished);
+}
+
+static void end_active(struct edge_transfers *t, struct transfer *x, CURLcode code)
+{
+    curl_multi_remove_handle(t->multi, x->easy);
+    unlink_transfer(x);
+    finish(t, x, code);
+}
+
+static struct transfer *take_queue(struct edge_transfers *t, bool *ret_stopping)
+{
+    EDGE_LOCK(&t->lock);
+    struct transfer *queue = t->queue;
+    t->queue = NULL;
+    *ret_stopping = t->stopping;
+    return queue;
+}
+
+/* Start what has been queued; false when it is time to end. */
+static bool start_queued(struct edge_transfers *t)
+{
+    bool stopping;
+    struct transfer *next;
+    for (struct transfer *x = take_queue(t, &stopping); x; x = next) {
+        next = x->next;
+        if (curl_multi_add_handle(t->multi, x->easy) == CURLM_OK) {
+            link_transfer(&t->active, x);
+        } else {
+            finish(t, x, CURLE_FAILED_INIT);
+        }
+    }
+    return !stopping;
+}
+
+static void end_finished(struct edge_transfers *t)
+{
+    int left;
+    for (CURLMsg *m = curl_multi_info_read(t->multi, &left); m;
+         m = curl_multi_info_read(t->multi, &left)) {
+        struct transfer *x = NULL;
+        CURLcode code = m->data.result; /* m is gone after the removal */
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x);
+        end_active(t, x, code);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct edge_transfers *t = arg;
+    while (start_queued(t)) {
+        int running;
+        curl_multi_perform(t->multi, &running);
+        end_finished(t);
+        curl_multi_poll(t->multi, NULL, 0, POLL_MS, NULL);
+    }
+    while (t->active) {
+        end_active(t, t->active, CURLE_ABORTED_BY_CALLBACK);
+    }
+    return NULL;
+}
+
+/* ---- a caller ------------------------------------------------------------------------------ */
+
+static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
+{
+    struct transfer *x = arg;
+    n *= size;
+    if (x->body.len + n > EDGE_ANSWER_MAX) {
+        return 0; /* CURLE_WRITE_ERROR */
+    }
+    edge_buf_put(&x->body, bytes, n);
+    return n;
+}
+
+/* What comes from outside (a correlation id out of a message) must not become another header. */
+static void add_header(struct transfer *x, struct edge_ctx *ctx, const char *name,
+                       const char *value)
+{
+    for (const char *s = value; *s; s++) {
+        if ((unsigned char)*s < ' ' || *s == 0x7f) {
+            return;
+        }
+    }
+    x->headers = curl_slist_append(x->headers, edge_printf(&ctx->arena, "%s: %s", name, value));
+}
+
+static void set_method(struct transfer *x, const struct edge_http_request *req)
+{
+    bool has_body = req->body_size > 0 || strcmp(req->method, "POST") == 0 ||
+                    strcmp(req->method, "PUT") == 0 || strcmp(req->method, "PATCH") == 0;
+    if (strcmp(req->method, "HEAD") == 0) {
+        curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+    } else if (has_body) {
+        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_size);
+        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, req->body_size > 0 ? req->body : "");
+    } else {
+        curl_easy_setopt(x->easy, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, req->method);
+}
+
+static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_url,
+                    const struct edge_http_request *req, int64_t timeout_ms)
+{
+    x->easy = curl_easy_init();
+    edge_cond_init(&x->finished);
+    CURL *e = x->easy;
+    curl_easy_setopt(e, CURLOPT_PRIVATE, x);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
+    curl_easy_setopt(e, CURLOPT_URL, edge_printf(&ctx->arena, "%s%s", base_url, req->target));
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_PROXY, ""); /* neighbours are not reached through one */
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a slow name server must not hold up the loop */
+    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)EDGE_ANSWER_MAX);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+    set_method(x, req);
+    if (req->body_size > 0) {
+        add_header(x, ctx, "Content-Type",
+                   req->content_type ? req->content_type : "application/json");
+    }
+    if (req->correlation_id && req->correlation_id[0]) {
+        add_header(x, ctx, "X-Correlation-ID", req->correlation_id);
+    }
+    x->headers = curl_slist_append(x->headers, "Expect:"); /* nobody here waits for a 100 */
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+}
+
+static void wait_for(struct edge_transfers *t, struct transfer *x)
+{
+    EDGE_LOCK(&t->lock);
+    if (t->stopping) {
+        x->code = CURLE_ABORTED_BY_CALLBACK;
+        return;
+    }
+    link_transfer(&t->queue, x);
+    curl_multi_wakeup(t->multi);
+    while (!x->done) {
+        edge_cond_wait(&x->finished, &t->lock);
+    }
+}
+
+static enum edge_transfer_outcome judge(const struct transfer *x)
+{
+    long sent = 0;
+    switch (x->code) {
+    case CURLE_OK:
+        return EDGE_TRANSFER_ANSWERED;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return EDGE_TRANSFER_UNREACHED;
+    case CURLE_OPERATION_TIMEDOUT:
+        curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
+        return sent > 0 ? EDGE_TRANSFER_SILENT : EDGE_TRANSFER_UNREACHED;
+    default:
+        return EDGE_TRANSFER_FAILED;
+    }
+}
+
+static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_http_response *ret)
+{
+    long code = 0;
+    const char *type = NULL;
+    curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
+    curl_easy_getinfo(x->easy, CURLINFO_CONTENT_TYPE, &type);
+    ret->code = (int)code;
+    ret->content_type = edge_strdup(&ctx->arena, type ? type : "");
+    ret->body = edge_buf_str(&x->body);
+    ret->body_size = x->body.len;
+    edge_defer(&ctx->arena, free, x->body.data); /* the arena owns it now */
+    x->body = (struct edge_buf)EDGE_BUF_INIT;
+}
+
+enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_ctx *ctx,
+                                         const char *base_url, const struct edge_http_request *req,
+                                         int64_t deadline_ms, struct edge_http_response *ret,
+                                         const char **ret_why)
+{
+    int64_t timeout_ms = deadline_ms - edge_now_mono_ms();
+    if (timeout_ms <= 0) {
+        *ret_why = "no time is left";
+        return EDGE_TRANSFER_FAILED;
+    }
+    struct transfer x = {.body = EDGE_BUF_INIT};
+    prepare(&x, ctx, base_url, req, timeout_ms < INT32_MAX ? timeout_ms : INT32_MAX);
+    wait_for(t, &x);
+    enum edge_transfer_outcome outcome = judge(&x);
+    if (outcome == EDGE_TRANSFER_ANSWERED) {
+        take_response(ctx, &x, ret);
+    } else if (x.code == CURLE_WRITE_ERROR || x.code == CURLE_FILESIZE_EXCEEDED) {
+        *ret_why = "the answer is larger than 32 MiB";
+    } else {
+        const char *why = x.error[0] ? x.error : curl_easy_strerror(x.code);
+        *ret_why = edge_strdup(&ctx->arena, why);
+    }
+    curl_easy_cleanup(x.easy);
+    curl_slist_free_all(x.headers);
+    edge_cond_done(&x.finished);
+    edge_buf_done(&x.body);
+    return outcome;
+}

@@ -1,0 +1,32 @@
+/** One HTTP exchange over a socket: the libcurl loop behind client.c, which adds peers and policy.
+ */
+#ifndef EDGE_TRANSFER_H
+#define EDGE_TRANSFER_H
+
+#include "edge/http.h"
+
+enum { EDGE_ANSWER_MAX = 32 * 1024 * 1024 }; /* bytes of an answer's body */
+
+enum edge_transfer_outcome {
+    EDGE_TRANSFER_ANSWERED,
+    EDGE_TRANSFER_UNREACHED, /* no connection, or it broke: another try may help */
+    EDGE_TRANSFER_SILENT,    /* connected, but no answer in time */
+    EDGE_TRANSFER_FAILED     /* another try would end the same way */
+};
+
+struct edge_transfers *edge_transfers_create(void);
+/** Exchanges under way end as FAILED, further ones at once; joins the loop. NULL is fine. */
+void edge_transfers_stop(struct edge_transfers *t);
+/** Stopped, and nobody is in edge_transfer() any more. NULL is fine. */
+void edge_transfers_free(struct edge_transfers *t);
+
+/**
+ * Send @p req to @p base_url (no slash at its end) and wait for the answer until @p deadline_ms.
+ * The response, or the reason in @p ret_why, lives in the context's arena.
+ */
+enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_ctx *ctx,
+                                         const char *base_url, const struct edge_http_request *req,
+                                         int64_t deadline_ms, struct edge_http_response *ret,
+                                         const char **ret_why);
+
+#endif
