@@ -13,7 +13,8 @@ struct edge_base_request {
 };
 extern const struct edge_dto EDGE_BASE_REQUEST;
 #define EDGE_BASE_REQUEST_ROW(T)                                                                   \
-    EDGE_OBJECT(T, base, NULL, "apiVersion and requestId.", &EDGE_BASE_REQUEST, .flags = EDGE_INLINE)
+    EDGE_OBJECT(T, base, NULL, "apiVersion and requestId.", &EDGE_BASE_REQUEST,                    \
+                .flags = EDGE_INLINE)
 
 enum admin_state { LOCKED, UNLOCKED };
 enum operating_state { OPERATING_UP, OPERATING_DOWN, OPERATING_UNKNOWN };

@@ -37,6 +37,15 @@ struct device_request {
     struct device device;
 };
 
+/** A driver's file of devices: YAML {deviceList: [...]}, or a JSON array. */
+struct device_file {
+    struct device *devices;
+    size_t n_devices;
+};
+/** States left out are UNLOCKED and UP, a service left out is @p service_name. */
+enum edge_status device_file_decode(struct edge_ctx *ctx, const cJSON *json,
+                                    const char *service_name, struct device_file *ret);
+
 struct device_service {
     int64_t created, modified;
     const char *id, *name, *description, *base_address;
@@ -82,7 +91,7 @@ struct provision_watcher_request {
     struct provision_watcher watcher;
 };
 
-extern const struct edge_dto AUTO_EVENT, DEVICE, DEVICE_REQUEST;
+extern const struct edge_dto AUTO_EVENT, DEVICE, DEVICE_REQUEST, DEVICE_FILE;
 extern const struct edge_dto DEVICE_SERVICE, DEVICE_SERVICE_REQUEST;
 extern const struct edge_dto PROVISION_WATCHER, PROVISION_WATCHER_REQUEST;
 

@@ -7,13 +7,13 @@
 
 struct reading {
     const char *id, *device_name, *resource_name, *profile_name, *units;
-    const char *media_type;    /* Binary */
-    int64_t origin;            /* ns since 1970 */
-    unsigned value_type;       /* enum value_type */
-    bool is_null;              /* a null reading of whatever type */
-    const char *value;         /* text of scalars, strings and arrays */
-    struct edge_bytes binary;  /* Binary */
-    const cJSON *object;       /* Object, ObjectArray */
+    const char *media_type;   /* Binary */
+    int64_t origin;           /* ns since 1970 */
+    unsigned value_type;      /* enum value_type */
+    bool is_null;             /* a null reading of whatever type */
+    const char *value;        /* text of scalars, strings and arrays */
+    struct edge_bytes binary; /* Binary */
+    const cJSON *object;      /* Object, ObjectArray */
     const cJSON *tags;
 };
 

@@ -9,27 +9,48 @@
 #include "edge/dto.h"
 
 enum value_type {
-    VT_BOOL, VT_STRING,
-    VT_UINT8, VT_UINT16, VT_UINT32, VT_UINT64, VT_INT8, VT_INT16, VT_INT32, VT_INT64,
-    VT_FLOAT32, VT_FLOAT64,
-    VT_BINARY, VT_OBJECT,
-    VT_BOOL_ARRAY, VT_STRING_ARRAY,
-    VT_UINT8_ARRAY, VT_UINT16_ARRAY, VT_UINT32_ARRAY, VT_UINT64_ARRAY,
-    VT_INT8_ARRAY, VT_INT16_ARRAY, VT_INT32_ARRAY, VT_INT64_ARRAY,
-    VT_FLOAT32_ARRAY, VT_FLOAT64_ARRAY, VT_OBJECT_ARRAY,
+    VT_BOOL,
+    VT_STRING,
+    VT_UINT8,
+    VT_UINT16,
+    VT_UINT32,
+    VT_UINT64,
+    VT_INT8,
+    VT_INT16,
+    VT_INT32,
+    VT_INT64,
+    VT_FLOAT32,
+    VT_FLOAT64,
+    VT_BINARY,
+    VT_OBJECT,
+    VT_BOOL_ARRAY,
+    VT_STRING_ARRAY,
+    VT_UINT8_ARRAY,
+    VT_UINT16_ARRAY,
+    VT_UINT32_ARRAY,
+    VT_UINT64_ARRAY,
+    VT_INT8_ARRAY,
+    VT_INT16_ARRAY,
+    VT_INT32_ARRAY,
+    VT_INT64_ARRAY,
+    VT_FLOAT32_ARRAY,
+    VT_FLOAT64_ARRAY,
+    VT_OBJECT_ARRAY,
     VT_COUNT
 };
 extern const char *const VALUE_TYPES[]; /* canonical spellings, NULL-ended */
+/** What is said of another one. */
+#define VALUE_TYPE_FAULT "field validation failed on the edgex-dto-value-type tag with value ''"
 
 bool value_type_parse(const char *text, unsigned *ret); /* any case */
-bool value_type_is_integer(unsigned type);  /* scalars */
-bool value_type_is_unsigned(unsigned type); /* scalars */
-bool value_type_is_float(unsigned type);    /* scalars */
+bool value_type_is_integer(unsigned type);              /* scalars */
+bool value_type_is_unsigned(unsigned type);             /* scalars */
+bool value_type_is_float(unsigned type);                /* scalars */
 static inline bool value_type_is_numeric(unsigned type)
 {
     return value_type_is_integer(type) || value_type_is_float(type);
 }
-bool value_type_is_array(unsigned type);         /* ObjectArray too */
+bool value_type_is_array(unsigned type);          /* ObjectArray too */
 unsigned value_type_element(unsigned array_type); /* VT_INT8_ARRAY -> VT_INT8 */
 /** Limits of an integer type. */
 void value_type_range(unsigned type, int64_t *ret_min, uint64_t *ret_max);
@@ -48,10 +69,15 @@ bool value_number_parse(unsigned type, const char *text, struct value_number *re
 enum { VALUE_NUMBER_TEXT = 48 };
 /** The text official SDKs write: integers decimal, floats shortest e-notation, true/false. */
 void value_number_text(unsigned type, const struct value_number *n, char text[VALUE_NUMBER_TEXT]);
-/** The same as a JSON number (for numeric=true). */
+/** The same as a JSON number (for numeric=true); NaN and infinities: null. */
 void value_number_json(unsigned type, const struct value_number *n, char text[VALUE_NUMBER_TEXT]);
+/** As a double; a Float32 as the double with the same shortest digits (1.1, not 1.10000002...). */
+double value_number_real(unsigned type, const struct value_number *n);
 
-/** Elements of an array text, trimmed: "[1, 2]" -> "1","2"; StringArray: its JSON strings. False where malformed. */
+/**
+ * Elements of an array text, trimmed: "[1, 2]" -> "1","2"; StringArray: its JSON strings (or, as
+ * before 4.0.2, bare texts between commas). False where malformed. Elements are not validated.
+ */
 bool value_array_split(struct edge_arena *a, unsigned type, const char *text, const char ***ret,
                        size_t *ret_n);
 

@@ -252,7 +252,7 @@ static enum edge_status check_object(const struct edge_dto *dto, const void *obj
 
 enum edge_status edge_dto_check(struct edge_ctx *ctx, const struct edge_dto *dto, const void *obj)
 {
-    struct edge_scope root = {.key = dto->name, .ctx = ctx, .exact_keys = dto->exact_keys};
+    struct edge_scope root = {.key = dto->name, .ctx = ctx};
     return check_object(dto, obj, &root);
 }
 

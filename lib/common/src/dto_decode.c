@@ -16,7 +16,7 @@ static enum edge_status decode_object(const struct edge_dto *dto, const cJSON *j
 enum edge_status edge_dto_decode(struct edge_ctx *ctx, const struct edge_dto *dto,
                                  const cJSON *json, void *obj)
 {
-    struct edge_scope root = {.key = dto->name, .ctx = ctx, .exact_keys = dto->exact_keys};
+    struct edge_scope root = {.key = dto->name, .ctx = ctx};
     memset(obj, 0, dto->size);
     return decode_object(dto, json, obj, &root);
 }
@@ -32,19 +32,14 @@ enum edge_status edge_dto_decode_text(struct edge_ctx *ctx, const struct edge_dt
 enum edge_status edge_dto_patch(struct edge_ctx *ctx, const struct edge_dto *dto, const cJSON *json,
                                 void *obj)
 {
-    struct edge_scope root = {
-        .key = dto->name, .ctx = ctx, .patch = true, .exact_keys = dto->exact_keys};
+    struct edge_scope root = {.key = dto->name, .ctx = ctx, .patch = true};
     return decode_object(dto, json, obj, &root);
 }
 
 enum edge_status edge_dto_patch_try(struct edge_ctx *ctx, const struct edge_dto *dto,
                                     const cJSON *json)
 {
-    struct edge_scope root = {.key = dto->name,
-                              .ctx = ctx,
-                              .patch = true,
-                              .partial = true,
-                              .exact_keys = dto->exact_keys};
+    struct edge_scope root = {.key = dto->name, .ctx = ctx, .patch = true, .partial = true};
     return decode_object(dto, json, edge_alloc(&ctx->arena, 1, dto->size), &root);
 }
 
@@ -351,7 +346,7 @@ static enum edge_status decode_member(const struct edge_field *f, const cJSON *v
 }
 
 /* Clients write members in the table's order: the row after the last hit is the likely one. */
-static size_t row_of(const struct edge_dto *dto, const char *key, size_t guess, bool exact)
+static size_t row_of(const struct edge_dto *dto, const char *key, size_t guess)
 {
     for (size_t k = 0, i = guess; k < dto->n_fields; k++, i++) {
         i = i >= dto->n_fields ? 0 : i;
@@ -360,7 +355,7 @@ static size_t row_of(const struct edge_dto *dto, const char *key, size_t guess, 
             return i;
         }
     }
-    for (size_t i = 0; !exact && i < dto->n_fields; i++) {
+    for (size_t i = 0; !dto->exact_keys && i < dto->n_fields; i++) {
         const char *name = dto->fields[i].json;
         if (name && strcasecmp(name, key) == 0) {
             return i;
@@ -369,13 +364,13 @@ static size_t row_of(const struct edge_dto *dto, const char *key, size_t guess, 
     return dto->n_fields;
 }
 
-static bool knows(const struct edge_dto *dto, const char *key, bool exact)
+static bool knows(const struct edge_dto *dto, const char *key)
 {
-    if (row_of(dto, key, 0, exact) < dto->n_fields) {
+    if (row_of(dto, key, 0) < dto->n_fields) {
         return true;
     }
     for (size_t i = 0; i < dto->n_fields; i++) {
-        if ((dto->fields[i].flags & EDGE_INLINE) && knows(dto->fields[i].sub, key, exact)) {
+        if ((dto->fields[i].flags & EDGE_INLINE) && knows(dto->fields[i].sub, key)) {
             return true;
         }
     }
@@ -387,7 +382,7 @@ static enum edge_status refuse_unknown(const struct edge_dto *dto, const cJSON *
 {
     enum edge_status st = EDGE_OK;
     for (const cJSON *v = json->child; v; v = v->next) {
-        if (!knows(dto, v->string, at->exact_keys)) {
+        if (!knows(dto, v->string)) {
             struct edge_scope here = edge_scope_below(at, v->string, 0);
             st = edge_scope_fail(&here, NULL, "is not a known member");
         }
@@ -396,12 +391,12 @@ static enum edge_status refuse_unknown(const struct edge_dto *dto, const cJSON *
 }
 
 /* One pass over the object says which node each row has; the last of equal keys wins. */
-static void match_rows(const struct edge_dto *dto, const cJSON *json, bool exact,
+static void match_rows(const struct edge_dto *dto, const cJSON *json,
                        const cJSON *found[EDGE_DTO_MAX_FIELDS])
 {
     size_t guess = 0;
     for (const cJSON *v = json->child; v; v = v->next) {
-        size_t row = row_of(dto, v->string, guess, exact);
+        size_t row = row_of(dto, v->string, guess);
         if (row < dto->n_fields) {
             found[row] = v;
             guess = row + 1;
@@ -436,7 +431,7 @@ static enum edge_status decode_object(const struct edge_dto *dto, const cJSON *j
         if (!cJSON_IsObject(json)) {
             return edge_scope_fail(at, NULL, "must be an object");
         }
-        match_rows(dto, json, at->exact_keys, found);
+        match_rows(dto, json, found);
     }
     enum edge_status st = EDGE_OK;
     for (size_t i = 0; i < dto->n_fields; i++) {
@@ -447,9 +442,8 @@ static enum edge_status decode_object(const struct edge_dto *dto, const cJSON *j
         enum edge_status one = refuse_unknown(dto, json, at);
         st = one != EDGE_OK ? one : st;
     }
-    if (dto->decode_more) {
-        enum edge_status one = dto->decode_more(json, obj, at);
-        st = one != EDGE_OK ? one : st;
+    if (st == EDGE_OK && dto->decode_more) {
+        st = dto->decode_more(json, obj, at);
     }
     return st == EDGE_OK && dto->check && !at->partial ? dto->check(obj, at) : st;
 }

@@ -73,7 +73,7 @@ struct edge_scope {
     const char *key; /* NULL: element index of the scope above */
     size_t index;
     struct edge_ctx *ctx;
-    bool patch, partial, exact_keys;
+    bool patch, partial;
 };
 typedef enum edge_status edge_value_check(const void *value, struct edge_scope *at);
 
@@ -98,10 +98,10 @@ struct edge_dto {
     size_t n_fields;
     edge_value_check *check; /* rule across members, run when each member is sound */
     bool strict;             /* unknown members are faults (configuration) */
-    bool exact_keys;         /* keys match by case (events and readings, contract 3.3) */
+    bool exact_keys;         /* its keys match by case (events and readings, contract 3.3) */
     /** Put members a table cannot express after the tabled ones (readings' value part). */
     void (*encode_more)(const void *obj, struct edge_encoder *enc);
-    /** Read what encode_more wrote; @p json is the object. Runs before check. */
+    /** Read what encode_more wrote; @p json is the object. Runs where the members are sound. */
     enum edge_status (*decode_more)(const cJSON *json, void *obj, struct edge_scope *at);
     /** Copy what decode_more made (everything else is copied already). */
     void (*clone_more)(void *obj, struct edge_arena *a);
