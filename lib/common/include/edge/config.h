@@ -112,17 +112,31 @@ enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,
 const char *edge_options_help(void);
 
 struct edge_config_source {
-    const struct edge_dto *dto;      /* of the whole configuration */
-    const char *service;
+    const struct edge_dto *dto; /* of the whole configuration */
+    const char *service;        /* key: default of MessageBus.Optional.ClientId, folder of its files */
+    const char *folder;         /* of its files below config_dir; NULL: as service */
     bool is_device_service;
+    uint16_t port;        /* default of Service.Port */
+    const char *bus_type; /* default of MessageBus.Type; NULL: "mqtt" */
     const struct edge_options *options;
     const char *base_yaml; /* the service's built-in file, used where none is found; may be NULL */
 };
 
 /**
+ * Where the service's files are: the first of <config_dir>/<folder>, <config_dir>/<folder>/res and
+ * <config_dir> that holds [<profile>/]<config_file>. *ret_file is NULL where none does, *ret_dir then
+ * is the first of them that exists. NOT_FOUND with the path where the file was asked for by name.
+ */
+enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_config_source *source,
+                                    const char **ret_file, const char **ret_dir);
+
+/**
  * Load everything into @p config (dto->size bytes), all in the context's arena. Unknown keys are
  * logged as warnings; a value of the wrong type, an unreadable file or a bad environment value fails
  * with its name. *ret_file: the file that was read, NULL if none.
+ *
+ * A variable may be meant for one service only, where several share an environment:
+ * CORE_DATA__SERVICE_PORT goes before SERVICE_PORT.
  */
 enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
                                   void *config, const char **ret_file);

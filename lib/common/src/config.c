@@ -1,0 +1,307 @@
+/*
+ * Puts a service's configuration together: built-in values, common file, private file, environment,
+ * each laid over the one before in a JSON tree, which the service's table then decodes and checks.
+ */
+#include "edge/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_tree.h"
+#include "edge/yaml.h"
+
+enum { MAX_FILE = 1024 * 1024 };
+
+/* What the official common configuration says beyond the tables' defaults. */
+static const char builtin_device_services[] = "Clients:\n"
+                                              "  core-metadata:\n"
+                                              "    Protocol: http\n"
+                                              "    Host: localhost\n"
+                                              "    Port: 59881\n";
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+    }
+}
+
+static enum edge_status read_file(struct edge_ctx *ctx, const char *path, const char **ret,
+                                  size_t *ret_len)
+{
+    EDGE_CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return edge_fail(ctx, EDGE_NOT_FOUND, "cannot read %s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size > MAX_FILE) {
+        return edge_fail(ctx, EDGE_INVALID, "cannot read %s: not a file of at most %d bytes", path,
+                         MAX_FILE);
+    }
+    char *text = edge_new_n(&ctx->arena, char, (size_t)st.st_size + 1);
+    size_t len = 0;
+    ssize_t n;
+    while ((n = read(fd, text + len, (size_t)st.st_size - len)) > 0) {
+        len += (size_t)n;
+    }
+    if (n < 0) {
+        return edge_fail(ctx, EDGE_INTERNAL, "cannot read %s: %s", path, strerror(errno));
+    }
+    *ret = text;
+    *ret_len = len;
+    return EDGE_OK;
+}
+
+static enum edge_status parse_yaml(struct edge_ctx *ctx, const char *origin, const char *text,
+                                   size_t len, const cJSON **ret)
+{
+    return edge_wrap(ctx, edge_yaml_parse(ctx, text, len, NULL, ret), "cannot read %s", origin);
+}
+
+static bool is_uri(const char *path)
+{
+    return strstr(path, "://") != NULL;
+}
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* ---- where the files are ------------------------------------------------------------------- */
+
+enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_config_source *source,
+                                    const char **ret_file, const char **ret_dir)
+{
+    struct edge_arena *a = &ctx->arena;
+    const struct edge_options *o = source->options;
+    const char *root = o->config_dir ? o->config_dir : "./res";
+    const char *file = o->config_file ? o->config_file : "configuration.yaml";
+    const char *folder = source->folder ? source->folder : source->service;
+    const char *dirs[] = {edge_printf(a, "%s/%s", root, folder),
+                          edge_printf(a, "%s/%s/res", root, folder), root};
+    const size_t n = sizeof(dirs) / sizeof(dirs[0]);
+    if (is_uri(file)) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "-cf %s: a configuration file from a URI is not supported yet", file);
+    }
+    if (o->config_dir && !is_dir(root)) {
+        return edge_fail(ctx, EDGE_NOT_FOUND, "configuration directory %s does not exist", root);
+    }
+    *ret_file = NULL;
+    *ret_dir = root;
+    for (size_t i = n; i-- > 0;) {
+        const char *path = file[0] == '/' ? file
+                           : o->profile   ? edge_printf(a, "%s/%s/%s", dirs[i], o->profile, file)
+                                          : edge_printf(a, "%s/%s", dirs[i], file);
+        if (access(path, F_OK) == 0) {
+            *ret_file = path;
+            *ret_dir = dirs[i];
+        } else if (!*ret_file && is_dir(dirs[i])) {
+            *ret_dir = dirs[i];
+        }
+    }
+    if (!*ret_file && (o->config_file || o->profile)) {
+        return edge_fail(ctx, EDGE_NOT_FOUND, "configuration file %s%s%s does not exist in %s",
+                         o->profile ? o->profile : "", o->profile ? "/" : "", file, *ret_dir);
+    }
+    return EDGE_OK;
+}
+
+/* ---- the layers ---------------------------------------------------------------------------- */
+
+static void put_builtin(const struct edge_config_source *source, cJSON *tree)
+{
+    cJSON *bus = config_section(tree, "MessageBus");
+    config_put(config_section(tree, "Service"), "Port", cJSON_CreateNumber(source->port));
+    config_put(bus, "Type", cJSON_CreateString(source->bus_type ? source->bus_type : "mqtt"));
+    config_put(config_section(bus, "Optional"), "ClientId", cJSON_CreateString(source->service));
+}
+
+static enum edge_status overlay_builtin(struct edge_ctx *ctx,
+                                        const struct edge_config_source *source, cJSON *tree)
+{
+    put_builtin(source, tree);
+    if (!source->is_device_service) {
+        return EDGE_OK;
+    }
+    const cJSON *from;
+    EDGE_TRY(parse_yaml(ctx, "the built-in configuration", builtin_device_services,
+                        sizeof(builtin_device_services) - 1, &from));
+    return config_overlay(ctx, source->dto, "the built-in configuration", true, tree, from);
+}
+
+/* Sections all-services and device-services; their variables carry the section's name in front. */
+static enum edge_status overlay_common(struct edge_ctx *ctx,
+                                       const struct edge_config_source *source, cJSON *tree)
+{
+    const char *path = source->options->common_config;
+    const cJSON *from = NULL;
+    if (path) {
+        const char *text;
+        size_t len;
+        if (is_uri(path)) {
+            return edge_fail(ctx, EDGE_UNSUPPORTED,
+                             "-cc %s: a common file from a URI is not supported yet", path);
+        }
+        EDGE_TRY(read_file(ctx, path, &text, &len));
+        EDGE_TRY(parse_yaml(ctx, path, text, len, &from));
+        if (!cJSON_IsObject(from)) {
+            return edge_fail(
+                ctx, EDGE_INVALID,
+                "%s: has none of the sections all-services, device-services, app-services", path);
+        }
+    }
+    const cJSON *all = from ? edge_json_member(from, "all-services", true) : NULL;
+    const cJSON *devices = from ? edge_json_member(from, "device-services", true) : NULL;
+    if (all) {
+        EDGE_TRY(config_overlay(ctx, source->dto, path, true, tree, all));
+    }
+    EDGE_TRY(config_overlay_env(ctx, source->dto, "ALL_SERVICES_", tree));
+    if (!source->is_device_service) {
+        return EDGE_OK;
+    }
+    if (devices) {
+        EDGE_TRY(config_overlay(ctx, source->dto, path, true, tree, devices));
+    }
+    return config_overlay_env(ctx, source->dto, "DEVICE_SERVICES_", tree);
+}
+
+static enum edge_status overlay_private(struct edge_ctx *ctx,
+                                        const struct edge_config_source *source, cJSON *tree,
+                                        const char *file)
+{
+    const cJSON *from;
+    const char *text = source->base_yaml, *origin = "the service's built-in file";
+    size_t len = text ? strlen(text) : 0;
+    if (file) {
+        EDGE_TRY(read_file(ctx, file, &text, &len));
+        origin = file;
+    } else if (!text) {
+        return EDGE_OK;
+    }
+    EDGE_TRY(parse_yaml(ctx, origin, text, len, &from));
+    return config_overlay(ctx, source->dto, origin, false, tree, from);
+}
+
+static enum edge_status overlay_environment(struct edge_ctx *ctx,
+                                            const struct edge_config_source *source, cJSON *tree)
+{
+    struct config_path key = {NULL, source->service};
+    const char *own = edge_printf(&ctx->arena, "%s__", config_env_name(&ctx->arena, "", &key));
+    EDGE_TRY(config_overlay_env(ctx, source->dto, "", tree));
+    return config_overlay_env(ctx, source->dto, own, tree);
+}
+
+/* ---- hosts from the command line ------------------------------------------------------------ */
+
+static void put_text(cJSON *section, const char *key, const char *text)
+{
+    config_put(section, key, cJSON_CreateString(text));
+}
+
+/* @p peers: where everybody else is. */
+static void put_hosts(cJSON *tree, const char *own, const char *peers, const char *bind_addr)
+{
+    static const char *const sections[] = {"MessageBus", "Registry", "Database"};
+    cJSON *service = config_section(tree, "Service");
+    put_text(service, "Host", own);
+    put_text(service, "ServerBindAddr", bind_addr);
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        put_text(config_section(tree, sections[i]), "Host", peers);
+    }
+    cJSON *client;
+    cJSON_ArrayForEach(client, config_section(tree, "Clients"))
+    {
+        put_text(client, "Host", peers);
+    }
+}
+
+static void freeifaddrs_at(struct ifaddrs **list)
+{
+    freeifaddrs(*list);
+}
+
+/* The first IPv4 address others could reach us by. */
+static const char *local_address(struct edge_arena *a)
+{
+    EDGE_CLEANUP(freeifaddrs_at) struct ifaddrs *list = NULL;
+    if (getifaddrs(&list) != 0) {
+        return "127.0.0.1";
+    }
+    for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+        char text[INET_ADDRSTRLEN];
+        if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || !(i->ifa_flags & IFF_UP) ||
+            (i->ifa_flags & IFF_LOOPBACK)) {
+            continue;
+        }
+        const struct sockaddr_in *in = (const void *)i->ifa_addr;
+        if (inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text))) {
+            return edge_strdup(a, text);
+        }
+    }
+    return "127.0.0.1";
+}
+
+static enum edge_status apply_hosts(struct edge_ctx *ctx, const struct edge_options *o, cJSON *tree)
+{
+    struct edge_arena *a = &ctx->arena;
+    if (o->dev) {
+        put_hosts(tree, local_address(a), "localhost", "0.0.0.0");
+    }
+    if (!o->remote_service_hosts) {
+        return EDGE_OK;
+    }
+    const char *hosts[3], *at = o->remote_service_hosts;
+    for (size_t i = 0; i < 3; i++) {
+        size_t len = strcspn(at, ",");
+        if (len == 0 || (at[len] == ',') != (i < 2)) {
+            return edge_fail(ctx, EDGE_INVALID, "-rsh needs three hosts: own,core,bind; not '%s'",
+                             o->remote_service_hosts);
+        }
+        hosts[i] = edge_strndup(a, at, len);
+        at += len + (at[len] == ',');
+    }
+    put_hosts(tree, hosts[0], hosts[1], hosts[2]);
+    return EDGE_OK;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
+                                  void *config, const char **ret_file)
+{
+    cJSON *tree = edge_json_object(ctx);
+    const char *file, *dir;
+    EDGE_TRY(edge_config_locate(ctx, source, &file, &dir));
+    EDGE_TRY(overlay_builtin(ctx, source, tree));
+    EDGE_TRY(overlay_common(ctx, source, tree));
+    EDGE_TRY(overlay_private(ctx, source, tree, file));
+    EDGE_TRY(overlay_environment(ctx, source, tree));
+    EDGE_TRY(apply_hosts(ctx, source->options, tree));
+    EDGE_TRY(edge_dto_decode(ctx, source->dto, tree, config));
+    *ret_file = file;
+    return EDGE_OK;
+}
+
+const char *edge_config_client_url(struct edge_arena *a, const struct edge_base_config *base,
+                                   const char *client)
+{
+    for (size_t i = 0; i < base->n_clients; i++) {
+        const struct edge_client_info *c = &base->clients[i];
+        if (strcmp(c->name, client) == 0) {
+            bool v6 = strchr(c->host, ':') && c->host[0] != '[';
+            return edge_printf(a, v6 ? "%s://[%s]:%d" : "%s://%s:%d", c->protocol, c->host,
+                               (int)c->port);
+        }
+    }
+    return NULL;
+}

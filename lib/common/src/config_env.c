@@ -1,0 +1,250 @@
+/*
+ * Configuration from the environment: every key of the tables has a variable, called as its path in
+ * upper case (SERVICE_PORT, CLIENTS_CORE_METADATA_HOST). Values are typed by the tables; one that
+ * does not fit is a failure that names the variable.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config_tree.h"
+#include "edge/text.h"
+
+struct env_layer {
+    struct edge_ctx *ctx;
+    const char *prefix;
+};
+
+static enum edge_status env_section(const struct env_layer *l, const struct edge_dto *dto,
+                                    cJSON *into, const struct config_path *at);
+
+/* Is anything set below @p name, "CLIENTS"? Most sections are not, and need no visit. */
+static bool any_below(const char *name)
+{
+    size_t len = strlen(name);
+    for (char **var = environ; *var; var++) {
+        if (strncmp(*var, name, len) == 0 && (*var)[len] == '_') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *env_name(const struct env_layer *l, const struct config_path *at)
+{
+    return config_env_name(&l->ctx->arena, l->prefix, at);
+}
+
+/* The value of the variable for @p at, NULL if unset. */
+static enum edge_status env_text(const struct env_layer *l, const struct config_path *at,
+                                 const char **ret)
+{
+    const char *name = env_name(l, at);
+    const char *text = getenv(name);
+    if (text && !edge_utf8_valid(text, strlen(text))) {
+        return edge_fail(l->ctx, EDGE_INVALID, "environment variable %s: not UTF-8", name);
+    }
+    *ret = text;
+    return EDGE_OK;
+}
+
+static enum edge_status env_scalar(const struct env_layer *l, const struct edge_field *f,
+                                   const char *key, cJSON *into, const struct config_path *at)
+{
+    const char *text, *reason;
+    EDGE_TRY(env_text(l, at, &text));
+    if (!text) {
+        return EDGE_OK;
+    }
+    cJSON given = {.type = cJSON_String, .valuestring = (char *)(uintptr_t)text};
+    cJSON *node = config_coerce(&l->ctx->arena, f, &given, &reason);
+    if (!node) {
+        return edge_fail(l->ctx, EDGE_INVALID, "environment variable %s: %s", env_name(l, at),
+                         reason);
+    }
+    config_put(into, key, node);
+    return EDGE_OK;
+}
+
+/* "a, b" as a list; an empty text is an empty list. */
+static enum edge_status env_list(const struct env_layer *l, const struct edge_field *f, cJSON *into,
+                                 const struct config_path *at)
+{
+    const char *text;
+    EDGE_TRY(env_text(l, at, &text));
+    if (!text || f->sub) {
+        return EDGE_OK;
+    }
+    cJSON *list = cJSON_CreateArray();
+    while (*text) {
+        size_t len = strcspn(text, ",");
+        const char *from = text + strspn(text, " \t"), *to = text + len;
+        while (to > from && (to[-1] == ' ' || to[-1] == '\t')) {
+            to--;
+        }
+        if (to > from) {
+            const char *word = edge_strndup(&l->ctx->arena, from, (size_t)(to - from));
+            cJSON_AddItemToArray(list, cJSON_CreateString(word));
+        }
+        text += len + (text[len] == ',');
+    }
+    config_put(into, f->json, list);
+    return EDGE_OK;
+}
+
+/* Has the map an entry that variables call as they would call @p key? */
+static bool has_entry(struct edge_arena *a, const cJSON *map, const char *key)
+{
+    struct config_path wanted = {NULL, key};
+    const char *name = config_env_name(a, "", &wanted);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, map)
+    {
+        struct config_path here = {NULL, member->string};
+        if (strcmp(config_env_name(a, "", &here), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "CORE_DATA_HOST" as an entry "core-data", if HOST is a key of such entries. */
+static void add_entry(const struct env_layer *l, const struct edge_dto *dto, cJSON *map,
+                      const char *name, size_t len)
+{
+    struct edge_arena *a = &l->ctx->arena;
+    for (size_t i = 0; i < dto->n_fields; i++) {
+        const struct edge_field *member = &dto->fields[i];
+        struct config_path leaf = {NULL, member->json};
+        const char *suffix = config_env_name(a, "_", &leaf);
+        size_t suffix_len = strlen(suffix);
+        if ((member->flags & EDGE_KEY) || len <= suffix_len ||
+            strncmp(name + len - suffix_len, suffix, suffix_len) != 0) {
+            continue;
+        }
+        char *key = edge_new_n(a, char, len - suffix_len + 1);
+        for (size_t at = 0; at < len - suffix_len; at++) {
+            char c = name[at];
+            key[at] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        }
+        if (!has_entry(a, map, key)) {
+            config_section(map, key);
+        }
+    }
+}
+
+/*
+ * Entries of a map of sections the files do not have: CLIENTS_CORE_DATA_HOST makes "core-data", for
+ * official keys of such maps are lower case with dashes.
+ */
+static void add_entries(const struct env_layer *l, const struct edge_dto *dto, cJSON *map,
+                        const struct config_path *at)
+{
+    const char *name = edge_printf(&l->ctx->arena, "%s_", env_name(l, at));
+    size_t start = strlen(name);
+    for (char **var = environ; *var; var++) {
+        size_t len = strcspn(*var, "=");
+        if (len > start && strncmp(*var, name, start) == 0) {
+            add_entry(l, dto, map, *var + start, len - start);
+        }
+    }
+}
+
+static enum edge_status env_map(const struct env_layer *l, const struct edge_field *f, cJSON *into,
+                                const struct config_path *at)
+{
+    const struct edge_field *last = &f->sub->fields[f->sub->n_fields - 1];
+    cJSON *map = config_section(into, f->json);
+    cJSON *member, *next;
+    for (member = map->child; member; member = next) {
+        next = member->next; /* the member may be replaced */
+        struct config_path here = {at, edge_strdup(&l->ctx->arena, member->string)};
+        if (!(last->flags & EDGE_VALUE)) {
+            EDGE_TRY(env_section(l, f->sub, member, &here));
+        } else {
+            EDGE_TRY(env_scalar(l, last, here.key, map, &here));
+        }
+    }
+    return EDGE_OK;
+}
+
+/* Free-form sections: variables for what is there, of the type it has. */
+static enum edge_status env_any(const struct env_layer *l, cJSON *into, const char *key,
+                                const struct config_path *at)
+{
+    cJSON *value = config_member(into, key);
+    if (cJSON_IsObject(value)) {
+        cJSON *member, *next;
+        for (member = value->child; member; member = next) {
+            next = member->next;
+            struct config_path here = {at, edge_strdup(&l->ctx->arena, member->string)};
+            EDGE_TRY(env_any(l, value, here.key, &here));
+        }
+        return EDGE_OK;
+    }
+    if (!value || cJSON_IsArray(value)) {
+        return EDGE_OK;
+    }
+    struct edge_field like = {.kind = cJSON_IsBool(value)          ? EDGE_K_BOOL
+                                      : edge_json_is_number(value) ? EDGE_K_REAL
+                                                                   : EDGE_K_STR};
+    int64_t integer;
+    if (edge_json_int(value, &integer)) {
+        like.kind = EDGE_K_INT;
+    }
+    return env_scalar(l, &like, key, into, at);
+}
+
+static enum edge_status env_field(const struct env_layer *l, const struct edge_field *f,
+                                  cJSON *into, const struct config_path *at)
+{
+    switch (f->kind & EDGE_K_MASK) {
+    case EDGE_K_OBJ:
+        return any_below(env_name(l, at))
+                   ? env_section(l, f->sub, config_section(into, f->json), at)
+                   : EDGE_OK;
+    case EDGE_K_MAP: {
+        const struct edge_field *last = &f->sub->fields[f->sub->n_fields - 1];
+        if (!any_below(env_name(l, at))) {
+            return EDGE_OK;
+        }
+        if (!(last->flags & EDGE_VALUE)) {
+            add_entries(l, f->sub, config_section(into, f->json), at);
+        }
+        return env_map(l, f, into, at);
+    }
+    case EDGE_K_LIST:
+        return env_list(l, f, into, at);
+    case EDGE_K_ANY:
+        return env_any(l, into, f->json, at);
+    default:
+        return env_scalar(l, f, f->json, into, at);
+    }
+}
+
+static enum edge_status env_section(const struct env_layer *l, const struct edge_dto *dto,
+                                    cJSON *into, const struct config_path *at)
+{
+    for (size_t i = 0; i < dto->n_fields; i++) {
+        const struct edge_field *f = &dto->fields[i];
+        if (f->flags & EDGE_INLINE) {
+            EDGE_TRY(env_section(l, f->sub, into, at));
+        } else if (!(f->flags & EDGE_KEY)) {
+            struct config_path here = {at, f->json};
+            EDGE_TRY(env_field(l, f, into, &here));
+        }
+    }
+    return EDGE_OK;
+}
+
+enum edge_status config_overlay_env(struct edge_ctx *ctx, const struct edge_dto *dto,
+                                    const char *prefix, cJSON *into)
+{
+    struct env_layer l = {ctx, prefix};
+    size_t len = strlen(prefix);
+    bool any = len == 0;
+    for (char **var = environ; *var && !any; var++) {
+        any = strncmp(*var, prefix, len) == 0;
+    }
+    return any ? env_section(&l, dto, into, NULL) : EDGE_OK;
+}

@@ -1,0 +1,189 @@
+/*
+ * The configuration every service has, as tables: the official key names, and as defaults the
+ * values of the official common configuration, so that a service runs without a common file.
+ */
+#include "edge/config.h"
+#include "edge/log.h"
+
+static enum edge_status check_port(const void *value, struct edge_scope *at)
+{
+    int64_t port = *(const int64_t *)value;
+    if (port < 0 || port > 65535) {
+        return edge_scope_fail(at, NULL, "must be between 0 and 65535");
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status check_log_level(const void *value, struct edge_scope *at)
+{
+    enum edge_log_level level;
+    if (!edge_log_level_parse(value, &level)) {
+        return edge_scope_fail(at, NULL, "must be one of TRACE DEBUG INFO WARN ERROR");
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status check_size(const void *value, struct edge_scope *at)
+{
+    enum { MAX_KB = 1024 * 1024 };
+    int64_t kb = *(const int64_t *)value;
+    if (kb < 0 || kb > MAX_KB) {
+        return edge_scope_fail(at, NULL, "must be between 0 and %d KB", MAX_KB);
+    }
+    return EDGE_OK;
+}
+
+/* Every key is shown by GET /config, set or not. */
+#define ROW(T, m, key, text, ...)                                                                  \
+    EDGE_FIELD(T, m, key, text, .flags = EDGE_EMIT_EMPTY __VA_OPT__(, ) __VA_ARGS__)
+
+/* clang-format off */
+static const struct edge_field named_bool_fields[] = {
+    EDGE_FIELD(struct edge_named_bool, name, "name", "Key.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_named_bool, value, "value", "Yes or no.", .flags = EDGE_VALUE),
+};
+static const struct edge_dto NAMED_BOOL = EDGE_DTO(struct edge_named_bool, "Switch", named_bool_fields);
+
+static const struct edge_field named_text_fields[] = {
+    EDGE_FIELD(struct edge_named_text, name, "name", "Key.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_named_text, value, "value", "Text.", .flags = EDGE_VALUE),
+};
+static const struct edge_dto NAMED_TEXT = EDGE_DTO(struct edge_named_text, "Text", named_text_fields);
+
+static const struct edge_field secret_value_fields[] = {
+    EDGE_FIELD(struct edge_named_text, name, "name", "Key.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_named_text, value, "value", "The secret.", .flags = EDGE_VALUE | EDGE_SECRET),
+};
+static const struct edge_dto SECRET_VALUE = EDGE_DTO(struct edge_named_text, "SecretValue", secret_value_fields);
+
+#define F(m, key, text, ...) ROW(struct edge_insecure_secret, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field insecure_secret_fields[] = {
+    EDGE_FIELD(struct edge_insecure_secret, name, "name", "Key.", .flags = EDGE_KEY),
+    F(secret_name, "SecretName", "What services ask for."),
+    EDGE_MAP(struct edge_insecure_secret, secret_data, "SecretData", "Its values.", &SECRET_VALUE, .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto INSECURE_SECRET = EDGE_DTO(struct edge_insecure_secret, "InsecureSecret", insecure_secret_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_telemetry, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field telemetry_fields[] = {
+    F(interval, "Interval", "How often metrics are published; 0s: never.", .def = "30s", .check = edge_check_duration),
+    EDGE_MAP(struct edge_telemetry, metrics, "Metrics", "Which ones, by prefix of their names.", &NAMED_BOOL, .flags = EDGE_EMIT_EMPTY),
+    EDGE_MAP(struct edge_telemetry, tags, "Tags", "Added to each of them.", &NAMED_TEXT, .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto TELEMETRY = EDGE_DTO(struct edge_telemetry, "Telemetry", telemetry_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_writable, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field writable_fields[] = {
+    F(log_level, "LogLevel", "TRACE, DEBUG, INFO, WARN or ERROR.", .def = "INFO", .check = check_log_level),
+    EDGE_MAP(struct edge_writable, insecure_secrets, "InsecureSecrets", "Secrets where there is no secret store.", &INSECURE_SECRET, .flags = EDGE_EMIT_EMPTY),
+    EDGE_OBJECT(struct edge_writable, telemetry, "Telemetry", "Metrics on the message bus.", &TELEMETRY, .flags = EDGE_EMIT_EMPTY),
+};
+const struct edge_dto EDGE_WRITABLE_CONFIG = EDGE_DTO(struct edge_writable, "Writable", writable_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_cors, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field cors_fields[] = {
+    F(enable, "EnableCORS", "Answer browsers of other origins.", .def = "false"),
+    F(allow_credentials, "CORSAllowCredentials", "Access-Control-Allow-Credentials.", .def = "false"),
+    F(allowed_origin, "CORSAllowedOrigin", "Access-Control-Allow-Origin.", .def = "https://localhost"),
+    F(allowed_methods, "CORSAllowedMethods", "Access-Control-Allow-Methods.", .def = "GET, POST, PUT, PATCH, DELETE"),
+    F(allowed_headers, "CORSAllowedHeaders", "Access-Control-Allow-Headers.", .def = "Authorization, Accept, Accept-Language, Content-Language, Content-Type, X-Correlation-ID"),
+    F(expose_headers, "CORSExposeHeaders", "Access-Control-Expose-Headers.", .def = "Cache-Control, Content-Language, Content-Length, Content-Type, Expires, Last-Modified, Pragma, X-Correlation-ID"),
+    F(max_age, "CORSMaxAge", "Access-Control-Max-Age, s.", .def = "3600"),
+};
+static const struct edge_dto CORS = EDGE_DTO(struct edge_cors, "CORSConfiguration", cors_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_service_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field service_fields[] = {
+    F(host, "Host", "Name by which others reach the service; listens there too.", .def = "localhost"),
+    F(port, "Port", "TCP port; 0: any free one.", .check = check_port),
+    F(server_bind_addr, "ServerBindAddr", "Address to listen on instead of Host."),
+    F(startup_msg, "StartupMsg", "Logged when the service is ready.", .def = "service started"),
+    F(health_check_interval, "HealthCheckInterval", "How often a registry asks.", .def = "10s", .check = edge_check_duration),
+    F(request_timeout, "RequestTimeout", "Longest a request may take; 0s: for ever.", .def = "5s", .check = edge_check_duration),
+    F(max_result_count, "MaxResultCount", "Most objects in one answer.", .def = "1024", .min = 1, .max = 1000000),
+    F(max_request_size, "MaxRequestSize", "Largest body, KB; 0: the route's own limit.", .def = "0", .check = check_size),
+    F(enable_name_field_escape, "EnableNameFieldEscape", "Escape names in topics.", .def = "false"),
+    EDGE_LIST(struct edge_service_info, labels, "Labels", "Words to search the service by.", NULL, .flags = EDGE_EMIT_EMPTY),
+    EDGE_OBJECT(struct edge_service_info, cors, "CORSConfiguration", "Browsers of other origins.", &CORS, .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto SERVICE_INFO = EDGE_DTO(struct edge_service_info, "Service", service_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_bus_optional, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field bus_optional_fields[] = {
+    F(client_id, "ClientId", "MQTT client id."),
+    F(qos, "Qos", "0, 1 or 2.", .def = "0"),
+    F(keep_alive, "KeepAlive", "Seconds.", .def = "10"),
+    F(retained, "Retained", "The broker keeps the last message of each topic.", .def = "false"),
+    F(auto_reconnect, "AutoReconnect", "Always true here.", .def = "true"),
+    F(connect_timeout, "ConnectTimeout", "Seconds.", .def = "5"),
+    F(skip_cert_verify, "SkipCertVerify", "Do not check the broker's certificate.", .def = "false"),
+    EDGE_FIELD(struct edge_bus_optional, username, "Username", "For AuthMode usernamepassword.", .flags = EDGE_SECRET),
+    EDGE_FIELD(struct edge_bus_optional, password, "Password", "For AuthMode usernamepassword.", .flags = EDGE_SECRET),
+    F(ca_file, "CaFile", "PEM file of who vouches for the broker."),
+    F(cert_file, "CertFile", "PEM file of the own certificate."),
+    F(key_file, "KeyFile", "PEM file of its key."),
+};
+static const struct edge_dto BUS_OPTIONAL = EDGE_DTO(struct edge_bus_optional, "Optional", bus_optional_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_bus_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field bus_fields[] = {
+    F(disabled, "Disabled", "Hear and tell nothing.", .def = "false"),
+    F(protocol, "Protocol", "tcp, mqtt, ssl, tls or mqtts.", .def = "mqtt"),
+    F(host, "Host", "The broker.", .def = "localhost"),
+    F(port, "Port", "Its port.", .def = "1883", .check = check_port),
+    F(type, "Type", "mqtt, or memory within one process.", .def = "mqtt"),
+    F(auth_mode, "AuthMode", "none, usernamepassword, clientcert or cacert.", .def = "none"),
+    F(secret_name, "SecretName", "Secret that holds the credentials.", .def = "mqtt-bus"),
+    F(base_topic_prefix, "BaseTopicPrefix", "First level of all topics.", .def = "edgex", .check = edge_check_not_blank),
+    EDGE_OBJECT(struct edge_bus_info, optional, "Optional", "The connection's details, all texts.", &BUS_OPTIONAL, .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto BUS_INFO = EDGE_DTO(struct edge_bus_info, "MessageBus", bus_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_registry_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field registry_fields[] = {
+    F(host, "Host", "The registry.", .def = "localhost"),
+    F(port, "Port", "Its port.", .def = "59890", .check = check_port),
+    F(type, "Type", "keeper.", .def = "keeper"),
+};
+static const struct edge_dto REGISTRY_INFO = EDGE_DTO(struct edge_registry_info, "Registry", registry_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_database_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field database_fields[] = {
+    F(type, "Type", "sqlite.", .def = "sqlite"),
+    F(host, "Host", "The database server, where there is one.", .def = "localhost"),
+    F(port, "Port", "Its port.", .def = "0", .check = check_port),
+    F(name, "Name", "sqlite: the file below the data directory."),
+    F(timeout, "Timeout", "Longest an operation may take.", .def = "5s", .check = edge_check_duration),
+};
+static const struct edge_dto DATABASE_INFO = EDGE_DTO(struct edge_database_info, "Database", database_fields);
+#undef F
+
+#define F(m, key, text, ...) ROW(struct edge_client_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field client_fields[] = {
+    EDGE_FIELD(struct edge_client_info, name, "name", "Service key of the neighbour.", .flags = EDGE_KEY),
+    F(protocol, "Protocol", "http or https.", .def = "http"),
+    F(host, "Host", "Where it is.", .def = "localhost"),
+    F(port, "Port", "Its port.", .check = check_port),
+};
+static const struct edge_dto CLIENT_INFO = EDGE_DTO(struct edge_client_info, "Client", client_fields);
+#undef F
+
+#define F(m, key, text, dto) EDGE_OBJECT(struct edge_base_config, m, key, text, dto, .flags = EDGE_EMIT_EMPTY)
+static const struct edge_field base_fields[] = {
+    F(service, "Service", "The service's own HTTP side.", &SERVICE_INFO),
+    F(message_bus, "MessageBus", "The message bus.", &BUS_INFO),
+    F(registry, "Registry", "The registry.", &REGISTRY_INFO),
+    F(database, "Database", "Where data is kept.", &DATABASE_INFO),
+    EDGE_MAP(struct edge_base_config, clients, "Clients", "Neighbours, by service key.", &CLIENT_INFO, .flags = EDGE_EMIT_EMPTY),
+};
+const struct edge_dto EDGE_BASE_CONFIG = EDGE_DTO(struct edge_base_config, "Configuration", base_fields);
+#undef F
+/* clang-format on */

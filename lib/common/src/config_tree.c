@@ -1,0 +1,363 @@
+/*
+ * Lays one configuration source over another, guided by the tables: keys in any case, values in any
+ * spelling of their type, unknown keys named and left out. What remains is checked when it is
+ * decoded.
+ */
+#include "config_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "edge/log.h"
+#include "edge/text.h"
+
+/* One source being laid over. */
+struct layer {
+    struct edge_ctx *ctx;
+    const char *origin;
+    bool shared;
+};
+
+static enum edge_status overlay_section(const struct layer *l, const struct edge_dto *dto,
+                                        cJSON *into, const cJSON *from,
+                                        const struct config_path *at);
+static enum edge_status overlay_field(const struct layer *l, const struct edge_field *f,
+                                      cJSON *into, const cJSON *from, const struct config_path *at);
+
+const char *config_path_text(struct edge_arena *a, const struct config_path *at)
+{
+    if (!at->up) {
+        return edge_strdup(a, at->key);
+    }
+    return edge_printf(a, "%s.%s", config_path_text(a, at->up), at->key);
+}
+
+static const char *path_joined(struct edge_arena *a, const char *prefix,
+                               const struct config_path *at)
+{
+    if (!at->up) {
+        return edge_printf(a, "%s%s", prefix, at->key);
+    }
+    return edge_printf(a, "%s_%s", path_joined(a, prefix, at->up), at->key);
+}
+
+const char *config_env_name(struct edge_arena *a, const char *prefix, const struct config_path *at)
+{
+    const char *joined = path_joined(a, prefix, at);
+    size_t len = strlen(joined);
+    char *name = edge_new_n(a, char, len + 1);
+    for (size_t i = 0; i < len; i++) {
+        char c = joined[i];
+        name[i] = c == '/' || c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    return name;
+}
+
+const struct edge_field *config_field_find(const struct edge_dto *dto, const char *key)
+{
+    for (size_t i = 0; i < dto->n_fields; i++) {
+        const struct edge_field *f = &dto->fields[i];
+        if (f->flags & EDGE_INLINE) {
+            const struct edge_field *inner = config_field_find(f->sub, key);
+            if (inner) {
+                return inner;
+            }
+        } else if (strcasecmp(f->json, key) == 0) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+void config_put(cJSON *object, const char *key, cJSON *item)
+{
+    if (config_member(object, key)) {
+        cJSON_ReplaceItemInObjectCaseSensitive(object, key, item);
+    } else {
+        cJSON_AddItemToObject(object, key, item);
+    }
+}
+
+cJSON *config_member(const cJSON *object, const char *key)
+{
+    cJSON *member;
+    cJSON_ArrayForEach(member, object)
+    {
+        if (strcmp(member->string, key) == 0) {
+            return member;
+        }
+    }
+    return NULL;
+}
+
+cJSON *config_section(cJSON *object, const char *key)
+{
+    cJSON *section = config_member(object, key);
+    if (!cJSON_IsObject(section)) {
+        section = cJSON_CreateObject();
+        config_put(object, key, section);
+    }
+    return section;
+}
+
+/* The node as text, the way a person would have written it; NULL where it is no scalar. */
+static const char *scalar_text(struct edge_arena *a, const cJSON *node)
+{
+    int64_t i;
+    double d;
+    if (cJSON_IsString(node)) {
+        return node->valuestring;
+    }
+    if (cJSON_IsRaw(node)) {
+        return node->valuestring;
+    }
+    if (cJSON_IsBool(node)) {
+        return cJSON_IsTrue(node) ? "true" : "false";
+    }
+    if (edge_json_int(node, &i)) {
+        return edge_printf(a, "%lld", (long long)i);
+    }
+    if (edge_json_real(node, &d)) {
+        char text[EDGE_REAL_TEXT_SIZE];
+        edge_real_json(d, text);
+        return edge_strdup(a, text);
+    }
+    return NULL;
+}
+
+/* As the JSON door makes them: digits where a double would lose some. */
+static cJSON *integer(struct edge_arena *a, int64_t i)
+{
+    const int64_t exact = 999999999999999;
+    return i >= -exact && i <= exact ? cJSON_CreateNumber((double)i)
+                                     : cJSON_CreateRaw(edge_printf(a, "%lld", (long long)i));
+}
+
+static cJSON *number_from(struct edge_arena *a, const struct edge_field *f, const char *text)
+{
+    int64_t i;
+    uint64_t u;
+    char *end;
+    switch (f->kind & EDGE_K_MASK) {
+    case EDGE_K_INT:
+        return edge_int_parse(text, &i) ? integer(a, i) : NULL;
+    case EDGE_K_UINT:
+        if (!edge_uint_parse(text, &u)) {
+            return NULL;
+        }
+        return u <= INT64_MAX ? integer(a, (int64_t)u)
+                              : cJSON_CreateRaw(edge_printf(a, "%llu", (unsigned long long)u));
+    default: {
+        double d = strtod(text, &end);
+        return *text && !*end && d - d == 0 ? cJSON_CreateNumber(d) : NULL;
+    }
+    }
+}
+
+static cJSON *bool_from(const char *text)
+{
+    bool value;
+    return edge_bool_parse(text, &value) ? cJSON_CreateBool(value) : NULL;
+}
+
+cJSON *config_coerce(struct edge_arena *a, const struct edge_field *f, const cJSON *from,
+                     const char **ret_reason)
+{
+    static const char *const wanted[EDGE_K_MASK + 1] = {[EDGE_K_BOOL] = "true or false",
+                                                        [EDGE_K_INT] = "an integer",
+                                                        [EDGE_K_UINT] = "a positive integer",
+                                                        [EDGE_K_REAL] = "a number"};
+    unsigned kind = f->kind & EDGE_K_MASK;
+    const char *text = scalar_text(a, from);
+    if (!text) {
+        *ret_reason = "is not a single value";
+        return NULL;
+    }
+    cJSON *node;
+    switch (kind) {
+    case EDGE_K_BOOL:
+        node = bool_from(text);
+        break;
+    case EDGE_K_INT:
+    case EDGE_K_UINT:
+    case EDGE_K_REAL:
+        node = cJSON_IsBool(from) ? NULL : number_from(a, f, text);
+        break;
+    default:
+        return cJSON_CreateString(text);
+    }
+    if (!node) {
+        *ret_reason = edge_printf(a, "'%.100s' is not %s", text, wanted[kind]);
+    }
+    return node;
+}
+
+static enum edge_status fault(const struct layer *l, const struct config_path *at,
+                              const char *reason)
+{
+    return edge_fail(l->ctx, EDGE_INVALID, "%s: %s: %s", l->origin,
+                     at ? config_path_text(&l->ctx->arena, at) : "the whole", reason);
+}
+
+/* Official keys that mean nothing here: known, so no reason for a warning. */
+static bool is_idle(const struct config_path *at)
+{
+    static const char *const idle[] = {
+        "SecurityOptions", "MaxConns",   "MaxConnIdleTime", "MaxConnLifetime",
+        "Format",          "QueueGroup", "Durable",         "RetryOnFailedConnect",
+        "AutoProvision",   "Deliver",    "Subject",         "DefaultPubRetryAttempts",
+        "CleanSession"};
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+        if (at->up && strcasecmp(at->key, idle[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void unknown_key(const struct layer *l, const struct config_path *at)
+{
+    const char *path = config_path_text(&l->ctx->arena, at);
+    if (l->shared || is_idle(at)) {
+        edge_log_debug(l->ctx, "configuration key has no effect here", "key", path, "file",
+                       l->origin, NULL);
+    } else {
+        edge_log_warn(l->ctx, "unknown configuration key ignored", "key", path, "file", l->origin,
+                      NULL);
+    }
+}
+
+static enum edge_status overlay_scalar(const struct layer *l, const struct edge_field *f,
+                                       const char *key, cJSON *into, const cJSON *from,
+                                       const struct config_path *at)
+{
+    const char *reason;
+    cJSON *node = config_coerce(&l->ctx->arena, f, from, &reason);
+    if (!node) {
+        return fault(l, at, reason);
+    }
+    config_put(into, key, node);
+    return EDGE_OK;
+}
+
+static enum edge_status overlay_list(const struct layer *l, const struct edge_field *f, cJSON *into,
+                                     const cJSON *from, const struct config_path *at)
+{
+    static const struct edge_field text = {.kind = EDGE_K_STR};
+    if (!cJSON_IsArray(from)) {
+        return fault(l, at, "must be a list");
+    }
+    cJSON *list = cJSON_CreateArray();
+    config_put(into, f->json, list);
+    const cJSON *element;
+    cJSON_ArrayForEach(element, from)
+    {
+        cJSON *node;
+        const char *reason;
+        if (f->sub) {
+            node = cJSON_CreateObject();
+            cJSON_AddItemToArray(list, node);
+            EDGE_TRY(overlay_section(l, f->sub, node, element, at));
+        } else if ((node = config_coerce(&l->ctx->arena, &text, element, &reason))) {
+            cJSON_AddItemToArray(list, node);
+        } else {
+            return fault(l, at, reason);
+        }
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status overlay_map(const struct layer *l, const struct edge_field *f, cJSON *into,
+                                    const cJSON *from, const struct config_path *at)
+{
+    if (!cJSON_IsObject(from)) {
+        return fault(l, at, "must be a section");
+    }
+    cJSON *map = config_section(into, f->json);
+    const struct edge_field *last = &f->sub->fields[f->sub->n_fields - 1];
+    const cJSON *member;
+    cJSON_ArrayForEach(member, from)
+    {
+        struct config_path here = {at, member->string};
+        if (cJSON_IsNull(member)) {
+            continue;
+        }
+        if (!(last->flags & EDGE_VALUE)) {
+            EDGE_TRY(
+                overlay_section(l, f->sub, config_section(map, member->string), member, &here));
+        } else if ((last->kind & EDGE_K_MASK) == EDGE_K_ANY) {
+            config_put(map, member->string, cJSON_Duplicate(member, true));
+        } else {
+            EDGE_TRY(overlay_scalar(l, last, member->string, map, member, &here));
+        }
+    }
+    return EDGE_OK;
+}
+
+/* Sections merge, everything else is replaced. */
+static void overlay_any(cJSON *into, const char *key, const cJSON *from)
+{
+    if (!cJSON_IsObject(from)) {
+        config_put(into, key, cJSON_Duplicate(from, true));
+        return;
+    }
+    cJSON *section = config_section(into, key);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, from)
+    {
+        overlay_any(section, member->string, member);
+    }
+}
+
+static enum edge_status overlay_field(const struct layer *l, const struct edge_field *f,
+                                      cJSON *into, const cJSON *from, const struct config_path *at)
+{
+    if (cJSON_IsNull(from)) {
+        return EDGE_OK;
+    }
+    switch (f->kind & EDGE_K_MASK) {
+    case EDGE_K_OBJ:
+        return overlay_section(l, f->sub, config_section(into, f->json), from, at);
+    case EDGE_K_MAP:
+        return overlay_map(l, f, into, from, at);
+    case EDGE_K_LIST:
+        return overlay_list(l, f, into, from, at);
+    case EDGE_K_ANY:
+        overlay_any(into, f->json, from);
+        return EDGE_OK;
+    default:
+        return overlay_scalar(l, f, f->json, into, from, at);
+    }
+}
+
+static enum edge_status overlay_section(const struct layer *l, const struct edge_dto *dto,
+                                        cJSON *into, const cJSON *from,
+                                        const struct config_path *at)
+{
+    if (cJSON_IsNull(from)) {
+        return EDGE_OK;
+    }
+    if (!cJSON_IsObject(from)) {
+        return fault(l, at, "must be a section");
+    }
+    const cJSON *member;
+    cJSON_ArrayForEach(member, from)
+    {
+        struct config_path here = {at, member->string};
+        const struct edge_field *f = config_field_find(dto, member->string);
+        if (f && !(f->flags & EDGE_KEY)) {
+            EDGE_TRY(overlay_field(l, f, into, member, &here));
+        } else {
+            unknown_key(l, &here);
+        }
+    }
+    return EDGE_OK;
+}
+
+enum edge_status config_overlay(struct edge_ctx *ctx, const struct edge_dto *dto,
+                                const char *origin, bool shared, cJSON *into, const cJSON *from)
+{
+    struct layer l = {ctx, origin, shared};
+    return overlay_section(&l, dto, into, from, NULL);
+}

@@ -1,0 +1,182 @@
+/*
+ * The command line and the variables that stand for it, from one list of flags. A flag given goes
+ * before its variable.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/config.h"
+#include "edge/text.h"
+
+enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_PROVIDER };
+
+/* kind, member, short, long, variable, argument, help */
+#define FLAGS(X)                                                                                   \
+    X(TEXT, config_dir, "cd", "configDir", "EDGEX_CONFIG_DIR", " DIR",                             \
+      "where configuration files are (./res)")                                                     \
+    X(TEXT, config_file, "cf", "configFile", "EDGEX_CONFIG_FILE", " FILE",                         \
+      "private file (configuration.yaml)")                                                         \
+    X(TEXT, profile, "p", "profile", "EDGEX_PROFILE", " NAME", "folder of the file below DIR")     \
+    X(TEXT, common_config, "cc", "commonConfig", "EDGEX_COMMON_CONFIG", " FILE",                   \
+      "file all services share")                                                                   \
+    X(PROVIDER, config_provider, "cp", "configProvider", "EDGEX_CONFIG_PROVIDER", "[=URL]",        \
+      "configuration provider (none)")                                                             \
+    X(BOOL, overwrite, "o", "overwrite", "EDGEX_OVERWRITE_CONFIG", "",                             \
+      "let the file win over the provider")                                                        \
+    X(BOOL, registry, "r", "registry", "EDGEX_USE_REGISTRY", "", "register with the registry")     \
+    X(TEXT, remote_service_hosts, "rsh", "remoteServiceHosts", "EDGEX_REMOTE_SERVICE_HOSTS",       \
+      " A,B,C", "own host, host of the others, address to bind")                                   \
+    X(BOOL, dev, "d", "dev", NULL, "", "others are on localhost, bind every address")              \
+    X(TEXT, instance, "i", "instance", "EDGEX_INSTANCE_NAME", " NAME",                             \
+      "suffix of a device service's key")                                                          \
+    X(BOOL, overwrite_profiles, "op", "overwriteProfiles", NULL, "",                               \
+      "replace profiles core-metadata has")                                                        \
+    X(BOOL, overwrite_devices, "od", "overwriteDevices", NULL, "",                                 \
+      "replace devices core-metadata has")                                                         \
+    X(TEXT, data_dir, "data", "dataDir", "EDGEX_DATA_DIR", " DIR", "where data is kept (./var)")   \
+    X(BOOL, health, "health", "health", NULL, "", "ask the running service; exit code 0: well")    \
+    X(BOOL, version, "version", "version", NULL, "", "print the version")                          \
+    X(BOOL, help, "h", "help", NULL, "", "print this")
+
+static const struct flag {
+    enum flag_kind kind;
+    size_t offset;
+    const char *brief, *full, *variable;
+} flags[] = {
+#define X(kind, member, brief, full, variable, arg, help)                                          \
+    {FLAG_##kind, offsetof(struct edge_options, member), brief, full, variable},
+    FLAGS(X)
+#undef X
+};
+
+static const char default_provider[] = "keeper.http://localhost:59890";
+
+const char *edge_options_help(void)
+{
+#define X(kind, member, brief, full, variable, arg, help)                                          \
+    "  -" brief ", --" full arg "\n        " help "\n"
+    return FLAGS(X);
+#undef X
+}
+
+static const char **text_of(struct edge_options *o, const struct flag *f)
+{
+    return (const char **)((char *)o + f->offset);
+}
+
+static bool *bool_of(struct edge_options *o, const struct flag *f)
+{
+    return (bool *)((char *)o + f->offset);
+}
+
+static const struct flag *flag_find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        const struct flag *f = &flags[i];
+        if ((strlen(f->brief) == len && memcmp(f->brief, name, len) == 0) ||
+            (strlen(f->full) == len && memcmp(f->full, name, len) == 0)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+/* The value of a provider may follow as a word of its own; the bare flag means the usual one. */
+static const char *provider_value(const char *value, int argc, char **argv, int *at)
+{
+    if (!value && *at + 1 < argc && strstr(argv[*at + 1], "://")) {
+        value = argv[++*at];
+    }
+    return value && *value ? value : default_provider;
+}
+
+static enum edge_status flag_take(struct edge_ctx *ctx, int argc, char **argv, int *at,
+                                  struct edge_options *o)
+{
+    const char *word = argv[*at];
+    const char *name = word + 1 + (word[1] == '-');
+    size_t len = strcspn(name, "=");
+    const char *value = name[len] == '=' ? name + len + 1 : NULL;
+    const struct flag *f = word[0] == '-' ? flag_find(name, len) : NULL;
+    if (word[0] != '-') {
+        return edge_fail(ctx, EDGE_INVALID, "unexpected argument '%s'", word);
+    }
+    if (!f) {
+        return edge_fail(ctx, EDGE_INVALID, "unknown flag '%s'", word);
+    }
+    switch (f->kind) {
+    case FLAG_BOOL:
+        *bool_of(o, f) = true;
+        if (value && !edge_bool_parse(value, bool_of(o, f))) {
+            return edge_fail(ctx, EDGE_INVALID, "flag '%s': true or false", word);
+        }
+        return EDGE_OK;
+    case FLAG_PROVIDER:
+        *text_of(o, f) = edge_strdup(&ctx->arena, provider_value(value, argc, argv, at));
+        return EDGE_OK;
+    case FLAG_TEXT:
+        break;
+    }
+    if (!value && *at + 1 < argc) {
+        value = argv[++*at];
+    }
+    if (!value || !*value) {
+        return edge_fail(ctx, EDGE_INVALID, "flag '%s' needs a value", word);
+    }
+    *text_of(o, f) = edge_strdup(&ctx->arena, value);
+    return EDGE_OK;
+}
+
+static enum edge_status variable_take(struct edge_ctx *ctx, const struct flag *f,
+                                      struct edge_options *o)
+{
+    const char *text = f->variable ? getenv(f->variable) : NULL;
+    if (!text || !*text) {
+        return EDGE_OK;
+    }
+    if (f->kind == FLAG_BOOL) {
+        return edge_bool_parse(text, bool_of(o, f))
+                   ? EDGE_OK
+                   : edge_fail(ctx, EDGE_INVALID,
+                               "environment variable %s: '%s' is not true or false", f->variable,
+                               text);
+    }
+    *text_of(o, f) = edge_strdup(&ctx->arena, text);
+    return EDGE_OK;
+}
+
+static enum edge_status seconds(struct edge_ctx *ctx, const char *variable, int64_t def,
+                                int64_t *ret_ms)
+{
+    const int64_t longest = 24 * 3600;
+    const char *text = getenv(variable);
+    int64_t s = def;
+    if (text && *text && (!edge_int_parse(text, &s) || s < 1 || s > longest)) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "environment variable %s: '%s' is not a number of seconds from 1 to %lld",
+                         variable, text, (long long)longest);
+    }
+    *ret_ms = s * 1000;
+    return EDGE_OK;
+}
+
+enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,
+                                    struct edge_options *ret)
+{
+    struct edge_options o = {.data_dir = "var"};
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        EDGE_TRY(variable_take(ctx, &flags[i], &o));
+    }
+    EDGE_TRY(seconds(ctx, "EDGEX_STARTUP_DURATION", 60, &o.startup_duration_ms));
+    EDGE_TRY(seconds(ctx, "EDGEX_STARTUP_INTERVAL", 1, &o.startup_interval_ms));
+    for (int at = 1; at < argc; at++) {
+        EDGE_TRY(flag_take(ctx, argc, argv, &at, &o));
+    }
+    const char *provider = getenv("EDGEX_CONFIG_PROVIDER");
+    if ((provider && strcmp(provider, "none") == 0) ||
+        (o.config_provider && strcmp(o.config_provider, "none") == 0)) {
+        o.config_provider = NULL;
+    }
+    *ret = o;
+    return EDGE_OK;
+}
