@@ -5,6 +5,7 @@
  */
 #include "config_tree.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -101,16 +102,13 @@ cJSON *config_section(cJSON *object, const char *key)
     return section;
 }
 
-/* The node as text, the way a person would have written it; NULL where it is no scalar. */
+/* The node as a person would have written it; NULL where it is no single value. */
 static const char *scalar_text(struct edge_arena *a, const cJSON *node)
 {
     int64_t i;
     double d;
-    if (cJSON_IsString(node)) {
-        return node->valuestring;
-    }
-    if (cJSON_IsRaw(node)) {
-        return node->valuestring;
+    if (node->valuestring) {
+        return node->valuestring; /* of YAML numbers and truths: their text */
     }
     if (cJSON_IsBool(node)) {
         return cJSON_IsTrue(node) ? "true" : "false";
@@ -134,40 +132,56 @@ static cJSON *integer(struct edge_arena *a, int64_t i)
                                      : cJSON_CreateRaw(edge_printf(a, "%lld", (long long)i));
 }
 
-static cJSON *number_from(struct edge_arena *a, const struct edge_field *f, const char *text)
+static cJSON *int_from(struct edge_arena *a, const cJSON *from)
 {
     int64_t i;
-    uint64_t u;
-    char *end;
-    switch (f->kind & EDGE_K_MASK) {
-    case EDGE_K_INT:
-        return edge_int_parse(text, &i) ? integer(a, i) : NULL;
-    case EDGE_K_UINT:
-        if (!edge_uint_parse(text, &u)) {
-            return NULL;
-        }
-        return u <= INT64_MAX ? integer(a, (int64_t)u)
-                              : cJSON_CreateRaw(edge_printf(a, "%llu", (unsigned long long)u));
-    default: {
-        double d = strtod(text, &end);
-        return *text && !*end && d - d == 0 ? cJSON_CreateNumber(d) : NULL;
-    }
-    }
+    bool sound =
+        cJSON_IsString(from) ? edge_int_parse(from->valuestring, &i) : edge_json_int(from, &i);
+    return sound ? integer(a, i) : NULL;
 }
 
-static cJSON *bool_from(const char *text)
+static cJSON *uint_from(struct edge_arena *a, const cJSON *from)
+{
+    uint64_t u;
+    bool sound =
+        cJSON_IsString(from) ? edge_uint_parse(from->valuestring, &u) : edge_json_uint(from, &u);
+    if (!sound) {
+        return NULL;
+    }
+    return u <= INT64_MAX ? integer(a, (int64_t)u)
+                          : cJSON_CreateRaw(edge_printf(a, "%llu", (unsigned long long)u));
+}
+
+static cJSON *real_from(const cJSON *from)
+{
+    double d;
+    if (!cJSON_IsString(from)) {
+        return edge_json_real(from, &d) ? cJSON_CreateNumber(d) : NULL;
+    }
+    char *end;
+    d = strtod(from->valuestring, &end);
+    bool sound = end != from->valuestring && !*end && isfinite(d);
+    return sound ? cJSON_CreateNumber(d) : NULL;
+}
+
+static cJSON *bool_from(const cJSON *from, const char *text)
 {
     bool value;
+    if (cJSON_IsBool(from)) {
+        return cJSON_CreateBool(cJSON_IsTrue(from));
+    }
     return edge_bool_parse(text, &value) ? cJSON_CreateBool(value) : NULL;
 }
 
 cJSON *config_coerce(struct edge_arena *a, const struct edge_field *f, const cJSON *from,
                      const char **ret_reason)
 {
-    static const char *const wanted[EDGE_K_MASK + 1] = {[EDGE_K_BOOL] = "true or false",
-                                                        [EDGE_K_INT] = "an integer",
-                                                        [EDGE_K_UINT] = "a positive integer",
-                                                        [EDGE_K_REAL] = "a number"};
+    static const char *const wanted[EDGE_K_MASK + 1] = {
+        [EDGE_K_BOOL] = "true or false",
+        [EDGE_K_INT] = "an integer",
+        [EDGE_K_UINT] = "a positive integer",
+        [EDGE_K_REAL] = "a number",
+    };
     unsigned kind = f->kind & EDGE_K_MASK;
     const char *text = scalar_text(a, from);
     if (!text) {
@@ -177,12 +191,16 @@ cJSON *config_coerce(struct edge_arena *a, const struct edge_field *f, const cJS
     cJSON *node;
     switch (kind) {
     case EDGE_K_BOOL:
-        node = bool_from(text);
+        node = bool_from(from, text);
         break;
     case EDGE_K_INT:
+        node = int_from(a, from);
+        break;
     case EDGE_K_UINT:
+        node = uint_from(a, from);
+        break;
     case EDGE_K_REAL:
-        node = cJSON_IsBool(from) ? NULL : number_from(a, f, text);
+        node = real_from(from);
         break;
     default:
         return cJSON_CreateString(text);

@@ -7,6 +7,7 @@
 
 #include "edge/config.h"
 #include "edge/text.h"
+#include "instance.h"
 
 enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_PROVIDER };
 
@@ -158,6 +159,16 @@ static enum edge_status seconds(struct edge_ctx *ctx, const char *variable, int6
     }
     *ret_ms = s * 1000;
     return EDGE_OK;
+}
+
+void options_keep(struct edge_arena *a, struct edge_options *options)
+{
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (flags[i].kind != FLAG_BOOL) {
+            const char **text = text_of(options, &flags[i]);
+            *text = *text ? edge_strdup(a, *text) : NULL;
+        }
+    }
 }
 
 enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,

@@ -1,0 +1,94 @@
+/* From the MessageBus section, whose details are texts, to a connection of the bus. */
+#include <string.h>
+
+#include "edge/text.h"
+#include "instance.h"
+
+static bool given(const char *text)
+{
+    return text && *text;
+}
+
+static enum edge_status number(struct edge_ctx *ctx, const char *key, const char *text, int max,
+                               int *ret)
+{
+    int64_t value = 0;
+    if (given(text) && (!edge_int_parse(text, &value) || value < 0 || value > max)) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "MessageBus.Optional.%s: '%s' is not a number from 0 to %d", key, text,
+                         max);
+    }
+    *ret = (int)value;
+    return EDGE_OK;
+}
+
+static enum edge_status truth(struct edge_ctx *ctx, const char *key, const char *text, bool *ret)
+{
+    *ret = false;
+    if (given(text) && !edge_bool_parse(text, ret)) {
+        return edge_fail(ctx, EDGE_INVALID, "MessageBus.Optional.%s: '%s' is not true or false",
+                         key, text);
+    }
+    return EDGE_OK;
+}
+
+/* Credentials: from the secret for usernamepassword; certificates are files. */
+static enum edge_status credentials(struct edge_ctx *ctx, const struct edge_bus_info *bus,
+                                    const struct edge_writable *writable, struct edge_bus_config *c)
+{
+    const struct edge_bus_optional *o = &bus->optional;
+    c->username = given(o->username) ? o->username : NULL;
+    c->password = given(o->password) ? o->password : NULL;
+    if (strcmp(bus->auth_mode, "usernamepassword") == 0) {
+        if (!c->username) {
+            c->username = secret_find(writable, bus->secret_name, "username");
+        }
+        if (!c->password) {
+            c->password = secret_find(writable, bus->secret_name, "password");
+        }
+        return c->username ? EDGE_OK
+                           : edge_fail(ctx, EDGE_INVALID,
+                                       "MessageBus.AuthMode usernamepassword: no secret '%s' with "
+                                       "a username in Writable.InsecureSecrets",
+                                       bus->secret_name);
+    }
+    if (strcmp(bus->auth_mode, "clientcert") == 0 && !(c->cert_file && c->key_file)) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "MessageBus.AuthMode clientcert: needs MessageBus.Optional.CertFile and "
+                         "KeyFile");
+    }
+    if (strcmp(bus->auth_mode, "cacert") == 0 && !c->ca_file) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "MessageBus.AuthMode cacert: needs MessageBus.Optional.CaFile");
+    }
+    return EDGE_OK;
+}
+
+enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config *base,
+                             const struct edge_writable *writable, struct edge_bus_config *ret)
+{
+    const struct edge_bus_info *bus = &base->message_bus;
+    const struct edge_bus_optional *o = &bus->optional;
+    struct edge_bus_config c = {
+        .type = bus->disabled ? "memory" : bus->type,
+        .protocol = bus->protocol,
+        .host = bus->host,
+        .port = (uint16_t)bus->port,
+        .client_id = o->client_id,
+        .ca_file = given(o->ca_file) ? o->ca_file : NULL,
+        .cert_file = given(o->cert_file) ? o->cert_file : NULL,
+        .key_file = given(o->key_file) ? o->key_file : NULL,
+    };
+    if (strcmp(c.type, "memory") != 0 && strcmp(c.type, "mqtt") != 0) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "MessageBus.Type '%s' is not supported: mqtt or memory", bus->type);
+    }
+    EDGE_TRY(number(ctx, "Qos", o->qos, 2, &c.qos));
+    EDGE_TRY(number(ctx, "KeepAlive", o->keep_alive, 65535, &c.keep_alive_s));
+    EDGE_TRY(number(ctx, "ConnectTimeout", o->connect_timeout, 3600, &c.connect_timeout_s));
+    EDGE_TRY(truth(ctx, "Retained", o->retained, &c.retained));
+    EDGE_TRY(truth(ctx, "SkipCertVerify", o->skip_cert_verify, &c.skip_cert_verify));
+    EDGE_TRY(credentials(ctx, bus, writable, &c));
+    *ret = c;
+    return EDGE_OK;
+}

@@ -1,0 +1,156 @@
+/*
+ * The routes every service has: ping, version, config, secret (contract 1.1) and its metrics as
+ * Prometheus text.
+ */
+#include <string.h>
+
+#include "contracts/base.h"
+#include "instance.h"
+
+/* ---- ping and version ---------------------------------------------------------------------- */
+
+struct ping {
+    const char *api_version, *timestamp, *service_name;
+};
+struct version {
+    const char *api_version, *version, *service_name, *sdk_version;
+};
+struct shown_config {
+    const char *api_version;
+    const cJSON *config;
+    const char *service_name;
+};
+struct secret_entry {
+    const char *key, *value;
+};
+struct secret_request {
+    struct edge_base_request base;
+    const char *secret_name;
+    struct secret_entry *secret_data;
+    size_t n_secret_data;
+};
+
+/* clang-format off */
+#define F(m, ...) EDGE_FIELD(struct ping, m, __VA_ARGS__)
+static const struct edge_field ping_fields[] = {
+    F(api_version, "apiVersion", "v3."),
+    F(timestamp, "timestamp", "Now, as date(1) writes it."),
+    F(service_name, "serviceName", "Service key."),
+};
+#undef F
+static const struct edge_dto PING = EDGE_DTO(struct ping, "Ping", ping_fields);
+
+#define F(m, ...) EDGE_FIELD(struct version, m, __VA_ARGS__)
+static const struct edge_field version_fields[] = {
+    F(api_version, "apiVersion", "v3."),
+    F(version, "version", "Of the service."),
+    F(service_name, "serviceName", "Service key."),
+    F(sdk_version, "sdk_version", "Of the SDK, where one is used."),
+};
+#undef F
+static const struct edge_dto VERSION = EDGE_DTO(struct version, "Version", version_fields);
+
+#define F(m, ...) EDGE_FIELD(struct shown_config, m, __VA_ARGS__)
+static const struct edge_field shown_config_fields[] = {
+    F(api_version, "apiVersion", "v3."),
+    F(config, "config", "The effective configuration."),
+    F(service_name, "serviceName", "Service key."),
+};
+#undef F
+static const struct edge_dto SHOWN_CONFIG = EDGE_DTO(struct shown_config, "Config", shown_config_fields);
+
+#define F(m, ...) EDGE_FIELD(struct secret_entry, m, __VA_ARGS__)
+static const struct edge_field secret_entry_fields[] = {
+    F(key, "key", "Name of the value.", .flags = EDGE_REQUIRED),
+    F(value, "value", "The secret.", .flags = EDGE_REQUIRED),
+};
+#undef F
+static const struct edge_dto SECRET_ENTRY = EDGE_DTO(struct secret_entry, "SecretDataKeyValue", secret_entry_fields);
+
+static const struct edge_field secret_request_fields[] = {
+    EDGE_BASE_REQUEST_ROW(struct secret_request),
+    EDGE_FIELD(struct secret_request, secret_name, "secretName", "What it is asked for by.", .flags = EDGE_REQUIRED, .check = edge_check_not_blank),
+    EDGE_LIST(struct secret_request, secret_data, "secretData", "Its values.", &SECRET_ENTRY, .flags = EDGE_REQUIRED | EDGE_NOT_EMPTY),
+};
+static const struct edge_dto SECRET_REQUEST = EDGE_DTO(struct secret_request, "SecretRequest", secret_request_fields);
+/* clang-format on */
+
+static const struct edge_instance *instance_of_call(struct edge_call *call)
+{
+    return instance_of_state(edge_call_state(call));
+}
+
+static enum edge_status ping_get(struct edge_call *call)
+{
+    char now[64];
+    edge_unix_date(edge_now_ms(), now, sizeof(now));
+    struct ping ping = {EDGE_API_VERSION, now, instance_of_call(call)->rt.name};
+    return edge_reply_dto(call, &PING, &ping);
+}
+
+static enum edge_status version_get(struct edge_call *call)
+{
+    const struct edge_runtime *rt = &instance_of_call(call)->rt;
+    struct version version = {EDGE_API_VERSION, EDGE_VERSION, rt->name, rt->service->sdk_version};
+    return edge_reply_dto(call, &VERSION, &version);
+}
+
+/* ---- config -------------------------------------------------------------------------------- */
+
+const cJSON *config_shown(struct edge_ctx *ctx, const struct edge_instance *inst)
+{
+    const struct edge_dto *dto = inst->rt.service->config;
+    char *whole = edge_alloc(&ctx->arena, 1, dto->size);
+    memcpy(whole, inst->rt.config, dto->size);
+    memcpy(whole + inst->rt.service->writable_offset, edge_runtime_writable(&inst->rt),
+           inst->writable_dto->size);
+    struct edge_base_config *base = (void *)whole;
+    base->message_bus.optional.username = NULL;
+    base->message_bus.optional.password = NULL;
+    return edge_dto_tree(ctx, dto, whole);
+}
+
+static enum edge_status config_get(struct edge_call *call)
+{
+    const struct edge_instance *inst = instance_of_call(call);
+    struct shown_config shown = {EDGE_API_VERSION, config_shown(edge_call_ctx(call), inst),
+                                 inst->rt.name};
+    return edge_reply_dto(call, &SHOWN_CONFIG, &shown);
+}
+
+/* ---- secret and metrics -------------------------------------------------------------------- */
+
+/* Without a secret store and without a configuration provider there is nowhere to put it. */
+static enum edge_status secret_post(struct edge_call *call)
+{
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    struct secret_request request;
+    const cJSON *body;
+    if (edge_call_json(call, &body) != EDGE_OK ||
+        edge_dto_decode(ctx, &SECRET_REQUEST, body, &request) != EDGE_OK) {
+        edge_ctx_clear(ctx);
+        return edge_fail(ctx, EDGE_INVALID, "JSON decode failed");
+    }
+    edge_call_set_request_id(call, request.base.request_id);
+    return edge_reply_base(call, 405,
+                           "adding secret failed -> can't store secrets. ConfigurationProvider is "
+                           "not in use or has not been properly initialized");
+}
+
+static enum edge_status metrics_get(struct edge_call *call)
+{
+    edge_reply_type(call, "text/plain; version=0.0.4; charset=utf-8");
+    edge_metrics_prometheus(instance_of_call(call)->rt.metrics, edge_reply_body(call));
+    return EDGE_OK;
+}
+
+/* clang-format off */
+static const struct edge_route routes[] = {
+    {"GET",  "/api/v3/ping",    ping_get,    "Tell that the service answers.",   EDGE_ROUTE_OPEN | EDGE_ROUTE_BARE},
+    {"GET",  "/api/v3/version", version_get, "Version of the service.",          EDGE_ROUTE_BARE},
+    {"GET",  "/api/v3/config",  config_get,  "The effective configuration.",     EDGE_ROUTE_BARE},
+    {"POST", "/api/v3/secret",  secret_post, "Store a secret of the service.",   EDGE_ROUTE_BARE, .request = &SECRET_REQUEST},
+    {"GET",  "/api/v3/metrics", metrics_get, "Metrics in Prometheus' text form.", EDGE_ROUTE_BARE},
+};
+/* clang-format on */
+const struct edge_routes common_routes = EDGE_TABLE(routes);

@@ -1,0 +1,465 @@
+/*
+ * One process full of services: brings them up step by step (configuration, own resources, HTTP,
+ * bus, ready), each step for all before the next, and takes them down in reverse. A service alone
+ * is a host of one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "edge/text.h"
+#include "instance.h"
+
+enum { POOL_THREADS = 32, POOL_QUEUE = 1024 };
+
+typedef enum edge_status instance_step(struct edge_ctx *ctx, struct edge_instance *inst);
+
+struct edge_instance *instance_of_state(void *state)
+{
+    return (void *)((char *)state - offsetof(struct edge_instance, state));
+}
+
+const char *instance_name(struct edge_arena *a, const struct edge_service *service,
+                          const struct edge_options *options)
+{
+    return service->is_device_service && options->instance
+               ? edge_printf(a, "%s_%s", service->name, options->instance)
+               : service->name;
+}
+
+struct edge_config_source instance_source(const struct edge_service *service,
+                                          const struct edge_options *options, const char *name,
+                                          bool shared_process)
+{
+    return (struct edge_config_source){
+        .dto = service->config,
+        .service = name,
+        .folder = service->name,
+        .is_device_service = service->is_device_service,
+        .port = service->port,
+        .bus_type = shared_process ? "memory" : "mqtt",
+        .options = options,
+        .base_yaml = service->default_config,
+    };
+}
+
+/* ---- configure ----------------------------------------------------------------------------- */
+
+static const struct edge_dto *writable_of(const struct edge_service *service)
+{
+    for (size_t i = 0; i < service->config->n_fields; i++) {
+        const struct edge_field *f = &service->config->fields[i];
+        if (f->offset == service->writable_offset && f->kind == EDGE_K_OBJ) {
+            return f->sub;
+        }
+    }
+    return &EDGE_WRITABLE_CONFIG;
+}
+
+/* @p ctx is the instance's own: what is loaded stays. */
+static enum edge_status load(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    struct edge_runtime *rt = &inst->rt;
+    const struct edge_service *service = rt->service;
+    struct edge_config_source source =
+        instance_source(service, rt->options, rt->name, inst->host->n > 1);
+    void *config = edge_alloc(&ctx->arena, 1, service->config->size);
+    const char *dir, *file;
+    EDGE_TRY(edge_config_locate(ctx, &source, &file, &dir));
+    if (file) {
+        (void)stat(file, &inst->seen);
+    }
+    EDGE_TRY(edge_config_load(ctx, &source, config, &inst->file));
+    rt->config = config;
+    rt->base = config;
+    rt->resource_dir = dir;
+    rt->base_topic = rt->base->message_bus.base_topic_prefix;
+    inst->writable_dto = writable_of(service);
+    atomic_store(&inst->writable, (const char *)config + service->writable_offset);
+    int64_t ns;
+    if (!edge_duration_parse(rt->base->service.request_timeout, true, &ns) || ns < 0) {
+        return edge_fail(ctx, EDGE_INVALID, "Service.RequestTimeout: '%s' is not a duration",
+                         rt->base->service.request_timeout);
+    }
+    rt->request_timeout_ms = (ns + 999999) / 1000000;
+    return EDGE_OK;
+}
+
+static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    struct edge_runtime *rt = &inst->rt;
+    struct edge_bus_config config;
+    EDGE_TRY(bus_options(ctx, rt->base, edge_runtime_writable(rt), &config));
+    config.service = rt->name;
+    config.hub = inst->host->hub;
+    config.pool = rt->pool;
+    config.metrics = rt->metrics;
+    config.log = rt->log;
+    return edge_bus_open(ctx, &config, &rt->bus);
+}
+
+static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    struct edge_runtime *rt = &inst->rt;
+    enum edge_log_level level;
+    inst->phase = PHASE_CONFIGURED;
+    enum edge_status st = load(&inst->ctx, inst);
+    if (st != EDGE_OK) {
+        return edge_fail(ctx, st, "%s", edge_ctx_message(&inst->ctx, st));
+    }
+    const struct edge_writable *w = edge_runtime_writable(rt);
+    if (edge_log_level_parse(w->log_level, &level)) {
+        edge_log_set_level(rt->log, level);
+    }
+    if (rt->base->service.cors.enable) {
+        edge_log_warn(ctx, "CORS is not supported yet, browsers of other origins get no access",
+                      "key", "Service.CORSConfiguration.EnableCORS", NULL);
+    }
+    rt->data_dir = edge_printf(&inst->ctx.arena, "%s/%s", rt->options->data_dir, rt->name);
+    rt->metrics = edge_metrics_create(rt->name);
+    rt->pool = edge_pool_create(rt->name, POOL_THREADS, POOL_QUEUE);
+    edge_counter(rt->metrics, "SecuritySecretsRequested", "Secrets asked for.");
+    edge_counter(rt->metrics, "SecuritySecretsStored", "Secrets stored.");
+    return open_bus(ctx, inst);
+}
+
+/* ---- start, listen, subscribe, ready -------------------------------------------------------- */
+
+static enum edge_status start(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    inst->phase = PHASE_STARTED;
+    return inst->rt.service->start ? inst->rt.service->start(ctx, &inst->rt) : EDGE_OK;
+}
+
+static const char *bind_address(const struct edge_base_config *base)
+{
+    const char *addr = base->service.server_bind_addr;
+    return addr && *addr ? addr : base->service.host;
+}
+
+static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    struct edge_runtime *rt = &inst->rt;
+    const struct edge_service_info *info = &rt->base->service;
+    struct edge_http_config config = {
+        .service = rt->name,
+        .host = bind_address(rt->base),
+        .port = (uint16_t)info->port,
+        .routes = rt->service->routes,
+        .common_routes = common_routes,
+        .state = rt->state,
+        .pool = rt->pool,
+        .metrics = rt->metrics,
+        .log = rt->log,
+        .threads = inst->host->n > 1 ? 1 : 0,
+        .max_body = (size_t)info->max_request_size * 1024,
+        .max_result_count = info->max_result_count,
+        .request_timeout_ms = rt->request_timeout_ms,
+        .full_chain = rt->service->full_chain,
+    };
+    EDGE_TRY(edge_http_start(ctx, &config, &rt->http));
+    inst->phase = PHASE_LISTENS;
+    return EDGE_OK;
+}
+
+static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    static const char placeholder[] = "{service}";
+    const struct edge_runtime *rt = &inst->rt;
+    inst->phase = PHASE_SUBSCRIBED;
+    for (size_t i = 0; i < rt->service->n_subscriptions; i++) {
+        const struct edge_subscription *s = &rt->service->subscriptions[i];
+        const char *own = strstr(s->topic, placeholder);
+        const char *pattern =
+            own ? edge_printf(&ctx->arena, "%s/%.*s%s%s", rt->base_topic, (int)(own - s->topic),
+                              s->topic, rt->name, own + sizeof(placeholder) - 1)
+                : edge_printf(&ctx->arena, "%s/%s", rt->base_topic, s->topic);
+        EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, pattern, s->handler, rt->state, s->flags));
+    }
+    return EDGE_OK;
+}
+
+static void log_ready(const struct edge_instance *inst)
+{
+    const struct edge_runtime *rt = &inst->rt;
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = rt->log;
+    double ms = (double)(edge_now_mono_ns() - inst->host->started_ns) / 1e6;
+    edge_log_info(&ctx, rt->base->service.startup_msg, "address",
+                  edge_printf(&ctx.arena, "%s:%u", bind_address(rt->base),
+                              (unsigned)edge_http_port(rt->http)),
+                  "ms", edge_printf(&ctx.arena, "%.1f", ms), NULL);
+}
+
+/* One service less to wait for, or a failure that ends the process. */
+static void host_note_ready(struct edge_host *host, enum edge_status st, const char *reason)
+{
+    const uint64_t one = 1;
+    EDGE_LOCK(&host->lock);
+    host->n_pending--;
+    if (st != EDGE_OK && host->failure == EDGE_OK && !atomic_load(&host->stopping)) {
+        host->failure = st;
+        size_t len = strnlen(reason, sizeof(host->failure_text) - 1);
+        memcpy(host->failure_text, reason, len);
+        host->failure_text[len] = '\0';
+    }
+    edge_cond_broadcast(&host->changed);
+    (void)!write(host->wake_fd, &one, sizeof(one));
+}
+
+static void *ready_main(void *arg)
+{
+    struct edge_instance *inst = arg;
+    const struct edge_runtime *rt = &inst->rt;
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = rt->log;
+    enum edge_status st = rt->service->ready(&ctx, rt);
+    if (st == EDGE_OK && !edge_runtime_stopping(rt)) {
+        log_ready(inst);
+    }
+    const char *reason = st == EDGE_OK ? "" : edge_ctx_message(&ctx, st);
+    host_note_ready(inst->host, st, edge_printf(&ctx.arena, "%s: %s", rt->name, reason));
+    return NULL;
+}
+
+static enum edge_status get_ready(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    (void)ctx;
+    telemetry_apply(inst);
+    if (!inst->rt.service->ready) {
+        log_ready(inst);
+        host_note_ready(inst->host, EDGE_OK, "");
+        return EDGE_OK;
+    }
+    inst->ready_thread = edge_thread_start("ready", ready_main, inst);
+    inst->ready_running = true;
+    return EDGE_OK;
+}
+
+/* ---- neighbours ---------------------------------------------------------------------------- */
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
+/* Does the entry mean the service of this process, or one elsewhere? */
+static bool means(const struct edge_client_info *entry, const struct edge_instance *inst)
+{
+    const struct edge_service_info *info = &inst->rt.base->service;
+    return strcmp(entry->name, inst->rt.name) == 0 &&
+           (is_loopback(entry->host) || strcmp(entry->host, info->host) == 0) &&
+           (info->port == 0 || entry->port == info->port);
+}
+
+/* Calls of a neighbour become calls of a function, under every address neighbours know it by. */
+static enum edge_status attach(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    (void)ctx;
+    const struct edge_host *host = inst->host;
+    inst->urls = edge_new_n(&inst->ctx.arena, const char *, host->n);
+    for (size_t i = 0; i < host->n; i++) {
+        const struct edge_base_config *base = host->instances[i]->rt.base;
+        for (size_t k = 0; k < base->n_clients; k++) {
+            if (means(&base->clients[k], inst)) {
+                const char *url =
+                    edge_config_client_url(&inst->ctx.arena, base, base->clients[k].name);
+                edge_client_attach(host->client, url, inst->rt.http);
+                inst->urls[inst->n_urls++] = url;
+                break;
+            }
+        }
+    }
+    return EDGE_OK;
+}
+
+static void detach(struct edge_instance *inst)
+{
+    for (size_t i = 0; i < inst->n_urls; i++) {
+        edge_client_attach(inst->host->client, inst->urls[i], NULL);
+    }
+}
+
+/* ---- the host ------------------------------------------------------------------------------ */
+
+static struct edge_instance *instance_create(struct edge_host *host,
+                                             const struct edge_service *service)
+{
+    struct edge_instance *inst = edge_xalloc(1, sizeof(*inst) + service->state_size);
+    inst->host = host;
+    inst->rt.service = service;
+    inst->rt.options = &host->options;
+    inst->rt.name = instance_name(&host->ctx.arena, service, &host->options);
+    inst->rt.state = inst->state;
+    inst->rt.timers = host->timers;
+    inst->rt.client = host->client;
+    inst->rt.log = edge_log_create(inst->rt.name);
+    inst->ctx.log = inst->rt.log;
+    return inst;
+}
+
+/* Take one step with every service; a failure says whose it is. */
+static enum edge_status each(struct edge_ctx *ctx, struct edge_host *host, instance_step *step)
+{
+    for (size_t i = 0; i < host->n; i++) {
+        struct edge_instance *inst = host->instances[i];
+        EDGE_CTX_SCOPE(own);
+        own.log = inst->rt.log;
+        enum edge_status st = step(&own, inst);
+        if (st != EDGE_OK) {
+            return edge_fail(ctx, st, "%s: %s", inst->rt.name, edge_ctx_message(&own, st));
+        }
+    }
+    return EDGE_OK;
+}
+
+static void log_open(const struct edge_host *host)
+{
+    bool loopback = true;
+    for (size_t i = 0; i < host->n; i++) {
+        loopback = loopback && is_loopback(bind_address(host->instances[i]->rt.base));
+    }
+    if (loopback) {
+        edge_log_info(&host->instances[0]->ctx,
+                      "no authentication: open to everybody on this machine", NULL);
+    } else {
+        edge_log_warn(&host->instances[0]->ctx,
+                      "no authentication: open to everybody who reaches the port", NULL);
+    }
+}
+
+/* Nobody else runs yet, but the compiler wants it said under the lock. */
+static void set_pending(struct edge_host *host)
+{
+    EDGE_LOCK(&host->lock);
+    host->n_pending = host->n;
+}
+
+enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *const *services,
+                             size_t n, const struct edge_options *options, struct edge_host **ret)
+{
+    struct edge_host *host = edge_xalloc(1, sizeof(*host));
+    *ret = host;
+    host->started_ns = edge_now_mono_ns();
+    host->options = *options;
+    options_keep(&host->ctx.arena, &host->options);
+    edge_mutex_init(&host->lock);
+    edge_cond_init(&host->changed);
+    host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    host->watch_fd = -1;
+    host->client = edge_client_create();
+    host->timers = edge_timers_create();
+    host->hub = edge_bus_hub_create();
+    host->instances = edge_xalloc(n, sizeof(struct edge_instance *));
+    host->n = n;
+    for (size_t i = 0; i < n; i++) {
+        host->instances[i] = instance_create(host, services[i]);
+    }
+    set_pending(host);
+    if (host->wake_fd < 0) {
+        return edge_fail(ctx, EDGE_INTERNAL, "cannot make an eventfd: %s", strerror(errno));
+    }
+    EDGE_TRY(each(ctx, host, configure));
+    log_open(host);
+    EDGE_TRY(each(ctx, host, start));
+    EDGE_TRY(each(ctx, host, listen_http));
+    EDGE_TRY(each(ctx, host, attach));
+    EDGE_TRY(each(ctx, host, subscribe));
+    host_watch_open(host);
+    return each(ctx, host, get_ready);
+}
+
+enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host)
+{
+    EDGE_LOCK(&host->lock);
+    return host->failure == EDGE_OK ? EDGE_OK
+                                    : edge_fail(ctx, host->failure, "%s", host->failure_text);
+}
+
+static int64_t left_ms(int64_t deadline_ms)
+{
+    const int64_t least = 50; /* even the last one gets a chance to end well */
+    int64_t left = deadline_ms - edge_now_mono_ms();
+    return left > least ? left : least;
+}
+
+/* Undo what was reached, last step first. */
+static void instance_stop(struct edge_instance *inst, int64_t deadline_ms)
+{
+    struct edge_runtime *rt = &inst->rt;
+    telemetry_stop(inst);
+    detach(inst);
+    if (inst->phase >= PHASE_LISTENS) {
+        edge_http_stop(rt->http, left_ms(deadline_ms));
+        rt->http = NULL;
+    }
+    edge_bus_close(rt->bus, left_ms(deadline_ms));
+    rt->bus = NULL;
+    if (inst->phase >= PHASE_STARTED && rt->service->stop) {
+        rt->service->stop(rt);
+    }
+}
+
+static void instance_free(struct edge_instance *inst)
+{
+    struct edge_runtime *rt = &inst->rt;
+    if (rt->pool) {
+        edge_pool_free(rt->pool);
+    }
+    if (rt->metrics) {
+        edge_metrics_free(rt->metrics);
+    }
+    for (size_t i = 0; i < N_GENERATIONS; i++) {
+        if (inst->generations[i]) {
+            edge_ctx_done(inst->generations[i]);
+            free(inst->generations[i]);
+        }
+    }
+    edge_ctx_done(&inst->ctx);
+    edge_log_free(rt->log);
+    free(inst);
+}
+
+static void announce_stop(struct edge_host *host)
+{
+    const uint64_t one = 1;
+    EDGE_LOCK(&host->lock);
+    atomic_store(&host->stopping, true);
+    edge_cond_broadcast(&host->changed);
+    (void)!write(host->wake_fd, &one, sizeof(one));
+}
+
+void host_stop(struct edge_host *host, int64_t drain_ms)
+{
+    int64_t deadline_ms = edge_now_mono_ms() + drain_ms;
+    announce_stop(host);
+    if (host->watch_running) {
+        pthread_join(host->watch_thread, NULL);
+    }
+    for (size_t i = host->n; i-- > 0;) {
+        if (host->instances[i]->ready_running) {
+            pthread_join(host->instances[i]->ready_thread, NULL);
+        }
+    }
+    for (size_t i = host->n; i-- > 0;) {
+        instance_stop(host->instances[i], deadline_ms);
+    }
+    for (size_t i = host->n; i-- > 0;) {
+        instance_free(host->instances[i]);
+    }
+    edge_timers_free(host->timers);
+    edge_client_free(host->client);
+    edge_bus_hub_free(host->hub);
+    close(host->wake_fd);
+    if (host->watch_fd >= 0) {
+        close(host->watch_fd);
+    }
+    edge_cond_done(&host->changed);
+    edge_mutex_done(&host->lock);
+    edge_ctx_done(&host->ctx);
+    free(host->instances);
+    free(host);
+}

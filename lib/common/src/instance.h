@@ -1,0 +1,118 @@
+/** A running service and the process around it: the insides of edge_runtime and edge_host. */
+#ifndef EDGE_INSTANCE_H
+#define EDGE_INSTANCE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "edge/clock.h"
+#include "edge/service.h"
+#include "edge/thread.h"
+
+/** How far a service has come; what was reached is undone in reverse. */
+enum instance_phase {
+    PHASE_NONE,
+    PHASE_CONFIGURED,
+    PHASE_STARTED,
+    PHASE_LISTENS,
+    PHASE_SUBSCRIBED
+};
+
+enum { N_GENERATIONS = 3 };
+
+struct edge_instance {
+    struct edge_runtime rt; /* first: a runtime is its instance */
+    struct edge_host *host;
+    struct edge_ctx ctx; /* holds what lives as long as the instance */
+    enum instance_phase phase;
+
+    const struct edge_dto *writable_dto;
+    _Atomic(const void *) writable;
+    struct edge_ctx *generations[N_GENERATIONS]; /* of reloaded configurations, newest first */
+    const char *file;                            /* private configuration file, NULL if none */
+    struct stat seen;                            /* the file as it was when read */
+
+    struct edge_timer telemetry;
+    _Atomic int64_t telemetry_ms; /* 0: never */
+
+    const char **urls; /* by which neighbours of this process call it */
+    size_t n_urls;
+    bool ready_running;
+    pthread_t ready_thread;
+
+    _Alignas(max_align_t) unsigned char state[];
+};
+
+struct edge_host {
+    struct edge_ctx ctx;
+    struct edge_options options;
+    struct edge_client *client;
+    struct edge_timers *timers;
+    struct edge_bus_hub *hub;
+    struct edge_instance **instances;
+    size_t n;
+    int64_t started_ns;
+    int wake_fd;  /* written when the watch has to look up */
+    int watch_fd; /* inotify */
+    bool watch_running;
+    pthread_t watch_thread;
+    _Atomic bool stopping;
+
+    struct edge_mutex lock;
+    struct edge_cond changed;      /* stopping, n_pending, failure */
+    size_t n_pending EDGE_GUARDED; /* services not ready yet */
+    enum edge_status failure EDGE_GUARDED;
+    char failure_text[1024] EDGE_GUARDED;
+};
+
+/** The instance whose state a handler was given. */
+struct edge_instance *instance_of_state(void *state);
+
+/* host.c */
+/** Bring every service up to its ready, which then run on threads of their own; *ret also on
+ * failure. */
+enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *const *services,
+                             size_t n, const struct edge_options *options, struct edge_host **ret);
+/** Stop in reverse, within about @p drain_ms, and free. */
+void host_stop(struct edge_host *host, int64_t drain_ms);
+/** The failure of a ready, if there was one. */
+enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host);
+/** Where a service's configuration comes from. */
+struct edge_config_source instance_source(const struct edge_service *service,
+                                          const struct edge_options *options, const char *name,
+                                          bool shared_process);
+const char *instance_name(struct edge_arena *a, const struct edge_service *service,
+                          const struct edge_options *options);
+
+/* options.c */
+/** Have the texts of @p options live in @p a. */
+void options_keep(struct edge_arena *a, struct edge_options *options);
+
+/* reload.c */
+/** Look after files and signals until the host stops, SIGTERM or SIGINT comes, or a ready fails. */
+void host_watch(struct edge_host *host, int signal_fd);
+void host_watch_open(struct edge_host *host);
+
+/* telemetry.c */
+/** Publish metrics as the Writable part says from now on. */
+void telemetry_apply(struct edge_instance *inst);
+void telemetry_stop(struct edge_instance *inst);
+
+/* secrets.c */
+/** A value of an insecure secret, NULL if there is none. Valid as the writable part is. */
+const char *secret_find(const struct edge_writable *writable, const char *secret_name,
+                        const char *key);
+
+/* bus_options.c */
+/** The connection as MessageBus says; INVALID names the key. */
+enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config *base,
+                             const struct edge_writable *writable, struct edge_bus_config *ret);
+
+/* common_routes.c */
+extern const struct edge_routes common_routes;
+/** The effective configuration as GET /config shows it: no credentials, secrets blanked. */
+const cJSON *config_shown(struct edge_ctx *ctx, const struct edge_instance *inst);
+
+#endif

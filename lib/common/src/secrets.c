@@ -1,0 +1,21 @@
+/* Secrets where there is no secret store: Writable.InsecureSecrets. */
+#include <string.h>
+
+#include "instance.h"
+
+const char *secret_find(const struct edge_writable *writable, const char *secret_name,
+                        const char *key)
+{
+    for (size_t i = 0; i < writable->n_insecure_secrets; i++) {
+        const struct edge_insecure_secret *s = &writable->insecure_secrets[i];
+        if (!s->secret_name || strcmp(s->secret_name, secret_name) != 0) {
+            continue;
+        }
+        for (size_t k = 0; k < s->n_secret_data; k++) {
+            if (strcmp(s->secret_data[k].name, key) == 0) {
+                return s->secret_data[k].value;
+            }
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,293 @@
+/*
+ * The whole of a daemon's main(): flags, what is refused, signals, exit codes. Behind it the host
+ * brings services up and takes them down.
+ */
+#include "edge/service.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "contracts/base.h"
+#include "instance.h"
+
+enum { EXIT_USAGE = 2, DRAIN_MS = 5000, GIVE_UP_S = 10 };
+
+/* ---- what is refused ----------------------------------------------------------------------- */
+
+/* Nobody shall believe to be protected. */
+static enum edge_status check_security(struct edge_ctx *ctx)
+{
+    const char *wanted = getenv("EDGEX_SECURITY_SECRET_STORE");
+    if (wanted && *wanted && strcmp(wanted, "false") != 0) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "EDGEX_SECURITY_SECRET_STORE=%s: secure mode is not available yet; set it "
+                         "to false to run without authentication",
+                         wanted);
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status check_options(struct edge_ctx *ctx, const struct edge_options *o)
+{
+    if (o->config_provider) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "-cp %s: a configuration provider is not supported yet; use files (-cd, "
+                         "-cf, -cc) and environment variables",
+                         o->config_provider);
+    }
+    return EDGE_OK;
+}
+
+/* What was asked for and cannot be had, but does no harm. */
+static void warn_options(const struct edge_options *o, bool device_services)
+{
+    if (o->registry) {
+        edge_log_warn(NULL, "a registry is not supported yet, going on without", "flag", "-r",
+                      NULL);
+    }
+    if (o->overwrite) {
+        edge_log_warn(NULL, "nothing to overwrite without a configuration provider", "flag", "-o",
+                      NULL);
+    }
+    if (o->instance && !device_services) {
+        edge_log_warn(NULL, "only device services have instances, name ignored", "instance",
+                      o->instance, NULL);
+    }
+}
+
+static bool any_device_service(const struct edge_service *const *services, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (services[i]->is_device_service) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Flags and environment, judged. */
+static enum edge_status take_options(struct edge_ctx *ctx,
+                                     const struct edge_service *const *services, size_t n, int argc,
+                                     char **argv, struct edge_options *ret)
+{
+    EDGE_TRY(edge_options_parse(ctx, argc, argv, ret));
+    if (ret->help || ret->version || ret->health) {
+        return EDGE_OK;
+    }
+    EDGE_TRY(check_options(ctx, ret));
+    EDGE_TRY(check_security(ctx));
+    warn_options(ret, any_device_service(services, n));
+    return EDGE_OK;
+}
+
+/* ---- the small commands -------------------------------------------------------------------- */
+
+static void print_help(const char *program, const struct edge_service *const *services, size_t n)
+{
+    printf("usage: %s [flags]\n\n", program);
+    for (size_t i = 0; i < n; i++) {
+        const struct edge_service *s = services[i];
+        printf("%-22s %s\n", s->name, s->doc ? s->doc : "");
+    }
+    printf("\n%s", edge_options_help());
+}
+
+static const char *health_host(const struct edge_service_info *info)
+{
+    const char *addr =
+        info->server_bind_addr && *info->server_bind_addr ? info->server_bind_addr : info->host;
+    bool any = strcmp(addr, "0.0.0.0") == 0 || strcmp(addr, "::") == 0;
+    return any ? "127.0.0.1" : addr;
+}
+
+static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *client,
+                                   const struct edge_service *service,
+                                   const struct edge_options *options, bool shared_process)
+{
+    const int64_t patience_ms = 2000;
+    const char *name = instance_name(&ctx->arena, service, options);
+    struct edge_config_source source = instance_source(service, options, name, shared_process);
+    struct edge_base_config *base = edge_alloc(&ctx->arena, 1, service->config->size);
+    const char *file;
+    EDGE_TRY(edge_config_load(ctx, &source, base, &file));
+    const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
+    const char *url = edge_printf(&ctx->arena, "http://%s:%d", health_host(&base->service),
+                                  (int)base->service.port);
+    struct edge_http_response answer;
+    EDGE_TRY(edge_client_call(client, ctx, url, &ping, edge_now_mono_ms() + patience_ms, &answer));
+    return answer.code == 200 ? EDGE_OK
+                              : edge_fail(ctx, EDGE_UNAVAILABLE, "%s answers %d", url, answer.code);
+}
+
+static int health(const struct edge_service *const *services, size_t n,
+                  const struct edge_options *options)
+{
+    int code = EXIT_SUCCESS;
+    struct edge_client *client = edge_client_create();
+    for (size_t i = 0; i < n; i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct edge_log *log = edge_log_create(services[i]->name);
+        edge_log_set_level(log, EDGE_LOG_ERROR);
+        ctx.log = log;
+        enum edge_status st = ask_health(&ctx, client, services[i], options, n > 1);
+        if (st != EDGE_OK) {
+            fprintf(stderr, "%s: %s\n", services[i]->name, edge_ctx_message(&ctx, st));
+            code = EXIT_FAILURE;
+        }
+        edge_log_free(log);
+    }
+    edge_client_free(client);
+    return code;
+}
+
+/* ---- signals ------------------------------------------------------------------------------- */
+
+/* Before any thread is made, so that all of them inherit it and the watch alone hears signals. */
+static int signals_open(sigset_t *ret_heard)
+{
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(ret_heard);
+    sigaddset(ret_heard, SIGTERM);
+    sigaddset(ret_heard, SIGINT);
+    sigaddset(ret_heard, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, ret_heard, NULL);
+    return signalfd(-1, ret_heard, SFD_CLOEXEC);
+}
+
+static void give_up(int number)
+{
+    static const char text[] = "stopping took too long, gave up\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(EXIT_FAILURE);
+}
+
+/* From now on a second signal ends the process at once, and so does a stop that hangs. */
+static void signals_hurry(const sigset_t *heard)
+{
+    signal(SIGALRM, give_up);
+    alarm(GIVE_UP_S);
+    pthread_sigmask(SIG_UNBLOCK, heard, NULL);
+}
+
+/* Few arenas and an early trim: threads are many and short-lived here, memory is dear. */
+static void tune_memory(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
+/* ---- main ---------------------------------------------------------------------------------- */
+
+static int run(const struct edge_service *const *services, size_t n,
+               const struct edge_options *options)
+{
+    EDGE_CTX_SCOPE(ctx);
+    sigset_t heard;
+    struct edge_host *host;
+    tune_memory();
+    int signal_fd = signals_open(&heard);
+    enum edge_status st = host_launch(&ctx, services, n, options, &host);
+    if (st == EDGE_OK) {
+        host_watch(host, signal_fd);
+        st = host_failure(&ctx, host);
+    }
+    if (st != EDGE_OK) {
+        edge_log_error(NULL, "cannot go on", "error", edge_ctx_message(&ctx, st), NULL);
+    }
+    signals_hurry(&heard);
+    host_stop(host, DRAIN_MS);
+    close(signal_fd);
+    return st == EDGE_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int edge_host_main(const struct edge_service *const *services, size_t n, int argc, char **argv)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_options options;
+    const char *slash = strrchr(argv[0], '/');
+    const char *program = slash ? slash + 1 : argv[0];
+    enum edge_status st = take_options(&ctx, services, n, argc, argv, &options);
+    if (st != EDGE_OK) {
+        fprintf(stderr, "%s: %s\n", program, edge_ctx_message(&ctx, st));
+        if (st == EDGE_INVALID) {
+            fprintf(stderr, "try %s --help\n", program);
+        }
+        return st == EDGE_INVALID ? EXIT_USAGE : EXIT_FAILURE;
+    }
+    if (options.help) {
+        print_help(program, services, n);
+        return EXIT_SUCCESS;
+    }
+    if (options.version) {
+        printf("%s %s\n", program, EDGE_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return options.health ? health(services, n, &options) : run(services, n, &options);
+}
+
+int edge_service_main(const struct edge_service *service, int argc, char **argv)
+{
+    return edge_host_main(&service, 1, argc, argv);
+}
+
+/* ---- for tests ----------------------------------------------------------------------------- */
+
+static void *watch_main(void *arg)
+{
+    host_watch(arg, -1);
+    return NULL;
+}
+
+static enum edge_status wait_ready(struct edge_ctx *ctx, struct edge_host *host)
+{
+    {
+        EDGE_LOCK(&host->lock);
+        while (host->n_pending > 0 && host->failure == EDGE_OK) {
+            edge_cond_wait(&host->changed, &host->lock);
+        }
+    }
+    return host_failure(ctx, host);
+}
+
+enum edge_status edge_host_start(struct edge_ctx *ctx, const struct edge_service *const *services,
+                                 size_t n, int argc, char **argv, struct edge_host **ret)
+{
+    struct edge_options options;
+    struct edge_host *host;
+    EDGE_TRY(take_options(ctx, services, n, argc, argv, &options));
+    enum edge_status st = host_launch(ctx, services, n, &options, &host);
+    if (st == EDGE_OK) {
+        st = wait_ready(ctx, host);
+    }
+    if (st != EDGE_OK) {
+        host_stop(host, DRAIN_MS);
+        return st;
+    }
+    host->watch_thread = edge_thread_start("watch", watch_main, host);
+    host->watch_running = true;
+    *ret = host;
+    return EDGE_OK;
+}
+
+void edge_host_stop(struct edge_host *host)
+{
+    if (host) {
+        host_stop(host, DRAIN_MS);
+    }
+}
+
+const struct edge_runtime *edge_host_runtime(const struct edge_host *host, const char *service)
+{
+    for (size_t i = 0; i < host->n; i++) {
+        if (strcmp(host->instances[i]->rt.service->name, service) == 0) {
+            return &host->instances[i]->rt;
+        }
+    }
+    return NULL;
+}
