@@ -74,6 +74,14 @@ static struct edge_chunk *chunk_add(struct edge_arena *a, size_t take)
     return c;
 }
 
+void edge_arena_reserve(struct edge_arena *a, size_t size)
+{
+    size_t take = checked_size(size, 1);
+    if (!a->chunks || a->chunks->size - a->chunks->used < take) {
+        chunk_add(a, take);
+    }
+}
+
 void *edge_alloc(struct edge_arena *a, size_t n, size_t size)
 {
     size_t want = checked_size(n, size);

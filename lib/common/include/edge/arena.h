@@ -20,6 +20,9 @@ struct edge_arena {
 /** Run deferred calls, newest first, then free every byte. Safe on a zeroed arena. */
 void edge_arena_done(struct edge_arena *a);
 
+/** Room for @p size bytes in one piece: for who knows how much is coming. */
+void edge_arena_reserve(struct edge_arena *a, size_t size);
+
 /** Zeroed memory for @p n objects of @p size; aborts on overflow. */
 void *edge_alloc(struct edge_arena *a, size_t n, size_t size)
     __attribute__((returns_nonnull, malloc, alloc_size(2, 3)));
