@@ -1,10 +1,12 @@
 /**
- * The message bus: in process (a message is a pointer to immutable data, nothing is encoded) or over
- * an MQTT broker (envelope of contract 11.2; encoded once per publish). The two behave alike.
+ * The message bus: in process (a message is a pointer to immutable data, nothing is encoded) or
+ * over an MQTT broker (envelope of contract 11.2; encoded once per publish). The two behave alike.
  *
- * A service opens one connection. What arrives is queued (bounded) and handed to the handlers on the
- * connection's delivery thread, in order; a handler that waits for others belongs on the worker pool
- * (EDGE_SUB_WAITS). Any thread may publish and request.
+ * A service opens one connection. What arrives is queued (bounded) and handed to the handlers on
+ * the connection's delivery thread, in order; a handler that waits for others belongs on the worker
+ * pool (EDGE_SUB_WAITS). Any thread may publish and request. A connection hears its own messages
+ * too, and each message once, even if several of its patterns match: then each of their handlers is
+ * called.
  */
 #ifndef EDGE_BUS_H
 #define EDGE_BUS_H
@@ -26,7 +28,7 @@ struct edge_pair {
 
 /** Reference counted; immutable once published or received. All it points to is in its arena. */
 struct edge_message {
-    const char *topic; /* complete, base prefix included */
+    const char *topic;                       /* complete, base prefix included */
     const char *correlation_id, *request_id; /* "" if none */
     unsigned error_code;                     /* 1: text holds an error */
     const char *content_type;                /* application/json, application/cbor, text/plain */
@@ -43,7 +45,7 @@ struct edge_message {
 struct edge_message *edge_message_create(size_t arena_hint);
 /** To build it from; not after it was published. */
 struct edge_arena *edge_message_arena(struct edge_message *m);
-/** Parent topic levels and names joined by '/', names escaped where the service says so: printf. */
+/** The topic, printf style; names that may hold anything are escaped by the caller (text.h). */
 void edge_message_topic(struct edge_message *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct edge_message *edge_message_ref(const struct edge_message *m);
@@ -52,11 +54,12 @@ const char *edge_message_param(const struct edge_message *m, const char *key); /
 
 /**
  * The payload as @p dto: the publisher's own object where it was made in this process from the same
- * table (valid as long as the message), else decoded and checked into the context's arena.
+ * table, else decoded and checked into the context's arena. Valid as long as the context.
  */
 enum edge_status edge_message_decode(struct edge_ctx *ctx, const struct edge_message *m,
                                      const struct edge_dto *dto, const void **ret);
-/** The payload as a tree, whatever it was made from; NULL for null. */
+/** The payload as a tree, whatever it was made from; NULL for null. Valid as long as the context.
+ */
 enum edge_status edge_message_tree(struct edge_ctx *ctx, const struct edge_message *m,
                                    const cJSON **ret);
 
@@ -83,9 +86,14 @@ struct edge_bus_config {
     const char *client_id, *username, *password, *ca_file, *cert_file, *key_file;
     bool skip_cert_verify, retained;
     int qos, keep_alive_s, connect_timeout_s;
-    size_t max_queued;       /* messages waiting for a handler; full: in process the publisher waits up
-                                to 5 s, MQTT's reader likewise; then dropped and counted. 0: 20 000 */
-    size_t max_outgoing;     /* published while the broker is away; full: oldest dropped and counted. 0: 10 000 */
+    /**
+     * Messages waiting for a handler (0: 20 000). Full: in process the publisher waits up to 5 s,
+     * MQTT's reader likewise; as long as nothing moves after that, messages are dropped and counted
+     * at once. A delivery thread never waits: its messages are accepted up to twice the bound.
+     */
+    size_t max_queued;
+    /** Messages not yet with the broker (0: 10 000). Full: the oldest is dropped and counted. */
+    size_t max_outgoing;
     struct edge_bus_hub *hub; /* memory only */
     struct edge_pool *pool;
     struct edge_metrics *metrics; /* BusMessagesDropped, BusMessagesReceived, BusMessagesSent */
@@ -97,30 +105,45 @@ void edge_bus_hub_free(struct edge_bus_hub *hub); /* after its connections were 
 
 /**
  * Memory: at once. MQTT: returns at once too and connects in the background, again and again with
- * back-off; subscriptions are renewed on every connect; what is published meanwhile is kept, bounded.
+ * back-off; subscriptions are renewed on every connect; what is published meanwhile is kept,
+ * bounded.
  */
 enum edge_status edge_bus_open(struct edge_ctx *ctx, const struct edge_bus_config *config,
                                struct edge_bus **ret);
-/** Deliver what is queued, send what is out (each up to @p drain_ms), stop, free. NULL is fine. */
+/**
+ * Deliver what is queued, send what is out (each up to @p drain_ms), stop, free. Handlers may
+ * publish until the queue is empty; running handlers and calls of other threads are waited for.
+ * NULL is fine.
+ */
 void edge_bus_close(struct edge_bus *bus, int64_t drain_ms);
+/** Connected, and all that was subscribed to so far is being heard. */
 bool edge_bus_connected(const struct edge_bus *bus);
-/** Wait for the connection (and the renewed subscriptions) until @p deadline_ms. */
+/** Wait for that until @p deadline_ms (edge_now_mono_ms). */
 bool edge_bus_wait_connected(struct edge_bus *bus, int64_t deadline_ms);
 
-/** Complete topic pattern with + and #; @p state goes to the handler. */
+/**
+ * Complete topic pattern with + and #; @p state goes to the handler. For good: there is no way to
+ * unsubscribe. Returns at once; edge_bus_wait_connected() waits until the broker knows.
+ */
 enum edge_status edge_bus_subscribe(struct edge_ctx *ctx, struct edge_bus *bus, const char *pattern,
                                     edge_bus_handler *handler, void *state, unsigned flags);
 
-/** Send; takes its own reference. Never waits for a broker. UNAVAILABLE only when closing. */
+/**
+ * Send; takes its own reference. Never waits for a broker. UNAVAILABLE only when closing; INVALID
+ * for a topic no broker would take (empty, wildcards, control characters, too long or deep).
+ */
 enum edge_status edge_bus_publish(struct edge_ctx *ctx, struct edge_bus *bus,
                                   const struct edge_message *m);
-/** Would anybody of this process hear it? Over MQTT: always true. Saves building what nobody reads. */
+/** Would anybody of this process hear it? Over MQTT: always true. Saves building what nobody reads.
+ */
 bool edge_bus_wanted(const struct edge_bus *bus, const char *topic);
 
 /**
  * Publish @p m (whose request_id is a UUID) and wait for the message on
- * <response_prefix>/<request_id>, listening before sending. One reference in *ret; an error envelope
- * is an answer too. UNAVAILABLE at @p deadline_ms. Not on an event or delivery thread.
+ * <response_prefix>/<request_id>, listening before sending. One reference in *ret; an error
+ * envelope is an answer too. UNAVAILABLE at @p deadline_ms (edge_now_mono_ms), REMOTE where the
+ * answer is no envelope. A request that could not be sent by then never is. Not on an event or
+ * delivery thread.
  */
 enum edge_status edge_bus_request(struct edge_ctx *ctx, struct edge_bus *bus,
                                   const struct edge_message *m, const char *response_prefix,
@@ -128,7 +151,10 @@ enum edge_status edge_bus_request(struct edge_ctx *ctx, struct edge_bus *bus,
 
 /** MQTT's matching rule: + one level, # the rest (the parent level too). */
 bool edge_topic_matches(const char *pattern, const char *topic);
-/** The levels of @p topic, split at '/', percent-decoded where @p decode; count returned. */
+/**
+ * The levels of @p topic, split at '/', percent-decoded where @p decode (a malformed escape stays
+ * as it is); count returned.
+ */
 size_t edge_topic_levels(struct edge_arena *a, const char *topic, bool decode, const char ***ret);
 
 #endif
