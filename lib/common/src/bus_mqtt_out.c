@@ -1,0 +1,185 @@
+/*
+ * The way out over MQTT: one queue in order of publishing. Paho gets few messages at a time (each
+ * is a copy in its own unbounded queue) and says when one is written (QoS 0) or acknowledged; the
+ * next follows from that very callback, on paho's sending thread. What was not confirmed when the
+ * connection broke goes back to its place in the queue.
+ */
+#include "bus_mqtt.h"
+
+#include <stdlib.h>
+
+#include "edge/clock.h"
+
+enum {
+    /* One: then order is exact even over a reconnect, and a blocked socket holds up our bounded
+     * queue and not paho's. */
+    WINDOW_QOS_0 = 1,
+    /* Acknowledgements take a round trip. Over a reconnect, messages within the window may change
+     * places, or come twice. */
+    WINDOW_QOS_1_2 = 64,
+};
+
+static void outgoing_free(struct outgoing *o)
+{
+    edge_buf_done(&o->bytes);
+    free(o);
+}
+
+/* Mostly the end; what failed goes back in front of what was published after it. */
+static void insert(struct link *link, struct outgoing *o) EDGE_REQUIRES(link->lock)
+{
+    struct outgoing **at = &link->head;
+    if (link->tail && link->tail->seq < o->seq) {
+        at = &link->tail->next;
+    }
+    while (*at && (*at)->seq < o->seq) {
+        at = &(*at)->next;
+    }
+    o->next = *at;
+    *at = o;
+    if (!o->next) {
+        link->tail = o;
+    }
+    link->n_outgoing++;
+    link->outgoing_bytes += o->bytes.len;
+}
+
+static struct outgoing *take(struct link *link) EDGE_REQUIRES(link->lock)
+{
+    struct outgoing *o = link->head;
+    if (o) {
+        link->head = o->next;
+        link->tail = o->next ? link->tail : NULL;
+        link->n_outgoing--;
+        link->outgoing_bytes -= o->bytes.len;
+    }
+    return o;
+}
+
+static size_t drop_oldest(struct link *link) EDGE_REQUIRES(link->lock)
+{
+    size_t n = 0;
+    while (link->n_outgoing > link->max_outgoing ||
+           (link->n_outgoing > 1 && link->outgoing_bytes > BUS_MAX_BYTES)) {
+        outgoing_free(take(link));
+        n++;
+    }
+    return n;
+}
+
+bool outgoing_ready(const struct link *link)
+{
+    size_t window = link->qos == 0 ? WINDOW_QOS_0 : WINDOW_QOS_1_2;
+    return link->state == LINK_UP && link->head && link->in_flight < window && !link->pumping;
+}
+
+void outgoing_add(struct link *link, struct outgoing *o)
+{
+    size_t dropped;
+    {
+        EDGE_LOCK(&link->lock);
+        o->seq = ++link->seq;
+        insert(link, o);
+        dropped = drop_oldest(link);
+        if (outgoing_ready(link)) {
+            edge_cond_signal(&link->wake);
+        }
+    }
+    if (dropped > 0) {
+        bus_count_dropped(link->bus, dropped, "", "too much is waiting for the broker");
+    }
+}
+
+static void settle(struct link *link) EDGE_REQUIRES(link->lock)
+{
+    link->in_flight--;
+    link->progress++;
+    if (link->n_outgoing == 0 && link->in_flight == 0) {
+        edge_cond_broadcast(&link->changed);
+    }
+}
+
+static void put_back(struct link *link, struct outgoing *o)
+{
+    EDGE_LOCK(&link->lock);
+    insert(link, o);
+    settle(link);
+}
+
+static void on_sent(void *context, MQTTAsync_successData *data)
+{
+    (void)data;
+    struct outgoing *o = context;
+    struct link *link = o->link;
+    outgoing_free(o);
+    {
+        EDGE_LOCK(&link->lock);
+        settle(link);
+    }
+    outgoing_pump(link);
+}
+
+static void on_unsent(void *context, MQTTAsync_failureData *data)
+{
+    (void)data;
+    struct outgoing *o = context;
+    put_back(o->link, o);
+}
+
+static int hand_over(struct link *link, struct outgoing *o)
+{
+    MQTTAsync_message message = MQTTAsync_message_initializer;
+    message.payload = o->bytes.data;
+    message.payloadlen = (int)o->bytes.len;
+    message.qos = link->qos;
+    message.retained = link->retained;
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    response.onSuccess = on_sent;
+    response.onFailure = on_unsent;
+    response.context = o;
+    return MQTTAsync_sendMessage(link->client, o->topic, &message, &response);
+}
+
+/* The next one worth sending; NULL ends the turn. */
+static struct outgoing *next(struct link *link, bool first)
+{
+    EDGE_LOCK(&link->lock);
+    link->pumping = first ? link->pumping : false;
+    int64_t now = edge_now_mono_ms();
+    while (outgoing_ready(link)) {
+        struct outgoing *o = take(link);
+        if (o->expires_ms == 0 || now < o->expires_ms) {
+            link->pumping = true;
+            link->in_flight++;
+            return o;
+        }
+        outgoing_free(o); /* who asked has given up: an old command must not be obeyed */
+    }
+    if (link->n_outgoing == 0 && link->in_flight == 0) {
+        edge_cond_broadcast(&link->changed);
+    }
+    return NULL;
+}
+
+void outgoing_pump(struct link *link)
+{
+    for (struct outgoing *o = next(link, true); o; o = next(link, false)) {
+        if (hand_over(link, o) != MQTTASYNC_SUCCESS) {
+            put_back(link, o); /* the connection is gone; its end is reported soon */
+            EDGE_LOCK(&link->lock);
+            link->pumping = false;
+            return;
+        }
+    }
+}
+
+size_t outgoing_clear(struct link *link)
+{
+    EDGE_LOCK(&link->lock);
+    size_t n = 0;
+    for (struct outgoing *o = take(link); o; o = take(link)) {
+        outgoing_free(o);
+        n++;
+    }
+    return n;
+}
