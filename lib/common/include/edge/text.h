@@ -33,10 +33,12 @@ const char *edge_name_escape(struct edge_arena *a, const char *name);
 const char *edge_percent_decode(struct edge_arena *a, const char *s, size_t len);
 
 bool edge_utf8_valid(const char *s, size_t len);
+/** Bytes of the UTF-8 character at the start of @p s (@p len > 0), 0 where it is none. */
+size_t edge_utf8_char(const char *s, size_t len);
 
 /** Go's strconv.ParseBool. */
 bool edge_bool_parse(const char *s, bool *ret);
-/** The whole of @p s as base 10 in range; an optional sign ('-' only when signed). */
+/** The whole of @p s as base 10 in range; a sign only where the type has one (contract 3.4). */
 bool edge_int_parse(const char *s, int64_t *ret);
 bool edge_uint_parse(const char *s, uint64_t *ret);
 
