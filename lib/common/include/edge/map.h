@@ -1,12 +1,17 @@
-/** String to pointer, open addressing. Keys are copied. One thread, or guarded by its owner. */
+/**
+ * String to pointer, open addressing. Keys are copied; their hash is seeded at random per map, so that
+ * nobody outside can choose names that collide. One thread, or guarded by its owner.
+ */
 #ifndef EDGE_MAP_H
 #define EDGE_MAP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct edge_map {
     struct edge_map_slot *slots;
     size_t n, cap;
+    uint64_t seed;
 };
 
 #define EDGE_MAP_INIT {0}
