@@ -36,11 +36,14 @@ static const char *required_text(const struct edge_field *f)
 static void put_row(const struct edge_field *f, const char *path, FILE *out)
 {
     fprintf(out, "| `%s` | %s | %s | %s", path, kind_name(f), required_text(f), f->doc);
+    const char *before = " One of ";
     for (size_t i = 0; f->names && f->names[i]; i++) {
         if (f->names[i][0]) {
-            fprintf(out, "%s`%s`", i == 0 ? " One of " : ", ", f->names[i]);
+            fprintf(out, "%s`%s`", before, f->names[i]);
+            before = ", ";
         }
     }
+    fputs(f->names ? "." : "", out);
     if (f->max != 0) {
         fprintf(out, " %.15g to %.15g.", f->min, f->max);
     } else if (f->min != 0) {

@@ -253,6 +253,15 @@ static void put_members(struct edge_encoder *e, const struct edge_dto *dto, cons
     }
 }
 
+static void put_as_it_is(struct edge_encoder *e, const char *key, const struct edge_dto *dto,
+                         const void *obj)
+{
+    put_key(e, key);
+    struct edge_encoder inner = map_open(e);
+    put_members(&inner, dto, obj);
+    map_close(&inner);
+}
+
 void edge_put_object(struct edge_encoder *e, const char *key, const struct edge_dto *dto,
                      const void *obj)
 {
@@ -260,10 +269,10 @@ void edge_put_object(struct edge_encoder *e, const char *key, const struct edge_
         put_field(e, key, &dto->fields[dto->n_fields - 1], obj);
         return;
     }
-    put_key(e, key);
-    struct edge_encoder inner = map_open(e);
-    put_members(&inner, dto, obj);
-    map_close(&inner);
+    struct edge_arena scratch = EDGE_ARENA_INIT;
+    const struct edge_dto *other = dto->encode_as ? dto->encode_as(&obj, &scratch) : NULL;
+    put_as_it_is(e, key, other ? other : dto, obj);
+    edge_arena_done(&scratch);
 }
 
 static void put_list(struct edge_encoder *e, const char *key, const struct edge_field *f,

@@ -99,6 +99,8 @@ struct edge_dto {
     edge_value_check *check; /* rule across members, run when each member is sound */
     bool strict;             /* unknown members are faults (configuration) */
     bool exact_keys;         /* its keys match by case (events and readings, contract 3.3) */
+    /** Another object (made in @p scratch) to write by another table instead; NULL: as it is. */
+    const struct edge_dto *(*encode_as)(const void **obj, struct edge_arena *scratch);
     /** Put members a table cannot express after the tabled ones (readings' value part). */
     void (*encode_more)(const void *obj, struct edge_encoder *enc);
     /** Read what encode_more wrote; @p json is the object. Runs where the members are sound. */
