@@ -17,6 +17,7 @@
 
 #include "edge/clock.h"
 #include "edge/ctx.h"
+#include "edge/text.h"
 #include "edge/thread.h"
 
 enum {
@@ -147,25 +148,14 @@ static void puts_plain(struct line *line, const char *s)
     put(line, s, strlen(s));
 }
 
-/* Bytes of the UTF-8 character at @p s that may be shown as it is; 0: escape one byte. */
+/* Bytes of the character at @p s that may be shown as they are; 0: escape one byte. */
 static size_t shown_bytes(const unsigned char *s)
 {
     if (s[0] < 0x80) {
         return s[0] >= ' ' && s[0] != 0x7f && s[0] != '"' && s[0] != '\\';
     }
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0; /* the terminating NUL too */
-        }
-    }
     bool control = s[0] == 0xc2 && s[1] < 0xa0; /* C1: terminals obey them */
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool beyond = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
-    return control || overlong || beyond ? 0 : n;
+    return control ? 0 : edge_utf8_char((const char *)s, strnlen((const char *)s, 4));
 }
 
 static size_t escape(unsigned char c, char text[8])
