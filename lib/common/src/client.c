@@ -33,6 +33,7 @@ struct breaker {
     struct breaker *next;
     char *base_url;
     unsigned failures;
+    int64_t failed_at;
     int64_t open_until; /* 0: closed */
     bool probing;       /* one call is out to see whether it is back */
 };
@@ -201,8 +202,7 @@ static struct breaker *breaker_add(struct edge_client *c, const char *base_url, 
 {
     struct breaker **at = &c->breakers;
     while (*at) { /* peers nobody has asked for since */
-        if (!(*at)->probing && (*at)->open_until > 0 &&
-            now > (*at)->open_until + BREAKER_FORGET_MS) {
+        if (!(*at)->probing && now > (*at)->failed_at + BREAKER_FORGET_MS) {
             breaker_forget(at);
         } else {
             at = &(*at)->next;
@@ -226,6 +226,7 @@ static void breaker_learn(struct edge_client *c, const char *base_url,
         int64_t now = edge_now_mono_ms();
         struct breaker *b = *at ? *at : breaker_add(c, base_url, now);
         b->failures++;
+        b->failed_at = now;
         b->probing = false;
         b->open_until = b->failures >= BREAKER_FAILURES ? now + BREAKER_OPEN_MS : 0;
     } else if (*at) {
