@@ -1,0 +1,217 @@
+/*
+ * Builds cJSON trees in an arena: one allocation per node, all freed at once. Limits on depth and
+ * nodes, equal keys and long integers are dealt with here, once for all doors.
+ */
+#include "tree.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "edge/map.h"
+
+enum {
+    DEFAULT_BYTES = 32 << 20,
+    DEFAULT_DEPTH = 32,
+    DEFAULT_NODES = 200000,
+    MAX_DEPTH = 1000,  /* writers and cJSON's own functions recurse */
+    EXACT_DIGITS = 15, /* of an integer that any double holds */
+    FEW_MEMBERS = 16,  /* compared pairwise */
+};
+
+struct edge_json_limits tree_limits(const struct edge_json_limits *limits)
+{
+    struct edge_json_limits l = limits ? *limits : (struct edge_json_limits){0};
+    if (l.bytes == 0) {
+        l.bytes = DEFAULT_BYTES;
+    }
+    if (l.depth == 0) {
+        l.depth = DEFAULT_DEPTH;
+    }
+    if (l.depth > MAX_DEPTH) {
+        l.depth = MAX_DEPTH;
+    }
+    if (l.nodes == 0) {
+        l.nodes = DEFAULT_NODES;
+    }
+    return l;
+}
+
+void tree_init(struct tree *t, struct edge_arena *a, const struct edge_json_limits *limits)
+{
+    *t = (struct tree){.arena = a, .limits = tree_limits(limits)};
+    t->frames = edge_new_n(a, struct tree_frame, t->limits.depth);
+}
+
+int tree_inside(const struct tree *t)
+{
+    return t->depth > 0 ? t->frames[t->depth - 1].node->type : 0;
+}
+
+/* As cJSON links them: the first child's prev is the last child. */
+static void append(struct tree_frame *parent, cJSON *node)
+{
+    cJSON *first = parent->node->child;
+    parent->n++;
+    if (!first) {
+        parent->node->child = node;
+        node->prev = node;
+        return;
+    }
+    node->prev = first->prev;
+    first->prev->next = node;
+    first->prev = node;
+}
+
+cJSON *tree_add(struct tree *t, int type)
+{
+    if (t->nodes >= t->limits.nodes) {
+        t->fault = "too many values";
+        return NULL;
+    }
+    t->nodes++;
+    cJSON *node = edge_new(t->arena, cJSON);
+    node->type = type;
+    if (t->depth == 0) {
+        t->root = node;
+        return node;
+    }
+    node->string = (char *)t->key;
+    t->key = NULL;
+    append(&t->frames[t->depth - 1], node);
+    return node;
+}
+
+cJSON *tree_add_bool(struct tree *t, bool value)
+{
+    cJSON *node = tree_add(t, value ? cJSON_True : cJSON_False);
+    if (node) {
+        node->valueint = value;
+    }
+    return node;
+}
+
+cJSON *tree_add_string(struct tree *t, const char *value)
+{
+    cJSON *node = tree_add(t, cJSON_String);
+    if (node) {
+        node->valuestring = (char *)value;
+    }
+    return node;
+}
+
+cJSON *tree_add_real(struct tree *t, double value)
+{
+    cJSON *node = tree_add(t, cJSON_Number);
+    if (node) {
+        node->valuedouble = value;
+        node->valueint = value >= INT_MAX ? INT_MAX : value <= INT_MIN ? INT_MIN : (int)value;
+    }
+    return node;
+}
+
+cJSON *tree_add_integer(struct tree *t, bool negative, const char *digits, size_t n)
+{
+    if (n <= EXACT_DIGITS) {
+        int64_t v = 0;
+        for (size_t i = 0; i < n; i++) {
+            v = v * 10 + (digits[i] - '0');
+        }
+        return tree_add_real(t, negative ? -(double)v : (double)v);
+    }
+    cJSON *node = tree_add(t, cJSON_Raw);
+    if (node) {
+        char *text = edge_alloc(t->arena, n + negative + 1, 1);
+        text[0] = '-';
+        memcpy(text + negative, digits, n);
+        node->valuestring = text;
+    }
+    return node;
+}
+
+bool tree_open(struct tree *t, int type)
+{
+    if (t->depth >= t->limits.depth) {
+        t->fault = "nested too deeply";
+        return false;
+    }
+    cJSON *node = tree_add(t, type);
+    if (!node) {
+        return false;
+    }
+    t->frames[t->depth++] = (struct tree_frame){.node = node};
+    return true;
+}
+
+/* ---- equal keys -------------------------------------------------------------------------- */
+
+static void unlink_member(cJSON *object, cJSON *member)
+{
+    /* An equal member comes later, so this is never the last. */
+    if (object->child == member) {
+        object->child = member->next;
+    } else {
+        member->prev->next = member->next;
+    }
+    member->next->prev = member->prev;
+}
+
+static bool repeated_later(const cJSON *member)
+{
+    for (const cJSON *m = member->next; m; m = m->next) {
+        if (m->string[0] == member->string[0] && strcmp(m->string, member->string) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void drop_repeated(cJSON *object, size_t n)
+{
+    if (n <= FEW_MEMBERS) {
+        for (cJSON *m = object->child, *next; m; m = next) {
+            next = m->next;
+            if (repeated_later(m)) {
+                unlink_member(object, m);
+            }
+        }
+        return;
+    }
+    struct edge_map seen = EDGE_MAP_INIT;
+    for (cJSON *m = object->child; m; m = m->next) {
+        cJSON *before = edge_map_put(&seen, m->string, m);
+        if (before) {
+            unlink_member(object, before);
+        }
+    }
+    edge_map_done(&seen);
+}
+
+void tree_close(struct tree *t)
+{
+    struct tree_frame *frame = &t->frames[--t->depth];
+    if (frame->n > 1 && cJSON_IsObject(frame->node)) {
+        drop_repeated(frame->node, frame->n);
+    }
+}
+
+const char *tree_text(struct edge_arena *a, const char *s, size_t len)
+{
+    size_t nuls = 0;
+    for (size_t i = 0; i < len; i++) {
+        nuls += s[i] == '\0';
+    }
+    if (nuls == 0) {
+        return edge_strndup(a, s, len);
+    }
+    char *text = edge_alloc(a, len + nuls * strlen(REPLACEMENT) + 1, 1);
+    char *out = text;
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] == '\0') {
+            memcpy(out, REPLACEMENT, strlen(REPLACEMENT));
+            out += strlen(REPLACEMENT);
+        } else {
+            *out++ = s[i];
+        }
+    }
+    return text;
+}
