@@ -133,10 +133,11 @@ static enum edge_status start(struct edge_ctx *ctx, struct edge_instance *inst)
     return inst->rt.service->start ? inst->rt.service->start(ctx, &inst->rt) : EDGE_OK;
 }
 
-static const char *bind_address(const struct edge_base_config *base)
+const char *host_bind_address(const struct edge_base_config *base)
 {
-    const char *addr = base->service.server_bind_addr;
-    return addr && *addr ? addr : base->service.host;
+    const struct edge_service_info *info = &base->service;
+    const char *addr = info->server_bind_addr;
+    return addr && *addr ? addr : info->host && *info->host ? info->host : "localhost";
 }
 
 static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *inst)
@@ -145,7 +146,7 @@ static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *
     const struct edge_service_info *info = &rt->base->service;
     struct edge_http_config config = {
         .service = rt->name,
-        .host = bind_address(rt->base),
+        .host = host_bind_address(rt->base),
         .port = (uint16_t)info->port,
         .routes = rt->service->routes,
         .common_routes = common_routes,
@@ -188,7 +189,7 @@ static void log_ready(const struct edge_instance *inst)
     ctx.log = rt->log;
     double ms = (double)(edge_now_mono_ns() - inst->host->started_ns) / 1e6;
     edge_log_info(&ctx, rt->base->service.startup_msg, "address",
-                  edge_printf(&ctx.arena, "%s:%u", bind_address(rt->base),
+                  edge_printf(&ctx.arena, "%s:%u", host_bind_address(rt->base),
                               (unsigned)edge_http_port(rt->http)),
                   "ms", edge_printf(&ctx.arena, "%.1f", ms), NULL);
 }
@@ -320,7 +321,7 @@ static void log_open(const struct edge_host *host)
 {
     bool loopback = true;
     for (size_t i = 0; i < host->n; i++) {
-        loopback = loopback && is_loopback(bind_address(host->instances[i]->rt.base));
+        loopback = loopback && is_loopback(host_bind_address(host->instances[i]->rt.base));
     }
     if (loopback) {
         edge_log_info(&host->instances[0]->ctx,

@@ -36,6 +36,7 @@ struct edge_instance {
 
     struct edge_timer telemetry;
     _Atomic int64_t telemetry_ms; /* 0: never */
+    bool publishing EDGE_GUARDED; /* by the host's lock: a worker has the metrics in hand */
 
     const char **urls; /* by which neighbours of this process call it */
     size_t n_urls;
@@ -83,6 +84,8 @@ enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host);
 struct edge_config_source instance_source(const struct edge_service *service,
                                           const struct edge_options *options, const char *name,
                                           bool shared_process);
+/** What a service listens on: ServerBindAddr, else Host, else loopback. */
+const char *host_bind_address(const struct edge_base_config *base);
 const char *instance_name(struct edge_arena *a, const struct edge_service *service,
                           const struct edge_options *options);
 

@@ -97,12 +97,10 @@ static void print_help(const char *program, const struct edge_service *const *se
     printf("\n%s", edge_options_help());
 }
 
-static const char *health_host(const struct edge_service_info *info)
+static const char *health_host(const struct edge_base_config *base)
 {
-    const char *addr =
-        info->server_bind_addr && *info->server_bind_addr ? info->server_bind_addr : info->host;
-    bool any = strcmp(addr, "0.0.0.0") == 0 || strcmp(addr, "::") == 0;
-    return any ? "127.0.0.1" : addr;
+    const char *addr = host_bind_address(base);
+    return strcmp(addr, "0.0.0.0") == 0 || strcmp(addr, "::") == 0 ? "127.0.0.1" : addr;
 }
 
 static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *client,
@@ -116,8 +114,8 @@ static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *cli
     const char *file;
     EDGE_TRY(edge_config_load(ctx, &source, base, &file));
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
-    const char *url = edge_printf(&ctx->arena, "http://%s:%d", health_host(&base->service),
-                                  (int)base->service.port);
+    const char *url =
+        edge_printf(&ctx->arena, "http://%s:%d", health_host(base), (int)base->service.port);
     struct edge_http_response answer;
     EDGE_TRY(edge_client_call(client, ctx, url, &ping, edge_now_mono_ms() + patience_ms, &answer));
     return answer.code == 200 ? EDGE_OK

@@ -83,6 +83,30 @@ static void publish_all(void *arg)
     ctx.log = inst->rt.log;
     struct publication p = {inst, &ctx, &w->telemetry, edge_now_ns()};
     edge_metrics_each(inst->rt.metrics, metric_publish, &p);
+    EDGE_LOCK(&inst->host->lock);
+    inst->publishing = false;
+    edge_cond_broadcast(&inst->host->changed);
+}
+
+/* One publication at a time: a slow bus skips turns rather than to pile them up. */
+static bool may_publish(struct edge_instance *inst)
+{
+    EDGE_LOCK(&inst->host->lock);
+    bool idle = !inst->publishing;
+    inst->publishing = true;
+    return idle;
+}
+
+static void publish_soon(struct edge_instance *inst)
+{
+    if (!may_publish(inst)) {
+        return;
+    }
+    if (!edge_pool_submit(inst->rt.pool, publish_all, inst)) {
+        edge_log_warn(&inst->ctx, "metrics not published, workers are busy", NULL);
+        EDGE_LOCK(&inst->host->lock);
+        inst->publishing = false;
+    }
 }
 
 /* On the wheel's thread: hands on, and asks to be called again. */
@@ -92,9 +116,7 @@ static void telemetry_due(struct edge_timer *t)
         (struct edge_instance *)(void *)((char *)t - offsetof(struct edge_instance, telemetry));
     int64_t every = atomic_load(&inst->telemetry_ms);
     if (every > 0) {
-        if (!edge_pool_submit(inst->rt.pool, publish_all, inst)) {
-            edge_log_warn(&inst->ctx, "metrics not published, workers are busy", NULL);
-        }
+        publish_soon(inst);
         edge_timer_arm(inst->rt.timers, t, edge_now_mono_ms() + every);
     }
 }
@@ -119,4 +141,8 @@ void telemetry_stop(struct edge_instance *inst)
 {
     atomic_store(&inst->telemetry_ms, 0);
     edge_timer_cancel(inst->rt.timers, &inst->telemetry);
+    EDGE_LOCK(&inst->host->lock);
+    while (inst->publishing) {
+        edge_cond_wait(&inst->host->changed, &inst->host->lock);
+    }
 }
