@@ -13,9 +13,8 @@ enum {
     DEFAULT_BYTES = 32 << 20,
     DEFAULT_DEPTH = 32,
     DEFAULT_NODES = 200000,
-    MAX_DEPTH = 1000,  /* writers and cJSON's own functions recurse */
-    EXACT_DIGITS = 15, /* of an integer that any double holds */
-    FEW_MEMBERS = 16,  /* compared pairwise */
+    MAX_DEPTH = 1000, /* writers and cJSON's own functions recurse */
+    FEW_MEMBERS = 16, /* compared pairwise */
 };
 
 struct edge_json_limits tree_limits(const struct edge_json_limits *limits)

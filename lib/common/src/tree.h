@@ -7,6 +7,8 @@
 
 #include "edge/json.h"
 
+enum { EXACT_DIGITS = 15 }; /* of an integer that any double holds */
+
 struct tree_frame {
     cJSON *node; /* an open array or object */
     size_t n;    /* its members so far */

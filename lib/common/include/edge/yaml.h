@@ -1,14 +1,22 @@
 /**
  * The YAML door (profiles, devices, configuration): one document to the tree the JSON door makes.
- * Plain scalars are typed as YAML 1.2 core does (null, bool, int, float), quoted ones are strings.
- * Anchors, aliases and tags are refused; the limits of the JSON door hold; duplicate keys: last wins.
+ * Plain scalars are typed as the YAML 1.2 core schema does (null, bool, int, float; yes, no, on and
+ * off are strings), quoted and block ones are strings. What JSON cannot hold (.inf, .nan, numbers out
+ * of range) stays a string. Keys are texts, whatever they look like; of equal ones the last stays.
+ * Anchors, aliases and tags are refused; the limits of the JSON door hold.
+ *
+ * A number or a boolean of YAML carries its text in valuestring (1.10, 007, True), so that a string
+ * member can be fed `defaultValue: 1.10`. In trees from JSON valuestring of these is NULL.
  */
 #ifndef EDGE_YAML_H
 #define EDGE_YAML_H
 
 #include "edge/json.h"
 
-/** INVALID with "line 12: ..." where it is malformed. */
+/**
+ * INVALID with "line 12: ..." where it is malformed; TOO_LARGE beyond limits->bytes. A text without
+ * a document (empty, or only comments) is null.
+ */
 enum edge_status edge_yaml_parse(struct edge_ctx *ctx, const char *text, size_t len,
                                  const struct edge_json_limits *limits, const cJSON **ret);
 
