@@ -115,11 +115,13 @@ static void add_entry(const struct env_layer *l, const struct edge_dto *dto, cJS
     struct edge_arena *a = &l->ctx->arena;
     for (size_t i = 0; i < dto->n_fields; i++) {
         const struct edge_field *member = &dto->fields[i];
+        if (member->flags & EDGE_KEY) {
+            continue;
+        }
         struct config_path leaf = {NULL, member->json};
         const char *suffix = config_env_name(a, "_", &leaf);
         size_t suffix_len = strlen(suffix);
-        if ((member->flags & EDGE_KEY) || len <= suffix_len ||
-            strncmp(name + len - suffix_len, suffix, suffix_len) != 0) {
+        if (len <= suffix_len || strncmp(name + len - suffix_len, suffix, suffix_len) != 0) {
             continue;
         }
         char *key = edge_new_n(a, char, len - suffix_len + 1);

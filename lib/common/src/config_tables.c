@@ -39,26 +39,26 @@ static enum edge_status check_size(const void *value, struct edge_scope *at)
 
 /* clang-format off */
 static const struct edge_field named_bool_fields[] = {
-    EDGE_FIELD(struct edge_named_bool, name, "name", "Key.", .flags = EDGE_KEY),
-    EDGE_FIELD(struct edge_named_bool, value, "value", "Yes or no.", .flags = EDGE_VALUE),
+    EDGE_FIELD(struct edge_named_bool, name, NULL, "Key.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_named_bool, value, NULL, "Yes or no.", .flags = EDGE_VALUE),
 };
 static const struct edge_dto NAMED_BOOL = EDGE_DTO(struct edge_named_bool, "Switch", named_bool_fields);
 
 static const struct edge_field named_text_fields[] = {
-    EDGE_FIELD(struct edge_named_text, name, "name", "Key.", .flags = EDGE_KEY),
-    EDGE_FIELD(struct edge_named_text, value, "value", "Text.", .flags = EDGE_VALUE),
+    EDGE_FIELD(struct edge_named_text, name, NULL, "Key.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_named_text, value, NULL, "Text.", .flags = EDGE_VALUE),
 };
 static const struct edge_dto NAMED_TEXT = EDGE_DTO(struct edge_named_text, "Text", named_text_fields);
 
 static const struct edge_field secret_value_fields[] = {
-    EDGE_FIELD(struct edge_named_text, name, "name", "Key.", .flags = EDGE_KEY),
-    EDGE_FIELD(struct edge_named_text, value, "value", "The secret.", .flags = EDGE_VALUE | EDGE_SECRET),
+    EDGE_FIELD(struct edge_named_text, name, NULL, "Key.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_named_text, value, NULL, "The secret.", .flags = EDGE_VALUE | EDGE_SECRET),
 };
 static const struct edge_dto SECRET_VALUE = EDGE_DTO(struct edge_named_text, "SecretValue", secret_value_fields);
 
 #define F(m, key, text, ...) ROW(struct edge_insecure_secret, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field insecure_secret_fields[] = {
-    EDGE_FIELD(struct edge_insecure_secret, name, "name", "Key.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_insecure_secret, name, NULL, "Key.", .flags = EDGE_KEY),
     F(secret_name, "SecretName", "What services ask for."),
     EDGE_MAP(struct edge_insecure_secret, secret_data, "SecretData", "Its values.", &SECRET_VALUE, .flags = EDGE_EMIT_EMPTY),
 };
@@ -168,7 +168,7 @@ static const struct edge_dto DATABASE_INFO = EDGE_DTO(struct edge_database_info,
 
 #define F(m, key, text, ...) ROW(struct edge_client_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field client_fields[] = {
-    EDGE_FIELD(struct edge_client_info, name, "name", "Service key of the neighbour.", .flags = EDGE_KEY),
+    EDGE_FIELD(struct edge_client_info, name, NULL, "Service key of the neighbour.", .flags = EDGE_KEY),
     F(protocol, "Protocol", "http or https.", .def = "http"),
     F(host, "Host", "Where it is.", .def = "localhost"),
     F(port, "Port", "Its port.", .check = check_port),

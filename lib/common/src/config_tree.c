@@ -64,7 +64,7 @@ const struct edge_field *config_field_find(const struct edge_dto *dto, const cha
             if (inner) {
                 return inner;
             }
-        } else if (strcasecmp(f->json, key) == 0) {
+        } else if (f->json && strcasecmp(f->json, key) == 0) {
             return f;
         }
     }
@@ -364,7 +364,7 @@ static enum edge_status overlay_section(const struct layer *l, const struct edge
     {
         struct config_path here = {at, member->string};
         const struct edge_field *f = config_field_find(dto, member->string);
-        if (f && !(f->flags & EDGE_KEY)) {
+        if (f) {
             EDGE_TRY(overlay_field(l, f, into, member, &here));
         } else {
             unknown_key(l, &here);
