@@ -41,10 +41,10 @@ static enum edge_status credentials(struct edge_ctx *ctx, const struct edge_bus_
     c->password = given(o->password) ? o->password : NULL;
     if (strcmp(bus->auth_mode, "usernamepassword") == 0) {
         if (!c->username) {
-            c->username = secret_find(writable, bus->secret_name, "username");
+            c->username = secret_find(writable, c->metrics, bus->secret_name, "username");
         }
         if (!c->password) {
-            c->password = secret_find(writable, bus->secret_name, "password");
+            c->password = secret_find(writable, c->metrics, bus->secret_name, "password");
         }
         return c->username ? EDGE_OK
                            : edge_fail(ctx, EDGE_INVALID,
@@ -65,7 +65,8 @@ static enum edge_status credentials(struct edge_ctx *ctx, const struct edge_bus_
 }
 
 enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config *base,
-                             const struct edge_writable *writable, struct edge_bus_config *ret)
+                             const struct edge_writable *writable, struct edge_metrics *metrics,
+                             struct edge_bus_config *ret)
 {
     const struct edge_bus_info *bus = &base->message_bus;
     const struct edge_bus_optional *o = &bus->optional;
@@ -78,6 +79,7 @@ enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config
         .ca_file = given(o->ca_file) ? o->ca_file : NULL,
         .cert_file = given(o->cert_file) ? o->cert_file : NULL,
         .key_file = given(o->key_file) ? o->key_file : NULL,
+        .metrics = metrics,
     };
     if (strcmp(c.type, "memory") != 0 && strcmp(c.type, "mqtt") != 0) {
         return edge_fail(ctx, EDGE_UNSUPPORTED,

@@ -36,7 +36,7 @@ static void close_fd(int *fd)
 static enum edge_status read_file(struct edge_ctx *ctx, const char *path, const char **ret,
                                   size_t *ret_len)
 {
-    EDGE_CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    EDGE_CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         return edge_fail(ctx, EDGE_NOT_FOUND, "cannot read %s: %s", path, strerror(errno));

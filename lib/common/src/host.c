@@ -91,11 +91,10 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
 {
     struct edge_runtime *rt = &inst->rt;
     struct edge_bus_config config;
-    EDGE_TRY(bus_options(ctx, rt->base, edge_runtime_writable(rt), &config));
+    EDGE_TRY(bus_options(ctx, rt->base, edge_runtime_writable(rt), rt->metrics, &config));
     config.service = rt->name;
     config.hub = inst->host->hub;
     config.pool = rt->pool;
-    config.metrics = rt->metrics;
     config.log = rt->log;
     return edge_bus_open(ctx, &config, &rt->bus);
 }
@@ -120,8 +119,8 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     rt->data_dir = edge_printf(&inst->ctx.arena, "%s/%s", rt->options->data_dir, rt->name);
     rt->metrics = edge_metrics_create(rt->name);
     rt->pool = edge_pool_create(rt->name, POOL_THREADS, POOL_QUEUE);
-    edge_counter(rt->metrics, "SecuritySecretsRequested", "Secrets asked for.");
-    edge_counter(rt->metrics, "SecuritySecretsStored", "Secrets stored.");
+    edge_counter(rt->metrics, SECRETS_REQUESTED, "Secrets asked for.");
+    edge_counter(rt->metrics, SECRETS_STORED, "Secrets stored.");
     return open_bus(ctx, inst);
 }
 

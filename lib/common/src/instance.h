@@ -104,14 +104,17 @@ void telemetry_apply(struct edge_instance *inst);
 void telemetry_stop(struct edge_instance *inst);
 
 /* secrets.c */
+#define SECRETS_REQUESTED "SecuritySecretsRequested"
+#define SECRETS_STORED    "SecuritySecretsStored"
 /** A value of an insecure secret, NULL if there is none. Valid as the writable part is. */
-const char *secret_find(const struct edge_writable *writable, const char *secret_name,
-                        const char *key);
+const char *secret_find(const struct edge_writable *writable, struct edge_metrics *metrics,
+                        const char *secret_name, const char *key);
 
 /* bus_options.c */
 /** The connection as MessageBus says; INVALID names the key. */
 enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config *base,
-                             const struct edge_writable *writable, struct edge_bus_config *ret);
+                             const struct edge_writable *writable, struct edge_metrics *metrics,
+                             struct edge_bus_config *ret);
 
 /* common_routes.c */
 extern const struct edge_routes common_routes;

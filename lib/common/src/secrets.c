@@ -3,9 +3,10 @@
 
 #include "instance.h"
 
-const char *secret_find(const struct edge_writable *writable, const char *secret_name,
-                        const char *key)
+const char *secret_find(const struct edge_writable *writable, struct edge_metrics *metrics,
+                        const char *secret_name, const char *key)
 {
+    edge_counter_add(edge_counter(metrics, SECRETS_REQUESTED, "Secrets asked for."), 1);
     for (size_t i = 0; i < writable->n_insecure_secrets; i++) {
         const struct edge_insecure_secret *s = &writable->insecure_secrets[i];
         if (!s->secret_name || strcmp(s->secret_name, secret_name) != 0) {

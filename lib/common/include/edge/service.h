@@ -33,10 +33,11 @@ struct edge_runtime {
     const struct edge_service *service;
     const char *name;                       /* service key, instance suffix included */
     void *state;                            /* service->state_size bytes, zeroed before start */
-    const void *config;                     /* as loaded; Writable parts: edge_runtime_writable() */
+    const void *config;                     /* as started; Writable part: edge_runtime_writable() */
     const struct edge_base_config *base;    /* = config */
     const struct edge_options *options;
-    const char *data_dir, *resource_dir;    /* resource_dir: where configuration.yaml was found */
+    const char *data_dir;     /* made by who first writes there */
+    const char *resource_dir; /* where configuration.yaml was found */
     const char *base_topic;                 /* "edgex" */
     int64_t request_timeout_ms;
     struct edge_log *log;
@@ -67,7 +68,10 @@ struct edge_service {
     enum edge_status (*start)(struct edge_ctx *ctx, const struct edge_runtime *rt);
     /** Runs on its own thread; a failure ends the process (fatal). Return early when edge_runtime_stopping(). */
     enum edge_status (*ready)(struct edge_ctx *ctx, const struct edge_runtime *rt);
-    /** Bus and HTTP are quiet. Must cope with a start that failed half way. */
+    /**
+     * Bus and HTTP are quiet; timers and the pool still run: cancel and wait for what is the
+     * service's own. Must cope with a start that failed half way.
+     */
     void (*stop)(const struct edge_runtime *rt);
     /** Writable values changed; called after the swap, never concurrently with itself. */
     void (*reconfigured)(const struct edge_runtime *rt);
