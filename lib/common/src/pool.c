@@ -84,7 +84,17 @@ static bool wait_for_workers(struct edge_pool *p, pthread_t *ret_last)
         edge_cond_wait(&p->last_left, &p->lock);
     }
     *ret_last = p->left;
-    return p->has_left;
+    bool some = p->has_left;
+    p->has_left = false;
+    return some;
+}
+
+void edge_pool_close(struct edge_pool *p)
+{
+    pthread_t last;
+    if (wait_for_workers(p, &last)) {
+        pthread_join(last, NULL);
+    }
 }
 
 void edge_pool_free(struct edge_pool *p)
@@ -92,10 +102,7 @@ void edge_pool_free(struct edge_pool *p)
     if (!p) {
         return;
     }
-    pthread_t last;
-    if (wait_for_workers(p, &last)) {
-        pthread_join(last, NULL);
-    }
+    edge_pool_close(p);
     edge_cond_done(&p->last_left);
     edge_mutex_done(&p->lock);
     free(p->ring);

@@ -174,6 +174,20 @@ static void test_free_refuses_new_work(void)
     CU_ASSERT(done >= 1);
 }
 
+static void test_a_closed_pool_refuses(void)
+{
+    done = 0;
+    struct edge_pool *p = edge_pool_create("test", 2, 10);
+    CU_ASSERT(edge_pool_submit(p, count_one, NULL));
+    edge_pool_close(p);
+    CU_ASSERT_EQUAL(done, 1);
+    CU_ASSERT_EQUAL(edge_pool_threads(p), 0);
+    CU_ASSERT_FALSE(edge_pool_submit(p, count_one, NULL));
+    edge_pool_close(p);
+    edge_pool_free(p);
+    CU_ASSERT_EQUAL(done, 1);
+}
+
 CU_TestInfo pool_tests[] = {
     {"free finishes what is queued",   test_free_finishes_what_is_queued  },
     {"a full queue refuses",           test_a_full_queue_refuses          },
@@ -182,5 +196,6 @@ CU_TestInfo pool_tests[] = {
     {"a lone job needs no crowd",      test_a_lone_job_needs_no_crowd     },
     {"many submitters",                test_many_submitters               },
     {"free refuses new work",          test_free_refuses_new_work         },
+    {"a closed pool refuses",          test_a_closed_pool_refuses         },
     CU_TEST_INFO_NULL,
 };

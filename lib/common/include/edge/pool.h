@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 struct edge_pool *edge_pool_create(const char *name, unsigned max_threads, size_t max_queued);
-/** Finishes what is queued, then joins every worker. */
+/** Finishes what is queued, then joins every worker; submit refuses from now on. */
+void edge_pool_close(struct edge_pool *p);
+/** Closes, and frees. NULL is fine. */
 void edge_pool_free(struct edge_pool *p);
 /** Run fn(arg) on a worker, in order of submission. False when the queue is full or closing. */
 bool edge_pool_submit(struct edge_pool *p, void (*fn)(void *), void *arg);
