@@ -398,6 +398,9 @@ static void instance_stop(struct edge_instance *inst, int64_t deadline_ms)
     }
     edge_bus_close(rt->bus, left_ms(deadline_ms));
     rt->bus = NULL;
+    if (rt->pool) {
+        edge_pool_close(rt->pool);
+    }
     if (inst->phase >= PHASE_STARTED && rt->service->stop) {
         rt->service->stop(rt);
     }
@@ -406,9 +409,7 @@ static void instance_stop(struct edge_instance *inst, int64_t deadline_ms)
 static void instance_free(struct edge_instance *inst)
 {
     struct edge_runtime *rt = &inst->rt;
-    if (rt->pool) {
-        edge_pool_free(rt->pool);
-    }
+    edge_pool_free(rt->pool);
     if (rt->metrics) {
         edge_metrics_free(rt->metrics);
     }

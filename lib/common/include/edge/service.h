@@ -69,8 +69,8 @@ struct edge_service {
     /** Runs on its own thread; a failure ends the process (fatal). Return early when edge_runtime_stopping(). */
     enum edge_status (*ready)(struct edge_ctx *ctx, const struct edge_runtime *rt);
     /**
-     * Bus and HTTP are quiet; timers and the pool still run: cancel and wait for what is the
-     * service's own. Must cope with a start that failed half way.
+     * Bus, HTTP and pool are quiet (rt->bus is NULL); timers still run: cancel the service's own.
+     * Must cope with a start that failed half way.
      */
     void (*stop)(const struct edge_runtime *rt);
     /** Writable values changed; called after the swap, never concurrently with itself. */

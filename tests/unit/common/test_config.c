@@ -1,0 +1,502 @@
+/* Configuration: tables, layers of files and environment, merged and decoded. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "edge/config.h"
+#include "edge/log.h"
+#include "suites.h"
+
+struct limits {
+    int64_t max_entries;
+    double ratio;
+    const char **names;
+    size_t n_names;
+};
+struct writable {
+    struct edge_writable base;
+    bool persist;
+};
+struct test_config {
+    struct edge_base_config base;
+    struct writable writable;
+    struct limits limits;
+    const cJSON *driver;
+};
+
+/* clang-format off */
+static const struct edge_field limits_fields[] = {
+    EDGE_FIELD(struct limits, max_entries, "MaxEntries", "Most of them.", .def = "100", .min = 1, .max = 1000),
+    EDGE_FIELD(struct limits, ratio, "Ratio", "Of something.", .def = "0.5"),
+    EDGE_LIST(struct limits, names, "Names", "Some words.", NULL),
+};
+static const struct edge_dto LIMITS = EDGE_DTO(struct limits, "Limits", limits_fields);
+static const struct edge_field writable_fields[] = {
+    EDGE_OBJECT(struct writable, base, NULL, "Common.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_FIELD(struct writable, persist, "PersistData", "Store events.", .def = "true", .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto WRITABLE = EDGE_DTO(struct writable, "Writable", writable_fields);
+static const struct edge_field config_fields[] = {
+    EDGE_OBJECT(struct test_config, base, NULL, "Common.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_OBJECT(struct test_config, writable, "Writable", "Live.", &WRITABLE, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct test_config, limits, "Limits", "Bounds.", &LIMITS),
+    EDGE_FIELD(struct test_config, driver, "Driver", "Free form."),
+};
+static const struct edge_dto CONFIG = EDGE_DTO(struct test_config, "Configuration", config_fields);
+/* clang-format on */
+
+/* A folder of its own for each test, and the sources that read from it. */
+struct bench {
+    struct edge_ctx ctx;
+    char dir[32];
+    struct edge_options options;
+    struct edge_config_source source;
+    struct test_config config;
+    const char *file;
+};
+
+static void bench_open(struct bench *b)
+{
+    *b = (struct bench){.ctx = EDGE_CTX_INIT, .dir = "/tmp/edge-config-XXXXXX"};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(b->dir));
+    b->options = (struct edge_options){.config_dir = b->dir, .data_dir = "var"};
+    b->source = (struct edge_config_source){
+        .dto = &CONFIG, .service = "core-data", .port = 59880, .options = &b->options};
+}
+
+static void bench_close(struct bench *b)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const char *names[] = {"configuration.yaml",
+                           "common.yaml",
+                           "core-data/configuration.yaml",
+                           "core-data/res/configuration.yaml",
+                           "core-data/docker/configuration.yaml",
+                           "core-data/docker",
+                           "core-data/res",
+                           "core-data",
+                           "docker/other.yaml",
+                           "docker",
+                           "."};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *path = edge_printf(&ctx.arena, "%s/%s", b->dir, names[i]);
+        if (unlink(path) != 0) {
+            rmdir(path);
+        }
+    }
+    rmdir(b->dir);
+    edge_ctx_done(&b->ctx);
+}
+
+static void put_file(struct bench *b, const char *name, const char *text)
+{
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        mkdir(edge_printf(&b->ctx.arena, "%s/%.*s", b->dir, (int)(slash - name), name), 0700);
+    }
+    FILE *f = fopen(edge_printf(&b->ctx.arena, "%s/%s", b->dir, name), "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void load(struct bench *b)
+{
+    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &b->file);
+    if (st != EDGE_OK) {
+        printf("\n    %s", edge_ctx_message(&b->ctx, st));
+    }
+    CU_ASSERT_EQUAL_FATAL(st, EDGE_OK);
+}
+
+static void expect_failure(struct bench *b, const char *text)
+{
+    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &b->file);
+    CU_ASSERT_NOT_EQUAL(st, EDGE_OK);
+    bool named = strstr(edge_ctx_message(&b->ctx, st), text) != NULL;
+    if (!named) {
+        printf("\n    got '%s', expected '%s'", edge_ctx_message(&b->ctx, st), text);
+    }
+    CU_ASSERT(named);
+    edge_ctx_clear(&b->ctx);
+}
+
+static void test_tables_are_sound(void)
+{
+    const struct edge_dto *const tables[] = {&EDGE_BASE_CONFIG, &EDGE_WRITABLE_CONFIG, &CONFIG};
+    for (size_t i = 0; i < 3; i++) {
+        const char *fault = edge_dto_verify(tables[i]);
+        CU_ASSERT_PTR_NULL(fault);
+        if (fault) {
+            printf("\n    %s", fault);
+        }
+    }
+}
+
+static void test_defaults_are_the_official_ones(void)
+{
+    struct bench b;
+    bench_open(&b);
+    load(&b);
+    const struct edge_base_config *base = &b.config.base;
+    CU_ASSERT_PTR_NULL(b.file);
+    CU_ASSERT_STRING_EQUAL(base->service.host, "localhost");
+    CU_ASSERT_EQUAL(base->service.port, 59880);
+    CU_ASSERT_STRING_EQUAL(base->service.request_timeout, "5s");
+    CU_ASSERT_EQUAL(base->service.max_result_count, 1024);
+    CU_ASSERT_STRING_EQUAL(base->service.cors.allowed_methods, "GET, POST, PUT, PATCH, DELETE");
+    CU_ASSERT_STRING_EQUAL(base->message_bus.type, "mqtt");
+    CU_ASSERT_EQUAL(base->message_bus.port, 1883);
+    CU_ASSERT_STRING_EQUAL(base->message_bus.base_topic_prefix, "edgex");
+    CU_ASSERT_STRING_EQUAL(base->message_bus.optional.client_id, "core-data");
+    CU_ASSERT_STRING_EQUAL(base->message_bus.optional.qos, "0");
+    CU_ASSERT_STRING_EQUAL(b.config.writable.base.log_level, "INFO");
+    CU_ASSERT_STRING_EQUAL(b.config.writable.base.telemetry.interval, "30s");
+    CU_ASSERT(b.config.writable.persist);
+    CU_ASSERT_EQUAL(b.config.limits.max_entries, 100);
+    CU_ASSERT_EQUAL(base->n_clients, 0);
+    bench_close(&b);
+}
+
+static void test_device_services_know_core_metadata(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.source.is_device_service = true;
+    load(&b);
+    CU_ASSERT_STRING_EQUAL(edge_config_client_url(&b.ctx.arena, &b.config.base, "core-metadata"),
+                           "http://localhost:59881");
+    CU_ASSERT_PTR_NULL(edge_config_client_url(&b.ctx.arena, &b.config.base, "core-data"));
+    bench_close(&b);
+}
+
+static const char *const common_file = "all-services:\n"
+                                       "  Service:\n"
+                                       "    MaxResultCount: 500\n"
+                                       "    RequestTimeout: 7s\n"
+                                       "  Writable:\n"
+                                       "    LogLevel: WARN\n"
+                                       "    Telemetry:\n"
+                                       "      Metrics: {EventsSent: false}\n"
+                                       "device-services:\n"
+                                       "  Service:\n"
+                                       "    RequestTimeout: 8s\n"
+                                       "  Device: {MaxCmdOps: 128}\n";
+
+static void test_later_layers_win(void)
+{
+    struct bench b;
+    bench_open(&b);
+    put_file(&b, "common.yaml", common_file);
+    put_file(&b, "configuration.yaml",
+             "Writable:\n  LogLevel: DEBUG\nLimits: {MaxEntries: 7, Ratio: 2}\n"
+             "Clients:\n  core-metadata: {Port: 1}\n");
+    b.options.common_config = edge_printf(&b.ctx.arena, "%s/common.yaml", b.dir);
+    setenv("LIMITS_MAXENTRIES", "9", 1);
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.base.service.max_result_count, 500);
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "7s");
+    CU_ASSERT_STRING_EQUAL(b.config.writable.base.log_level, "DEBUG");
+    CU_ASSERT_EQUAL(b.config.limits.max_entries, 9);
+    CU_ASSERT_DOUBLE_EQUAL(b.config.limits.ratio, 2, 0);
+    CU_ASSERT_EQUAL_FATAL(b.config.writable.base.telemetry.n_metrics, 1);
+    CU_ASSERT_STRING_EQUAL(b.config.writable.base.telemetry.metrics[0].name, "EventsSent");
+    CU_ASSERT_FALSE(b.config.writable.base.telemetry.metrics[0].value);
+    CU_ASSERT_STRING_EQUAL(b.config.base.clients[0].host, "localhost");
+
+    b.source.is_device_service = true;
+    setenv("ALL_SERVICES_SERVICE_REQUESTTIMEOUT", "10s", 1);
+    load(&b);
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "8s");
+    setenv("DEVICE_SERVICES_SERVICE_REQUESTTIMEOUT", "11s", 1);
+    load(&b);
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "11s");
+    unsetenv("DEVICE_SERVICES_SERVICE_REQUESTTIMEOUT");
+    unsetenv("ALL_SERVICES_SERVICE_REQUESTTIMEOUT");
+    unsetenv("LIMITS_MAXENTRIES");
+    bench_close(&b);
+}
+
+static void test_keys_in_any_case_and_values_in_any_spelling(void)
+{
+    struct bench b;
+    bench_open(&b);
+    put_file(
+        &b, "configuration.yaml",
+        "service: {PORT: '1234', StartupMsg: 1.10, EnableNameFieldEscape: 'true', Labels: [a, 2]}\n"
+        "MessageBus: {Port: '77', Optional: {Qos: 1, Retained: true, ClientId: }}\n"
+        "Limits: {Ratio: '0.25', Names: }\n");
+    load(&b);
+    const struct edge_service_info *s = &b.config.base.service;
+    CU_ASSERT_EQUAL(s->port, 1234);
+    CU_ASSERT_STRING_EQUAL(s->startup_msg, "1.10");
+    CU_ASSERT(s->enable_name_field_escape);
+    CU_ASSERT_EQUAL_FATAL(s->n_labels, 2);
+    CU_ASSERT_STRING_EQUAL(s->labels[1], "2");
+    CU_ASSERT_EQUAL(b.config.base.message_bus.port, 77);
+    CU_ASSERT_STRING_EQUAL(b.config.base.message_bus.optional.qos, "1");
+    CU_ASSERT_STRING_EQUAL(b.config.base.message_bus.optional.retained, "true");
+    CU_ASSERT_STRING_EQUAL(b.config.base.message_bus.optional.client_id, "core-data");
+    CU_ASSERT_DOUBLE_EQUAL(b.config.limits.ratio, 0.25, 0);
+    bench_close(&b);
+}
+
+static void test_every_key_has_a_variable(void)
+{
+    static const char *const variables[][2] = {
+        {"SERVICE_PORT",                                    "4711"     },
+        {"SERVICE_CORSCONFIGURATION_ENABLECORS",            "1"        },
+        {"SERVICE_LABELS",                                  " a, b ,,c"},
+        {"MESSAGEBUS_OPTIONAL_CLIENTID",                    "me"       },
+        {"CLIENTS_CORE_METADATA_HOST",                      "meta"     },
+        {"CLIENTS_SUPPORT_RULES_PORT",                      "59700"    },
+        {"WRITABLE_LOGLEVEL",                               "trace"    },
+        {"WRITABLE_TELEMETRY_METRICS_EVENTSPERSISTED",      "true"     },
+        {"WRITABLE_INSECURESECRETS_DB_SECRETDATA_USERNAME", "me"       },
+        {"WRITABLE_PERSISTDATA",                            "false"    },
+        {"LIMITS_RATIO",                                    "1e-3"     },
+        {"DRIVER_DEPTH_SPEED",                              "12"       },
+        {"DRIVER_NAME",                                     "5"        },
+    };
+    struct bench b;
+    bench_open(&b);
+    put_file(&b, "configuration.yaml",
+             "Clients: {core-metadata: {Port: 59881}}\n"
+             "Writable:\n"
+             "  Telemetry: {Metrics: {EventsPersisted: false}}\n"
+             "  InsecureSecrets: {DB: {SecretName: db, SecretData: {username: '', password: ''}}}\n"
+             "Driver: {Depth: {Speed: 1}, Name: x}\n");
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        setenv(variables[i][0], variables[i][1], 1);
+    }
+    load(&b);
+    const struct edge_base_config *base = &b.config.base;
+    struct edge_arena *a = &b.ctx.arena;
+    CU_ASSERT_EQUAL(base->service.port, 4711);
+    CU_ASSERT(base->service.cors.enable);
+    CU_ASSERT_EQUAL_FATAL(base->service.n_labels, 3);
+    CU_ASSERT_STRING_EQUAL(base->service.labels[1], "b");
+    CU_ASSERT_STRING_EQUAL(base->message_bus.optional.client_id, "me");
+    CU_ASSERT_STRING_EQUAL(edge_config_client_url(a, base, "core-metadata"), "http://meta:59881");
+    CU_ASSERT_STRING_EQUAL(edge_config_client_url(a, base, "support-rules"),
+                           "http://localhost:59700");
+    CU_ASSERT_STRING_EQUAL(b.config.writable.base.log_level, "trace");
+    CU_ASSERT(b.config.writable.base.telemetry.metrics[0].value);
+    CU_ASSERT_EQUAL_FATAL(b.config.writable.base.n_insecure_secrets, 1);
+    const struct edge_insecure_secret *secret = &b.config.writable.base.insecure_secrets[0];
+    CU_ASSERT_EQUAL_FATAL(secret->n_secret_data, 2);
+    CU_ASSERT_STRING_EQUAL(secret->secret_data[1].value, "me");
+    CU_ASSERT_FALSE(b.config.writable.persist);
+    CU_ASSERT_DOUBLE_EQUAL(b.config.limits.ratio, 1e-3, 0);
+    int64_t speed = 0;
+    const cJSON *depth = edge_json_member(b.config.driver, "Depth", true);
+    CU_ASSERT(edge_json_int(edge_json_member(depth, "Speed", true), &speed));
+    CU_ASSERT_EQUAL(speed, 12);
+    CU_ASSERT_STRING_EQUAL(edge_json_member(b.config.driver, "Name", true)->valuestring, "5");
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        unsetenv(variables[i][0]);
+    }
+    bench_close(&b);
+}
+
+static void test_a_variable_for_one_service_goes_first(void)
+{
+    struct bench b;
+    bench_open(&b);
+    setenv("SERVICE_PORT", "1", 1);
+    setenv("CORE_DATA__SERVICE_PORT", "2", 1);
+    setenv("CORE_COMMAND__SERVICE_PORT", "3", 1);
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.base.service.port, 2);
+    unsetenv("SERVICE_PORT");
+    unsetenv("CORE_DATA__SERVICE_PORT");
+    unsetenv("CORE_COMMAND__SERVICE_PORT");
+    bench_close(&b);
+}
+
+static void test_bad_variables_are_fatal_by_name(void)
+{
+    static const struct {
+        const char *name, *value, *expect;
+    } cases[] = {
+        {"SERVICE_PORT",              "http",  "environment variable SERVICE_PORT: 'http' is not an integer"},
+        {"SERVICE_PORT",              "",      "environment variable SERVICE_PORT: '' is not an integer"    },
+        {"SERVICE_PORT",              "70000", "Service.Port"                                               },
+        {"LIMITS_RATIO",              "nan",   "environment variable LIMITS_RATIO: 'nan' is not a number"   },
+        {"WRITABLE_PERSISTDATA",      "maybe",
+         "environment variable WRITABLE_PERSISTDATA: 'maybe' is not true or false"                          },
+        {"WRITABLE_LOGLEVEL",         "LOUD",  "Writable.LogLevel"                                          },
+        {"SERVICE_HOST",              "a\xff", "environment variable SERVICE_HOST: not UTF-8"               },
+        {"ALL_SERVICES_SERVICE_PORT", "x",     "environment variable ALL_SERVICES_SERVICE_PORT"             },
+        {"CORE_DATA__SERVICE_PORT",   "x",     "environment variable CORE_DATA__SERVICE_PORT"               },
+    };
+    struct bench b;
+    bench_open(&b);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        setenv(cases[i].name, cases[i].value, 1);
+        expect_failure(&b, cases[i].expect);
+        unsetenv(cases[i].name);
+    }
+    bench_close(&b);
+}
+
+static void test_bad_files_are_fatal_by_place(void)
+{
+    static const struct {
+        const char *text, *expect;
+    } cases[] = {
+        {"Service:\n  Port: [\n",     "configuration.yaml -> line "                               },
+        {"Service: 5\n",              "configuration.yaml: Service: must be a section"            },
+        {"Service: {Port: many}\n",   "configuration.yaml: Service.Port: 'many' is not an integer"},
+        {"Service: {Port: {a: 1}}\n", "Service.Port: is not a single value"                       },
+        {"Service: {Labels: a}\n",    "Service.Labels: must be a list"                            },
+        {"Clients: [a]\n",            "Clients: must be a section"                                },
+        {"Clients: {core-data: 1}\n", "Clients.core-data: must be a section"                      },
+        {"- a\n",                     "the whole: must be a section"                              },
+        {"Limits: {MaxEntries: 0}\n", "Limits.MaxEntries"                                         },
+        {"Service: {Port: 99999}\n",  "Service.Port must be between 0 and 65535"                  },
+    };
+    struct bench b;
+    bench_open(&b);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put_file(&b, "configuration.yaml", cases[i].text);
+        expect_failure(&b, cases[i].expect);
+    }
+    bench_close(&b);
+}
+
+static void test_unknown_keys_do_no_harm(void)
+{
+    struct bench b;
+    bench_open(&b);
+    struct edge_log *log = edge_log_create("test");
+    edge_log_set_level(log, EDGE_LOG_ERROR);
+    b.ctx.log = log;
+    put_file(&b, "configuration.yaml",
+             "Servce: {Port: 1}\nService: {Prt: 1, Port: 5}\nWritable: {Telemetry: {name: x}}\n"
+             "Clients: {core-data: {name: x, SecurityOptions: {Mode: ''}}}\n");
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.base.service.port, 5);
+    CU_ASSERT_STRING_EQUAL(b.config.base.clients[0].name, "core-data");
+    b.ctx.log = NULL;
+    edge_log_free(log);
+    bench_close(&b);
+}
+
+static void test_files_are_looked_up_by_service_first(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.source.base_yaml = "Service: {Port: 1}\n";
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.base.service.port, 1);
+    static const struct {
+        const char *file;
+        int port;
+    } steps[] = {
+        {"configuration.yaml",               2},
+        {"core-data/res/configuration.yaml", 3},
+        {"core-data/configuration.yaml",     4},
+    };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        put_file(&b, steps[i].file,
+                 edge_printf(&b.ctx.arena, "Service: {Port: %d}\n", steps[i].port));
+        load(&b);
+        CU_ASSERT_EQUAL(b.config.base.service.port, steps[i].port);
+        CU_ASSERT_STRING_EQUAL(b.file, edge_printf(&b.ctx.arena, "%s/%s", b.dir, steps[i].file));
+    }
+    b.options.profile = "docker";
+    expect_failure(&b, "configuration file docker/configuration.yaml does not exist in /tmp/");
+    put_file(&b, "core-data/docker/configuration.yaml", "Service: {Port: 5}\n");
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.base.service.port, 5);
+    bench_close(&b);
+}
+
+static void test_files_asked_for_by_name_must_exist(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.source.base_yaml = "Service: {Port: 1}\n";
+    b.options.config_file = "other.yaml";
+    expect_failure(&b, "configuration file other.yaml does not exist in /tmp/edge-config-");
+    b.options.config_file = "/nowhere/other.yaml";
+    expect_failure(&b, "/nowhere/other.yaml");
+    b.options.config_file = "http://host/configuration.yaml";
+    expect_failure(&b, "not supported");
+    b.options.config_file = NULL;
+    b.options.common_config = "/nowhere/common.yaml";
+    expect_failure(&b, "cannot read /nowhere/common.yaml: No such file or directory");
+    b.options.common_config = b.dir;
+    expect_failure(&b, "not a file");
+    b.options.common_config = NULL;
+    b.options.config_dir = "/nowhere";
+    expect_failure(&b, "configuration directory /nowhere does not exist");
+    bench_close(&b);
+}
+
+static void test_remote_hosts(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.source.is_device_service = true;
+    b.options.remote_service_hosts = "10.0.0.1,10.0.0.2,0.0.0.0";
+    load(&b);
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.host, "10.0.0.1");
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.server_bind_addr, "0.0.0.0");
+    CU_ASSERT_STRING_EQUAL(b.config.base.message_bus.host, "10.0.0.2");
+    CU_ASSERT_STRING_EQUAL(b.config.base.clients[0].host, "10.0.0.2");
+    static const char *const bad[] = {"a", "a,b", "a,b,", "a,,c", "a,b,c,d"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        b.options.remote_service_hosts = bad[i];
+        expect_failure(&b, "-rsh needs three hosts");
+    }
+    bench_close(&b);
+}
+
+static void test_official_files_load_unchanged(void)
+{
+    static const struct {
+        const char *service;
+        int port;
+    } cases[] = {
+        {"device-virtual-go", 59900},
+        {"device-modbus-go",  59901},
+    };
+    const char *data = getenv("EDGE_DATA_DIR"), *source = getenv("EDGE_SOURCE_DIR");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench b;
+        bench_open(&b);
+        b.options.config_dir =
+            data ? edge_printf(&b.ctx.arena, "%s/official-profiles/%s", data, cases[i].service)
+                 : edge_printf(&b.ctx.arena, "%s/../shared/data/official-profiles/%s",
+                               source ? source : ".", cases[i].service);
+        if (access(b.options.config_dir, R_OK) != 0) {
+            printf("\n    SKIPPED: no official files at %s", b.options.config_dir);
+        } else {
+            load(&b);
+            CU_ASSERT_PTR_NOT_NULL(b.file);
+            CU_ASSERT_EQUAL(b.config.base.service.port, cases[i].port);
+        }
+        bench_close(&b);
+    }
+}
+
+CU_TestInfo config_tests[] = {
+    {"tables are sound",                         test_tables_are_sound                           },
+    {"defaults are the official ones",           test_defaults_are_the_official_ones             },
+    {"device services know core-metadata",       test_device_services_know_core_metadata         },
+    {"later layers win",                         test_later_layers_win                           },
+    {"keys in any case, values in any spelling", test_keys_in_any_case_and_values_in_any_spelling},
+    {"every key has a variable",                 test_every_key_has_a_variable                   },
+    {"a variable for one service goes first",    test_a_variable_for_one_service_goes_first      },
+    {"bad variables are fatal by name",          test_bad_variables_are_fatal_by_name            },
+    {"bad files are fatal by place",             test_bad_files_are_fatal_by_place               },
+    {"unknown keys do no harm",                  test_unknown_keys_do_no_harm                    },
+    {"files are looked up by service first",     test_files_are_looked_up_by_service_first       },
+    {"files asked for by name must exist",       test_files_asked_for_by_name_must_exist         },
+    {"remote hosts",                             test_remote_hosts                               },
+    {"official files load unchanged",            test_official_files_load_unchanged              },
+    CU_TEST_INFO_NULL,
+};
