@@ -212,7 +212,7 @@ void edge_dto_encode(const struct edge_dto *dto, const void *obj, enum edge_enco
                      struct edge_buf *out);
 /** As a NUL-terminated JSON text in @p a. */
 const char *edge_dto_text(const struct edge_dto *dto, const void *obj, struct edge_arena *a);
-/** As a tree in the context's arena; NULL where a text of @p obj is not UTF-8. */
+/** As a tree in the context's arena. */
 const cJSON *edge_dto_tree(struct edge_ctx *ctx, const struct edge_dto *dto, const void *obj);
 
 /* One member each; for encode_more. A NULL key puts a bare value. */
