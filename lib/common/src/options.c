@@ -11,41 +11,34 @@
 
 enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_PROVIDER };
 
-/* kind, member, short, long, variable, argument, help */
-#define FLAGS(X)                                                                                   \
-    X(TEXT, config_dir, "cd", "configDir", "EDGEX_CONFIG_DIR", " DIR",                             \
-      "where configuration files are (./res)")                                                     \
-    X(TEXT, config_file, "cf", "configFile", "EDGEX_CONFIG_FILE", " FILE",                         \
-      "private file (configuration.yaml)")                                                         \
-    X(TEXT, profile, "p", "profile", "EDGEX_PROFILE", " NAME", "folder of the file below DIR")     \
-    X(TEXT, common_config, "cc", "commonConfig", "EDGEX_COMMON_CONFIG", " FILE",                   \
-      "file all services share")                                                                   \
-    X(PROVIDER, config_provider, "cp", "configProvider", "EDGEX_CONFIG_PROVIDER", "[=URL]",        \
-      "configuration provider (none)")                                                             \
-    X(BOOL, overwrite, "o", "overwrite", "EDGEX_OVERWRITE_CONFIG", "",                             \
-      "let the file win over the provider")                                                        \
-    X(BOOL, registry, "r", "registry", "EDGEX_USE_REGISTRY", "", "register with the registry")     \
-    X(TEXT, remote_service_hosts, "rsh", "remoteServiceHosts", "EDGEX_REMOTE_SERVICE_HOSTS",       \
-      " A,B,C", "own host, host of the others, address to bind")                                   \
-    X(BOOL, dev, "d", "dev", NULL, "", "others are on localhost, bind every address")              \
-    X(TEXT, instance, "i", "instance", "EDGEX_INSTANCE_NAME", " NAME",                             \
-      "suffix of a device service's key")                                                          \
-    X(BOOL, overwrite_profiles, "op", "overwriteProfiles", NULL, "",                               \
-      "replace profiles core-metadata has")                                                        \
-    X(BOOL, overwrite_devices, "od", "overwriteDevices", NULL, "",                                 \
-      "replace devices core-metadata has")                                                         \
-    X(TEXT, data_dir, "data", "dataDir", "EDGEX_DATA_DIR", " DIR", "where data is kept (./var)")   \
-    X(BOOL, health, "health", "health", NULL, "", "ask the running service; exit code 0: well")    \
-    X(BOOL, version, "version", "version", NULL, "", "print the version")                          \
-    X(BOOL, help, "h", "help", NULL, "", "print this")
+/* kind, member, names, argument, variable, help */
+/* clang-format off */
+#define FLAGS(X)                                                                                                     \
+    X(TEXT, config_dir, "-cd, --configDir", " DIR", "EDGEX_CONFIG_DIR", "where configuration files are (./res)")     \
+    X(TEXT, config_file, "-cf, --configFile", " FILE", "EDGEX_CONFIG_FILE", "private file (configuration.yaml)")     \
+    X(TEXT, profile, "-p, --profile", " NAME", "EDGEX_PROFILE", "folder of the private file below DIR")              \
+    X(TEXT, common_config, "-cc, --commonConfig", " FILE", "EDGEX_COMMON_CONFIG", "file all services share")         \
+    X(PROVIDER, config_provider, "-cp, --configProvider", "[=URL]", "EDGEX_CONFIG_PROVIDER", "configuration provider; none: turned off") \
+    X(BOOL, overwrite, "-o, --overwrite", "", "EDGEX_OVERWRITE_CONFIG", "let the file win over the provider")        \
+    X(BOOL, registry, "-r, --registry", "", "EDGEX_USE_REGISTRY", "register with the registry")                      \
+    X(TEXT, remote_service_hosts, "-rsh, --remoteServiceHosts", " A,B,C", "EDGEX_REMOTE_SERVICE_HOSTS", "own host, host of the others, address to bind") \
+    X(BOOL, dev, "-d, --dev", "", NULL, "others are on localhost, bind every address")                               \
+    X(TEXT, instance, "-i, --instance", " NAME", "EDGEX_INSTANCE_NAME", "suffix of a device service's key")          \
+    X(BOOL, overwrite_profiles, "-op, --overwriteProfiles", "", NULL, "replace profiles core-metadata has")          \
+    X(BOOL, overwrite_devices, "-od, --overwriteDevices", "", NULL, "replace devices core-metadata has")             \
+    X(TEXT, data_dir, "--data", " DIR", "EDGEX_DATA_DIR", "where data is kept (./var)")                              \
+    X(BOOL, health, "--health", "", NULL, "ask the running service; exit code 0: well")                              \
+    X(BOOL, version, "--version", "", NULL, "print the version")                                                     \
+    X(BOOL, help, "-h, --help", "", NULL, "print this")
+/* clang-format on */
 
 static const struct flag {
     enum flag_kind kind;
     size_t offset;
-    const char *brief, *full, *variable;
+    const char *names, *variable;
 } flags[] = {
-#define X(kind, member, brief, full, variable, arg, help)                                          \
-    {FLAG_##kind, offsetof(struct edge_options, member), brief, full, variable},
+#define X(kind, member, names, arg, variable, help)                                                \
+    {FLAG_##kind, offsetof(struct edge_options, member), names, variable},
     FLAGS(X)
 #undef X
 };
@@ -54,8 +47,7 @@ static const char default_provider[] = "keeper.http://localhost:59890";
 
 const char *edge_options_help(void)
 {
-#define X(kind, member, brief, full, variable, arg, help)                                          \
-    "  -" brief ", --" full arg "\n        " help "\n"
+#define X(kind, member, names, arg, variable, help) names arg "\t" help "\n"
     return FLAGS(X);
 #undef X
 }
@@ -70,13 +62,24 @@ static bool *bool_of(struct edge_options *o, const struct flag *f)
     return (bool *)((char *)o + f->offset);
 }
 
+/* Is @p name one of "-cd, --configDir", dashes aside? */
+static bool is_named(const struct flag *f, const char *name, size_t len)
+{
+    for (const char *at = f->names + strspn(f->names, "-, "); *at; at += strspn(at, "-, ")) {
+        size_t n = strcspn(at, ",");
+        if (n == len && memcmp(at, name, len) == 0) {
+            return true;
+        }
+        at += n;
+    }
+    return false;
+}
+
 static const struct flag *flag_find(const char *name, size_t len)
 {
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-        const struct flag *f = &flags[i];
-        if ((strlen(f->brief) == len && memcmp(f->brief, name, len) == 0) ||
-            (strlen(f->full) == len && memcmp(f->full, name, len) == 0)) {
-            return f;
+        if (is_named(&flags[i], name, len)) {
+            return &flags[i];
         }
     }
     return NULL;

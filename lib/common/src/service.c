@@ -89,12 +89,18 @@ static enum edge_status take_options(struct edge_ctx *ctx,
 
 static void print_help(const char *program, const struct edge_service *const *services, size_t n)
 {
+    enum { width = 32 };
     printf("usage: %s [flags]\n\n", program);
     for (size_t i = 0; i < n; i++) {
         const struct edge_service *s = services[i];
-        printf("%-22s %s\n", s->name, s->doc ? s->doc : "");
+        printf("  %-*s  %s\n", width, s->name, s->doc ? s->doc : "");
     }
-    printf("\n%s", edge_options_help());
+    printf("\n");
+    for (const char *at = edge_options_help(); *at;) {
+        int names = (int)strcspn(at, "\t"), line = (int)strcspn(at, "\n");
+        printf("  %-*.*s  %.*s\n", width, names, at, line - names - 1, at + names + 1);
+        at += line + 1;
+    }
 }
 
 static const char *health_host(const struct edge_base_config *base)
@@ -182,10 +188,17 @@ static void tune_memory(void)
 
 /* ---- main ---------------------------------------------------------------------------------- */
 
-static int run(const struct edge_service *const *services, size_t n,
+static void log_free(struct edge_log **log)
+{
+    edge_log_free(*log);
+}
+
+static int run(const char *program, const struct edge_service *const *services, size_t n,
                const struct edge_options *options)
 {
+    EDGE_CLEANUP(log_free) struct edge_log *log = edge_log_create(program);
     EDGE_CTX_SCOPE(ctx);
+    ctx.log = log;
     sigset_t heard;
     struct edge_host *host;
     tune_memory();
@@ -196,7 +209,7 @@ static int run(const struct edge_service *const *services, size_t n,
         st = host_failure(&ctx, host);
     }
     if (st != EDGE_OK) {
-        edge_log_error(NULL, "cannot go on", "error", edge_ctx_message(&ctx, st), NULL);
+        edge_log_error(&ctx, "cannot go on", "error", edge_ctx_message(&ctx, st), NULL);
     }
     signals_hurry(&heard);
     host_stop(host, DRAIN_MS);
@@ -226,7 +239,7 @@ int edge_host_main(const struct edge_service *const *services, size_t n, int arg
         printf("%s %s\n", program, EDGE_VERSION);
         return EXIT_SUCCESS;
     }
-    return options.health ? health(services, n, &options) : run(services, n, &options);
+    return options.health ? health(services, n, &options) : run(program, services, n, &options);
 }
 
 int edge_service_main(const struct edge_service *service, int argc, char **argv)

@@ -198,8 +198,8 @@ static void test_help_lists_every_flag(void)
                                         "-cp, --configProvider[=URL]",
                                         "-rsh, ",
                                         "-op, ",
-                                        "-data, ",
-                                        "-health, ",
+                                        "--data DIR",
+                                        "--health",
                                         "-h, --help"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         CU_ASSERT_PTR_NOT_NULL(strstr(edge_options_help(), names[i]));

@@ -108,7 +108,7 @@ struct edge_options {
 /** INVALID names the flag. Strings live in the context's arena. @p argc 0: environment and defaults only. */
 enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,
                                     struct edge_options *ret);
-/** The flags, one a line, for --help. */
+/** The flags for --help, one a line: names, a tab, what it does. */
 const char *edge_options_help(void);
 
 struct edge_config_source {
