@@ -4,8 +4,9 @@
  * access log, metrics. A handler tells the story of one request: check, act, reply.
  *
  * A handler runs on the server's event thread, so it may compute and read, not wait. One that waits
- * (for a device, a neighbour, a commit) either says so in its route row (EDGE_ROUTE_WAITS: it runs on
- * the worker pool) or returns EDGE_PENDING and has edge_call_finish() called later, by any thread.
+ * (for a device, a neighbour, a commit) either says so in its route row (EDGE_ROUTE_WAITS: it runs
+ * on the worker pool) or returns EDGE_PENDING and has edge_call_finish() called later, by any
+ * thread.
  */
 #ifndef EDGE_HTTP_H
 #define EDGE_HTTP_H
@@ -19,21 +20,27 @@
 #include "edge/dto.h"
 
 struct edge_call; /* one request and its reply */
+struct edge_cors;
 struct edge_http;
-struct edge_pool;
+struct edge_log;
 struct edge_metrics;
+struct edge_pool;
 
 typedef enum edge_status edge_handler(struct edge_call *call);
 
 enum edge_route_flags {
     EDGE_ROUTE_OPEN = 1 << 0,  /* no authentication (ping only) */
     EDGE_ROUTE_WAITS = 1 << 1, /* runs on the worker pool */
-    EDGE_ROUTE_BARE = 1 << 2,  /* JSON bodies without the trailing newline (contract 1.1, 10.1) */
+    /* JSON bodies without the trailing newline; a correlation id is only echoed, never made
+     * up (contract 1.1, 10.1) */
+    EDGE_ROUTE_BARE = 1 << 2,
+    EDGE_ROUTE_ITEM_CHAIN = 1 << 3, /* failures of a batch's items show the whole chain */
 };
 
 /**
  * A row of a route table. Path segments in braces are parameters; the last one swallows slashes
  * where no longer route of the table continues behind it; static segments win, with backtracking.
+ * Rows outlive the server.
  */
 struct edge_route {
     const char *method, *path;
@@ -59,7 +66,7 @@ struct edge_ctx *edge_call_ctx(struct edge_call *call);
 /** The service's state (edge_http_config.state). */
 void *edge_call_state(struct edge_call *call);
 const char *edge_call_method(const struct edge_call *call);
-/** Decoded path parameter by its name in the route; never NULL, "" where a middle segment was empty. */
+/** Decoded path parameter by its name in the route; never NULL, "" where a segment was empty. */
 const char *edge_call_param(const struct edge_call *call, const char *name);
 /** Decoded query parameter, NULL where absent; the first of several. */
 const char *edge_call_query(const struct edge_call *call, const char *name);
@@ -67,7 +74,9 @@ const char *edge_call_query(const struct edge_call *call, const char *name);
 const char *edge_call_query_string(const struct edge_call *call);
 /** Query parameters in the order they came: NULL at the end. */
 const char *edge_call_query_at(const struct edge_call *call, size_t i, const char **ret_value);
+/** The first header of that name, in any case; NULL where absent. */
 const char *edge_call_header(const struct edge_call *call, const char *name);
+/** A NUL stands behind the last byte. */
 const void *edge_call_body(const struct edge_call *call, size_t *ret_size);
 /** The body as a tree; INVALID as contract 2.5 says. */
 enum edge_status edge_call_json(struct edge_call *call, const cJSON **ret);
@@ -78,14 +87,18 @@ struct edge_page {
     const char **labels;
     size_t n_labels;
 };
-/** @p min_offset: 0, or -1 where the service allows it. limit -1 is turned into max_result_count. */
+/** @p min_offset: 0, or -1 where the service allows it. limit -1 is turned into max_result_count.
+ */
 enum edge_status edge_call_page(struct edge_call *call, int64_t min_offset, struct edge_page *ret);
-/** A query or path integer within min..max; texts of contract 2.6. */
+/**
+ * An integer of at least @p min: a path parameter where the route has one of that name, else a
+ * query parameter, which leaves *ret as it is where absent or blank. Texts of contract 2.6.
+ */
 enum edge_status edge_call_param_int(struct edge_call *call, const char *name, int64_t min,
                                      int64_t *ret);
 /** True only for the literal "true". */
 bool edge_call_query_is_true(const struct edge_call *call, const char *name);
-/** The rule behind a page (contract 2.6): OUT_OF_RANGE beyond the total, n 0 where nothing is to be read. */
+/** The rule behind a page (contract 2.6): OUT_OF_RANGE beyond the total, n 0: nothing to read. */
 enum edge_status edge_page_check(struct edge_ctx *ctx, const struct edge_page *page, int64_t total,
                                  int64_t *ret_n);
 
@@ -94,7 +107,8 @@ enum edge_status edge_page_check(struct edge_ctx *ctx, const struct edge_page *p
 /** Where the body goes; a handler that returns a failure has it replaced by the error envelope. */
 struct edge_buf *edge_reply_body(struct edge_call *call);
 void edge_reply_code(struct edge_call *call, int http_code); /* default 200 */
-void edge_reply_type(struct edge_call *call, const char *content_type); /* default application/json */
+void edge_reply_type(struct edge_call *call,
+                     const char *content_type); /* default application/json */
 /** Echoed in this call's envelopes ("requestId"). */
 void edge_call_set_request_id(struct edge_call *call, const char *request_id);
 
@@ -108,8 +122,12 @@ enum edge_status edge_reply_object(struct edge_call *call, const char *key,
 /** The same around JSON text that is there already (a stored document). */
 enum edge_status edge_reply_text(struct edge_call *call, const char *key, const char *json);
 /** Whole body from a DTO. */
-enum edge_status edge_reply_dto(struct edge_call *call, const struct edge_dto *dto, const void *obj);
-/** Opens {"apiVersion","statusCode":200,"totalCount":n,"<key>":[ ; write elements, then close. total < 0: none. */
+enum edge_status edge_reply_dto(struct edge_call *call, const struct edge_dto *dto,
+                                const void *obj);
+/**
+ * Opens {"apiVersion","statusCode":200,"totalCount":n,"<key>":[ ; write elements, then close. A
+ * negative @p total is left out.
+ */
 void edge_reply_list_open(struct edge_call *call, const char *key, int64_t total);
 void edge_reply_list_item(struct edge_call *call); /* the comma, before each element */
 enum edge_status edge_reply_list_close(struct edge_call *call);
@@ -124,48 +142,67 @@ typedef enum edge_status edge_item_handler(struct edge_call *call, void *object,
                                            struct edge_item *item);
 /**
  * Decode every element as @p request (its first members must be an edge_base_request), 400 unless
- * all are sound, then @p each in order. @p full_chain: item failures show the whole chain.
+ * all are sound, then @p each in order, which may wait: the route row says EDGE_ROUTE_WAITS.
  */
 enum edge_status edge_each_decoded(struct edge_call *call, const struct edge_dto *request,
                                    edge_item_handler *each);
 typedef enum edge_status edge_patch_handler(struct edge_call *call, const cJSON *patch,
                                             struct edge_item *item);
 /**
- * PATCH batches: each element {apiVersion!, requestId, <key>: {...}}. All are first tried on empty
- * objects of @p dto with @p check (may be NULL), so one bad item is a 400 before any is applied.
+ * PATCH batches: each element {apiVersion!, requestId, <key>: {...}}, named by id or name. All are
+ * first tried on empty objects of @p dto, so one bad item is a 400 before any is applied. @p each
+ * gets the object behind @p key.
  */
 enum edge_status edge_each_patch(struct edge_call *call, const char *key,
                                  const struct edge_dto *dto, edge_patch_handler *each);
 
-/** Ends a call whose handler returned EDGE_PENDING: same meaning of @p st as a handler's return. Once. Any thread. */
+/**
+ * Ends a call whose handler returns EDGE_PENDING, be it before or after that return: same meaning
+ * of @p st as a handler's return. Once, from any thread; the call is gone afterwards.
+ */
 void edge_call_finish(struct edge_call *call, enum edge_status st);
-/** Run fn(call) on the service's worker pool and return EDGE_PENDING; UNAVAILABLE where it is full. */
+/** Run fn(call) on the service's worker pool and return EDGE_PENDING; UNAVAILABLE where it is full.
+ */
 enum edge_status edge_call_on_worker(struct edge_call *call, edge_handler *fn);
 
 /* ---- the server -------------------------------------------------------------------------- */
 
 struct edge_http_config {
-    const char *service;      /* name in envelopes, logs and metrics */
-    const char *host;         /* address to bind, "localhost", "0.0.0.0", ...; NULL: loopback */
-    uint16_t port;            /* 0: any free one, see edge_http_port() */
+    const char *service; /* name in envelopes, logs and metrics */
+    const char *host;    /* address to bind, "localhost", "0.0.0.0", ...; NULL: loopback */
+    uint16_t port;       /* 0: any free one, see edge_http_port() */
     struct edge_routes routes, common_routes; /* the service's, and those every service has */
     void *state;
     struct edge_pool *pool;
     struct edge_metrics *metrics;
     const struct edge_log *log;
-    unsigned threads;         /* 0: one per core */
-    unsigned max_connections; /* 0: 1024 */
-    size_t max_body;          /* bytes; 0: 1 MiB */
-    int64_t max_result_count; /* Service.MaxResultCount */
-    int64_t request_timeout_ms; /* 503 "request timeout" for calls on workers; 0: none */
-    bool full_chain;          /* error texts are the whole chain (device services, contract 2.4) */
+    unsigned threads;           /* 0: one per core */
+    unsigned max_connections;   /* 0: 1024 */
+    size_t max_body;            /* bytes; 0: 1 MiB */
+    int64_t max_result_count;   /* Service.MaxResultCount */
+    int64_t request_timeout_ms; /* 503 "request timeout" for calls that wait; 0: none */
+    bool full_chain; /* error texts are the whole chain (device services, contract 2.4) */
+    const struct edge_cors *cors; /* NULL: off (contract 2.8) */
+    /**
+     * Asked before every handler but those of EDGE_ROUTE_OPEN rows and calls from this process;
+     * NULL lets everybody in. UNAUTHORIZED without a text becomes the bare 401 of contract 2.9.
+     */
+    enum edge_status (*authenticate)(struct edge_call *call, void *arg);
+    void *authenticate_arg;
+    /* Time for a head, for a body (plus 1 s per 64 KiB), and until the next request; 0: 5, 10, 15 s
+     */
+    int64_t header_deadline_ms, body_deadline_ms, idle_timeout_ms;
 };
 
-/** UNAVAILABLE with a text naming the address where it cannot be bound. */
+/** Strings, tables and objects of @p config outlive the server, @p config itself need not.
+ * UNAVAILABLE with a text naming the address where it cannot be bound. */
 enum edge_status edge_http_start(struct edge_ctx *ctx, const struct edge_http_config *config,
                                  struct edge_http **ret);
 uint16_t edge_http_port(const struct edge_http *http);
-/** Stop listening; wait up to @p drain_ms for calls under way; free. */
+/**
+ * Stop listening; wait up to @p drain_ms for calls under way, then answer the rest with 503; free.
+ * Who keeps a call still finishes it, before what its handler uses ends.
+ */
 void edge_http_stop(struct edge_http *http, int64_t drain_ms);
 
 /** A request that did not come by a socket: a neighbour in the same process. */
@@ -183,8 +220,8 @@ struct edge_http_response {
     size_t body_size;
 };
 /**
- * Run @p req through the route table on the calling thread, as if it had come by a socket; waits for
- * calls that finish later. The response lives in the context's arena.
+ * Run @p req through the route table on the calling thread, as if it had come by a socket; waits
+ * for calls that finish later. The response lives in the context's arena.
  */
 void edge_http_call(struct edge_http *http, struct edge_ctx *ctx,
                     const struct edge_http_request *req, struct edge_http_response *ret);

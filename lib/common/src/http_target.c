@@ -1,0 +1,119 @@
+/*
+ * The request target as it stood in the request line, before anybody decoded it. Accepted is only
+ * what every hop reads alike: no dot segments, no NUL, sound escapes, UTF-8. What is a slash and
+ * what is a name with an escaped slash in it stays distinct until the route is found.
+ */
+#include <string.h>
+
+#include "edge/text.h"
+#include "http_internal.h"
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte at @p s, decoded; -1 where the escape is malformed. */
+static int byte_at(const char *s, size_t *ret_len)
+{
+    *ret_len = 1;
+    if (*s != '%') {
+        return (unsigned char)*s;
+    }
+    int high = hex_value(s[1]);
+    int low = high < 0 ? -1 : hex_value(s[2]);
+    *ret_len = 3;
+    return low < 0 ? -1 : high * 16 + low;
+}
+
+/* Is the segment at @p s, up to '/', '?' or the end, "." or ".." in any spelling? */
+static bool is_dot_segment(const char *s)
+{
+    size_t dots = 0, len;
+    while (*s != '\0' && *s != '/' && *s != '?') {
+        if (byte_at(s, &len) != '.' || ++dots > 2) {
+            return false;
+        }
+        s += len;
+    }
+    return dots > 0;
+}
+
+static enum edge_status check_bytes(struct edge_ctx *ctx, const char *target, bool *ret_plain)
+{
+    bool in_path = true;
+    size_t len;
+    *ret_plain = true;
+    for (const char *s = target; *s != '\0'; s += len) {
+        int byte = byte_at(s, &len);
+        if (byte < 0) {
+            return edge_fail(ctx, EDGE_INVALID, "the request target has a malformed escape");
+        }
+        if (byte == 0) {
+            return edge_fail(ctx, EDGE_INVALID, "the request target has a NUL in it");
+        }
+        if (len == 1 && (byte <= ' ' || byte == 0x7f || byte == '\\' || byte == '#')) {
+            return edge_fail(ctx, EDGE_INVALID, "the request target has a character to be escaped");
+        }
+        if (in_path && *s == '/' && is_dot_segment(s + 1)) {
+            return edge_fail(ctx, EDGE_INVALID, "the request target has a dot segment");
+        }
+        in_path = in_path && *s != '?';
+        *ret_plain = *ret_plain && len == 1 && byte < 0x80;
+    }
+    return EDGE_OK;
+}
+
+enum edge_status http_target_check(struct edge_ctx *ctx, const char *target)
+{
+    bool plain;
+    if (target[0] != '/') {
+        return edge_fail(ctx, EDGE_INVALID, "the request target must start with '/'");
+    }
+    EDGE_TRY(check_bytes(ctx, target, &plain));
+    if (!plain) {
+        /* A character may be spelled half raw, half escaped, but ends before any '/', '&' or '='.
+         */
+        const char *decoded = edge_percent_decode(&ctx->arena, target, strlen(target));
+        if (!decoded || !edge_utf8_valid(decoded, strlen(decoded))) {
+            return edge_fail(ctx, EDGE_INVALID, "the request target is not UTF-8");
+        }
+    }
+    return EDGE_OK;
+}
+
+/* In a query '+' is a blank. */
+static const char *decode_form(struct edge_arena *a, const char *text, size_t len)
+{
+    char *copy = edge_alloc(a, len + 1, 1);
+    for (size_t i = 0; i < len; i++) {
+        copy[i] = text[i] == '+' ? ' ' : text[i];
+    }
+    const char *decoded = memchr(copy, '%', len) ? edge_percent_decode(a, copy, len) : copy;
+    return decoded ? decoded : "";
+}
+
+struct http_pair *http_query_parse(struct edge_arena *a, const char *query, size_t *ret_n)
+{
+    size_t max = 1, n = 0;
+    for (const char *s = query; *s != '\0'; s++) {
+        max += *s == '&';
+    }
+    struct http_pair *pairs = edge_new_n(a, struct http_pair, max);
+    while (*query != '\0') {
+        size_t len = strcspn(query, "&");
+        const char *equals = memchr(query, '=', len);
+        size_t name_len = equals ? (size_t)(equals - query) : len;
+        if (len > 0) {
+            const char *value = equals ? decode_form(a, equals + 1, len - name_len - 1) : "";
+            pairs[n++] = (struct http_pair){decode_form(a, query, name_len), value};
+        }
+        query += len + (query[len] == '&');
+    }
+    *ret_n = n;
+    return pairs;
+}
