@@ -1,0 +1,444 @@
+/*
+ * The life of a call: routed, run, perhaps parked until somebody finishes it, answered. Two sides
+ * hold on to it: the connection (or the caller in this process), which answers it, and the work,
+ * which finishes it. Either may be through first; the flags say who wakes whom:
+ *
+ *     finish       sets FINISHED; wakes the other side if that is PARKED and was not given up
+ *     park         sets PARKED; goes on at once if FINISHED came first
+ *     give up      turns PARKED alone into PARKED|GIVEN_UP; a later outcome is dropped
+ */
+#include <assert.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/clock.h"
+#include "edge/log.h"
+#include "edge/metrics.h"
+#include "edge/pool.h"
+#include "edge/text.h"
+#include "http_internal.h"
+
+static void wake(struct edge_call *call);
+
+struct edge_call *http_call_new(struct edge_http *http)
+{
+    struct edge_call *call = edge_xalloc(1, sizeof(*call));
+    call->ctx.log = http->config.log;
+    call->http = http;
+    call->code = 200;
+    call->type = "application/json";
+    call->method = call->target = call->query = "";
+    call->started_ns = edge_now_mono_ns();
+    atomic_init(&call->refs, 1);
+    atomic_fetch_add(&http->n_open, 1);
+    return call;
+}
+
+void http_call_unref(struct edge_call *call)
+{
+    if (atomic_fetch_sub(&call->refs, 1) > 1) {
+        return;
+    }
+    struct edge_http *http = call->holds_http ? call->http : NULL;
+    if (call->has_done) {
+        edge_cond_done(&call->done);
+    }
+    edge_buf_done(&call->body);
+    edge_buf_done(&call->reply);
+    edge_ctx_done(&call->ctx);
+    free(call);
+    if (http) {
+        http_unref(http);
+    }
+}
+
+/* ---- what is asked ----------------------------------------------------------------------- */
+
+void http_call_set_target(struct edge_call *call, const char *target)
+{
+    struct edge_ctx *ctx = &call->ctx;
+    call->target = edge_strdup(&ctx->arena, target);
+    call->path_len = strcspn(call->target, "?");
+    call->query = call->target + call->path_len + (call->target[call->path_len] == '?');
+    if (strlen(call->target) > HTTP_MAX_TARGET) {
+        call->settled = true;
+        enum edge_status st =
+            edge_fail(ctx, EDGE_INVALID, "the request target is longer than %d", HTTP_MAX_TARGET);
+        http_reply_failure(call, st, 414, true);
+        return;
+    }
+    enum edge_status st = http_target_check(ctx, call->target);
+    if (st != EDGE_OK) {
+        call->settled = true;
+        http_reply_failure(call, st, edge_status_http(st), true);
+        return;
+    }
+    if (*call->query != '\0') {
+        call->queries = http_query_parse(&ctx->arena, call->query, &call->n_queries);
+    }
+}
+
+void http_call_set_correlation(struct edge_call *call, const char *given)
+{
+    char *id = call->ctx.correlation_id;
+    size_t len = given ? strlen(given) : 0;
+    call->given_id = len > 0 && len < sizeof(call->ctx.correlation_id);
+    for (size_t i = 0; i < len && call->given_id; i++) {
+        call->given_id = given[i] > ' ' && given[i] < 0x7f;
+    }
+    if (call->given_id) {
+        memcpy(id, given, len + 1);
+    } else {
+        edge_uuid_new(id);
+    }
+}
+
+static void set_allow(struct edge_call *call, unsigned methods)
+{
+    const char *allow = http_method_name(HTTP_OPTIONS);
+    for (unsigned m = HTTP_OPTIONS + 1; m < HTTP_METHOD_COUNT; m++) {
+        if (methods & (1U << m)) {
+            allow = edge_printf(&call->ctx.arena, "%s, %s", allow, http_method_name(m));
+        }
+    }
+    call->allow = allow;
+}
+
+static bool is_preflight(const struct edge_call *call, enum http_method method)
+{
+    return method == HTTP_OPTIONS && edge_call_header(call, "Access-Control-Request-Method");
+}
+
+void http_call_find_route(struct edge_call *call, enum http_method method)
+{
+    struct http_match match;
+    http_router_match(call->http->router, method, call->target, call->path_len, &match);
+    call->settled = match.end == NULL;
+    if (match.end) {
+        call->end = match.end;
+        call->route = match.end->row;
+        call->max_body =
+            call->route->max_body ? call->route->max_body : call->http->config.max_body;
+        for (size_t i = 0; i < match.end->n_names; i++) {
+            struct http_slice raw = match.params[i];
+            const char *value = edge_percent_decode(&call->ctx.arena, raw.text, raw.len);
+            assert(value); /* http_target_check() let it pass */
+            call->params[i] = value;
+        }
+    } else if (is_preflight(call, method)) {
+        call->preflight = true;
+    } else if (match.methods == 0) {
+        http_reply_plain(call, 404, "Not Found");
+    } else {
+        set_allow(call, match.methods);
+        if (method == HTTP_OPTIONS) {
+            call->code = 204;
+        } else {
+            http_reply_plain(call, 405, "Method Not Allowed");
+        }
+    }
+}
+
+void http_call_too_large(struct edge_call *call)
+{
+    call->settled = call->close = true;
+    enum edge_status st =
+        edge_fail(&call->ctx, EDGE_TOO_LARGE, "request size exceed Service.MaxRequestSize(%zu KB)",
+                  (call->max_body + 1023) / 1024);
+    http_reply_failure(call, st, edge_status_http(st), true);
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static void run_work(void *arg)
+{
+    struct edge_call *call = arg;
+    enum edge_status st = call->work(call);
+    if (st != EDGE_PENDING) {
+        edge_call_finish(call, st);
+    }
+}
+
+enum edge_status edge_call_on_worker(struct edge_call *call, edge_handler *fn)
+{
+    if (!call->mhd) {
+        return fn(call); /* this thread may wait */
+    }
+    call->work = fn;
+    if (!edge_pool_submit(call->http->config.pool, run_work, call)) {
+        return edge_fail(&call->ctx, EDGE_UNAVAILABLE, "too many requests are waiting");
+    }
+    return EDGE_PENDING;
+}
+
+/* Who may come in; false: settled. */
+static bool admit(struct edge_call *call)
+{
+    const struct edge_http_config *config = &call->http->config;
+    if (!config->authenticate || !call->mhd || (call->route->flags & EDGE_ROUTE_OPEN)) {
+        return true;
+    }
+    enum edge_status st = config->authenticate(call, config->authenticate_arg);
+    if (st == EDGE_OK) {
+        return true;
+    }
+    call->settled = true;
+    if (st == EDGE_UNAUTHORIZED && call->ctx.message_len == 0) {
+        http_reply_plain(call, 401, "Unauthorized");
+    } else {
+        http_reply_failure(call, st, edge_status_http(st), true);
+    }
+    return false;
+}
+
+bool http_call_run(struct edge_call *call)
+{
+    enum edge_status st = EDGE_OK;
+    if (!call->settled && admit(call)) {
+        atomic_store_explicit(&call->refs, 2, memory_order_relaxed);
+        st = (call->route->flags & EDGE_ROUTE_WAITS)
+                 ? edge_call_on_worker(call, call->route->handler)
+                 : call->route->handler(call);
+        if (st == EDGE_PENDING) {
+            return false;
+        }
+        atomic_store_explicit(&call->refs, 1, memory_order_relaxed);
+    }
+    call->outcome = st;
+    atomic_store_explicit(&call->flags, HTTP_FINISHED, memory_order_relaxed);
+    return true;
+}
+
+void edge_call_finish(struct edge_call *call, enum edge_status st)
+{
+    assert(st != EDGE_PENDING);
+    call->outcome = st;
+    unsigned before = atomic_fetch_or(&call->flags, HTTP_FINISHED);
+    assert((before & HTTP_FINISHED) == 0); /* once */
+    if (before == HTTP_PARKED) {
+        wake(call);
+    }
+    http_call_unref(call);
+}
+
+/* ---- sleeping and waking ------------------------------------------------------------------ */
+
+static void wake(struct edge_call *call)
+{
+    if (call->mhd) {
+        MHD_resume_connection(call->mhd);
+        return;
+    }
+    EDGE_LOCK(&call->http->lock);
+    edge_cond_signal(&call->done);
+}
+
+static void list_parked(struct edge_call *call)
+{
+    struct edge_http *http = call->http;
+    EDGE_LOCK(&http->lock);
+    call->next_parked = http->parked;
+    call->parked_link = &http->parked;
+    if (http->parked) {
+        http->parked->parked_link = &call->next_parked;
+    }
+    http->parked = call;
+}
+
+bool http_call_park(struct edge_call *call)
+{
+    struct edge_http *http = call->http;
+    if (atomic_load(&call->flags) & HTTP_FINISHED) {
+        return false;
+    }
+    http_ref(http);
+    call->holds_http = true;
+    if (http->config.request_timeout_ms > 0) {
+        call->give_up_ms = edge_now_mono_ms() + http->config.request_timeout_ms;
+    }
+    if (call->mhd) {
+        MHD_suspend_connection(call->mhd);
+    } else {
+        edge_cond_init(&call->done);
+        call->has_done = true;
+    }
+    list_parked(call);
+    if (atomic_fetch_or(&call->flags, HTTP_PARKED) & HTTP_FINISHED) {
+        wake(call);
+    } else if (atomic_load(&http->closing)) {
+        EDGE_LOCK(&http->lock);
+        http_give_up(http, call, "service is stopping");
+    }
+    return true;
+}
+
+void http_call_unpark(struct edge_call *call)
+{
+    EDGE_LOCK(&call->http->lock);
+    if (call->parked_link) {
+        *call->parked_link = call->next_parked;
+        if (call->next_parked) {
+            call->next_parked->parked_link = call->parked_link;
+        }
+        call->parked_link = NULL;
+    }
+}
+
+void http_give_up(struct edge_http *http, struct edge_call *call, const char *text)
+{
+    (void)http; /* names the lock */
+    unsigned expected = HTTP_PARKED;
+    call->late_text = text;
+    if (!atomic_compare_exchange_strong(&call->flags, &expected, HTTP_PARKED | HTTP_GIVEN_UP)) {
+        return;
+    }
+    if (call->mhd) {
+        MHD_resume_connection(call->mhd);
+    } else {
+        edge_cond_signal(&call->done);
+    }
+}
+
+void http_give_up_all(struct edge_http *http, const char *text)
+{
+    for (struct edge_call *call = http->parked; call; call = call->next_parked) {
+        http_give_up(http, call, text);
+    }
+}
+
+bool http_call_is_given_up(const struct edge_call *call)
+{
+    return (atomic_load(&call->flags) & HTTP_GIVEN_UP) != 0;
+}
+
+/* ---- the answer -------------------------------------------------------------------------- */
+
+static void count(const struct edge_call *call, int64_t took_ns)
+{
+    const struct edge_http *http = call->http;
+    if (http->requests) {
+        edge_counter_add(http->requests, 1);
+        edge_histogram_add(http->duration, took_ns > 0 ? (uint64_t)took_ns : 0);
+    }
+}
+
+/* One line for each request; a failure of ours is an error, told with everything we know. */
+static void log_call(const struct edge_call *call, int code, int64_t took_ns, const char *failure)
+{
+    const struct edge_ctx *ctx = &call->ctx;
+    enum edge_log_level level = failure ? EDGE_LOG_ERROR : EDGE_LOG_DEBUG;
+    if (!edge_log_enabled(ctx, level)) {
+        return;
+    }
+    struct edge_arena a = EDGE_ARENA_INIT; /* the call's own may be in use by its handler */
+    const char *path = edge_strndup(&a, call->target, call->path_len);
+    const char *status = edge_printf(&a, "%d", code);
+    const char *took = edge_printf(&a, "%.3f", (double)took_ns / 1e6);
+    if (failure) {
+        edge_log_error(ctx, "request failed", "method", call->method, "path", path, "status",
+                       status, "ms", took, "error", failure, NULL);
+    } else {
+        edge_log_debug(ctx, "request", "method", call->method, "path", path, "status", status, "ms",
+                       took, NULL);
+    }
+    edge_arena_done(&a);
+}
+
+static void end_line(struct edge_call *call)
+{
+    struct edge_buf *out = &call->reply;
+    bool bare = call->route && (call->route->flags & EDGE_ROUTE_BARE);
+    if (!bare && out->len > 0 && out->data[out->len - 1] != '\n' &&
+        strcmp(call->type, "application/json") == 0) {
+        edge_buf_putc(out, '\n');
+    }
+}
+
+void http_call_settle(struct edge_call *call)
+{
+    int64_t took_ns = edge_now_mono_ns() - call->started_ns;
+    count(call, took_ns);
+    if (http_call_is_given_up(call)) {
+        log_call(call, 503, took_ns, call->late_text);
+        return;
+    }
+    enum edge_status st = call->outcome;
+    if (st != EDGE_OK) {
+        http_reply_failure(call, st, edge_status_http(st), call->http->config.full_chain);
+    }
+    end_line(call);
+    log_call(call, call->code, took_ns,
+             call->code >= 500 ? edge_ctx_message(&call->ctx, EDGE_INTERNAL) : NULL);
+}
+
+/* ---- calls from this process -------------------------------------------------------------- */
+
+static void set_request(struct edge_call *call, const struct edge_http_request *req,
+                        const char *correlation_id)
+{
+    struct edge_arena *a = &call->ctx.arena;
+    call->method = edge_strdup(a, req->method);
+    call->headers = edge_new_n(a, struct http_pair, 2);
+    call->headers[call->n_headers++] = (struct http_pair){
+        "Content-Type", edge_strdup(a, req->content_type ? req->content_type : "application/json")};
+    http_call_set_correlation(call, correlation_id);
+    call->headers[call->n_headers++] =
+        (struct http_pair){"X-Correlation-ID", call->ctx.correlation_id};
+    http_call_set_target(call, req->target);
+    if (!call->settled) {
+        http_call_find_route(call, http_method_of(req->method));
+    }
+    if (!call->settled && req->body_size > call->max_body) {
+        http_call_too_large(call);
+    } else if (req->body_size > 0) {
+        edge_buf_put(&call->body, req->body, req->body_size);
+        edge_buf_str(&call->body);
+    }
+}
+
+static void wait_for(struct edge_call *call)
+{
+    struct edge_http *http = call->http;
+    EDGE_LOCK(&http->lock);
+    while ((atomic_load(&call->flags) & (HTTP_FINISHED | HTTP_GIVEN_UP)) == 0) {
+        if (call->give_up_ms == 0) {
+            edge_cond_wait(&call->done, &http->lock);
+        } else if (!edge_cond_wait_until(&call->done, &http->lock, call->give_up_ms)) {
+            http_give_up(http, call, "request timeout");
+        }
+    }
+}
+
+static void take_response(struct edge_call *call, struct edge_ctx *ctx,
+                          struct edge_http_response *ret)
+{
+    if (http_call_is_given_up(call)) {
+        *ret = (struct edge_http_response){503, "text/plain", call->late_text,
+                                           strlen(call->late_text)};
+        return;
+    }
+    ret->code = call->code;
+    ret->content_type = edge_strdup(&ctx->arena, call->type);
+    ret->body_size = call->reply.len;
+    ret->body = edge_buf_str(&call->reply);
+    edge_defer(&ctx->arena, free, call->reply.data);
+    call->reply = (struct edge_buf)EDGE_BUF_INIT;
+}
+
+void edge_http_call(struct edge_http *http, struct edge_ctx *ctx,
+                    const struct edge_http_request *req, struct edge_http_response *ret)
+{
+    http_ref(http);
+    struct edge_call *call = http_call_new(http);
+    set_request(call, req, req->correlation_id ? req->correlation_id : ctx->correlation_id);
+    if (!http_call_run(call) && http_call_park(call)) {
+        wait_for(call);
+        http_call_unpark(call);
+    }
+    http_call_settle(call);
+    take_response(call, ctx, ret);
+    http_call_ended(http);
+    http_call_unref(call);
+    http_unref(http);
+}
