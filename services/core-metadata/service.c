@@ -1,0 +1,134 @@
+/* core-metadata: device services, profiles, devices and provision watchers. Validates, stores, and
+ * announces every change as a system event, the only way device services learn of it. */
+#include "core_metadata.h"
+
+#include "metadata.h"
+
+/* clang-format off */
+static const struct edge_field profile_change_fields[] = {
+    EDGE_FIELD(struct profile_change_rules, strict_changes, "StrictDeviceProfileChanges", "Refuse PUT of profiles and deletion of their parts.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct profile_change_rules, strict_deletes, "StrictDeviceProfileDeletes", "Refuse deletion of profiles.", .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto PROFILE_CHANGE = EDGE_DTO(struct profile_change_rules, "ProfileChange", profile_change_fields);
+
+static const struct edge_field uom_rules_fields[] = {
+    EDGE_FIELD(struct uom_rules, validation, "Validation", "Refuse resources whose units are not in the list of units.", .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto UOM_RULES = EDGE_DTO(struct uom_rules, "UoM", uom_rules_fields);
+
+static const struct edge_field writable_fields[] = {
+    EDGE_OBJECT(struct metadata_writable, base, NULL, "What every service has.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_OBJECT(struct metadata_writable, profile_change, "ProfileChange", "What may happen to profiles.", &PROFILE_CHANGE),
+    EDGE_OBJECT(struct metadata_writable, uom, "UoM", "Units of measure.", &UOM_RULES),
+    EDGE_FIELD(struct metadata_writable, max_devices, "MaxDevices", "Most devices that may exist; 0: no limit.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct metadata_writable, max_resources, "MaxResources", "Most resources over all devices; 0: no limit.", .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto METADATA_WRITABLE = EDGE_DTO(struct metadata_writable, "Writable", writable_fields);
+
+static const struct edge_field uom_source_fields[] = {
+    EDGE_FIELD(struct uom_source, file, "UoMFile", "YAML file of the units of measure.", .def = "./res/uom.yaml"),
+};
+static const struct edge_dto UOM_SOURCE = EDGE_DTO(struct uom_source, "UoM", uom_source_fields);
+
+static const struct edge_field config_fields[] = {
+    EDGE_OBJECT(struct metadata_config, writable, "Writable", "May change while running.", &METADATA_WRITABLE, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct metadata_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_OBJECT(struct metadata_config, uom, "UoM", "Units of measure.", &UOM_SOURCE),
+};
+const struct edge_dto METADATA_CONFIG = EDGE_DTO(struct metadata_config, "Configuration", config_fields);
+
+enum { UPLOAD = 16 * 1024 * 1024 };
+
+#define API "/api/v3"
+static const struct edge_route routes[] = {
+    {"POST",   API "/deviceprofile", profiles_add, "Add profiles; one status per item.", EDGE_ROUTE_WAITS, UPLOAD, &PROFILE_REQUEST},
+    {"PUT",    API "/deviceprofile", profiles_put, "Replace profiles by name.", EDGE_ROUTE_WAITS, UPLOAD, &PROFILE_REQUEST},
+    {"POST",   API "/deviceprofile/uploadfile", profile_upload, "Add a profile from a YAML file.", EDGE_ROUTE_WAITS, UPLOAD, NULL},
+    {"PUT",    API "/deviceprofile/uploadfile", profile_reupload, "Replace a profile from a YAML file.", EDGE_ROUTE_WAITS, UPLOAD, NULL},
+    {"GET",    API "/deviceprofile/all", profiles_all, "Profiles, a page of them.", 0, 0, NULL},
+    {"GET",    API "/deviceprofile/name/{name}", profile_get, "One profile.", 0, 0, NULL},
+    {"DELETE", API "/deviceprofile/name/{name}", profile_delete, "Remove a profile nobody uses.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/deviceprofile/model/{model}", profiles_by_model, "Profiles of a model.", 0, 0, NULL},
+    {"GET",    API "/deviceprofile/manufacturer/{manufacturer}", profiles_by_manufacturer, "Profiles of a manufacturer.", 0, 0, NULL},
+    {"GET",    API "/deviceprofile/manufacturer/{manufacturer}/model/{model}", profiles_by_manufacturer_and_model, "Profiles of a manufacturer's model.", 0, 0, NULL},
+    {"PATCH",  API "/deviceprofile/basicinfo", profiles_basic_patch, "Change what describes profiles.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/deviceprofile/basicinfo/all", profiles_basic_all, "Profiles without their resources.", 0, 0, NULL},
+    {"PATCH",  API "/deviceprofile/name/{name}/tags", profile_tags_patch, "Merge tags into resources and commands.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/deviceresource/profile/{profileName}/resource/{resourceName}", resource_get, "One resource of a profile.", 0, 0, NULL},
+    {"POST",   API "/deviceprofile/resource", resources_add, "Add resources to profiles.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"PATCH",  API "/deviceprofile/resource", resources_patch, "Change description and visibility of resources.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"DELETE", API "/deviceprofile/name/{name}/resource/{resourceName}", resource_delete, "Remove a resource.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"POST",   API "/deviceprofile/deviceCommand", commands_add, "Add commands to profiles.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"PATCH",  API "/deviceprofile/deviceCommand", commands_patch, "Change visibility of commands.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"DELETE", API "/deviceprofile/name/{name}/deviceCommand/{commandName}", command_delete, "Remove a command.", EDGE_ROUTE_WAITS, 0, NULL},
+
+    {"POST",   API "/deviceservice", services_add, "Add device services; one status per item.", EDGE_ROUTE_WAITS, 0, &DEVICE_SERVICE_REQUEST},
+    {"PATCH",  API "/deviceservice", services_patch, "Change device services named by id or name.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/deviceservice/all", services_all, "Device services, a page of them.", 0, 0, NULL},
+    {"GET",    API "/deviceservice/name/{name}", service_get, "One device service.", 0, 0, NULL},
+    {"DELETE", API "/deviceservice/name/{name}", service_delete, "Remove a device service nobody uses.", EDGE_ROUTE_WAITS, 0, NULL},
+
+    {"POST",   API "/device", devices_add, "Add devices; one status per item.", EDGE_ROUTE_WAITS, UPLOAD, &DEVICE_REQUEST},
+    {"PATCH",  API "/device", devices_patch, "Change devices named by id or name.", EDGE_ROUTE_WAITS, UPLOAD, NULL},
+    {"GET",    API "/device/all", devices_all, "Devices, a page of them; descendantsOf gives a tree's.", 0, 0, NULL},
+    {"GET",    API "/device/name/{name}", device_get, "One device.", 0, 0, NULL},
+    {"DELETE", API "/device/name/{name}", device_delete, "Remove a device.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/device/id/{id}", device_get_by_id, "One device, by its id.", 0, 0, NULL},
+    {"GET",    API "/device/check/name/{name}", device_check_name, "200 if the device exists, else 404.", 0, 0, NULL},
+    {"GET",    API "/device/service/name/{name}", devices_by_service, "Devices of a device service.", 0, 0, NULL},
+    {"GET",    API "/device/profile/name/{name}", devices_by_profile, "Devices of a profile.", 0, 0, NULL},
+
+    {"POST",   API "/provisionwatcher", watchers_add, "Add provision watchers; one status per item.", EDGE_ROUTE_WAITS, 0, &PROVISION_WATCHER_REQUEST},
+    {"PATCH",  API "/provisionwatcher", watchers_patch, "Change watchers named by id or name.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/provisionwatcher/all", watchers_all, "Provision watchers, a page of them.", 0, 0, NULL},
+    {"GET",    API "/provisionwatcher/name/{name}", watcher_get, "One provision watcher.", 0, 0, NULL},
+    {"DELETE", API "/provisionwatcher/name/{name}", watcher_delete, "Remove a provision watcher.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/provisionwatcher/service/name/{name}", watchers_by_service, "Watchers of a device service.", 0, 0, NULL},
+    {"GET",    API "/provisionwatcher/profile/name/{name}", watchers_by_profile, "Watchers that give a profile.", 0, 0, NULL},
+
+    {"GET",    API "/uom", uom_get, "Units of measure.", 0, 0, NULL},
+};
+/* clang-format on */
+
+static const struct edge_collection *const collections[] = {&SERVICES, &PROFILES, &DEVICES,
+                                                            &WATCHERS};
+
+static enum edge_status metadata_start(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    struct metadata *meta = rt->state;
+    meta->rt = rt;
+    EDGE_TRY(uom_open(ctx, rt, &meta->uom));
+    struct edge_store_config config = {
+        .type = "sqlite",
+        .path = edge_printf(&ctx->arena, "%s/metadata.db", rt->data_dir),
+    };
+    return edge_store_open(ctx, &config, collections, sizeof(collections) / sizeof(collections[0]),
+                           &meta->store);
+}
+
+static void metadata_stop(const struct edge_runtime *rt)
+{
+    struct metadata *meta = rt->state;
+    edge_store_close(meta->store);
+    uom_close(meta->uom);
+}
+
+static const char default_config[] = "Service:\n"
+                                     "  Port: 59881\n"
+                                     "  StartupMsg: core-metadata is up\n"
+                                     "MessageBus:\n"
+                                     "  Optional:\n"
+                                     "    ClientId: core-metadata\n";
+
+const struct edge_service core_metadata = {
+    .name = "core-metadata",
+    .doc = "keeps device services, profiles, devices and provision watchers",
+    .port = 59881,
+    .state_size = sizeof(struct metadata),
+    .config = &METADATA_CONFIG,
+    .writable_offset = offsetof(struct metadata_config, writable),
+    .default_config = default_config,
+    .routes = EDGE_TABLE(routes),
+    .start = metadata_start,
+    .stop = metadata_stop,
+};
