@@ -1,0 +1,257 @@
+/* The store's promises, on real files: uniqueness, order, labels, transactions, durability, errors.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contracts/device.h"
+#include "edge/store.h"
+#include "edge/text.h"
+#include "scratch.h"
+#include "suites.h"
+
+static const char *const UNIQUE[] = {"id", "name", NULL};
+static const char *const INDEXED[] = {"serviceName", "discoveredDevice.profileName", NULL};
+static const struct edge_collection WATCHERS = {"watcher", &PROVISION_WATCHER, UNIQUE, INDEXED,
+                                                "labels"};
+static const struct edge_collection *const COLLECTIONS[] = {&WATCHERS};
+
+static struct edge_store *open_store(struct edge_ctx *ctx, const char *directory)
+{
+    struct edge_store *s = NULL;
+    struct edge_store_config config = {
+        .type = "sqlite", .path = edge_printf(&ctx->arena, "%s/deep/er/test.db", directory)};
+    CU_ASSERT_EQUAL_FATAL(edge_store_open(ctx, &config, COLLECTIONS, 1, &s), EDGE_OK);
+    return s;
+}
+
+static void store_done(struct edge_store **s)
+{
+    edge_store_close(*s);
+}
+
+static enum edge_status add(struct edge_ctx *ctx, struct edge_store *s, const char *name,
+                            const char *service, const char *label)
+{
+    const char *labels[] = {"all", label};
+    struct watch_identifier identifier = {"Port", "1.*"};
+    struct provision_watcher w = {
+        .id = edge_uuid_make(&ctx->arena),
+        .name = name,
+        .service_name = service,
+        .labels = labels,
+        .n_labels = 2,
+        .identifiers = &identifier,
+        .n_identifiers = 1,
+        .admin_state = UNLOCKED,
+        .discovered_device = {.profile_name = "P", .admin_state = UNLOCKED},
+    };
+    return edge_store_add(ctx, s, &WATCHERS, &w);
+}
+
+static void test_documents_come_back(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
+    struct provision_watcher w;
+    CU_ASSERT_EQUAL_FATAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(w.service_name, "svc");
+    CU_ASSERT_STRING_EQUAL(w.identifiers[0].pattern, "1.*");
+    CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w2", &w), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "id", w.id, &w), EDGE_OK);
+}
+
+static void test_unique_members_are_unique(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_CONFLICT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_CONFLICT), "name"));
+}
+
+static void test_queries_combine_and_keep_order(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    for (int i = 0; i < 10; i++) {
+        CU_ASSERT_EQUAL(add(&ctx, s, edge_printf(&ctx.arena, "w%d", i), i % 2 ? "odd" : "even",
+                            i < 5 ? "low" : "high"),
+                        EDGE_OK);
+    }
+    const char *low[] = {"low", "all"};
+    struct edge_query query = {.collection = &WATCHERS,
+                               .terms = {{"serviceName", "even"}},
+                               .n_terms = 1,
+                               .labels = low,
+                               .n_labels = 2,
+                               .offset = 1,
+                               .limit = -1};
+    struct edge_texts found;
+    int64_t n = 0;
+    CU_ASSERT_EQUAL_FATAL(edge_store_find(&ctx, s, &query, &found), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &query, &n), EDGE_OK);
+    CU_ASSERT_EQUAL(n, 3);
+    CU_ASSERT_EQUAL_FATAL(found.n, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(found.texts[0], "\"w2\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(found.texts[1], "\"w4\""));
+    query = (struct edge_query){.collection = &WATCHERS,
+                                .terms = {{"discoveredDevice.profileName", "P' OR 1=1 --"}},
+                                .n_terms = 1,
+                                .limit = -1};
+    CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &query, &n), EDGE_OK);
+    CU_ASSERT_EQUAL(n, 0);
+}
+
+static void test_updates_keep_their_place(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w2", "svc", "red"), EDGE_OK);
+    struct provision_watcher w;
+    CU_ASSERT_EQUAL_FATAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
+    w.service_name = "other";
+    CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_OK);
+    w.name = "w2"; /* taken */
+    CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_CONFLICT);
+    w.id = edge_uuid_make(&ctx.arena);
+    CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_NOT_FOUND);
+    struct edge_query all = {.collection = &WATCHERS, .limit = -1};
+    struct edge_texts found;
+    CU_ASSERT_EQUAL_FATAL(edge_store_find(&ctx, s, &all, &found), EDGE_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(found.texts[0], "\"other\""));
+    CU_ASSERT_EQUAL(edge_store_remove(&ctx, s, &WATCHERS, "name", "w1"), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_remove(&ctx, s, &WATCHERS, "name", "w1"), EDGE_NOT_FOUND);
+}
+
+static void test_a_failed_transaction_leaves_nothing(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    struct provision_watcher w;
+    CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_CONFLICT), EDGE_CONFLICT);
+    CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_OK), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
+}
+
+/* Adds until it is killed; each name goes out on the pipe only after the store returned. */
+static void write_until_killed(const char *directory, int round, int out)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_store *s = open_store(&ctx, directory);
+    for (int i = 0;; i++) {
+        EDGE_CTX_SCOPE(turn);
+        char name[16] = {0};
+        snprintf(name, sizeof(name), "r%d-%d", round, i);
+        if (add(&turn, s, name, "svc", "x") != EDGE_OK || write(out, name, sizeof(name)) < 0) {
+            _exit(1);
+        }
+    }
+}
+
+static void test_what_was_acknowledged_survives_kill(void)
+{
+    SCRATCH(dir);
+    for (int round = 0; round < 5; round++) {
+        int fds[2];
+        CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            close(fds[0]);
+            write_until_killed(dir.path, round, fds[1]);
+        }
+        close(fds[1]);
+        char name[16], last[16] = "";
+        for (int i = 0; i < 20 + round * 7 && read(fds[0], name, sizeof(name)) == sizeof(name);
+             i++) {
+            memcpy(last, name, sizeof(last));
+        }
+        kill(child, SIGKILL);
+        while (read(fds[0], name, sizeof(name)) == sizeof(name)) {
+            memcpy(last, name, sizeof(last));
+        }
+        close(fds[0]);
+        waitpid(child, NULL, 0);
+        EDGE_CTX_SCOPE(ctx);
+        EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+        struct provision_watcher w;
+        CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", last, &w), EDGE_OK);
+    }
+}
+
+static void *read_often(void *store)
+{
+    size_t found = 0;
+    for (int i = 0; i < 300; i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct provision_watcher w;
+        found += edge_store_get(&ctx, store, &WATCHERS, "name", "w0", &w) == EDGE_OK;
+    }
+    return (void *)found;
+}
+
+static void test_readers_do_not_wait_for_a_writer(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w0", "svc", "red"), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK); /* held while the others read */
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, read_often, s), 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        void *found = NULL;
+        pthread_join(threads[i], &found);
+        CU_ASSERT_EQUAL((size_t)found, 300);
+    }
+    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_OK), EDGE_OK);
+}
+
+static void test_bad_files_are_named(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    const char *path = edge_printf(&ctx.arena, "%s/not.db", dir.path);
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    for (int i = 0; i < 1000; i++) {
+        fputs("this is no database ", f);
+    }
+    fclose(f);
+    struct edge_store *s = NULL;
+    struct edge_store_config config = {.type = "sqlite", .path = path};
+    CU_ASSERT_EQUAL(edge_store_open(&ctx, &config, COLLECTIONS, 1, &s), EDGE_UNAVAILABLE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_UNAVAILABLE), path));
+    config.type = "oracle";
+    CU_ASSERT_EQUAL(edge_store_open(&ctx, &config, COLLECTIONS, 1, &s), EDGE_INVALID);
+}
+
+CU_TestInfo store_tests[] = {
+    {"documents come back",                 test_documents_come_back                },
+    {"unique members are unique",           test_unique_members_are_unique          },
+    {"queries combine and keep order",      test_queries_combine_and_keep_order     },
+    {"updates keep their place",            test_updates_keep_their_place           },
+    {"a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing},
+    {"what was acknowledged survives kill", test_what_was_acknowledged_survives_kill},
+    {"readers do not wait for a writer",    test_readers_do_not_wait_for_a_writer   },
+    {"bad files are named",                 test_bad_files_are_named                },
+    CU_TEST_INFO_NULL,
+};
