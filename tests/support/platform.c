@@ -1,0 +1,397 @@
+#include "platform.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "edge/clock.h"
+#include "edge/text.h"
+#include "suites.h"
+
+enum { PATIENCE_MS = 30000 };
+
+static const char *const NAMES[N_SERVICES] = {"core-metadata", "core-data", "core-command",
+                                              "device-virtual"};
+
+/* ---- preparation ------------------------------------------------------------------------- */
+
+static uint16_t free_port(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(a);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&a, &size) != 0) {
+        perror("free port");
+        abort();
+    }
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    if (!value) {
+        fprintf(stderr, "%s is not set; run the tests with ctest or ./edgex test\n", name);
+        abort();
+    }
+    return value;
+}
+
+static void write_configuration(struct platform *p, enum platform_service s)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/res/%s", p->dir.path, NAMES[s]);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/res/%s/configuration.yaml", p->dir.path, NAMES[s]);
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fprintf(f, "Service:\n  Host: localhost\n  Port: %d\nClients:\n", p->port[s]);
+    for (unsigned peer = 0; peer < N_SERVICES; peer++) {
+        fprintf(f, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n", NAMES[peer],
+                p->port[peer]);
+    }
+    if (p->shape == SHAPE_SPLIT) {
+        fprintf(f, "MessageBus:\n  Type: mqtt\n  Host: 127.0.0.1\n  Port: %d\n", p->broker_port);
+    }
+    if (s == VIRTUAL) {
+        const char *source = environment("EDGE_SOURCE_DIR");
+        fprintf(f,
+                "Device:\n  ProfilesDir: %s/services/device-virtual/res/profiles\n"
+                "  DevicesDir: %s/services/device-virtual/res/devices\n",
+                source, source);
+    }
+    fclose(f);
+}
+
+void platform_make(struct platform *p, enum platform_shape shape)
+{
+    *p = (struct platform){.shape = shape};
+    scratch_make(&p->dir);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/res", p->dir.path);
+    mkdir(path, 0700);
+    for (unsigned s = 0; s < N_SERVICES; s++) {
+        p->port[s] = free_port();
+    }
+    p->broker_port = free_port();
+    for (unsigned s = 0; s < N_SERVICES; s++) {
+        write_configuration(p, s);
+    }
+}
+
+/* ---- programs ---------------------------------------------------------------------------- */
+
+static pid_t launch(const struct platform *p, const char *log, const char *const argv[])
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s.log", p->dir.path, log);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(fd, 1);
+        dup2(fd, 2);
+        execvp(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+void platform_start_broker(struct platform *p)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/mosquitto.conf", p->dir.path);
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fprintf(f, "listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 100000\n",
+            p->broker_port);
+    fclose(f);
+    setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
+    const char *const argv[] = {"mosquitto", "-c", path, NULL};
+    p->broker = launch(p, "mosquitto", argv);
+}
+
+void platform_kill_broker(struct platform *p)
+{
+    if (p->broker > 0) {
+        kill(p->broker, SIGKILL);
+        waitpid(p->broker, NULL, 0);
+        p->broker = 0;
+    }
+}
+
+static void start_program(struct platform *p, enum platform_service s)
+{
+    char program[256], resources[128], data[128];
+    bool one = p->shape == SHAPE_ONE;
+    const char *name = one ? "edgexd" : NAMES[s];
+    snprintf(program, sizeof(program), "%s/%s", environment("EDGE_BIN_DIR"), name);
+    snprintf(resources, sizeof(resources), "%s/res%s%s", p->dir.path, one ? "" : "/",
+             one ? "" : name);
+    snprintf(data, sizeof(data), "%s/data", p->dir.path);
+    const char *const argv[] = {program, "-cd", resources, "--data", data, NULL};
+    p->pid[s] = launch(p, name, argv);
+}
+
+static unsigned n_programs(const struct platform *p)
+{
+    return p->shape == SHAPE_ONE ? 1 : N_SERVICES;
+}
+
+static void print_log(const struct platform *p)
+{
+    char command_path[128], line[512];
+    for (unsigned s = 0; s < n_programs(p); s++) {
+        snprintf(command_path, sizeof(command_path), "%s/%s.log", p->dir.path,
+                 p->shape == SHAPE_ONE ? "edgexd" : NAMES[s]);
+        FILE *f = fopen(command_path, "r");
+        while (f && fgets(line, sizeof(line), f)) {
+            fputs(line, stderr);
+        }
+        if (f) {
+            fclose(f);
+        }
+    }
+}
+
+struct awaited {
+    const struct platform *p;
+    enum platform_service service;
+};
+
+static bool service_answers(void *arg)
+{
+    const struct awaited *w = arg;
+    EDGE_CTX_SCOPE(ctx);
+    return call(&ctx, w->p, w->service, "GET", "/api/v3/ping", NULL, NULL) == 200;
+}
+
+/* device-virtual has said hello to core-metadata: its devices are there. */
+static bool devices_are_there(void *arg)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = NULL;
+    return call(&ctx, arg, METADATA, "GET", "/api/v3/device/all", NULL, &body) == 200 &&
+           int_at(body, "totalCount") >= 6;
+}
+
+void platform_up(struct platform *p)
+{
+    if (p->shape == SHAPE_SPLIT && p->broker <= 0) {
+        platform_start_broker(p);
+    }
+    for (unsigned s = 0; s < n_programs(p); s++) {
+        if (p->pid[s] <= 0) {
+            start_program(p, s);
+        }
+    }
+    bool up = true;
+    for (unsigned s = 0; up && s < N_SERVICES; s++) {
+        struct awaited w = {p, s};
+        up = wait_until(service_answers, &w);
+    }
+    up = up && wait_until(devices_are_there, p);
+    if (!up) {
+        print_log(p);
+    }
+    CU_ASSERT_TRUE_FATAL(up);
+}
+
+struct ended {
+    pid_t pid;
+    int status;
+};
+
+static bool has_ended(void *arg)
+{
+    struct ended *e = arg;
+    return waitpid(e->pid, &e->status, WNOHANG) == e->pid;
+}
+
+void platform_down(struct platform *p)
+{
+    for (unsigned i = 0; i < n_programs(p); i++) {
+        unsigned s = n_programs(p) - 1 - i;
+        if (p->pid[s] <= 0) {
+            continue;
+        }
+        kill(p->pid[s], SIGTERM);
+        struct ended e = {p->pid[s], -1};
+        bool ended = wait_until(has_ended, &e);
+        bool clean = ended && WIFEXITED(e.status) && WEXITSTATUS(e.status) == 0;
+        if (!clean) {
+            fprintf(stderr, "program %u: status %x\n", s, (unsigned)e.status);
+            print_log(p);
+        }
+        CU_ASSERT_TRUE(clean);
+        p->pid[s] = 0;
+    }
+}
+
+void platform_kill(struct platform *p)
+{
+    for (unsigned s = 0; s < n_programs(p); s++) {
+        if (p->pid[s] > 0) {
+            kill(p->pid[s], SIGKILL);
+            waitpid(p->pid[s], NULL, 0);
+            p->pid[s] = 0;
+        }
+    }
+}
+
+void platform_done(struct platform *p)
+{
+    platform_down(p);
+    platform_kill_broker(p);
+    scratch_done(&p->dir);
+}
+
+/* ---- HTTP -------------------------------------------------------------------------------- */
+
+static int connect_to(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    struct timeval patience = {.tv_sec = 10};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool send_all(int fd, const char *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return false;
+        }
+        data += sent;
+        n -= (size_t)sent;
+    }
+    return true;
+}
+
+/* Reads to the end of the connection ("Connection: close" was asked for). */
+static void receive_all(int fd, struct edge_buf *in)
+{
+    ssize_t got;
+    while ((got = recv(fd, edge_buf_room(in, 65536), 65536, 0)) > 0) {
+        in->len += (size_t)got;
+    }
+}
+
+int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
+         const char *method, const char *target, const char *body, const cJSON **ret_body)
+{
+    if (ret_body) {
+        *ret_body = NULL;
+    }
+    int fd = connect_to(p->port[service]);
+    if (fd < 0) {
+        return 0;
+    }
+    struct edge_buf out = EDGE_BUF_INIT, in = EDGE_BUF_INIT;
+    edge_buf_printf(&out,
+                    "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                    method, target, body ? strlen(body) : 0, body ? body : "");
+    int code = 0;
+    if (send_all(fd, out.data, out.len)) {
+        receive_all(fd, &in);
+        const char *answer = edge_buf_str(&in);
+        const char *content = strstr(answer, "\r\n\r\n");
+        int64_t number = 0;
+        if (content && strncmp(answer, "HTTP/1.1 ", 9) == 0 &&
+            edge_int_parse(edge_strndup(&ctx->arena, answer + 9, 3), &number)) {
+            code = (int)number;
+            size_t len = in.len - (size_t)(content + 4 - answer);
+            struct edge_json_limits limits = {.nodes = 5000000};
+            if (ret_body && len > 0 &&
+                edge_json_parse(ctx, content + 4, len, &limits, ret_body) != EDGE_OK) {
+                fprintf(stderr, "%s %s: not JSON: %.200s\n", method, target, content + 4);
+            }
+        }
+    }
+    close(fd);
+    edge_buf_done(&out);
+    edge_buf_done(&in);
+    return code;
+}
+
+const cJSON *expect(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
+                    const char *method, const char *target, const char *body, int code)
+{
+    const cJSON *answer = NULL;
+    int got = call(ctx, p, service, method, target, body, &answer);
+    if (got != code) {
+        struct edge_buf text = EDGE_BUF_INIT;
+        if (answer) {
+            edge_json_put(&text, answer);
+        }
+        fprintf(stderr, "%s %s: %d instead of %d: %.500s\n", method, target, got, code,
+                edge_buf_str(&text));
+        edge_buf_done(&text);
+    }
+    CU_ASSERT_EQUAL(got, code);
+    return answer;
+}
+
+/* ---- looking into answers ---------------------------------------------------------------- */
+
+const cJSON *at(const cJSON *tree, const char *path)
+{
+    while (tree && *path) {
+        size_t len = strcspn(path, ".");
+        char key[64];
+        snprintf(key, sizeof(key), "%.*s", (int)len, path);
+        int64_t index = 0;
+        if (cJSON_IsArray(tree)) {
+            tree = edge_int_parse(key, &index) ? cJSON_GetArrayItem(tree, (int)index) : NULL;
+        } else {
+            tree = edge_json_member(tree, key, true);
+        }
+        path += len + (path[len] == '.');
+    }
+    return tree;
+}
+
+const char *text_at(const cJSON *tree, const char *path)
+{
+    const char *text = cJSON_GetStringValue(at(tree, path));
+    return text ? text : "";
+}
+
+int64_t int_at(const cJSON *tree, const char *path)
+{
+    int64_t value = -1;
+    const cJSON *node = at(tree, path);
+    return node && edge_json_int(node, &value) ? value : -1;
+}
+
+bool wait_until(bool (*condition)(void *arg), void *arg)
+{
+    int64_t deadline = edge_now_mono_ms() + PATIENCE_MS;
+    while (!condition(arg)) {
+        if (edge_now_mono_ms() > deadline) {
+            return false;
+        }
+        poll(NULL, 0, 10); /* between two looks at the condition */
+    }
+    return true;
+}

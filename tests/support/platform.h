@@ -1,0 +1,59 @@
+/**
+ * The whole platform as a user has it: real programs on free ports with data in a scratch
+ * directory, in one process or one per service over a real broker.
+ */
+#ifndef TESTS_PLATFORM_H
+#define TESTS_PLATFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "edge/json.h"
+#include "scratch.h"
+
+enum platform_shape { SHAPE_ONE, SHAPE_SPLIT };
+enum platform_service { METADATA, DATA, COMMAND, VIRTUAL, N_SERVICES };
+
+struct platform {
+    struct scratch dir;
+    enum platform_shape shape;
+    uint16_t port[N_SERVICES], broker_port;
+    pid_t pid[N_SERVICES], broker; /* one process: only pid[0] */
+};
+
+/** Prepares directories, ports and configuration; starts nothing yet. */
+void platform_make(struct platform *p, enum platform_shape shape);
+/** Starts what does not run and waits until every service answers; asserts that it does. */
+void platform_up(struct platform *p);
+/** SIGTERM to all, asserts that each ends with exit code 0 in time. */
+void platform_down(struct platform *p);
+/** kill -9 of everything but the broker. */
+void platform_kill(struct platform *p);
+void platform_done(struct platform *p);
+void platform_start_broker(struct platform *p);
+void platform_kill_broker(struct platform *p);
+
+#define PLATFORM(name, shape)                                                                      \
+    __attribute__((cleanup(platform_done))) struct platform name;                                  \
+    platform_make(&name, shape);                                                                   \
+    platform_up(&name)
+
+/** The code; 0 where nothing answered. *ret_body (may be NULL): JSON tree, NULL if there was none.
+ */
+int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
+         const char *method, const char *target, const char *body, const cJSON **ret_body);
+
+/** Asserts the code and prints what came instead. Returns the body. */
+const cJSON *expect(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
+                    const char *method, const char *target, const char *body, int code);
+
+/** A member by path: "event.readings.0.value"; NULL if there is none. */
+const cJSON *at(const cJSON *tree, const char *path);
+const char *text_at(const cJSON *tree, const char *path); /* "" if there is none */
+int64_t int_at(const cJSON *tree, const char *path);      /* -1 if there is none */
+
+/** Waits (30 s) until condition(arg) holds. */
+bool wait_until(bool (*condition)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,71 @@
+/* Every journey through one process per service and a real broker, and what a broker's death does.
+ */
+#include "journeys.h"
+
+#include <string.h>
+
+#include "edge/clock.h"
+
+JOURNEYS(JOURNEY_IN_SHAPE_SPLIT)
+
+struct counted {
+    const struct platform *p;
+    int64_t more_than;
+};
+
+static bool more_events_than(void *arg)
+{
+    const struct counted *c = arg;
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = NULL;
+    return call(&ctx, c->p, DATA, "GET", "/api/v3/event/count", NULL, &body) == 200 &&
+           int_at(body, "count") > c->more_than;
+}
+
+static int64_t events_stored(const struct platform *p)
+{
+    EDGE_CTX_SCOPE(ctx);
+    return int_at(expect(&ctx, p, DATA, "GET", "/api/v3/event/count", NULL, 200), "count");
+}
+
+static bool validation_answers(void *arg)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = NULL;
+    call(
+        &ctx, arg, METADATA, "PATCH", "/api/v3/device",
+        "[{\"apiVersion\":\"v3\",\"device\":{\"name\":\"Random-Float-Device\",\"description\":\"x\"}}]",
+        &body);
+    return int_at(body, "0.statusCode") == 200;
+}
+
+static void test_a_broker_may_go_and_return(void)
+{
+    PLATFORM(p, SHAPE_SPLIT);
+    CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, 0}));
+    for (int round = 0; round < 3; round++) {
+        platform_kill_broker(&p);
+        int64_t before = events_stored(&p);
+        platform_start_broker(&p);
+        CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}));
+        CU_ASSERT_TRUE(wait_until(validation_answers, &p)); /* subscriptions were renewed */
+    }
+}
+
+static void test_services_start_in_any_order(void)
+{
+    struct platform p __attribute__((cleanup(platform_done)));
+    platform_make(&p, SHAPE_SPLIT);
+    platform_up(&p);
+    int64_t before = events_stored(&p);
+    platform_down(&p);
+    platform_kill_broker(&p);
+    platform_up(&p);
+    CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}));
+}
+
+CU_TestInfo split_tests[] = {
+    {"a broker may go and return",               test_a_broker_may_go_and_return },
+    {"a whole restart goes on where it stopped", test_services_start_in_any_order},
+    JOURNEYS(JOURNEY_ROW) CU_TEST_INFO_NULL,
+};
