@@ -20,14 +20,16 @@ struct platform {
     enum platform_shape shape;
     uint16_t port[N_SERVICES], broker_port;
     pid_t pid[N_SERVICES], broker; /* one process: only pid[0] */
+    const char *devices_dir;       /* of device-virtual; NULL: its own six devices */
+    int64_t expected_devices;      /* platform_up waits for so many; default 6 */
 };
 
 /** Prepares directories, ports and configuration; starts nothing yet. */
 void platform_make(struct platform *p, enum platform_shape shape);
-/** Starts what does not run and waits until every service answers; asserts that it does. */
-void platform_up(struct platform *p);
-/** SIGTERM to all, asserts that each ends with exit code 0 in time. */
-void platform_down(struct platform *p);
+/** Starts what does not run and waits until every service answers; else prints the logs, false. */
+bool platform_up(struct platform *p);
+/** SIGTERM to all; true if each ended with exit code 0 in time. */
+bool platform_down(struct platform *p);
 /** kill -9 of everything but the broker. */
 void platform_kill(struct platform *p);
 void platform_done(struct platform *p);
@@ -37,14 +39,14 @@ void platform_kill_broker(struct platform *p);
 #define PLATFORM(name, shape)                                                                      \
     __attribute__((cleanup(platform_done))) struct platform name;                                  \
     platform_make(&name, shape);                                                                   \
-    platform_up(&name)
+    CU_ASSERT_TRUE_FATAL(platform_up(&name))
 
 /** The code; 0 where nothing answered. *ret_body (may be NULL): JSON tree, NULL if there was none.
  */
 int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
          const char *method, const char *target, const char *body, const cJSON **ret_body);
 
-/** Asserts the code and prints what came instead. Returns the body. */
+/** Asserts the code and prints what came instead. Returns the body. Tests only (CUnit). */
 const cJSON *expect(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
                     const char *method, const char *target, const char *body, int code);
 

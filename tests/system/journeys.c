@@ -151,8 +151,8 @@ void journey_restart_keeps_everything(enum platform_shape shape)
            "[{\"apiVersion\":\"v3\",\"device\":{\"name\":\"Random-Float-Device\","
            "\"description\":\"changed\"}}]",
            207);
-    platform_down(&p);
-    platform_up(&p);
+    CU_ASSERT_TRUE_FATAL(platform_down(&p));
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
     const cJSON *body =
         expect(&ctx, &p, DATA, "GET", "/api/v3/event/device/name/kept?limit=1000", NULL, 200);
     CU_ASSERT_EQUAL(int_at(body, "totalCount"), EVENTS);

@@ -105,10 +105,10 @@ static void test_nothing_acknowledged_is_lost(void)
     struct acknowledged acknowledged = {.ids = EDGE_MAP_INIT};
     edge_mutex_init(&acknowledged.lock);
     for (int round = 0; round < ROUNDS; round++) {
-        platform_up(&p);
+        CU_ASSERT_TRUE_FATAL(platform_up(&p));
         load_then_kill(&p, &acknowledged);
     }
-    platform_up(&p);
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
     size_t n = count_of(&acknowledged);
     CU_ASSERT(n > ROUNDS);
     {

@@ -56,11 +56,11 @@ static void test_services_start_in_any_order(void)
 {
     struct platform p __attribute__((cleanup(platform_done)));
     platform_make(&p, SHAPE_SPLIT);
-    platform_up(&p);
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
     int64_t before = events_stored(&p);
-    platform_down(&p);
+    CU_ASSERT_TRUE_FATAL(platform_down(&p));
     platform_kill_broker(&p);
-    platform_up(&p);
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
     CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}));
 }
 
