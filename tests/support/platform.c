@@ -193,7 +193,7 @@ static bool devices_are_there(void *arg)
            int_at(body, "totalCount") >= p->expected_devices;
 }
 
-bool platform_up(struct platform *p)
+void platform_launch(struct platform *p)
 {
     for (unsigned s = 0; s < N_SERVICES; s++) {
         write_configuration(p, s);
@@ -206,6 +206,11 @@ bool platform_up(struct platform *p)
             start_program(p, s);
         }
     }
+}
+
+bool platform_up(struct platform *p)
+{
+    platform_launch(p);
     bool up = true;
     for (unsigned s = 0; up && s < N_SERVICES; s++) {
         struct awaited w = {p, s};

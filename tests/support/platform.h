@@ -26,6 +26,8 @@ struct platform {
 
 /** Prepares directories, ports and configuration; starts nothing yet. */
 void platform_make(struct platform *p, enum platform_shape shape);
+/** Starts what does not run; does not wait. */
+void platform_launch(struct platform *p);
 /** Starts what does not run and waits until every service answers; else prints the logs, false. */
 bool platform_up(struct platform *p);
 /** SIGTERM to all; true if each ended with exit code 0 in time. */
