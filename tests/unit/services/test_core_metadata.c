@@ -1,0 +1,340 @@
+/* core-metadata's rules over its own routes, with its real store and bus, in this process. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core_metadata.h"
+#include "edge/clock.h"
+#include "edge/service.h"
+#include "edge/text.h"
+#include "edge/thread.h"
+#include "platform.h"
+#include "scratch.h"
+#include "suites.h"
+
+static const struct edge_service *const SERVICES[] = {&core_metadata};
+
+struct rig {
+    struct scratch dir;
+    struct edge_host *host;
+    const struct edge_runtime *rt;
+};
+
+static void rig_make(struct rig *r)
+{
+    scratch_make(&r->dir);
+    EDGE_CTX_SCOPE(ctx);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/configuration.yaml", r->dir.path);
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs("Service:\n  Port: 0\nUoM:\n  UoMFile: none.yaml\n", f);
+    fclose(f);
+    char *argv[] = {"test", "-cd", r->dir.path, "--data", r->dir.path, NULL};
+    enum edge_status st = edge_host_start(&ctx, SERVICES, 1, 5, argv, &r->host);
+    if (st != EDGE_OK) {
+        fprintf(stderr, "host: %s\n", edge_ctx_message(&ctx, st));
+    }
+    CU_ASSERT_EQUAL_FATAL(st, EDGE_OK);
+    r->rt = edge_host_runtime(r->host, "core-metadata");
+}
+
+static void rig_done(struct rig *r)
+{
+    edge_host_stop(r->host);
+    scratch_done(&r->dir);
+}
+
+#define RIG(name)                                                                                  \
+    __attribute__((cleanup(rig_done))) struct rig name;                                            \
+    rig_make(&name)
+
+static const cJSON *ask(struct edge_ctx *ctx, struct rig *r, const char *method, const char *target,
+                        const char *body, int code)
+{
+    struct edge_http_request req = {
+        .method = method, .target = target, .body = body, .body_size = body ? strlen(body) : 0};
+    struct edge_http_response res = {0};
+    edge_http_call(r->rt->http, ctx, &req, &res);
+    if (res.code != code) {
+        fprintf(stderr, "%s %s: %d instead of %d: %s\n", method, target, res.code, code, res.body);
+    }
+    CU_ASSERT_EQUAL(res.code, code);
+    const cJSON *tree = NULL;
+    if (res.body_size > 0) {
+        CU_ASSERT_EQUAL(edge_json_parse(ctx, res.body, res.body_size, NULL, &tree), EDGE_OK);
+    }
+    return tree;
+}
+
+#define ITEM(wrapper, members) "[{\"apiVersion\":\"v3\",\"" wrapper "\":{" members "}}]"
+#define SERVICE(name)                                                                              \
+    ITEM("service",                                                                                \
+         "\"name\":\"" name "\",\"baseAddress\":\"http://h:1\",\"adminState\":\"UNLOCKED\"")
+#define PROFILE(name, more)                                                                        \
+    ITEM("profile",                                                                                \
+         "\"name\":\"" name "\",\"deviceResources\":[{\"name\":\"R\",\"properties\":"              \
+         "{\"valueType\":\"Int8\",\"readWrite\":\"RW\"}}],\"deviceCommands\":[" more "]")
+#define DEVICE_BODY(name, more)                                                                    \
+    ITEM("device", "\"name\":\"" name "\",\"adminState\":\"UNLOCKED\",\"operatingState\":\"UP\","  \
+                   "\"serviceName\":\"S\",\"profileName\":\"P\",\"protocols\":{}" more)
+
+static int64_t item_code(const cJSON *answer)
+{
+    return int_at(answer, "0.statusCode");
+}
+
+static void furnish(struct edge_ctx *ctx, struct rig *r)
+{
+    CU_ASSERT_EQUAL(item_code(ask(ctx, r, "POST", "/api/v3/deviceservice", SERVICE("S"), 207)),
+                    201);
+    CU_ASSERT_EQUAL(item_code(ask(ctx, r, "POST", "/api/v3/deviceprofile", PROFILE("P", ""), 207)),
+                    201);
+    CU_ASSERT_EQUAL(item_code(ask(ctx, r, "POST", "/api/v3/device?bypassValidation=true",
+                                  DEVICE_BODY("D", ""), 207)),
+                    201);
+}
+
+static void test_batches_are_judged_as_a_whole(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    ask(&ctx, &r, "POST", "/api/v3/deviceservice",
+        "[{\"apiVersion\":\"v3\",\"service\":{\"name\":\"S\",\"baseAddress\":\"http://h:1\","
+        "\"adminState\":\"UNLOCKED\"}},{\"apiVersion\":\"v3\",\"service\":{\"name\":\" \"}}]",
+        400);
+    ask(&ctx, &r, "GET", "/api/v3/deviceservice/name/S", NULL, 404); /* nothing half-applied */
+    const cJSON *answer = ask(&ctx, &r, "POST", "/api/v3/deviceservice", "[]", 207);
+    CU_ASSERT_TRUE(!answer || cJSON_IsNull(answer));
+    answer = ask(
+        &ctx, &r, "POST", "/api/v3/deviceservice",
+        "[{\"apiVersion\":\"v3\",\"requestId\":\"e6e8a2f4-eb14-4649-9e2b-175247911369\","
+        "\"service\":{\"name\":\"S\",\"baseAddress\":\"http://h:1\",\"adminState\":\"LOCKED\"}},"
+        "{\"apiVersion\":\"v3\",\"service\":{\"name\":\"S\",\"baseAddress\":\"http://h:1\","
+        "\"adminState\":\"LOCKED\"}}]",
+        207);
+    CU_ASSERT_EQUAL(int_at(answer, "0.statusCode"), 201);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "0.requestId"), "e6e8a2f4-eb14-4649-9e2b-175247911369");
+    CU_ASSERT_TRUE(edge_uuid_is_strict(text_at(answer, "0.id")));
+    CU_ASSERT_EQUAL(int_at(answer, "1.statusCode"), 409); /* later items see earlier ones */
+}
+
+static void test_patches_lay_over(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    furnish(&ctx, &r);
+    const char *target = "/api/v3/device?bypassValidation=true";
+    static const struct {
+        const char *patch;
+        int code, item;
+    } cases[] = {
+        {ITEM("device", "\"name\":\"D\",\"labels\":[\"a\",\"b\"],\"description\":\"x\""),  207, 200},
+        {ITEM("device", "\"name\":\"D\",\"labels\":null,\"description\":\"\""),            207, 200},
+        {ITEM("device", "\"name\":\"E\",\"description\":\"x\""),                           207, 404},
+        {ITEM("device", "\"name\":\"D\",\"serviceName\":\"nobody\""),                      207, 400},
+        {ITEM("device", "\"name\":\"D\",\"adminState\":\"OPEN\""),                         400, -1 },
+        {ITEM("device", "\"name\":\"\""),                                                  400, -1 },
+        {ITEM("device", "\"description\":\"x\""),                                          400, -1 },
+        {ITEM("device", "\"id\":\"7a1707f0-166f-4c4b-bc9d-1d54c74e0137\",\"name\":\"D\""), 207,
+         404                                                                                       },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const cJSON *answer = ask(&ctx, &r, "PATCH", target, cases[i].patch, cases[i].code);
+        CU_ASSERT_EQUAL(item_code(answer), cases[i].item);
+    }
+    const cJSON *answer = ask(&ctx, &r, "GET", "/api/v3/device/name/D", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "device.labels.1"), "b");
+    CU_ASSERT_PTR_NULL(at(answer, "device.description"));
+    answer = ask(&ctx, &r, "GET", "/api/v3/device/all?labels=a,b", NULL, 200);
+    CU_ASSERT_EQUAL(int_at(answer, "totalCount"), 1);
+    answer = ask(&ctx, &r, "GET", "/api/v3/device/all?labels=a,c", NULL, 200);
+    CU_ASSERT_EQUAL(int_at(answer, "totalCount"), 0);
+}
+
+static void test_dependencies_hold(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    furnish(&ctx, &r);
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceservice/name/S", NULL, 409);
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P", NULL, 409);
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P/resource/R", NULL, 409);
+    CU_ASSERT_EQUAL(item_code(ask(&ctx, &r, "POST", "/api/v3/device?bypassValidation=true",
+                                  DEVICE_BODY("child", ",\"parent\":\"D\""), 207)),
+                    201);
+    ask(&ctx, &r, "DELETE", "/api/v3/device/name/D", NULL, 409);
+    const cJSON *answer = ask(&ctx, &r, "GET", "/api/v3/device/all?descendantsOf=D", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "devices.0.name"), "child");
+    answer = ask(&ctx, &r, "GET", "/api/v3/deviceprofile/name/P", NULL, 200);
+    CU_ASSERT_EQUAL(int_at(answer, "profile.linkedDeviceCount"), 2);
+    ask(&ctx, &r, "DELETE", "/api/v3/device/name/child", NULL, 200);
+    ask(&ctx, &r, "DELETE", "/api/v3/device/name/D", NULL, 200);
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P", NULL, 200);
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceservice/name/S", NULL, 200);
+}
+
+static void test_profiles_change_in_parts(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    furnish(&ctx, &r);
+    const cJSON *answer = ask(
+        &ctx, &r, "POST", "/api/v3/deviceprofile/resource",
+        "[{\"apiVersion\":\"v3\",\"profileName\":\"P\",\"resource\":{\"name\":\"Q\",\"properties\":"
+        "{\"valueType\":\"String\",\"readWrite\":\"R\"},\"tags\":{\"a\":{\"x\":1}}}},"
+        "{\"apiVersion\":\"v3\",\"profileName\":\"P\",\"resource\":{\"name\":\"R\",\"properties\":"
+        "{\"valueType\":\"String\",\"readWrite\":\"R\"}}}]",
+        207);
+    CU_ASSERT_EQUAL(int_at(answer, "0.statusCode"), 201);
+    CU_ASSERT_EQUAL(int_at(answer, "1.statusCode"), 400); /* twice the same name */
+    answer = ask(&ctx, &r, "POST", "/api/v3/deviceprofile/deviceCommand",
+                 "[{\"apiVersion\":\"v3\",\"profileName\":\"P\",\"deviceCommand\":{\"name\":\"C\","
+                 "\"readWrite\":\"R\",\"resourceOperations\":[{\"deviceResource\":\"Q\"}]}}]",
+                 207);
+    CU_ASSERT_EQUAL(item_code(answer), 201);
+    ask(&ctx, &r, "PATCH", "/api/v3/deviceprofile/name/P/tags",
+        "{\"apiVersion\":\"v3\",\"deviceResources\":[{\"name\":\"Q\",\"tags\":{\"a\":{\"y\":2}}}]}",
+        200);
+    answer = ask(&ctx, &r, "GET", "/api/v3/deviceresource/profile/P/resource/Q", NULL, 200);
+    CU_ASSERT_EQUAL(int_at(answer, "resource.tags.a.x"), 1);
+    CU_ASSERT_EQUAL(int_at(answer, "resource.tags.a.y"), 2);
+    answer = ask(&ctx, &r, "PATCH", "/api/v3/deviceprofile/basicinfo",
+                 ITEM("basicinfo", "\"name\":\"P\",\"model\":\"M2\""), 207);
+    CU_ASSERT_EQUAL(item_code(answer), 200);
+    answer = ask(&ctx, &r, "GET", "/api/v3/deviceprofile/model/M2", NULL, 200);
+    CU_ASSERT_EQUAL(int_at(answer, "totalCount"), 1);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "profiles.0.deviceCommands.0.name"), "C");
+}
+
+static void test_uploads_are_multipart(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    const char *body =
+        "--BOUND\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nx\r\n"
+        "--BOUND\r\nContent-Disposition: form-data; name=\"file\"; filename=\"p.yaml\"\r\n"
+        "Content-Type: application/x-yaml\r\n\r\nname: \"up\"\ndeviceResources:\n"
+        "  - {name: R, properties: {valueType: int8, readWrite: RW, defaultValue: 0}}\n"
+        "\r\n--BOUND--\r\n";
+    static const struct {
+        const char *type;
+        int code;
+    } cases[] = {
+        {"application/json",                        500},
+        {"multipart/form-data; boundary=WRONG",     400},
+        {"multipart/form-data; boundary=BOUND",     201},
+        {"multipart/form-data; boundary=\"BOUND\"", 409},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct edge_http_request req = {.method = "POST",
+                                        .target = "/api/v3/deviceprofile/uploadfile",
+                                        .content_type = cases[i].type,
+                                        .body = body,
+                                        .body_size = strlen(body)};
+        struct edge_http_response res = {0};
+        edge_http_call(r.rt->http, &ctx, &req, &res);
+        CU_ASSERT_EQUAL(res.code, cases[i].code);
+    }
+    const cJSON *answer = ask(&ctx, &r, "GET", "/api/v3/deviceprofile/name/up", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "profile.deviceResources.0.properties.defaultValue"),
+                           "0");
+}
+
+/* ---- system events ----------------------------------------------------------------------- */
+
+struct heard {
+    struct edge_mutex lock;
+    char topics[2000] EDGE_GUARDED;
+};
+
+static enum edge_status hear(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    struct heard *h = state;
+    const cJSON *payload = NULL;
+    EDGE_TRY(edge_message_tree(ctx, m, &payload));
+    EDGE_LOCK(&h->lock);
+    size_t len = strlen(h->topics);
+    snprintf(h->topics + len, sizeof(h->topics) - len, "%s (%s)\n", m->topic,
+             text_at(payload, "details.name"));
+    return EDGE_OK;
+}
+
+struct hearing {
+    struct heard *heard;
+    const char *text;
+};
+
+static bool was_heard(void *arg)
+{
+    struct hearing *h = arg;
+    EDGE_LOCK(&h->heard->lock);
+    return strstr(h->heard->topics, h->text) != NULL;
+}
+
+static void test_changes_are_announced(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    static struct heard heard;
+    edge_mutex_init(&heard.lock);
+    CU_ASSERT_EQUAL(edge_bus_subscribe(&ctx, r.rt->bus, "edgex/system-events/#", hear, &heard, 0),
+                    EDGE_OK);
+    furnish(&ctx, &r);
+    ask(&ctx, &r, "PATCH", "/api/v3/deviceprofile/basicinfo",
+        ITEM("basicinfo", "\"name\":\"P\",\"model\":\"M2\""), 207);
+    ask(&ctx, &r, "DELETE", "/api/v3/device/name/D", NULL, 200);
+    static const char *const expected[] = {
+        "edgex/system-events/core-metadata/deviceservice/add/S (S)\n",
+        "edgex/system-events/core-metadata/deviceprofile/add/core-metadata/P (P)\n",
+        "edgex/system-events/core-metadata/device/add/S/P (D)\n",
+        "edgex/system-events/core-metadata/deviceprofile/update/core-metadata/P (P)\n",
+        "edgex/system-events/core-metadata/deviceprofile/update/S/P (P)\n",
+        "edgex/system-events/core-metadata/device/delete/S/P (D)\n",
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        CU_ASSERT_TRUE(wait_until(was_heard, &(struct hearing){&heard, expected[i]}));
+    }
+}
+
+static void test_watchers_are_kept(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    furnish(&ctx, &r);
+#define WATCHER(name, profile)                                                                     \
+    ITEM("provisionWatcher",                                                                       \
+         "\"name\":\"" name "\",\"serviceName\":\"S\",\"adminState\":\"UNLOCKED\","                \
+         "\"identifiers\":{\"Port\":\"8.*\"},\"discoveredDevice\":{\"adminState\":\"UNLOCKED\","   \
+         "\"profileName\":\"" profile "\"}")
+    CU_ASSERT_EQUAL(
+        item_code(ask(&ctx, &r, "POST", "/api/v3/provisionwatcher", WATCHER("W", "X"), 207)), 404);
+    CU_ASSERT_EQUAL(
+        item_code(ask(&ctx, &r, "POST", "/api/v3/provisionwatcher", WATCHER("W", "P"), 207)), 201);
+    CU_ASSERT_EQUAL(
+        item_code(ask(&ctx, &r, "POST", "/api/v3/provisionwatcher", WATCHER("W", "P"), 207)), 409);
+    const cJSON *answer =
+        ask(&ctx, &r, "GET", "/api/v3/provisionwatcher/profile/name/P", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "provisionWatchers.0.name"), "W");
+    answer = ask(
+        &ctx, &r, "PATCH", "/api/v3/provisionwatcher",
+        ITEM("provisionWatcher", "\"name\":\"W\",\"discoveredDevice\":{\"adminState\":\"LOCKED\"}"),
+        207);
+    CU_ASSERT_EQUAL(item_code(answer), 200);
+    answer = ask(&ctx, &r, "GET", "/api/v3/provisionwatcher/name/W", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "provisionWatcher.discoveredDevice.adminState"),
+                           "LOCKED");
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "provisionWatcher.discoveredDevice.profileName"), "P");
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P", NULL, 409);
+    ask(&ctx, &r, "DELETE", "/api/v3/provisionwatcher/name/W", NULL, 200);
+}
+
+CU_TestInfo core_metadata_tests[] = {
+    {"batches are judged as a whole", test_batches_are_judged_as_a_whole},
+    {"patches lay over",              test_patches_lay_over             },
+    {"dependencies hold",             test_dependencies_hold            },
+    {"profiles change in parts",      test_profiles_change_in_parts     },
+    {"uploads are multipart",         test_uploads_are_multipart        },
+    {"changes are announced",         test_changes_are_announced        },
+    {"watchers are kept",             test_watchers_are_kept            },
+    CU_TEST_INFO_NULL,
+};
