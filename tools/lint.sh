@@ -17,7 +17,7 @@ verb_main() {
     install_packages "${RUN_PACKAGES[@]}" "${LINT_PACKAGES[@]}"
     cd "$EDGEX_HOME"
     local failed=0 step
-    for step in lint_format lint_words lint_headers lint_shell lint_compilers; do
+    for step in lint_format lint_words lint_headers lint_shell lint_compilers lint_docs; do
         $step || { say "$step failed"; failed=1; }
     done
     [ $quick = 1 ] || lint_tidy || { say "lint_tidy failed"; failed=1; }
@@ -46,6 +46,13 @@ lint_shell() { shellcheck -x -e SC1090,SC1091,SC2086,SC2034,SC2154 edgex tools/*
 lint_compilers() {
     build build/lint-gcc -DEDGE_WERROR=ON -DEDGE_BENCH=ON &&
         build build/lint-clang -DEDGE_WERROR=ON -DEDGE_BENCH=ON -DCMAKE_C_COMPILER=clang
+}
+
+lint_docs() { # the API pages say what the tables say
+    local pages
+    pages=$(mktemp -d)
+    build/lint-gcc/edgex-docs "$pages" && diff -r "$pages" docs/api || { say "docs/api is not current: ./edgex docs"; return 1; }
+    rm -r "$pages"
 }
 
 lint_tidy() {
