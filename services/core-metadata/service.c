@@ -62,7 +62,7 @@ static const struct edge_route routes[] = {
     {"PATCH",  API "/deviceprofile/deviceCommand", commands_patch, "Change visibility of commands.", EDGE_ROUTE_WAITS, 0, NULL},
     {"DELETE", API "/deviceprofile/name/{name}/deviceCommand/{commandName}", command_delete, "Remove a command.", EDGE_ROUTE_WAITS, 0, NULL},
 
-    {"POST",   API "/deviceservice", services_add, "Add device services; one status per item.", EDGE_ROUTE_WAITS, 0, &DEVICE_SERVICE_REQUEST},
+    {"POST",   API "/deviceservice", services_add, "Add device services; one status per item.", EDGE_ROUTE_WAITS | EDGE_ROUTE_ITEM_CHAIN, 0, &DEVICE_SERVICE_REQUEST},
     {"PATCH",  API "/deviceservice", services_patch, "Change device services named by id or name.", EDGE_ROUTE_WAITS, 0, NULL},
     {"GET",    API "/deviceservice/all", services_all, "Device services, a page of them.", 0, 0, NULL},
     {"GET",    API "/deviceservice/name/{name}", service_get, "One device service.", 0, 0, NULL},
@@ -78,7 +78,7 @@ static const struct edge_route routes[] = {
     {"GET",    API "/device/service/name/{name}", devices_by_service, "Devices of a device service.", 0, 0, NULL},
     {"GET",    API "/device/profile/name/{name}", devices_by_profile, "Devices of a profile.", 0, 0, NULL},
 
-    {"POST",   API "/provisionwatcher", watchers_add, "Add provision watchers; one status per item.", EDGE_ROUTE_WAITS, 0, &PROVISION_WATCHER_REQUEST},
+    {"POST",   API "/provisionwatcher", watchers_add, "Add provision watchers; one status per item.", EDGE_ROUTE_WAITS | EDGE_ROUTE_ITEM_CHAIN, 0, &PROVISION_WATCHER_REQUEST},
     {"PATCH",  API "/provisionwatcher", watchers_patch, "Change watchers named by id or name.", EDGE_ROUTE_WAITS, 0, NULL},
     {"GET",    API "/provisionwatcher/all", watchers_all, "Provision watchers, a page of them.", 0, 0, NULL},
     {"GET",    API "/provisionwatcher/name/{name}", watcher_get, "One provision watcher.", 0, 0, NULL},
