@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +15,6 @@
 
 #include "edge/clock.h"
 #include "edge/text.h"
-
-enum { PATIENCE_MS = 30000 };
 
 static const char *const NAMES[N_SERVICES] = {"core-metadata", "core-data", "core-command",
                                               "device-virtual"};
@@ -214,9 +211,9 @@ bool platform_up(struct platform *p)
     bool up = true;
     for (unsigned s = 0; up && s < N_SERVICES; s++) {
         struct awaited w = {p, s};
-        up = wait_until(service_answers, &w);
+        up = wait_until(service_answers, &w, PATIENCE_MS);
     }
-    up = up && wait_until(devices_are_there, p);
+    up = up && wait_until(devices_are_there, p, PATIENCE_MS);
     if (!up) {
         print_log(p);
     }
@@ -244,7 +241,7 @@ bool platform_down(struct platform *p)
         }
         kill(p->pid[s], SIGTERM);
         struct ended e = {p->pid[s], -1};
-        bool ended = wait_until(has_ended, &e);
+        bool ended = wait_until(has_ended, &e, PATIENCE_MS);
         bool clean = ended && WIFEXITED(e.status) && WEXITSTATUS(e.status) == 0;
         if (!clean) {
             fprintf(stderr, "program %u: status %x\n", s, (unsigned)e.status);
@@ -381,16 +378,4 @@ int64_t int_at(const cJSON *tree, const char *path)
     int64_t value = -1;
     const cJSON *node = at(tree, path);
     return node && edge_json_int(node, &value) ? value : -1;
-}
-
-bool wait_until(bool (*condition)(void *arg), void *arg)
-{
-    int64_t deadline = edge_now_mono_ms() + PATIENCE_MS;
-    while (!condition(arg)) {
-        if (edge_now_mono_ms() > deadline) {
-            return false;
-        }
-        poll(NULL, 0, 10); /* between two looks at the condition */
-    }
-    return true;
 }

@@ -11,6 +11,7 @@
 
 #include "edge/json.h"
 #include "scratch.h"
+#include "wait.h"
 
 enum platform_shape { SHAPE_ONE, SHAPE_SPLIT };
 enum platform_service { METADATA, DATA, COMMAND, VIRTUAL, N_SERVICES };
@@ -57,7 +58,7 @@ const cJSON *at(const cJSON *tree, const char *path);
 const char *text_at(const cJSON *tree, const char *path); /* "" if there is none */
 int64_t int_at(const cJSON *tree, const char *path);      /* -1 if there is none */
 
-/** Waits (30 s) until condition(arg) holds. */
-bool wait_until(bool (*condition)(void *arg), void *arg);
+/** How long tests of whole platforms wait for a condition, ms. */
+enum { PATIENCE_MS = 30000 };
 
 #endif

@@ -24,7 +24,7 @@ static bool total_reached(void *arg)
 
 static bool wait_for_total(const struct platform *p, const char *path, int64_t at_least)
 {
-    return wait_until(total_reached, &(struct target){p, path, at_least});
+    return wait_until(total_reached, &(struct target){p, path, at_least}, PATIENCE_MS);
 }
 
 static const char *event_request(struct edge_ctx *ctx, const char *id, const char *device,
@@ -88,7 +88,7 @@ void journey_commands_read_and_write(enum platform_shape shape)
                   200);
     const char *pushed = edge_printf(&ctx.arena, "/api/v3/event/id/%s", text_at(body, "event.id"));
     struct target t = {&p, "/api/v3/reading/resourceName/Int16", 1};
-    CU_ASSERT_TRUE(wait_until(total_reached, &t));
+    CU_ASSERT_TRUE(wait_until(total_reached, &t, PATIENCE_MS));
     int code = 0;
     for (int64_t end = edge_now_mono_ms() + 10000; code != 200 && edge_now_mono_ms() < end;) {
         code = call(&ctx, &p, DATA, "GET", pushed, NULL, NULL);
@@ -208,15 +208,15 @@ void journey_devices_come_and_go(enum platform_shape shape)
     body = expect(&ctx, &p, METADATA, "PATCH", "/api/v3/device",
                   patch_device(&ctx, "new one", "\"adminState\":\"LOCKED\""), 207);
     CU_ASSERT_EQUAL(int_at(body, "0.statusCode"), 200);
-    CU_ASSERT_TRUE(wait_until(command_gives, &(struct command_target){&p, int8, 423}));
+    CU_ASSERT_TRUE(wait_until(command_gives, &(struct command_target){&p, int8, 423}, PATIENCE_MS));
     body = expect(&ctx, &p, METADATA, "PATCH", "/api/v3/device",
                   patch_device(&ctx, "new one", "\"adminState\":\"UNLOCKED\""), 207);
     CU_ASSERT_EQUAL(int_at(body, "0.statusCode"), 200);
-    CU_ASSERT_TRUE(wait_until(command_gives, &(struct command_target){&p, int8, 200}));
+    CU_ASSERT_TRUE(wait_until(command_gives, &(struct command_target){&p, int8, 200}, PATIENCE_MS));
 
     expect(&ctx, &p, METADATA, "DELETE", "/api/v3/device/name/new%20one", NULL, 200);
     expect(&ctx, &p, METADATA, "GET", "/api/v3/device/name/new%20one", NULL, 404);
-    CU_ASSERT_TRUE(wait_until(command_gives, &(struct command_target){&p, int8, 404}));
+    CU_ASSERT_TRUE(wait_until(command_gives, &(struct command_target){&p, int8, 404}, PATIENCE_MS));
 }
 
 void journey_profiles_are_uploaded(enum platform_shape shape)
@@ -243,7 +243,8 @@ void journey_profiles_are_uploaded(enum platform_shape shape)
         207);
     CU_ASSERT_EQUAL(int_at(body, "0.statusCode"), 201);
     CU_ASSERT_TRUE(wait_until(command_gives,
-                              &(struct command_target){&p, "/api/v3/device/name/t1/Float64", 200}));
+                              &(struct command_target){&p, "/api/v3/device/name/t1/Float64", 200},
+                              PATIENCE_MS));
     expect(&ctx, &p, COMMAND, "PUT", "/api/v3/device/name/t1/Float64", "{\"Float64\":\"85.6\"}",
            400);
     expect(&ctx, &p, METADATA, "DELETE", "/api/v3/deviceprofile/name/thermo", NULL, 409);
@@ -375,7 +376,7 @@ void journey_deletions_are_followed(enum platform_shape shape)
                event_request(&ctx, edge_uuid_make(&ctx.arena), "spared", edge_now_ns(), "1"), 201);
     }
     expect(&ctx, &p, DATA, "DELETE", "/api/v3/event/device/name/purged", NULL, 202);
-    CU_ASSERT_TRUE(wait_until(device_has_no_events, &p));
+    CU_ASSERT_TRUE(wait_until(device_has_no_events, &p, PATIENCE_MS));
     const cJSON *body =
         expect(&ctx, &p, DATA, "GET", "/api/v3/reading/count/device/name/spared", NULL, 200);
     CU_ASSERT_EQUAL(int_at(body, "count"), 20);

@@ -42,13 +42,14 @@ static bool validation_answers(void *arg)
 static void test_a_broker_may_go_and_return(void)
 {
     PLATFORM(p, SHAPE_SPLIT);
-    CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, 0}));
+    CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, 0}, PATIENCE_MS));
     for (int round = 0; round < 3; round++) {
         platform_kill_broker(&p);
         int64_t before = events_stored(&p);
         platform_start_broker(&p);
-        CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}));
-        CU_ASSERT_TRUE(wait_until(validation_answers, &p)); /* subscriptions were renewed */
+        CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}, PATIENCE_MS));
+        CU_ASSERT_TRUE(
+            wait_until(validation_answers, &p, PATIENCE_MS)); /* subscriptions were renewed */
     }
 }
 
@@ -61,7 +62,7 @@ static void test_services_start_in_any_order(void)
     CU_ASSERT_TRUE_FATAL(platform_down(&p));
     platform_kill_broker(&p);
     CU_ASSERT_TRUE_FATAL(platform_up(&p));
-    CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}));
+    CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}, PATIENCE_MS));
 }
 
 CU_TestInfo split_tests[] = {

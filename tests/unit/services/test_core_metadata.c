@@ -27,9 +27,10 @@ static void rig_make(struct rig *r)
     snprintf(path, sizeof(path), "%s/configuration.yaml", r->dir.path);
     FILE *f = fopen(path, "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fputs("Service:\n  Port: 0\nUoM:\n  UoMFile: none.yaml\n", f);
+    fputs("Writable:\n  LogLevel: ERROR\nService:\n  Port: 0\nMessageBus:\n  Type: memory\n", f);
     fclose(f);
-    char *argv[] = {"test", "-cd", r->dir.path, "--data", r->dir.path, NULL};
+    char program[] = "test", cd[] = "-cd", data[] = "--data";
+    char *argv[] = {program, cd, r->dir.path, data, r->dir.path, NULL};
     enum edge_status st = edge_host_start(&ctx, SERVICES, 1, 5, argv, &r->host);
     if (st != EDGE_OK) {
         fprintf(stderr, "host: %s\n", edge_ctx_message(&ctx, st));
@@ -292,7 +293,7 @@ static void test_changes_are_announced(void)
         "edgex/system-events/core-metadata/device/delete/S/P (D)\n",
     };
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        CU_ASSERT_TRUE(wait_until(was_heard, &(struct hearing){&heard, expected[i]}));
+        CU_ASSERT_TRUE(wait_until(was_heard, &(struct hearing){&heard, expected[i]}, PATIENCE_MS));
     }
 }
 
