@@ -12,6 +12,7 @@
 
 #include "edge/text.h"
 #include "hex.h"
+#include "json_text.h"
 #include "tree.h"
 
 struct parser {
@@ -55,30 +56,6 @@ static bool is_digit(const struct parser *p)
 }
 
 /* ---- strings ----------------------------------------------------------------------------- */
-
-/* Which of the 8 bytes of @p word are a quote, a backslash, a control character or not ASCII. */
-static uint64_t special_bytes(uint64_t word)
-{
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
-    return ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & highs;
-}
-
-/* The first byte from @p s on that is not plain text of a string, or @p end. */
-static const char *plain_end(const char *s, const char *end)
-{
-    for (uint64_t word; end - s >= 8; s += 8) {
-        memcpy(&word, s, 8);
-        if (special_bytes(word)) {
-            break; /* below tells exactly where, if at all */
-        }
-    }
-    while (s < end && (unsigned char)*s >= 0x20 && (unsigned char)*s < 0x80 && *s != '"' &&
-           *s != '\\') {
-        s++;
-    }
-    return s;
-}
 
 /* Four hex digits at @p s; -1 where they are not. */
 static int32_t read_unit(const char *s, const char *end)
@@ -168,7 +145,7 @@ static enum edge_status read_string(struct parser *p, const char **ret)
     const char *start = ++p->at;
     bool escaped = false;
     for (;;) {
-        p->at = plain_end(p->at, p->end);
+        p->at = json_plain_end(p->at, p->end);
         if (p->at == p->end) {
             return malformed(p, p->at, "");
         }

@@ -6,6 +6,7 @@
 
 #include "edge/json.h"
 #include "edge/text.h"
+#include "json_text.h"
 #include "tree.h"
 
 static void put_escape(struct edge_buf *out, unsigned char c)
@@ -22,31 +23,43 @@ static void put_escape(struct edge_buf *out, unsigned char c)
     edge_buf_put(out, text, sizeof(text));
 }
 
-void edge_json_put_string(struct edge_buf *out, const char *s)
+/* The rest of a string, from its first byte on that is not plain; without the closing quote. */
+static void put_special(struct edge_buf *out, const char *s, const char *end)
 {
-    edge_buf_putc(out, '"');
-    const char *end = s + strlen(s), *start = s;
+    const char *start = s;
     while (s < end) {
-        unsigned char c = (unsigned char)*s;
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-            s++;
-            continue;
-        }
-        size_t n = c >= 0x80 ? edge_utf8_char(s, (size_t)(end - s)) : 0;
-        if (n > 0) {
+        size_t n = edge_utf8_char(s, (size_t)(end - s));
+        if ((unsigned char)*s >= 0x80 && n > 0) {
             s += n;
-            continue;
-        }
-        edge_buf_put(out, start, (size_t)(s - start));
-        if (c >= 0x80) { /* no character: drivers may hand us anything */
-            edge_buf_puts(out, REPLACEMENT);
         } else {
-            put_escape(out, c);
+            edge_buf_put(out, start, (size_t)(s - start));
+            if (n == 0) { /* no character: drivers may hand us anything */
+                edge_buf_puts(out, REPLACEMENT);
+            } else {
+                put_escape(out, (unsigned char)*s);
+            }
+            start = ++s;
         }
-        start = ++s;
+        s = json_plain_end(s, end);
     }
     edge_buf_put(out, start, (size_t)(end - start));
-    edge_buf_putc(out, '"');
+}
+
+void edge_json_put_string(struct edge_buf *out, const char *s)
+{
+    const char *end = s + strlen(s);
+    const char *plain = json_plain_end(s, end);
+    size_t n = (size_t)(plain - s);
+    char *room = edge_buf_room(out, n + 2);
+    room[0] = '"';
+    memcpy(room + 1, s, n);
+    room[n + 1] = '"';
+    out->len += n + 2;
+    if (plain < end) {
+        out->len--;
+        put_special(out, plain, end);
+        edge_buf_putc(out, '"');
+    }
 }
 
 void edge_json_put_real(struct edge_buf *out, double v)

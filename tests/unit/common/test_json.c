@@ -296,6 +296,28 @@ static void test_reals_are_rounded_once(void)
     }
 }
 
+/* Special bytes at every place of a word: reader and writer look at eight bytes at a time. */
+static void test_special_bytes_at_every_place(void)
+{
+    static const char *const specials[] = {"\"",   "\\",       "\n",
+                                           "\x01", "\xc3\xa4", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < COUNT(specials); i++) {
+        for (size_t at = 0; at < 20; at++) {
+            EDGE_CTX_SCOPE(ctx);
+            struct edge_buf out = EDGE_BUF_INIT;
+            char text[64] = "";
+            memset(text, 'x', at);
+            snprintf(text + at, sizeof(text) - at, "%s%.*s%s", specials[i], (int)(at % 9),
+                     "yyyyyyyyy", specials[i]);
+            edge_json_put_string(&out, text);
+            const cJSON *tree = NULL;
+            CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, out.data, out.len, NULL, &tree), EDGE_OK);
+            CU_ASSERT_STRING_EQUAL(tree->valuestring, text);
+            edge_buf_done(&out);
+        }
+    }
+}
+
 static void test_strings_are_made_safe(void)
 {
     struct edge_buf out = EDGE_BUF_INIT;
@@ -378,6 +400,7 @@ CU_TestInfo json_tests[] = {
     {"the last of equal keys stays",       test_the_last_of_equal_keys_stays      },
     {"integers are exact",                 test_integers_are_exact                },
     {"reals are rounded once",             test_reals_are_rounded_once            },
+    {"special bytes at every place",       test_special_bytes_at_every_place      },
     {"strings are made safe",              test_strings_are_made_safe             },
     {"clones outlive their tree",          test_clones_outlive_their_tree         },
     {"public suite",                       test_public_suite                      },

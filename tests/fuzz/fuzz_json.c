@@ -1,0 +1,31 @@
+/* What the JSON door lets in comes out as a text that reads back the same, also by way of CBOR. */
+#include <assert.h>
+#include <string.h>
+
+#include "edge/cbor.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *tree;
+    if (edge_json_parse(&ctx, (const char *)data, size, NULL, &tree) != EDGE_OK) {
+        assert(ctx.message_len > 0);
+        return 0;
+    }
+    struct edge_buf first = EDGE_BUF_INIT, second = EDGE_BUF_INIT;
+    edge_json_put(&first, tree);
+    assert(edge_json_parse(&ctx, first.data, first.len, NULL, &tree) == EDGE_OK);
+    edge_json_put(&second, tree);
+    assert(strcmp(edge_buf_str(&first), edge_buf_str(&second)) == 0);
+
+    second.len = 0;
+    edge_json_put(&second, edge_json_clone(&ctx.arena, tree));
+    assert(strcmp(edge_buf_str(&first), edge_buf_str(&second)) == 0);
+
+    second.len = 0;
+    edge_cbor_put(&second, tree);
+    assert(edge_cbor_parse(&ctx, second.data, second.len, NULL, &tree) == EDGE_OK);
+    edge_buf_done(&first);
+    edge_buf_done(&second);
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* What the YAML door lets in comes out as JSON that reads back the same. */
+#include <assert.h>
+#include <string.h>
+
+#include "edge/yaml.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *tree;
+    if (edge_yaml_parse(&ctx, (const char *)data, size, NULL, &tree) != EDGE_OK) {
+        assert(strncmp(ctx.message, "line ", 5) == 0);
+        return 0;
+    }
+    struct edge_buf first = EDGE_BUF_INIT, second = EDGE_BUF_INIT;
+    edge_json_put(&first, tree);
+    assert(edge_json_parse(&ctx, first.data, first.len, NULL, &tree) == EDGE_OK);
+    edge_json_put(&second, tree);
+    assert(strcmp(edge_buf_str(&first), edge_buf_str(&second)) == 0);
+    edge_buf_done(&first);
+    edge_buf_done(&second);
+    return 0;
+}
