@@ -107,15 +107,22 @@ static void stop_delivery(struct edge_bus *bus)
     }
 }
 
-void edge_bus_close(struct edge_bus *bus, int64_t drain_ms)
+void edge_bus_stop(struct edge_bus *bus, int64_t drain_ms)
 {
-    if (!bus) {
+    if (!bus || atomic_load(&bus->closing)) {
         return;
     }
     wait_delivered(bus, edge_now_mono_ms() + drain_ms);
     stop_delivery(bus);
     bus->transport->close(bus, edge_now_mono_ms() + drain_ms);
-    bus_unref(bus);
+}
+
+void edge_bus_close(struct edge_bus *bus, int64_t drain_ms)
+{
+    if (bus) {
+        edge_bus_stop(bus, drain_ms);
+        bus_unref(bus);
+    }
 }
 
 bool bus_enter(struct edge_bus *bus)

@@ -23,34 +23,42 @@ struct pool_job {
     struct edge_message *message;
 };
 
-/* Is it time to say it? Then *ret_n is how often it happened since. */
-static bool complaint_due(struct bus_complaint *c, size_t n, uint64_t *ret_n)
+/* Is it time to say it? Then *ret tells how often it happened since. */
+static bool complaint_due(struct bus_complaint *c, struct bus_complaint *ret)
 {
-    int64_t now = edge_now_mono_ms();
-    c->n += n;
-    if (now < c->quiet_until_ms) {
+    int64_t now = c->n > 0 ? edge_now_mono_ms() : 0;
+    if (c->n == 0 || now < c->quiet_until_ms) {
         return false;
     }
-    *ret_n = c->n;
+    *ret = *c;
     *c = (struct bus_complaint){.quiet_until_ms = now + 1000};
     return true;
 }
 
-void bus_count_dropped(struct edge_bus *bus, size_t n, const char *topic, const char *reason)
+static void complain(struct edge_bus *bus)
 {
-    bus_count(bus->dropped, n);
-    uint64_t since = 0;
+    struct bus_complaint c;
     {
         EDGE_LOCK(&bus->lock);
-        if (!complaint_due(&bus->drops, n, &since)) {
+        if (!complaint_due(&bus->drops, &c)) {
             return;
         }
     }
     char count[24];
-    snprintf(count, sizeof(count), "%llu", (unsigned long long)since);
+    snprintf(count, sizeof(count), "%zu", c.n);
     struct edge_ctx ctx = {.log = bus->log};
-    edge_log_warn(&ctx, "bus messages dropped", "count", count, "last-topic", topic, "reason",
-                  reason, NULL);
+    edge_log_warn(&ctx, "bus messages dropped", "count", count, "reason", c.reason, NULL);
+}
+
+void bus_count_dropped(struct edge_bus *bus, size_t n, const char *reason)
+{
+    bus_count(bus->dropped, n);
+    {
+        EDGE_LOCK(&bus->lock);
+        bus->drops.n += n;
+        bus->drops.reason = reason;
+    }
+    complain(bus);
 }
 
 static size_t message_bytes(const struct edge_message *m)
@@ -140,7 +148,7 @@ void bus_arrive(struct edge_bus *bus, const struct edge_message *m, bool may_wai
         bus_requests_answer(bus, m);
     }
     if (handled && !enqueue(bus, m, may_wait)) {
-        bus_count_dropped(bus, 1, m->topic, "queue is full");
+        bus_count_dropped(bus, 1, "queue is full");
     }
     bus_leave(bus);
 }
@@ -205,7 +213,7 @@ static void hand_to_pool(struct edge_bus *bus, const struct bus_subscription *su
         bus->n_on_pool++;
     }
     if (!submit(bus, job)) {
-        bus_count_dropped(bus, 1, m->topic, "worker pool is full");
+        bus_count_dropped(bus, 1, "worker pool is full");
         edge_message_unref(job->message);
         free(job);
         job_done(bus);
@@ -294,10 +302,11 @@ void *bus_deliver_all(void *arg)
             }
             edge_message_unref(batch[i]);
         }
+        complain(bus); /* of what was not mentioned yet */
     }
     lost += throw_away(bus);
     if (lost > 0) {
-        bus_count_dropped(bus, lost, "", "closing before they were handled");
+        bus_count_dropped(bus, lost, "closing before they were handled");
     }
     return NULL;
 }

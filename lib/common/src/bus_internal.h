@@ -87,7 +87,8 @@ extern const struct bus_transport BUS_MEMORY, BUS_MQTT;
 /** Says something at most once a second. */
 struct bus_complaint {
     int64_t quiet_until_ms;
-    uint64_t n; /* since it was last said */
+    size_t n;           /* since it was last said */
+    const char *reason; /* the last one's, a constant */
 };
 
 struct bus_request; /* somebody waits for an answer */
@@ -180,7 +181,7 @@ void bus_arrive(struct edge_bus *bus, const struct edge_message *m, bool may_wai
 /** The delivery thread. */
 void *bus_deliver_all(void *bus);
 /** Count some that are lost, and say so now and then. */
-void bus_count_dropped(struct edge_bus *bus, size_t n, const char *topic, const char *reason);
+void bus_count_dropped(struct edge_bus *bus, size_t n, const char *reason);
 
 static inline void bus_count(struct edge_counter *counter, uint64_t n)
 {

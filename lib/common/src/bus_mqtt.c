@@ -37,8 +37,9 @@ static void set_down(struct link *link, const char *reason) EDGE_REQUIRES(link->
     int64_t now = edge_now_mono_ms();
     bool was_up = link->state >= LINK_SUBSCRIBING;
     bool short_lived = was_up && now - link->up_since_ms < SHORT_MS;
+    link->n_short = short_lived ? link->n_short + 1 : was_up ? 0 : link->n_short;
     snprintf(link->reason, sizeof(link->reason), "%s%s", reason,
-             short_lived ? " (soon after connecting: is another client using this id?)" : "");
+             link->n_short > 1 ? " (again soon: is another client using this id?)" : "");
     if (link->tls_fault[0]) {
         snprintf(link->reason, sizeof(link->reason), "%s", link->tls_fault);
         link->tls_fault[0] = '\0';
@@ -477,7 +478,7 @@ static void mqtt_close(struct edge_bus *bus, int64_t deadline_ms)
     MQTTAsync_destroy(&link->client); /* hands back what it still had; no callback after it */
     size_t lost = outgoing_clear(link);
     if (lost > 0) {
-        bus_count_dropped(bus, lost, "", "closing before they were sent");
+        bus_count_dropped(bus, lost, "closing before they were sent");
     }
 }
 

@@ -47,6 +47,7 @@ struct link {
     int64_t next_ms EDGE_GUARDED, up_since_ms EDGE_GUARDED;
     int64_t backoff_ms EDGE_GUARDED;
     unsigned epoch EDGE_GUARDED;        /* counts connections */
+    unsigned n_short EDGE_GUARDED;      /* that ended soon, in a row */
     const char **patterns EDGE_GUARDED; /* distinct, append only */
     size_t n_patterns EDGE_GUARDED, cap_patterns EDGE_GUARDED;
     size_t n_asked EDGE_GUARDED, n_acked EDGE_GUARDED; /* of them, in this connection */

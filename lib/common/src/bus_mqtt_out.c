@@ -86,7 +86,7 @@ void outgoing_add(struct link *link, struct outgoing *o)
         }
     }
     if (dropped > 0) {
-        bus_count_dropped(link->bus, dropped, "", "too much is waiting for the broker");
+        bus_count_dropped(link->bus, dropped, "too much is waiting for the broker");
     }
 }
 

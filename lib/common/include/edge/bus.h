@@ -111,10 +111,12 @@ void edge_bus_hub_free(struct edge_bus_hub *hub); /* after its connections were 
 enum edge_status edge_bus_open(struct edge_ctx *ctx, const struct edge_bus_config *config,
                                struct edge_bus **ret);
 /**
- * Deliver what is queued, send what is out (each up to @p drain_ms), stop, free. Handlers may
- * publish until the queue is empty; running handlers and calls of other threads are waited for.
- * NULL is fine.
+ * Deliver what is queued, send what is out (each up to @p drain_ms), hang up. Handlers may publish
+ * until the queue is empty; running handlers and calls of other threads are waited for. From then on
+ * calls are refused (UNAVAILABLE), so threads that still publish may end later. NULL is fine.
  */
+void edge_bus_stop(struct edge_bus *bus, int64_t drain_ms);
+/** Stop if that is not done yet, and free: nobody may call any more. NULL is fine. */
 void edge_bus_close(struct edge_bus *bus, int64_t drain_ms);
 /** Connected, and all that was subscribed to so far is being heard. */
 bool edge_bus_connected(const struct edge_bus *bus);
