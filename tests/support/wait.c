@@ -1,3 +1,4 @@
+/* Conditions with deadlines, for tests of what runs on several threads. */
 #include "wait.h"
 
 #include <stdlib.h>
