@@ -41,11 +41,36 @@ static void cbor_put_head(struct edge_buf *out, enum cbor_major major, uint64_t 
     out->len += cbor_head(major, v, (unsigned char *)edge_buf_room(out, 9));
 }
 
-static void cbor_put_text(struct edge_buf *out, const char *s)
+static void cbor_put_text(struct edge_buf *out, const char *s, size_t len)
 {
-    size_t len = strlen(s);
     cbor_put_head(out, CBOR_TEXT, len);
     edge_buf_put(out, s, len);
+}
+
+/* Texts may come from a driver: decoders refuse a whole event for one broken character. */
+static void cbor_put_mended(struct edge_buf *out, const char *s)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf mended = EDGE_BUF_INIT;
+    for (size_t left = strlen(s), n = 0; left > 0; s += n, left -= n) {
+        n = edge_utf8_char(s, left);
+        if (n > 0) {
+            edge_buf_put(&mended, s, n);
+        } else {
+            edge_buf_puts(&mended, "\xef\xbf\xbd");
+            n = 1;
+        }
+    }
+    cbor_put_text(out, mended.data, mended.len);
+}
+
+static void cbor_put_foreign(struct edge_buf *out, const char *s)
+{
+    size_t len = strlen(s);
+    if (edge_utf8_valid(s, len)) {
+        cbor_put_text(out, s, len);
+    } else {
+        cbor_put_mended(out, s);
+    }
 }
 
 /* ---- keys and braces ----------------------------------------------------------------------- */
@@ -56,7 +81,7 @@ static void put_key(struct edge_encoder *e, const char *key)
     if (e->encoding == EDGE_CBOR) {
         if (key) {
             e->map_n++;
-            cbor_put_text(e->out, key);
+            cbor_put_text(e->out, key, strlen(key));
         }
         return;
     }
@@ -79,7 +104,7 @@ static void put_key(struct edge_encoder *e, const char *key)
 static void put_foreign_key(struct edge_encoder *e, const char *key)
 {
     if (e->encoding == EDGE_CBOR) {
-        cbor_put_text(e->out, key);
+        cbor_put_foreign(e->out, key);
         return;
     }
     if (e->comma) {
@@ -120,7 +145,7 @@ void edge_put_string(struct edge_encoder *e, const char *key, const char *value)
 {
     put_key(e, key);
     if (e->encoding == EDGE_CBOR) {
-        cbor_put_text(e->out, value);
+        cbor_put_foreign(e->out, value);
     } else {
         edge_json_put_string(e->out, value);
     }

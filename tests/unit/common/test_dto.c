@@ -561,6 +561,12 @@ static void test_as_a_tree(void)
     json = edge_dto_tree(&ctx, &WHEEL, &w);
     CU_ASSERT_PTR_NOT_NULL_FATAL(json);
     expect_same(edge_json_member(json, "tyre", true)->valuestring, "a\xef\xbf\xbd");
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf cbor = EDGE_BUF_INIT;
+    edge_dto_encode(&WHEEL, &w, EDGE_CBOR, &cbor);
+    CU_ASSERT_PTR_NOT_NULL(memmem(cbor.data, cbor.len,
+                                  "\x64"
+                                  "a\xef\xbf\xbd",
+                                  5));
 }
 
 struct login {
