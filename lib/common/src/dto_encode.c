@@ -332,6 +332,12 @@ static void put_map(struct edge_encoder *e, const char *key, const struct edge_f
     map_close(&inner);
 }
 
+/* A member that must be an object is a map, and the contract leaves empty maps out. */
+static bool is_empty_any(const struct edge_field *f, const cJSON *any)
+{
+    return !any || (f->check == edge_check_object && !any->child);
+}
+
 static bool is_empty(const struct edge_field *f, const void *in, const void *obj)
 {
     switch (dto_kind(f)) {
@@ -348,7 +354,7 @@ static bool is_empty(const struct edge_field *f, const void *in, const void *obj
     case EDGE_K_ENUM:
         return !f->names[*(const unsigned *)in][0];
     case EDGE_K_ANY:
-        return !*(const cJSON *const *)in;
+        return is_empty_any(f, *(const cJSON *const *)in);
     case EDGE_K_BYTES:
         return !((const struct edge_bytes *)in)->data;
     case EDGE_K_OBJ:

@@ -100,7 +100,7 @@ static void test_devices_are_patched(void)
     expect_same(
         edge_dto_text(&DEVICE, &d, &ctx.arena),
         "{\"created\":1,\"id\":\"d5471d59-2810-4edf-a5f4-5a1c0b3d0c0e\",\"name\":\"D1\",\"adminState\":\"LOCKED\","
-        "\"operatingState\":\"UP\",\"location\":\"here\",\"serviceName\":\"S\",\"protocols\":{\"q\":{}},\"tags\":{},\"properties\":{}}");
+        "\"operatingState\":\"UP\",\"location\":\"here\",\"serviceName\":\"S\",\"protocols\":{\"q\":{}},\"properties\":{}}");
     CU_ASSERT_EQUAL(edge_dto_patch_try(&ctx, &DEVICE, tree(&ctx, "{\"adminState\":\"\"}")),
                     EDGE_INVALID);
     CU_ASSERT_EQUAL(
