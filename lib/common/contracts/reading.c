@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "edge/text.h"
-
 /* ---- the value part, in -------------------------------------------------------------------- */
 
 struct value_nodes {
@@ -83,9 +81,7 @@ static enum edge_status decode_simple(const cJSON *v, struct reading *r, struct 
 static enum edge_status decode_binary(const struct value_nodes *in, struct reading *r,
                                       struct edge_scope *at)
 {
-    if (!cJSON_IsString(in->binary) ||
-        !edge_base64_decode(&edge_scope_ctx(at)->arena, in->binary->valuestring, &r->binary.data,
-                            &r->binary.size)) {
+    if (!edge_bytes_parse(&edge_scope_ctx(at)->arena, in->binary, &r->binary)) {
         return edge_scope_fail(at, "binaryValue", "must be base64");
     }
     if (in->media_type && !cJSON_IsString(in->media_type)) {

@@ -131,11 +131,29 @@ static enum edge_status fill_enum(const struct edge_field *f, const cJSON *v, un
 
 static enum edge_status fill_bytes(const cJSON *v, struct edge_bytes *out, struct edge_scope *at)
 {
-    if (!cJSON_IsString(v) ||
-        !edge_base64_decode(&at->ctx->arena, v->valuestring, &out->data, &out->size)) {
-        return edge_scope_fail(at, NULL, "must be base64");
+    return edge_bytes_parse(&at->ctx->arena, v, out) ? EDGE_OK
+                                                     : edge_scope_fail(at, NULL, "must be base64");
+}
+
+bool edge_bytes_parse(struct edge_arena *a, const cJSON *json, struct edge_bytes *ret)
+{
+    if (cJSON_IsString(json)) {
+        return edge_base64_decode(a, json->valuestring, &ret->data, &ret->size);
     }
-    return EDGE_OK;
+    if (!cJSON_IsArray(json)) {
+        return false;
+    }
+    unsigned char *bytes = edge_alloc(a, (size_t)cJSON_GetArraySize(json), 1);
+    size_t n = 0;
+    for (const cJSON *e = json->child; e; e = e->next) {
+        uint64_t byte;
+        if (!edge_json_uint(e, &byte) || byte > UINT8_MAX) {
+            return false;
+        }
+        bytes[n++] = (unsigned char)byte;
+    }
+    *ret = (struct edge_bytes){bytes, n};
+    return true;
 }
 
 /* ---- lists and maps ------------------------------------------------------------------------ */

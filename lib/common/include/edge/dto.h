@@ -192,7 +192,10 @@ edge_value_check edge_check_uri;
 edge_value_check edge_check_duration;     /* with days; "" passes */
 edge_value_check edge_check_duration_0s;  /* the same, not negative */
 edge_value_check edge_check_duration_1ms; /* required, at least 1 ms */
-edge_value_check edge_check_object;       /* EDGE_K_ANY: a JSON object */
+edge_value_check edge_check_object;       /* EDGE_K_ANY: a map; {} counts as empty */
+
+/** Bytes of a base64 text or, as Go takes them too, of an array of numbers. */
+bool edge_bytes_parse(struct edge_arena *a, const cJSON *json, struct edge_bytes *ret);
 
 /* ---- out --------------------------------------------------------------------------------- */
 
