@@ -232,16 +232,18 @@ static void on_break(void *decoder)
 
 static void add_integer(struct decoder *d, bool negative, uint64_t magnitude)
 {
-    char text[24];
-    int n = snprintf(text, sizeof(text), "-%" PRIu64, magnitude);
     if (!item_begins(d)) {
         return;
     }
-    if (expects_key(d)) {
-        d->tree.key = edge_strdup(d->arena, text + !negative);
+    if (magnitude < (uint64_t)1e15 && !expects_key(d)) {
+        added(d, tree_add_real(&d->tree, negative ? -(double)magnitude : (double)magnitude));
         return;
     }
-    added(d, tree_add_integer(&d->tree, negative, text + 1, (size_t)n - 1));
+    char text[24];
+    int n = snprintf(text, sizeof(text), "-%" PRIu64, magnitude);
+    if (!taken_as_key(d, edge_strdup(d->arena, text + !negative))) {
+        added(d, tree_add_integer(&d->tree, negative, text + 1, (size_t)n - 1));
+    }
 }
 
 static void on_real(void *decoder, double v)

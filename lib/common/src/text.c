@@ -40,6 +40,15 @@ size_t edge_utf8_char(const char *text, size_t len)
 bool edge_utf8_valid(const char *s, size_t len)
 {
     while (len > 0) {
+        uint64_t word = UINT64_MAX;
+        if (len >= sizeof(word)) { /* eight ASCII characters at once */
+            memcpy(&word, s, sizeof(word));
+        }
+        if (!(word & 0x8080808080808080u)) {
+            s += sizeof(word);
+            len -= sizeof(word);
+            continue;
+        }
         size_t n = edge_utf8_char(s, len);
         if (n == 0) {
             return false;

@@ -195,12 +195,12 @@ void tree_close(struct tree *t)
 
 const char *tree_text(struct edge_arena *a, const char *s, size_t len)
 {
+    if (len == 0 || !memchr(s, '\0', len)) {
+        return edge_strndup(a, s, len);
+    }
     size_t nuls = 0;
     for (size_t i = 0; i < len; i++) {
         nuls += s[i] == '\0';
-    }
-    if (nuls == 0) {
-        return edge_strndup(a, s, len);
     }
     char *text = edge_alloc(a, len + nuls * strlen(REPLACEMENT) + 1, 1);
     char *out = text;
