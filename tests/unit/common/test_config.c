@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data.h"
 #include "edge/config.h"
 #include "edge/log.h"
 #include "suites.h"
@@ -464,17 +465,12 @@ static void test_official_files_load_unchanged(void)
         {"device-virtual-go", 59900},
         {"device-modbus-go",  59901},
     };
-    const char *data = getenv("EDGE_DATA_DIR"), *source = getenv("EDGE_SOURCE_DIR");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct bench b;
         bench_open(&b);
-        b.options.config_dir =
-            data ? edge_printf(&b.ctx.arena, "%s/official-profiles/%s", data, cases[i].service)
-                 : edge_printf(&b.ctx.arena, "%s/../shared/data/official-profiles/%s",
-                               source ? source : ".", cases[i].service);
-        if (access(b.options.config_dir, R_OK) != 0) {
-            printf("\n    SKIPPED: no official files at %s", b.options.config_dir);
-        } else {
+        b.options.config_dir = data_dir(
+            &b.ctx.arena, edge_printf(&b.ctx.arena, "official-profiles/%s", cases[i].service));
+        if (b.options.config_dir) {
             load(&b);
             CU_ASSERT_PTR_NOT_NULL(b.file);
             CU_ASSERT_EQUAL(b.config.base.service.port, cases[i].port);
