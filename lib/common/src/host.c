@@ -112,10 +112,6 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     if (edge_log_level_parse(w->log_level, &level)) {
         edge_log_set_level(rt->log, level);
     }
-    if (rt->base->service.cors.enable) {
-        edge_log_warn(ctx, "CORS is not supported yet, browsers of other origins get no access",
-                      "key", "Service.CORSConfiguration.EnableCORS", NULL);
-    }
     rt->data_dir = edge_printf(&inst->ctx.arena, "%s/%s", rt->options->data_dir, rt->name);
     rt->metrics = edge_metrics_create(rt->name);
     rt->pool = edge_pool_create(rt->name, POOL_THREADS, POOL_QUEUE);
@@ -158,6 +154,7 @@ static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *
         .max_result_count = info->max_result_count,
         .request_timeout_ms = rt->request_timeout_ms,
         .full_chain = rt->service->full_chain,
+        .cors = info->cors.enable ? &info->cors : NULL,
     };
     EDGE_TRY(edge_http_start(ctx, &config, &rt->http));
     inst->phase = PHASE_LISTENS;

@@ -8,6 +8,7 @@
 #include "data.h"
 #include "edge/config.h"
 #include "edge/log.h"
+#include "scratch.h"
 #include "suites.h"
 
 struct limits {
@@ -51,7 +52,7 @@ static const struct edge_dto CONFIG = EDGE_DTO(struct test_config, "Configuratio
 /* A folder of its own for each test, and the sources that read from it. */
 struct bench {
     struct edge_ctx ctx;
-    char dir[32];
+    struct scratch dir;
     struct edge_options options;
     struct edge_config_source source;
     struct test_config config;
@@ -60,43 +61,25 @@ struct bench {
 
 static void bench_open(struct bench *b)
 {
-    *b = (struct bench){.ctx = EDGE_CTX_INIT, .dir = "/tmp/edge-config-XXXXXX"};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(b->dir));
-    b->options = (struct edge_options){.config_dir = b->dir, .data_dir = "var"};
+    *b = (struct bench){.ctx = EDGE_CTX_INIT};
+    scratch_make(&b->dir);
+    b->options = (struct edge_options){.config_dir = b->dir.path, .data_dir = "var"};
     b->source = (struct edge_config_source){
         .dto = &CONFIG, .service = "core-data", .port = 59880, .options = &b->options};
 }
 
 static void bench_close(struct bench *b)
 {
-    EDGE_CTX_SCOPE(ctx);
-    const char *names[] = {"configuration.yaml",
-                           "common.yaml",
-                           "core-data/configuration.yaml",
-                           "core-data/res/configuration.yaml",
-                           "core-data/docker/configuration.yaml",
-                           "core-data/docker",
-                           "core-data/res",
-                           "core-data",
-                           "docker/other.yaml",
-                           "docker",
-                           "."};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *path = edge_printf(&ctx.arena, "%s/%s", b->dir, names[i]);
-        if (unlink(path) != 0) {
-            rmdir(path);
-        }
-    }
-    rmdir(b->dir);
+    scratch_done(&b->dir);
     edge_ctx_done(&b->ctx);
 }
 
 static void put_file(struct bench *b, const char *name, const char *text)
 {
     for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
-        mkdir(edge_printf(&b->ctx.arena, "%s/%.*s", b->dir, (int)(slash - name), name), 0700);
+        mkdir(edge_printf(&b->ctx.arena, "%s/%.*s", b->dir.path, (int)(slash - name), name), 0700);
     }
-    FILE *f = fopen(edge_printf(&b->ctx.arena, "%s/%s", b->dir, name), "w");
+    FILE *f = fopen(edge_printf(&b->ctx.arena, "%s/%s", b->dir.path, name), "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
     fputs(text, f);
     fclose(f);
@@ -193,7 +176,7 @@ static void test_later_layers_win(void)
     put_file(&b, "configuration.yaml",
              "Writable:\n  LogLevel: DEBUG\nLimits: {MaxEntries: 7, Ratio: 2}\n"
              "Clients:\n  core-metadata: {Port: 1}\n");
-    b.options.common_config = edge_printf(&b.ctx.arena, "%s/common.yaml", b.dir);
+    b.options.common_config = edge_printf(&b.ctx.arena, "%s/common.yaml", b.dir.path);
     setenv("LIMITS_MAXENTRIES", "9", 1);
     load(&b);
     CU_ASSERT_EQUAL(b.config.base.service.max_result_count, 500);
@@ -405,10 +388,11 @@ static void test_files_are_looked_up_by_service_first(void)
                  edge_printf(&b.ctx.arena, "Service: {Port: %d}\n", steps[i].port));
         load(&b);
         CU_ASSERT_EQUAL(b.config.base.service.port, steps[i].port);
-        CU_ASSERT_STRING_EQUAL(b.file, edge_printf(&b.ctx.arena, "%s/%s", b.dir, steps[i].file));
+        CU_ASSERT_STRING_EQUAL(b.file,
+                               edge_printf(&b.ctx.arena, "%s/%s", b.dir.path, steps[i].file));
     }
     b.options.profile = "docker";
-    expect_failure(&b, "configuration file docker/configuration.yaml does not exist in /tmp/");
+    expect_failure(&b, "configuration file docker/configuration.yaml does not exist in /");
     put_file(&b, "core-data/docker/configuration.yaml", "Service: {Port: 5}\n");
     load(&b);
     CU_ASSERT_EQUAL(b.config.base.service.port, 5);
@@ -421,7 +405,7 @@ static void test_files_asked_for_by_name_must_exist(void)
     bench_open(&b);
     b.source.base_yaml = "Service: {Port: 1}\n";
     b.options.config_file = "other.yaml";
-    expect_failure(&b, "configuration file other.yaml does not exist in /tmp/edge-config-");
+    expect_failure(&b, "configuration file other.yaml does not exist in /");
     b.options.config_file = "/nowhere/other.yaml";
     expect_failure(&b, "/nowhere/other.yaml");
     b.options.config_file = "http://host/configuration.yaml";
@@ -429,7 +413,7 @@ static void test_files_asked_for_by_name_must_exist(void)
     b.options.config_file = NULL;
     b.options.common_config = "/nowhere/common.yaml";
     expect_failure(&b, "cannot read /nowhere/common.yaml: No such file or directory");
-    b.options.common_config = b.dir;
+    b.options.common_config = b.dir.path;
     expect_failure(&b, "not a file");
     b.options.common_config = NULL;
     b.options.config_dir = "/nowhere";

@@ -1,0 +1,782 @@
+/* Life cycle: real services in this process and in children, over real sockets and files. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contracts/system_event.h"
+#include "edge/clock.h"
+#include "edge/service.h"
+#include "edge/thread.h"
+#include "scratch.h"
+#include "suites.h"
+
+enum { PATIENCE_MS = 10000 };
+
+/* ---- two services -------------------------------------------------------------------------- */
+
+/* What a test shares with its services, by way of their descriptor's context. */
+struct stage {
+    struct edge_mutex lock;
+    struct edge_cond changed;
+    char journal[256] EDGE_GUARDED; /* who did what, in order */
+    unsigned heard EDGE_GUARDED;    /* bus messages */
+    unsigned reconfigured EDGE_GUARDED;
+    bool entered EDGE_GUARDED; /* a slow call is under way */
+    bool fail_start, fail_ready;
+};
+
+struct writable {
+    struct edge_writable base;
+    int64_t speed;
+};
+struct test_config {
+    struct edge_base_config base;
+    struct writable writable;
+};
+/* clang-format off */
+static const struct edge_field writable_fields[] = {
+    EDGE_OBJECT(struct writable, base, NULL, "Common.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_FIELD(struct writable, speed, "Speed", "How fast.", .def = "1", .min = 1, .max = 9, .flags = EDGE_EMIT_EMPTY),
+};
+static const struct edge_dto WRITABLE = EDGE_DTO(struct writable, "Writable", writable_fields);
+static const struct edge_field config_fields[] = {
+    EDGE_OBJECT(struct test_config, writable, "Writable", "Live.", &WRITABLE, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct test_config, base, NULL, "Common.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
+};
+static const struct edge_dto CONFIG = EDGE_DTO(struct test_config, "Configuration", config_fields);
+/* clang-format on */
+
+struct state {
+    const struct edge_runtime *rt;
+};
+
+static struct stage *stage_of(const struct edge_runtime *rt)
+{
+    return (struct stage *)(uintptr_t)rt->service->context;
+}
+
+static void note(const struct edge_runtime *rt, const char *what)
+{
+    struct stage *s = stage_of(rt);
+    EDGE_LOCK(&s->lock);
+    size_t len = strlen(s->journal);
+    snprintf(s->journal + len, sizeof(s->journal) - len, "%s %s;", what, rt->name);
+    edge_cond_broadcast(&s->changed);
+}
+
+static enum edge_status svc_start(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    struct state *state = rt->state;
+    state->rt = rt;
+    note(rt, "start");
+    edge_counter_add(edge_counter(rt->metrics, "GreetingsSaid", "Greetings."), 3);
+    return stage_of(rt)->fail_start ? edge_fail(ctx, EDGE_INTERNAL, "no fuel") : EDGE_OK;
+}
+
+static enum edge_status svc_ready(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    if (stage_of(rt)->fail_ready) {
+        return edge_fail(ctx, EDGE_INTERNAL, "no fuel left");
+    }
+    note(rt, "ready");
+    return EDGE_OK;
+}
+
+static void svc_stop(const struct edge_runtime *rt)
+{
+    note(rt, "stop");
+}
+
+static void svc_reconfigured(const struct edge_runtime *rt)
+{
+    struct stage *s = stage_of(rt);
+    EDGE_LOCK(&s->lock);
+    s->reconfigured++;
+    edge_cond_broadcast(&s->changed);
+}
+
+static enum edge_status hello_get(struct edge_call *call)
+{
+    return edge_reply_base(call, 200, "hello");
+}
+
+/* Asks svc-a, its neighbour. */
+static enum edge_status relay_get(struct edge_call *call)
+{
+    const struct edge_runtime *rt = ((struct state *)edge_call_state(call))->rt;
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    const char *url = edge_config_client_url(&ctx->arena, rt->base, "svc-a");
+    const struct edge_http_request req = {.method = "GET", .target = "/api/v3/hello"};
+    const cJSON *answer;
+    EDGE_TRY(edge_client_json(rt->client, ctx, url, &req, edge_now_mono_ms() + 5000, &answer));
+    return edge_reply_base(call, 200, edge_json_member(answer, "message", true)->valuestring);
+}
+
+/* Under way until the service is told to stop. */
+static enum edge_status slow_get(struct edge_call *call)
+{
+    const struct edge_runtime *rt = ((struct state *)edge_call_state(call))->rt;
+    struct stage *s = stage_of(rt);
+    {
+        EDGE_LOCK(&s->lock);
+        s->entered = true;
+        edge_cond_broadcast(&s->changed);
+    }
+    bool slept = edge_runtime_sleep(rt, PATIENCE_MS);
+    return edge_reply_base(call, 200, slept ? "slept" : "drained");
+}
+
+static enum edge_status tell_post(struct edge_call *call)
+{
+    const struct edge_runtime *rt = ((struct state *)edge_call_state(call))->rt;
+    struct edge_message *m = edge_message_create(0);
+    edge_message_topic(m, "%s/greetings/svc-b/from/%s", rt->base_topic, rt->name);
+    m->content_type = "application/json";
+    enum edge_status st = edge_bus_publish(edge_call_ctx(call), rt->bus, m);
+    edge_message_unref(m);
+    return st == EDGE_OK ? edge_reply_base(call, 202, NULL) : st;
+}
+
+static enum edge_status heard(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    struct stage *s = stage_of(((struct state *)state)->rt);
+    (void)ctx;
+    EDGE_LOCK(&s->lock);
+    s->heard++;
+    if (strstr(m->topic, "/telemetry/")) {
+        strncat(s->journal, "metric;", sizeof(s->journal) - strlen(s->journal) - 1);
+    }
+    edge_cond_broadcast(&s->changed);
+    return EDGE_OK;
+}
+
+static const struct edge_route routes[] = {
+    {"GET",  "/api/v3/hello", hello_get, "Greet.",               0               },
+    {"GET",  "/api/v3/relay", relay_get, "Have svc-a greet.",    EDGE_ROUTE_WAITS},
+    {"GET",  "/api/v3/slow",  slow_get,  "Take until the stop.", EDGE_ROUTE_WAITS},
+    {"POST", "/api/v3/tell",  tell_post, "Greet on the bus.",    0               },
+};
+static const struct edge_subscription subscriptions[] = {
+    {"greetings/{service}/#", heard, "Greetings.", 0},
+    {"telemetry/svc-a/#",     heard, "Metrics.",   0},
+};
+
+struct bench {
+    struct edge_ctx ctx;
+    struct scratch dir;
+    struct stage stage;
+    struct edge_service services[2];
+    const struct edge_service *list[2];
+    struct edge_host *host;
+    struct edge_client *client;
+};
+
+static void put_file(struct bench *b, const char *service, const char *text)
+{
+    const char *dir = edge_printf(&b->ctx.arena, "%s/%s", b->dir.path, service);
+    const char *path = edge_printf(&b->ctx.arena, "%s/configuration.yaml", dir);
+    const char *fresh = edge_printf(&b->ctx.arena, "%s/fresh", dir);
+    mkdir(dir, 0700);
+    FILE *f = fopen(fresh, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs(text, f);
+    fclose(f);
+    CU_ASSERT_EQUAL(rename(fresh, path), 0);
+}
+
+static void bench_open(struct bench *b)
+{
+    *b = (struct bench){.ctx = EDGE_CTX_INIT};
+    scratch_make(&b->dir);
+    edge_mutex_init(&b->stage.lock);
+    edge_cond_init(&b->stage.changed);
+    for (int i = 0; i < 2; i++) {
+        b->services[i] = (struct edge_service){
+            .name = i == 0 ? "svc-a" : "svc-b",
+            .doc = "A service for tests.",
+            .sdk_version = i == 0 ? NULL : "4.0.0",
+            .state_size = sizeof(struct state),
+            .config = &CONFIG,
+            .writable_offset = offsetof(struct test_config, writable),
+            .routes = EDGE_TABLE(routes),
+            .subscriptions = subscriptions,
+            .n_subscriptions = i == 0 ? 0 : 2,
+            .context = &b->stage,
+            .start = svc_start,
+            .ready = svc_ready,
+            .stop = svc_stop,
+            .reconfigured = svc_reconfigured,
+        };
+        b->list[i] = &b->services[i];
+    }
+    put_file(b, "svc-a", "Writable: {LogLevel: ERROR}\n");
+    put_file(b, "svc-b", "Writable: {LogLevel: ERROR}\nClients: {svc-a: {Port: 59999}}\n");
+    b->client = edge_client_create();
+}
+
+static void bench_close(struct bench *b)
+{
+    edge_host_stop(b->host);
+    edge_client_free(b->client);
+    scratch_done(&b->dir);
+    edge_cond_done(&b->stage.changed);
+    edge_mutex_done(&b->stage.lock);
+    edge_ctx_done(&b->ctx);
+}
+
+static enum edge_status host_start(struct bench *b, struct edge_ctx *ctx)
+{
+    char *argv[] = {(char *)(uintptr_t) "edgexd", (char *)(uintptr_t) "-cd", b->dir.path,
+                    (char *)(uintptr_t) "--data", b->dir.path};
+    return edge_host_start(ctx, b->list, 2, 5, argv, &b->host);
+}
+
+static void must_start(struct bench *b)
+{
+    enum edge_status st = host_start(b, &b->ctx);
+    if (st != EDGE_OK) {
+        printf("\n    %s", edge_ctx_message(&b->ctx, st));
+    }
+    CU_ASSERT_EQUAL_FATAL(st, EDGE_OK);
+}
+
+/* A call over a real socket. */
+static int ask(struct bench *b, struct edge_ctx *ctx, const char *service, const char *method,
+               const char *target, const char *body, const char **ret_body)
+{
+    const struct edge_runtime *rt = edge_host_runtime(b->host, service);
+    const char *url =
+        edge_printf(&ctx->arena, "http://127.0.0.1:%u", (unsigned)edge_http_port(rt->http));
+    const struct edge_http_request req = {
+        .method = method, .target = target, .body = body, .body_size = body ? strlen(body) : 0};
+    struct edge_http_response answer;
+    enum edge_status st =
+        edge_client_call(b->client, ctx, url, &req, edge_now_mono_ms() + PATIENCE_MS, &answer);
+    if (st != EDGE_OK) {
+        printf("\n    %s %s: %s", method, target, edge_ctx_message(ctx, st));
+        *ret_body = "";
+        return 0;
+    }
+    *ret_body = answer.body;
+    return answer.code;
+}
+
+static void expect(struct bench *b, const char *service, const char *method, const char *target,
+                   const char *body, int code, const char *part)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const char *got;
+    int got_code = ask(b, &ctx, service, method, target, body, &got);
+    bool same = got_code == code && strstr(got, part) != NULL;
+    if (!same) {
+        printf("\n    %s %s: got %d %s, expected %d %s", method, target, got_code, got, code, part);
+    }
+    CU_ASSERT(same);
+}
+
+static bool wait_count(struct stage *s, const unsigned *count, unsigned n)
+{
+    int64_t deadline = edge_now_mono_ms() + PATIENCE_MS;
+    EDGE_LOCK(&s->lock);
+    while (*count < n && edge_now_mono_ms() < deadline) {
+        edge_cond_wait_until(&s->changed, &s->lock, deadline);
+    }
+    return *count >= n;
+}
+
+/* ---- tests --------------------------------------------------------------------------------- */
+
+static void test_two_services_answer(void)
+{
+    struct bench b;
+    bench_open(&b);
+    must_start(&b);
+    expect(&b, "svc-a", "GET", "/api/v3/ping", NULL, 200, "\"serviceName\":\"svc-a\"}");
+    expect(&b, "svc-b", "GET", "/api/v3/ping", NULL, 200, "\"serviceName\":\"svc-b\"}");
+    expect(&b, "svc-a", "GET", "/api/v3/version", NULL, 200,
+           "{\"apiVersion\":\"v3\",\"version\":\"4.0.0\",\"serviceName\":\"svc-a\"}");
+    expect(&b, "svc-b", "GET", "/api/v3/version", NULL, 200, "\"sdk_version\":\"4.0.0\"");
+    expect(&b, "svc-a", "GET", "/api/v3/metrics", NULL, 200, "reetings");
+    expect(&b, "svc-a", "GET", "/api/v3/hello", NULL, 200, "hello");
+    expect(&b, "svc-b", "GET", "/api/v3/relay", NULL, 200, "hello");
+    expect(&b, "svc-a", "GET", "/api/v3/nothing", NULL, 404, "Not Found");
+    bench_close(&b);
+}
+
+static void test_config_is_shown_without_secrets(void)
+{
+    struct bench b;
+    bench_open(&b);
+    put_file(&b, "svc-a",
+             "Writable:\n"
+             "  LogLevel: ERROR\n"
+             "  InsecureSecrets: {DB: {SecretName: db, SecretData: {password: hunter2}}}\n"
+             "MessageBus: {Optional: {Username: joe, Password: hunter3}}\n");
+    must_start(&b);
+    EDGE_CTX_SCOPE(ctx);
+    const char *body;
+    CU_ASSERT_EQUAL(ask(&b, &ctx, "svc-a", "GET", "/api/v3/config", NULL, &body), 200);
+    static const char *const parts[] = {
+        "{\"apiVersion\":\"v3\",\"config\":{\"Writable\":{\"LogLevel\":\"ERROR\"",
+        "\"Speed\":1",
+        "\"MessageBus\":{",
+        "\"Type\":\"memory\"",
+        "\"EnableCORS\":false",
+        "\"MaxResultCount\":1024",
+        "\"serviceName\":\"svc-a\"}"};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        CU_ASSERT_PTR_NOT_NULL(strstr(body, parts[i]));
+    }
+    CU_ASSERT_PTR_NULL(strstr(body, "hunter"));
+    CU_ASSERT_PTR_NULL(strstr(body, "joe"));
+    bench_close(&b);
+}
+
+static void test_secrets_have_nowhere_to_go(void)
+{
+    static const char *const bad[] = {
+        "",
+        "{",
+        "[]",
+        "{\"apiVersion\":\"v3\"}",
+        "{\"apiVersion\":\"v3\",\"secretName\":\"a\",\"secretData\":[]}",
+        "{\"apiVersion\":\"v3\",\"secretName\":\"a\",\"secretData\":[{\"key\":\"k\"}]}"};
+    struct bench b;
+    bench_open(&b);
+    must_start(&b);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        expect(&b, "svc-a", "POST", "/api/v3/secret", bad[i], 400, "\"JSON decode failed\"");
+    }
+    expect(&b, "svc-a", "POST", "/api/v3/secret",
+           "{\"apiVersion\":\"v3\",\"requestId\":\"82eb2e26-0f24-48aa-ae4c-de9dac3fb9bc\","
+           "\"secretName\":\"a\",\"secretData\":[{\"key\":\"k\",\"value\":\"v\"}]}",
+           405,
+           "\"requestId\":\"82eb2e26-0f24-48aa-ae4c-de9dac3fb9bc\",\"message\":\"adding secret "
+           "failed -> can't store secrets. ConfigurationProvider is not in use or has not "
+           "been properly initialized\",\"statusCode\":405}");
+    bench_close(&b);
+}
+
+static void test_messages_reach_subscribers(void)
+{
+    struct bench b;
+    bench_open(&b);
+    must_start(&b);
+    expect(&b, "svc-a", "POST", "/api/v3/tell", NULL, 202, "");
+    CU_ASSERT(wait_count(&b.stage, &b.stage.heard, 1));
+    bench_close(&b);
+}
+
+static void test_metrics_are_published(void)
+{
+    struct bench b;
+    bench_open(&b);
+    put_file(
+        &b, "svc-a",
+        "Writable: {LogLevel: ERROR, Telemetry: {Interval: 20ms, Metrics: {Greetings: true}}}\n");
+    must_start(&b);
+    CU_ASSERT(wait_count(&b.stage, &b.stage.heard, 2));
+    {
+        EDGE_LOCK(&b.stage.lock);
+        CU_ASSERT_PTR_NOT_NULL(strstr(b.stage.journal, "metric;"));
+    }
+    bench_close(&b);
+}
+
+static void expect_journal(struct bench *b, const char *text)
+{
+    EDGE_LOCK(&b->stage.lock);
+    if (strcmp(b->stage.journal, text) != 0) {
+        printf("\n    got '%s', expected '%s'", b->stage.journal, text);
+    }
+    CU_ASSERT_STRING_EQUAL(b->stage.journal, text);
+}
+
+static void test_stop_is_the_reverse_of_start(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.services[0].ready = NULL;
+    must_start(&b);
+    edge_host_stop(b.host);
+    b.host = NULL;
+    expect_journal(&b, "start svc-a;start svc-b;ready svc-b;stop svc-b;stop svc-a;");
+    bench_close(&b);
+}
+
+static void *slow_main(void *arg)
+{
+    struct bench *b = arg;
+    expect(b, "svc-a", "GET", "/api/v3/slow", NULL, 200, "drained");
+    return NULL;
+}
+
+static void test_a_call_under_way_is_answered_before_the_stop(void)
+{
+    struct bench b;
+    bench_open(&b);
+    must_start(&b);
+    pthread_t caller = edge_thread_start("caller", slow_main, &b);
+    {
+        EDGE_LOCK(&b.stage.lock);
+        while (!b.stage.entered) {
+            edge_cond_wait(&b.stage.changed, &b.stage.lock);
+        }
+    }
+    int64_t began = edge_now_mono_ms();
+    edge_host_stop(b.host);
+    pthread_join(caller, NULL);
+    CU_ASSERT(edge_now_mono_ms() - began < PATIENCE_MS / 2);
+    b.host = NULL;
+    bench_close(&b);
+}
+
+static int64_t speed(struct bench *b)
+{
+    const struct writable *w = edge_runtime_writable(edge_host_runtime(b->host, "svc-a"));
+    return w->speed;
+}
+
+static void test_a_changed_file_is_taken_up(void)
+{
+    struct bench b;
+    bench_open(&b);
+    must_start(&b);
+    for (unsigned i = 1; i <= 4; i++) {
+        put_file(&b, "svc-a",
+                 edge_printf(&b.ctx.arena, "Writable: {LogLevel: ERROR, Speed: %u}\n", i + 1));
+        CU_ASSERT_FATAL(wait_count(&b.stage, &b.stage.reconfigured, i));
+        CU_ASSERT_EQUAL(speed(&b), i + 1);
+    }
+    expect(&b, "svc-a", "GET", "/api/v3/config", NULL, 200, "\"Speed\":5");
+    expect(&b, "svc-b", "GET", "/api/v3/config", NULL, 200, "\"Speed\":1");
+    bench_close(&b);
+}
+
+static void test_an_unsound_file_changes_nothing(void)
+{
+    static const char *const bad[] = {"Writable: {Speed: 10}\n", "Writable: [\n",
+                                      "Writable: {LogLevel: LOUD}\n", "Service: {Port: x}\n"};
+    struct bench b;
+    bench_open(&b);
+    must_start(&b);
+    edge_log_set_level(edge_host_runtime(b.host, "svc-a")->log, EDGE_LOG_ERROR + 1);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        put_file(&b, "svc-a", bad[i]);
+        put_file(&b, "svc-b",
+                 edge_printf(&b.ctx.arena, "Writable: {LogLevel: ERROR, Speed: %u}\n", i + 2));
+        CU_ASSERT_FATAL(wait_count(&b.stage, &b.stage.reconfigured, i + 1));
+        CU_ASSERT_EQUAL(speed(&b), 1);
+    }
+    bench_close(&b);
+}
+
+static void test_keys_outside_writable_wait_for_a_restart(void)
+{
+    struct bench b;
+    bench_open(&b);
+    must_start(&b);
+    edge_log_set_level(edge_host_runtime(b.host, "svc-a")->log, EDGE_LOG_ERROR);
+    put_file(&b, "svc-a", "Service: {MaxResultCount: 5}\nWritable: {LogLevel: ERROR, Speed: 2}\n");
+    CU_ASSERT_FATAL(wait_count(&b.stage, &b.stage.reconfigured, 1));
+    CU_ASSERT_EQUAL(speed(&b), 2);
+    const struct edge_runtime *rt = edge_host_runtime(b.host, "svc-a");
+    CU_ASSERT_EQUAL(rt->base->service.max_result_count, 1024);
+    expect(&b, "svc-a", "GET", "/api/v3/config", NULL, 200, "\"MaxResultCount\":1024");
+    bench_close(&b);
+}
+
+/* ---- failures of a start ------------------------------------------------------------------- */
+
+static void expect_no_start(struct bench *b, const char *const *parts, size_t n)
+{
+    EDGE_CTX_SCOPE(ctx);
+    enum edge_status st = host_start(b, &ctx);
+    CU_ASSERT_NOT_EQUAL(st, EDGE_OK);
+    const char *text = edge_ctx_message(&ctx, st);
+    for (size_t i = 0; i < n; i++) {
+        if (!strstr(text, parts[i])) {
+            printf("\n    got '%s', expected '%s'", text, parts[i]);
+        }
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, parts[i]));
+    }
+}
+
+static void test_a_port_taken_is_named(void)
+{
+    struct bench b;
+    bench_open(&b);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(addr);
+    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    CU_ASSERT_EQUAL_FATAL(listen(fd, 1), 0);
+    getsockname(fd, (struct sockaddr *)&addr, &len);
+    const char *port = edge_printf(&b.ctx.arena, "%d", ntohs(addr.sin_port));
+    put_file(&b, "svc-b",
+             edge_printf(&b.ctx.arena, "Service: {Host: 127.0.0.1, Port: %s}\n", port));
+    expect_no_start(&b, (const char *const[]){"svc-b: ", "127.0.0.1", port}, 3);
+    expect_journal(&b, "start svc-a;start svc-b;stop svc-b;stop svc-a;");
+    close(fd);
+    bench_close(&b);
+}
+
+static void test_bad_configuration_is_fatal(void)
+{
+    static const struct {
+        const char *text, *expect;
+    } cases[] = {
+        {"Service:\n  Port: [\n",                      "svc-a/configuration.yaml -> line "},
+        {"MessageBus: {Type: nats-core}\n",            "MessageBus.Type 'nats-core'"      },
+        {"MessageBus: {Optional: {Qos: 3}}\n",         "MessageBus.Optional.Qos: '3'"     },
+        {"MessageBus: {AuthMode: usernamepassword}\n", "no secret 'mqtt-bus'"             },
+        {"Service: {RequestTimeout: soon}\n",          "RequestTimeout"                   },
+    };
+    struct bench b;
+    bench_open(&b);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put_file(&b, "svc-a", cases[i].text);
+        expect_no_start(&b, (const char *const[]){"svc-a: ", cases[i].expect}, 2);
+    }
+    bench_close(&b);
+}
+
+static void test_bad_variables_are_fatal(void)
+{
+    static const struct {
+        const char *name, *value;
+    } cases[] = {
+        {"SERVICE_PORT",                "x"                   },
+        {"SVC_B__WRITABLE_SPEED",       "10x"                 },
+        {"EDGEX_SECURITY_SECRET_STORE", "true"                },
+        {"EDGEX_CONFIG_PROVIDER",       "keeper.http://host:1"},
+        {"EDGEX_USE_REGISTRY",          "perhaps"             },
+    };
+    static const char *const names[] = {"SERVICE_PORT", "SVC_B__WRITABLE_SPEED",
+                                        "EDGEX_SECURITY_SECRET_STORE", "-cp", "EDGEX_USE_REGISTRY"};
+    struct bench b;
+    bench_open(&b);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        setenv(cases[i].name, cases[i].value, 1);
+        expect_no_start(&b, &names[i], 1);
+        unsetenv(cases[i].name);
+    }
+    bench_close(&b);
+}
+
+static void test_a_failing_start_is_undone(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.stage.fail_start = true;
+    expect_no_start(&b, (const char *const[]){"svc-a: no fuel"}, 1);
+    expect_journal(&b, "start svc-a;stop svc-a;");
+    bench_close(&b);
+}
+
+static void test_a_failing_ready_is_fatal(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.services[0].ready = NULL;
+    b.stage.fail_ready = true;
+    expect_no_start(&b, (const char *const[]){"svc-b: no fuel left"}, 1);
+    expect_journal(&b, "start svc-a;start svc-b;stop svc-b;stop svc-a;");
+    bench_close(&b);
+}
+
+/* ---- neighbours ---------------------------------------------------------------------------- */
+
+static enum edge_status await_svc_a(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    EDGE_TRY(edge_wait_for_peer(ctx, rt, "svc-a"));
+    note(rt, "found");
+    return EDGE_OK;
+}
+
+static void test_neighbours_of_the_process_are_found_at_once(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.services[0].ready = NULL;
+    b.services[1].ready = await_svc_a;
+    must_start(&b);
+    expect_journal(&b, "start svc-a;start svc-b;found svc-b;");
+    bench_close(&b);
+}
+
+static void test_absent_neighbours_are_given_up_in_time(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.services[0].ready = await_svc_a;
+    b.services[1].ready = NULL;
+    expect_no_start(&b, (const char *const[]){"svc-a: Clients.svc-a is not configured"}, 1);
+    put_file(&b, "svc-a",
+             "Writable: {LogLevel: ERROR}\nClients: {svc-a: {Host: 127.0.0.2, Port: 1}}\n");
+    setenv("EDGEX_STARTUP_DURATION", "1", 1);
+    expect_no_start(&b, (const char *const[]){"svc-a: svc-a does not answer at http://127.0.0.2:1"},
+                    1);
+    unsetenv("EDGEX_STARTUP_DURATION");
+    bench_close(&b);
+}
+
+/* ---- as a program -------------------------------------------------------------------------- */
+
+struct child {
+    pid_t pid;
+    FILE *out; /* both streams */
+    char text[4096];
+};
+
+/* svc-a alone in a process of its own; with the library's main, as a daemon has it. */
+static void child_open(struct bench *b, struct child *c, const char *flag)
+{
+    int fds[2];
+    c->text[0] = '\0';
+    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+    fflush(NULL);
+    c->pid = fork();
+    if (c->pid == 0) {
+        char *argv[] = {(char *)(uintptr_t) "svc-a", (char *)(uintptr_t) "-cd", b->dir.path,
+                        (char *)(uintptr_t)flag, NULL};
+        dup2(fds[1], STDOUT_FILENO);
+        dup2(fds[1], STDERR_FILENO);
+        close(fds[0]);
+        close(fds[1]);
+        int code = edge_service_main(&b->services[0], flag ? 4 : 3, argv);
+        fflush(NULL);
+        _exit(code);
+    }
+    close(fds[1]);
+    c->out = fdopen(fds[0], "r");
+}
+
+/* Read on until a line holds @p part. */
+static bool child_says(struct child *c, const char *part)
+{
+    size_t len = strlen(c->text);
+    while (!strstr(c->text, part) && len + 2 < sizeof(c->text) &&
+           fgets(c->text + len, (int)(sizeof(c->text) - len), c->out)) {
+        len = strlen(c->text);
+    }
+    return strstr(c->text, part) != NULL;
+}
+
+static void child_close(struct child *c, int expect_code)
+{
+    int status;
+    child_says(c, "never said, so that all is read");
+    CU_ASSERT_EQUAL(waitpid(c->pid, &status, 0), c->pid);
+    bool as_expected = WIFEXITED(status) && WEXITSTATUS(status) == expect_code;
+    if (!as_expected) {
+        printf("\n    status %x, said: %s", (unsigned)status, c->text);
+    }
+    CU_ASSERT(as_expected);
+    fclose(c->out);
+}
+
+static void test_flags_have_exit_codes(void)
+{
+    static const struct {
+        const char *flag, *says;
+        int code;
+    } cases[] = {
+        {"--help",        "A service for tests.",                        0},
+        {"--version",     "svc-a 4.0.0",                                 0},
+        {"--nonsense",    "svc-a: unknown flag '--nonsense'",            2},
+        {"-cp",
+         "svc-a: -cp keeper.http://localhost:59890: a configuration provider is not "
+         "supported yet",                                                1},
+        {"-cf=none.yaml", "configuration file none.yaml does not exist", 1},
+    };
+    struct bench b;
+    bench_open(&b);
+    edge_client_free(b.client);
+    b.client = NULL;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct child c;
+        child_open(&b, &c, cases[i].flag);
+        CU_ASSERT(child_says(&c, cases[i].says));
+        child_close(&c, cases[i].code);
+    }
+    b.client = edge_client_create();
+    bench_close(&b);
+}
+
+static void test_signals_reload_and_stop(void)
+{
+    struct bench b;
+    bench_open(&b);
+    edge_client_free(b.client);
+    b.client = NULL;
+    put_file(&b, "svc-a",
+             "Service: {Port: 0, StartupMsg: here we are}\n"
+             "MessageBus: {Type: memory}\n");
+    struct child c;
+    child_open(&b, &c, NULL);
+    CU_ASSERT(child_says(&c, "here we are"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "no authentication: open to everybody on this machine"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "address=localhost:"));
+    kill(c.pid, SIGHUP);
+    CU_ASSERT(child_says(&c, "configuration read again"));
+    kill(c.pid, SIGTERM);
+    child_close(&c, 0);
+    b.client = edge_client_create();
+    bench_close(&b);
+}
+
+static void test_health_asks_the_running_service(void)
+{
+    struct bench b;
+    bench_open(&b);
+    edge_client_free(b.client);
+    b.client = NULL;
+    put_file(&b, "svc-a", "Service: {Port: 0, StartupMsg: up}\nMessageBus: {Type: memory}\n");
+    struct child running, asking;
+    child_open(&b, &running, NULL);
+    CU_ASSERT_FATAL(child_says(&running, "address=localhost:"));
+    int port = (int)strtol(strstr(running.text, "address=localhost:") + 18, NULL, 10);
+    put_file(&b, "svc-a", edge_printf(&b.ctx.arena, "Service: {Port: %d}\n", port));
+    child_open(&b, &asking, "--health");
+    child_close(&asking, 0);
+    kill(running.pid, SIGINT);
+    child_close(&running, 0);
+    child_open(&b, &asking, "--health");
+    child_close(&asking, 1);
+    b.client = edge_client_create();
+    bench_close(&b);
+}
+
+CU_TestInfo service_tests[] = {
+    {"two services answer",                          test_two_services_answer                     },
+    {"config is shown without secrets",              test_config_is_shown_without_secrets         },
+    {"secrets have nowhere to go",                   test_secrets_have_nowhere_to_go              },
+    {"messages reach subscribers",                   test_messages_reach_subscribers              },
+    {"metrics are published",                        test_metrics_are_published                   },
+    {"stop is the reverse of start",                 test_stop_is_the_reverse_of_start            },
+    {"a call under way is answered before the stop",
+     test_a_call_under_way_is_answered_before_the_stop                                            },
+    {"a changed file is taken up",                   test_a_changed_file_is_taken_up              },
+    {"an unsound file changes nothing",              test_an_unsound_file_changes_nothing         },
+    {"keys outside Writable wait for a restart",     test_keys_outside_writable_wait_for_a_restart},
+    {"a port taken is named",                        test_a_port_taken_is_named                   },
+    {"bad configuration is fatal",                   test_bad_configuration_is_fatal              },
+    {"bad variables are fatal",                      test_bad_variables_are_fatal                 },
+    {"a failing start is undone",                    test_a_failing_start_is_undone               },
+    {"a failing ready is fatal",                     test_a_failing_ready_is_fatal                },
+    {"neighbours of the process are found at once",
+     test_neighbours_of_the_process_are_found_at_once                                             },
+    {"absent neighbours are given up in time",       test_absent_neighbours_are_given_up_in_time  },
+    {"flags have exit codes",                        test_flags_have_exit_codes                   },
+    {"signals reload and stop",                      test_signals_reload_and_stop                 },
+    {"health asks the running service",              test_health_asks_the_running_service         },
+    CU_TEST_INFO_NULL,
+};
