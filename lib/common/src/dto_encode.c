@@ -63,10 +63,24 @@ static void cbor_put_mended(struct edge_buf *out, const char *s)
     cbor_put_text(out, mended.data, mended.len);
 }
 
+/* Nearly every text is; eight bytes at a time. */
+static bool is_ascii(const char *s, size_t len)
+{
+    uint64_t all = 0, word;
+    for (; len >= sizeof(word); s += sizeof(word), len -= sizeof(word)) {
+        memcpy(&word, s, sizeof(word));
+        all |= word;
+    }
+    for (; len > 0; s++, len--) {
+        all |= (unsigned char)*s;
+    }
+    return !(all & 0x8080808080808080);
+}
+
 static void cbor_put_foreign(struct edge_buf *out, const char *s)
 {
     size_t len = strlen(s);
-    if (edge_utf8_valid(s, len)) {
+    if (is_ascii(s, len) || edge_utf8_valid(s, len)) {
         cbor_put_text(out, s, len);
     } else {
         cbor_put_mended(out, s);

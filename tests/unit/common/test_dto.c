@@ -567,6 +567,12 @@ static void test_as_a_tree(void)
                                   "\x64"
                                   "a\xef\xbf\xbd",
                                   5));
+    w.tyre = "12345678\x80";
+    edge_dto_encode(&WHEEL, &w, EDGE_CBOR, &cbor);
+    CU_ASSERT_PTR_NOT_NULL(memmem(cbor.data, cbor.len,
+                                  "\x6b"
+                                  "12345678\xef\xbf\xbd",
+                                  12));
 }
 
 struct login {
