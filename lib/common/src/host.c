@@ -252,24 +252,31 @@ static bool means(const struct edge_client_info *entry, const struct edge_instan
            (info->port == 0 || entry->port == info->port);
 }
 
+static void attach_as(struct edge_instance *inst, const char *url)
+{
+    edge_client_attach(inst->host->client, url, inst->rt.http);
+    inst->urls[inst->n_urls++] = url;
+}
+
 /* Calls of a neighbour become calls of a function, under every address neighbours know it by. */
 static enum edge_status attach(struct edge_ctx *ctx, struct edge_instance *inst)
 {
     (void)ctx;
     const struct edge_host *host = inst->host;
-    inst->urls = edge_new_n(&inst->ctx.arena, const char *, host->n);
+    struct edge_arena *a = &inst->ctx.arena;
+    inst->urls = edge_new_n(a, const char *, host->n + 1);
     for (size_t i = 0; i < host->n; i++) {
         const struct edge_base_config *base = host->instances[i]->rt.base;
         for (size_t k = 0; k < base->n_clients; k++) {
             if (means(&base->clients[k], inst)) {
-                const char *url =
-                    edge_config_client_url(&inst->ctx.arena, base, base->clients[k].name);
-                edge_client_attach(host->client, url, inst->rt.http);
-                inst->urls[inst->n_urls++] = url;
+                attach_as(inst, edge_config_client_url(a, base, base->clients[k].name));
                 break;
             }
         }
     }
+    /* The address a device service registers with core-metadata. */
+    attach_as(inst, edge_printf(a, "http://%s:%u", inst->rt.base->service.host,
+                                edge_http_port(inst->rt.http)));
     return EDGE_OK;
 }
 
