@@ -1,0 +1,232 @@
+/* What core-command asks core-metadata: devices, their services and profiles; and what it makes of
+ * a profile: the list of commands a device offers. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "command.h"
+#include "contracts/profile.h"
+#include "edge/clock.h"
+#include "edge/text.h"
+
+enum { NO_TIMEOUT_MS = 60 * 1000 }; /* where RequestTimeout is off: nobody waits for ever */
+
+/* The profiles met while one request is answered; devices of a kind share theirs. */
+struct profiles_seen {
+    struct profile_seen {
+        struct profile_seen *next;
+        struct device_profile profile;
+    } * first;
+};
+
+int64_t command_deadline(const struct command_state *cmd)
+{
+    int64_t timeout_ms = cmd->rt->request_timeout_ms;
+    return edge_now_mono_ms() + (timeout_ms > 0 ? timeout_ms : NO_TIMEOUT_MS);
+}
+
+/* GET @p target of core-metadata, as a tree. */
+static enum edge_status ask(struct edge_ctx *ctx, struct command_state *cmd, const char *target,
+                            int64_t deadline_ms, const cJSON **ret)
+{
+    struct edge_http_request req = {.method = "GET", .target = target};
+    return edge_client_json(cmd->rt->client, ctx, cmd->metadata_url, &req, deadline_ms, ret);
+}
+
+/* The object below @p key of the answer to GET @p path<name>. */
+static enum edge_status ask_object(struct edge_ctx *ctx, struct command_state *cmd,
+                                   const char *path, const char *name, const char *key,
+                                   const struct edge_dto *dto, int64_t deadline_ms, void *ret)
+{
+    const char *target =
+        edge_printf(&ctx->arena, "%s%s", path, edge_name_escape(&ctx->arena, name));
+    const cJSON *answer = NULL;
+    EDGE_TRY(ask(ctx, cmd, target, deadline_ms, &answer));
+    const cJSON *object = edge_json_member(answer, key, false);
+    if (edge_dto_decode(ctx, dto, object, ret) != EDGE_OK) {
+        return edge_wrap(ctx, EDGE_REMOTE, "answer of core-metadata to %s", target);
+    }
+    return EDGE_OK;
+}
+
+enum edge_status lookup_device(struct edge_ctx *ctx, struct command_state *cmd, const char *name,
+                               int64_t deadline_ms, struct device *ret)
+{
+    return ask_object(ctx, cmd, "/api/v3/device/name/", name, "device", &DEVICE, deadline_ms, ret);
+}
+
+enum edge_status lookup_address(struct edge_ctx *ctx, struct command_state *cmd,
+                                const struct device *device, int64_t deadline_ms,
+                                const char **ret_url)
+{
+    struct device_service service;
+    EDGE_TRY(ask_object(ctx, cmd, "/api/v3/deviceservice/name/", device->service_name, "service",
+                        &DEVICE_SERVICE, deadline_ms, &service));
+    *ret_url = service.base_address;
+    return EDGE_OK;
+}
+
+enum edge_status check_event_switch(struct edge_ctx *ctx, const char *value)
+{
+    if (value && *value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+        return edge_fail(ctx, EDGE_INVALID, "invalid query parameter, %s has to be true or false",
+                         value);
+    }
+    return EDGE_OK;
+}
+
+/* ---- commands out of a profile ----------------------------------------------------------------
+ */
+
+static struct command_parameter parameter_of(const struct device_resource *resource)
+{
+    return (struct command_parameter){resource->name, VALUE_TYPES[resource->properties.value_type]};
+}
+
+static void command_address(struct edge_arena *a, const struct command_state *cmd,
+                            const char *device, struct core_command *command)
+{
+    const struct edge_service_info *info = &cmd->rt->base->service;
+    int64_t port = info->port > 0 ? info->port : edge_http_port(cmd->rt->http);
+    command->path = edge_printf(a, "/api/v3/device/name/%s/%s", device, command->name);
+    command->url = edge_printf(a, "http://%s:%" PRId64, info->host, port);
+}
+
+static struct core_command from_device_command(struct edge_arena *a,
+                                               const struct device_profile *profile,
+                                               const struct device_command *c)
+{
+    struct core_command command = {
+        .name = c->name,
+        .get = rw_can_read(c->read_write),
+        .set = rw_can_write(c->read_write),
+        .parameters = edge_new_n(a, struct command_parameter, c->n_operations),
+    };
+    for (size_t i = 0; i < c->n_operations; i++) {
+        const struct device_resource *resource =
+            profile_resource(profile, c->operations[i].device_resource);
+        if (resource) {
+            command.parameters[command.n_parameters++] = parameter_of(resource);
+        }
+    }
+    return command;
+}
+
+static struct core_command from_resource(struct edge_arena *a, const struct device_resource *r)
+{
+    struct core_command command = {
+        .name = r->name,
+        .get = rw_can_read(r->properties.read_write),
+        .set = rw_can_write(r->properties.read_write),
+        .parameters = edge_new(a, struct command_parameter),
+        .n_parameters = 1,
+    };
+    command.parameters[0] = parameter_of(r);
+    return command;
+}
+
+/* The commands people see, then the resources they see that no such command hides. */
+static struct device_core_command offer(struct edge_ctx *ctx, const struct command_state *cmd,
+                                        const struct device *device,
+                                        const struct device_profile *profile)
+{
+    struct edge_arena *a = &ctx->arena;
+    struct device_core_command offered = {
+        .device_name = device->name,
+        .profile_name = device->profile_name,
+        .core_commands =
+            edge_new_n(a, struct core_command, profile->n_commands + profile->n_resources),
+    };
+    for (size_t i = 0; i < profile->n_commands; i++) {
+        const struct device_command *c = &profile->commands[i];
+        if (!c->is_hidden) {
+            offered.core_commands[offered.n_core_commands++] = from_device_command(a, profile, c);
+        }
+    }
+    for (size_t i = 0; i < profile->n_resources; i++) {
+        const struct device_resource *r = &profile->resources[i];
+        const struct device_command *same = profile_command(profile, r->name);
+        if (!r->is_hidden && (!same || same->is_hidden)) {
+            offered.core_commands[offered.n_core_commands++] = from_resource(a, r);
+        }
+    }
+    for (size_t i = 0; i < offered.n_core_commands; i++) {
+        command_address(a, cmd, device->name, &offered.core_commands[i]);
+    }
+    return offered;
+}
+
+static enum edge_status profile_of(struct edge_ctx *ctx, struct command_state *cmd,
+                                   const struct device *device, int64_t deadline_ms,
+                                   struct profiles_seen *seen, const struct device_profile **ret)
+{
+    for (struct profile_seen *s = seen->first; s; s = s->next) {
+        if (strcmp(s->profile.name, device->profile_name) == 0) {
+            *ret = &s->profile;
+            return EDGE_OK;
+        }
+    }
+    struct profile_seen *s = edge_new(&ctx->arena, struct profile_seen);
+    EDGE_TRY(ask_object(ctx, cmd, "/api/v3/deviceprofile/name/", device->profile_name, "profile",
+                        &DEVICE_PROFILE, deadline_ms, &s->profile));
+    s->next = seen->first;
+    seen->first = s;
+    *ret = &s->profile;
+    return EDGE_OK;
+}
+
+static bool has_profile(const struct device *device)
+{
+    return device->profile_name && *device->profile_name;
+}
+
+enum edge_status lookup_commands(struct edge_ctx *ctx, struct command_state *cmd, const char *name,
+                                 int64_t deadline_ms, struct device_core_command *ret)
+{
+    struct device device;
+    struct profiles_seen seen = {0};
+    const struct device_profile *profile;
+    EDGE_TRY(lookup_device(ctx, cmd, name, deadline_ms, &device));
+    if (!has_profile(&device)) {
+        return edge_fail(ctx, EDGE_NOT_FOUND, "device '%s' has no profile", name);
+    }
+    EDGE_TRY(profile_of(ctx, cmd, &device, deadline_ms, &seen, &profile));
+    *ret = offer(ctx, cmd, &device, profile);
+    return EDGE_OK;
+}
+
+enum edge_status lookup_all_commands(struct edge_ctx *ctx, struct command_state *cmd,
+                                     int64_t offset, int64_t limit, int64_t deadline_ms,
+                                     struct multi_device_core_commands_response *ret)
+{
+    const char *target = edge_printf(
+        &ctx->arena, "/api/v3/device/all?offset=%" PRId64 "&limit=%" PRId64, offset, limit);
+    const cJSON *page = NULL;
+    EDGE_TRY(ask(ctx, cmd, target, deadline_ms, &page));
+    const cJSON *devices = edge_json_member(page, "devices", false);
+    *ret = (struct multi_device_core_commands_response){
+        .api_version = EDGE_API_VERSION,
+        .status_code = 200,
+        .device_core_commands = edge_new_n(&ctx->arena, struct device_core_command,
+                                           (size_t)cJSON_GetArraySize(devices)),
+    };
+    const cJSON *total = edge_json_member(page, "totalCount", false);
+    if (!total || !edge_json_int(total, &ret->total_count)) {
+        return edge_fail(ctx, EDGE_REMOTE, "answer of core-metadata to %s has no totalCount",
+                         target);
+    }
+    struct profiles_seen seen = {0};
+    const cJSON *item;
+    cJSON_ArrayForEach(item, devices)
+    {
+        struct device device;
+        const struct device_profile *profile;
+        EDGE_TRY(edge_wrap(ctx, edge_dto_decode(ctx, &DEVICE, item, &device),
+                           "answer of core-metadata to %s", target));
+        if (has_profile(&device)) {
+            EDGE_TRY(profile_of(ctx, cmd, &device, deadline_ms, &seen, &profile));
+            ret->device_core_commands[ret->n_device_core_commands++] =
+                offer(ctx, cmd, &device, profile);
+        }
+    }
+    return EDGE_OK;
+}

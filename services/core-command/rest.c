@@ -1,0 +1,164 @@
+/* The HTTP side (contract 6.1): lists of commands from core-metadata, and commands handed on to the
+ * device service that owns the device. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "command.h"
+#include "contracts/base.h"
+#include "edge/cbor.h"
+#include "edge/text.h"
+
+enum edge_status commands_all(struct edge_call *call)
+{
+    struct command_state *cmd = edge_call_state(call);
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    struct edge_page page;
+    struct multi_device_core_commands_response answer;
+    EDGE_TRY(edge_call_page(call, 0, &page));
+    EDGE_TRY(
+        lookup_all_commands(ctx, cmd, page.offset, page.limit, command_deadline(cmd), &answer));
+    return edge_reply_dto(call, &MULTI_DEVICE_CORE_COMMANDS_RESPONSE, &answer);
+}
+
+enum edge_status commands_of_device(struct edge_call *call)
+{
+    struct command_state *cmd = edge_call_state(call);
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    struct device_core_command offered;
+    EDGE_TRY(
+        lookup_commands(ctx, cmd, edge_call_param(call, "name"), command_deadline(cmd), &offered));
+    return edge_reply_object(call, "deviceCoreCommand", &DEVICE_CORE_COMMAND, &offered);
+}
+
+/* ---- handing on ------------------------------------------------------------------------------ */
+
+/* Where a command goes. */
+struct destination {
+    const char *url, *target;
+    int64_t deadline_ms;
+};
+
+static size_t key_len(const char *parameter)
+{
+    return strcspn(parameter, "=");
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    size_t x_len = key_len(*x), y_len = key_len(*y);
+    int order = memcmp(*x, *y, x_len < y_len ? x_len : y_len);
+    if (order != 0 || x_len != y_len) {
+        return order != 0 ? order : x_len < y_len ? -1 : 1;
+    }
+    return *x < *y ? -1 : *x > *y; /* equal keys keep their order: they lie in one text */
+}
+
+/* "?" and the parameters sorted by key, escaped as they came; "" without any. */
+static const char *sorted_query(struct edge_arena *a, const char *query)
+{
+    if (!*query) {
+        return "";
+    }
+    char *text = edge_new_n(a, char, strlen(query) + 1);
+    memcpy(text, query, strlen(query));
+    const char **parameters = edge_new_n(a, const char *, strlen(query) + 1);
+    size_t n = 0;
+    char *rest = NULL;
+    for (char *p = strtok_r(text, "&", &rest); p; p = strtok_r(NULL, "&", &rest)) {
+        parameters[n++] = p;
+    }
+    qsort(parameters, n, sizeof(*parameters), by_key);
+    struct edge_buf out = EDGE_BUF_INIT;
+    for (size_t i = 0; i < n; i++) {
+        edge_buf_putc(&out, i == 0 ? '?' : '&');
+        edge_buf_puts(&out, parameters[i]);
+    }
+    const char *sorted = edge_strdup(a, edge_buf_str(&out));
+    edge_buf_done(&out);
+    return sorted;
+}
+
+static enum edge_status find_destination(struct edge_call *call, struct destination *ret)
+{
+    struct command_state *cmd = edge_call_state(call);
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    const char *name = edge_call_param(call, "name");
+    const char *command = edge_call_param(call, "command");
+    if (!*name) {
+        return edge_fail(ctx, EDGE_INVALID, "device name is empty");
+    }
+    struct device device;
+    ret->deadline_ms = command_deadline(cmd);
+    EDGE_TRY(lookup_device(ctx, cmd, name, ret->deadline_ms, &device));
+    EDGE_TRY(lookup_address(ctx, cmd, &device, ret->deadline_ms, &ret->url));
+    ret->target =
+        edge_printf(&ctx->arena, "/api/v3/device/name/%s/%s%s", edge_name_escape(&ctx->arena, name),
+                    edge_name_escape(&ctx->arena, command),
+                    sorted_query(&ctx->arena, edge_call_query_string(call)));
+    return EDGE_OK;
+}
+
+static enum edge_status parse_answer(struct edge_ctx *ctx, const struct edge_http_response *answer,
+                                     const cJSON **ret)
+{
+    static const char cbor[] = "application/cbor";
+    if (answer->content_type && strncasecmp(answer->content_type, cbor, strlen(cbor)) == 0) {
+        return edge_cbor_parse(ctx, answer->body, answer->body_size, NULL, ret);
+    }
+    return edge_json_parse(ctx, answer->body, answer->body_size, NULL, ret);
+}
+
+static enum edge_status reply_with(struct edge_call *call, const cJSON *body)
+{
+    edge_json_put(edge_reply_body(call), body);
+    return EDGE_OK;
+}
+
+/* Read: the event the device service made, as JSON whatever it came as. */
+enum edge_status command_read(struct edge_call *call)
+{
+    struct command_state *cmd = edge_call_state(call);
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    struct destination to;
+    struct edge_http_response answer;
+    const cJSON *body = NULL;
+    EDGE_TRY(check_event_switch(ctx, edge_call_query(call, "ds-returnevent")));
+    EDGE_TRY(check_event_switch(ctx, edge_call_query(call, "ds-pushevent")));
+    EDGE_TRY(find_destination(call, &to));
+    struct edge_http_request req = {.method = "GET", .target = to.target};
+    EDGE_TRY(edge_client_call(cmd->rt->client, ctx, to.url, &req, to.deadline_ms, &answer));
+    if (answer.code > 207) { /* the text of a read carries the whole body (contract 6.1) */
+        enum edge_status st = edge_status_from_http(answer.code);
+        return edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st,
+                         "request failed, status code: %d, err: %s", answer.code, answer.body);
+    }
+    if (answer.body_size == 0) {
+        return EDGE_OK; /* ds-returnevent=false: nothing to show */
+    }
+    if (parse_answer(ctx, &answer, &body) != EDGE_OK) {
+        return edge_wrap(ctx, EDGE_REMOTE, "answer of %s%s", to.url, to.target);
+    }
+    return reply_with(call, body);
+}
+
+/* Write: the values as they came, the device service's answer as it comes. */
+enum edge_status command_write(struct edge_call *call)
+{
+    struct command_state *cmd = edge_call_state(call);
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    struct destination to;
+    const cJSON *values = NULL, *answer = NULL;
+    EDGE_TRY(edge_wrap(ctx, edge_call_json(call, &values), "failed to parse request body"));
+    if (!cJSON_IsObject(values)) {
+        return edge_fail(ctx, EDGE_INVALID, "failed to parse request body: it is no object");
+    }
+    EDGE_TRY(find_destination(call, &to));
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf text = EDGE_BUF_INIT;
+    edge_json_put(&text, values);
+    struct edge_http_request req = {
+        .method = "PUT", .target = to.target, .body = text.data, .body_size = text.len};
+    EDGE_TRY(edge_client_json(cmd->rt->client, ctx, to.url, &req, to.deadline_ms, &answer));
+    return answer ? reply_with(call, answer) : edge_reply_base(call, 200, NULL);
+}
