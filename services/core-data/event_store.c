@@ -1,0 +1,177 @@
+/**
+ * The event store's face: opening and closing, the queue in front of the writer, and what is known
+ * without asking the file.
+ */
+#include "event_store.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "edge/clock.h"
+#include "event_store_impl.h"
+
+enum {
+    MAX_QUEUED = 8192,
+    SEGMENT_READINGS = 131072,
+    SEGMENT_EVENTS = 65536,
+    SEGMENT_AGE_MS = 24 * 3600 * 1000,
+};
+
+static void set_defaults(struct event_store_config *c)
+{
+    c->max_queued = c->max_queued ? c->max_queued : MAX_QUEUED;
+    c->segment_readings = c->segment_readings ? c->segment_readings : SEGMENT_READINGS;
+    c->segment_events = c->segment_events ? c->segment_events : SEGMENT_EVENTS;
+    c->segment_age_ms = c->segment_age_ms ? c->segment_age_ms : SEGMENT_AGE_MS;
+}
+
+static struct event_store *store_create(const struct event_store_config *config)
+{
+    struct event_store *s = edge_xalloc(1, sizeof(*s));
+    s->config = *config;
+    set_defaults(&s->config);
+    s->path = edge_xstrdup(config->path);
+    s->config.path = s->path;
+    s->lock_fd = -1;
+    s->queue.max = s->config.max_queued;
+    dict_init(&s->catalogue.dicts[ROW_EVENT]);
+    dict_init(&s->catalogue.dicts[ROW_READING]);
+    edge_mutex_init(&s->catalogue.lock);
+    edge_mutex_init(&s->queue.lock);
+    edge_mutex_init(&s->readers.lock);
+    edge_cond_init(&s->queue.work);
+    edge_cond_init(&s->queue.room);
+    edge_cond_init(&s->queue.settled);
+    edge_cond_init(&s->readers.freed);
+    return s;
+}
+
+static void store_free(struct event_store *s)
+{
+    readers_done(s);
+    removals_done(s);
+    for (int kind = 0; kind < ROW_KINDS; kind++) {
+        sqlite3_finalize(s->insert[kind]);
+        sqlite3_finalize(s->insert_entry[kind]);
+        dict_done(&s->catalogue.dicts[kind]);
+    }
+    for (size_t i = 0; i < s->catalogue.n_segments; i++) {
+        segment_free(s->catalogue.segments[i]);
+    }
+    free(s->catalogue.segments);
+    sqlite3_close(s->db);
+    if (s->lock_fd >= 0) {
+        close(s->lock_fd);
+    }
+    edge_cond_done(&s->readers.freed);
+    edge_cond_done(&s->queue.settled);
+    edge_cond_done(&s->queue.room);
+    edge_cond_done(&s->queue.work);
+    edge_mutex_done(&s->readers.lock);
+    edge_mutex_done(&s->queue.lock);
+    edge_mutex_done(&s->catalogue.lock);
+    free(s->path);
+    free(s);
+}
+
+enum edge_status event_store_open(struct edge_ctx *ctx, const struct event_store_config *config,
+                                  struct event_store **ret)
+{
+    struct event_store *s = store_create(config);
+    enum edge_status st = db_open(ctx, s);
+    if (st == EDGE_OK) {
+        st = store_load(ctx, s);
+    }
+    if (st != EDGE_OK) {
+        store_free(s);
+        return st;
+    }
+    s->writer = edge_thread_start("event-writer", store_writer, s);
+    *ret = s;
+    return EDGE_OK;
+}
+
+void event_store_close(struct event_store *s)
+{
+    if (!s) {
+        return;
+    }
+    {
+        EDGE_LOCK(&s->queue.lock);
+        s->queue.closing = true;
+        edge_cond_broadcast(&s->queue.work);
+        edge_cond_broadcast(&s->queue.room);
+    }
+    pthread_join(s->writer, NULL);
+    store_free(s);
+}
+
+enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
+                                    struct event_job *job, int64_t wait_ms)
+{
+    struct job_queue *q = &s->queue;
+    int64_t deadline_ms = wait_ms > 0 ? edge_now_mono_ms() + wait_ms : 0;
+    EDGE_LOCK(&q->lock);
+    while (q->n >= q->max && !q->closing) {
+        if (wait_ms <= 0 || !edge_cond_wait_until(&q->room, &q->lock, deadline_ms)) {
+            return edge_fail(ctx, EDGE_UNAVAILABLE, "the event store is busy: %zu changes wait",
+                             q->n);
+        }
+    }
+    if (q->closing) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "the event store is closing");
+    }
+    job->next = NULL;
+    if (q->tail) {
+        q->tail->next = job;
+    } else {
+        q->head = job;
+        edge_cond_signal(&q->work);
+    }
+    q->tail = job;
+    q->n++;
+    return EDGE_OK;
+}
+
+void event_store_settle(struct event_store *s)
+{
+    struct job_queue *q = &s->queue;
+    EDGE_LOCK(&q->lock);
+    q->settling++;
+    edge_cond_signal(&q->work);
+    while (q->settling > 0) {
+        edge_cond_wait(&q->settled, &q->lock);
+    }
+}
+
+void event_store_sources(struct edge_ctx *ctx, struct event_store *s, struct event_source **ret,
+                         size_t *ret_n)
+{
+    const struct dict *d = &s->catalogue.dicts[ROW_EVENT];
+    EDGE_LOCK(&s->catalogue.lock);
+    struct event_source *sources = edge_new_n(&ctx->arena, struct event_source, d->n_ids);
+    size_t n = 0;
+    for (uint32_t id = 0; id < d->n_ids; id++) {
+        const struct dict_entry *e = d->by_id[id];
+        if (e && e->n > 0) {
+            sources[n++] = (struct event_source){e->device, e->name, e->n};
+        }
+    }
+    *ret = sources;
+    *ret_n = n;
+}
+
+void event_store_stats(struct event_store *s, struct event_store_stats *ret)
+{
+    *ret = (struct event_store_stats){
+        .events = atomic_load(&s->events_persisted),
+        .readings = atomic_load(&s->readings_persisted),
+        .wal_pages = atomic_load(&s->wal_pages),
+    };
+    {
+        EDGE_LOCK(&s->catalogue.lock);
+        ret->segments = s->catalogue.n_segments;
+    }
+    EDGE_LOCK(&s->queue.lock);
+    ret->queued = s->queue.n;
+}

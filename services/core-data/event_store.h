@@ -1,0 +1,132 @@
+/**
+ * Where events and their readings live: one SQLite file, written by one thread that commits
+ * whatever has gathered (an event is acknowledged after the commit that holds it), read by several.
+ *
+ * Rows are partitioned by arrival into segments. The newest takes all writes and is indexed in
+ * memory only, so that writing appends and nothing else; when it is full its SQL indexes are built
+ * in one go and it is never written again, except by deletions. Retention by age drops whole
+ * segments. How many rows there are of which device and resource is always known, never scanned.
+ */
+#ifndef CORE_DATA_EVENT_STORE_H
+#define CORE_DATA_EVENT_STORE_H
+
+#include <stdint.h>
+
+#include "contracts/event.h"
+#include "edge/ctx.h"
+
+struct event_store;
+struct edge_log;
+
+struct event_store_config {
+    const char *path;          /* of the file; its directory is made */
+    size_t max_queued;         /* jobs waiting for the writer; 0: 8192 */
+    uint32_t segment_readings; /* a segment is full at this many; 0: 131072 */
+    uint32_t segment_events;   /* or at this many; 0: 65536 */
+    int64_t segment_age_ms;    /* or when it is this old; 0: 24 h */
+    int64_t max_pages;         /* of 4 KiB, of the whole file; 0: as the disk allows */
+    const struct edge_log *log;
+};
+
+/** UNAVAILABLE or FORBIDDEN with a text naming path and reason: not a database, not ours, in use.
+ */
+enum edge_status event_store_open(struct edge_ctx *ctx, const struct event_store_config *config,
+                                  struct event_store **ret);
+/** Finishes what is queued, deletions included, then closes. NULL is fine. */
+void event_store_close(struct event_store *store);
+
+/* ---- changes: queued, done by the writer, durable before they are reported --------------------
+ */
+
+enum event_job_kind {
+    EVENT_ADD,       /* event */
+    EVENT_REMOVE_ID, /* id; NOT_FOUND where there is none */
+    EVENT_REMOVE, /* every event stored so far of device and source with origin <= cutoff; reported
+                     once it is noted durably, done bit by bit beside the ingest */
+};
+
+/** A change; it and all it points to stay put until done was called, by the writer's thread, once.
+ */
+struct event_job {
+    enum event_job_kind kind;
+    const struct event *event;
+    const char *id;
+    const char *device, *source; /* NULL: any */
+    int64_t cutoff;              /* ns; INT64_MAX: any */
+    void (*done)(struct event_job *job, enum edge_status st, const char *why); /* why: "" when OK */
+    struct event_job *next;                                                    /* the store's */
+};
+
+/** UNAVAILABLE where the queue is still full after @p wait_ms, or the store closes; done is not
+ * called then. */
+enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *store,
+                                    struct event_job *job, int64_t wait_ms);
+/** Wait until everything submitted before is done, deletions and indexes included. For tests and
+ * benches. */
+void event_store_settle(struct event_store *store);
+
+/* ---- questions: any thread ------------------------------------------------------------------- */
+
+/** Which rows. Origins are inclusive. */
+struct event_filter {
+    const char *device;           /* NULL: any */
+    const char *source;           /* events; NULL: any */
+    const char *const *resources; /* readings; n_resources 0: any */
+    size_t n_resources;
+    int64_t start, end; /* INT64_MIN, INT64_MAX: any */
+};
+#define EVENT_FILTER_ALL .start = INT64_MIN, .end = INT64_MAX
+
+/** By id in any of the lenient forms already made canonical; NOT_FOUND without a text of its own.
+ */
+enum edge_status event_store_get(struct edge_ctx *ctx, struct event_store *store, const char *id,
+                                 struct event *ret);
+/** Newest origin first, insertion order among equals. */
+enum edge_status event_store_events(struct edge_ctx *ctx, struct event_store *store,
+                                    const struct event_filter *filter, int64_t offset,
+                                    int64_t limit, struct event **ret, size_t *ret_n);
+enum edge_status event_store_readings(struct edge_ctx *ctx, struct event_store *store,
+                                      const struct event_filter *filter, int64_t offset,
+                                      int64_t limit, struct reading **ret, size_t *ret_n);
+enum edge_status event_store_count_events(struct edge_ctx *ctx, struct event_store *store,
+                                          const struct event_filter *filter, int64_t *ret);
+enum edge_status event_store_count_readings(struct edge_ctx *ctx, struct event_store *store,
+                                            const struct event_filter *filter, int64_t *ret);
+
+enum event_aggregate {
+    AGGREGATE_MIN,
+    AGGREGATE_MAX,
+    AGGREGATE_SUM,
+    AGGREGATE_AVG,
+    AGGREGATE_COUNT
+};
+
+/** Of the readings of one device, resource, profile and value type. */
+struct event_group {
+    const char *device, *resource, *profile;
+    unsigned value_type; /* of the value: Int64, Uint64, Float64; the readings' own where there is
+                            none */
+    const char *value;   /* a JSON number, or "" quoted where no reading has a number */
+};
+/** In order of device, resource, profile, value type. Reads every matching row: not on an event
+ * thread. */
+enum edge_status event_store_aggregate(struct edge_ctx *ctx, struct event_store *store,
+                                       const struct event_filter *filter, enum event_aggregate how,
+                                       struct event_group **ret, size_t *ret_n);
+
+/** A (device, source) that has events, for retention. */
+struct event_source {
+    const char *device, *source;
+    int64_t n_events;
+};
+void event_store_sources(struct edge_ctx *ctx, struct event_store *store, struct event_source **ret,
+                         size_t *ret_n);
+
+struct event_store_stats {
+    uint64_t events, readings; /* persisted since open */
+    size_t segments, queued;
+    int64_t wal_pages;
+};
+void event_store_stats(struct event_store *store, struct event_store_stats *ret);
+
+#endif

@@ -1,0 +1,225 @@
+/**
+ * The event store's file: opening it (ours, nobody else's, whole), its schema, and the few calls
+ * the rest makes to SQLite. SQL texts name a segment's tables with '#', which stands for its
+ * number.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "event_store_impl.h"
+
+enum {
+    APPLICATION_ID = 0x45444356, /* what `file` shows: nobody else's database is taken for ours */
+    SCHEMA_VERSION = 1,
+    SQL_TEXT_SIZE = 512,
+};
+
+static const char *const SCHEMA =
+    "CREATE TABLE source(id INTEGER PRIMARY KEY, device TEXT NOT NULL, name TEXT NOT NULL,"
+    " profile TEXT NOT NULL, type TEXT NOT NULL, units TEXT NOT NULL, media TEXT NOT NULL);"
+    "CREATE TABLE series(id INTEGER PRIMARY KEY, device TEXT NOT NULL, name TEXT NOT NULL,"
+    " profile TEXT NOT NULL, type TEXT NOT NULL, units TEXT NOT NULL, media TEXT NOT NULL);"
+    "CREATE TABLE segment(id INTEGER PRIMARY KEY, state INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, first_event INTEGER NOT NULL, first_reading INTEGER NOT NULL,"
+    " last_event INTEGER, event_min INTEGER, event_max INTEGER, reading_min INTEGER,"
+    " reading_max INTEGER);"
+    "CREATE TABLE tally(segment INTEGER, kind INTEGER, key INTEGER, n INTEGER NOT NULL,"
+    " PRIMARY KEY(segment, kind, key)) WITHOUT ROWID;"
+    "CREATE TABLE removal(id INTEGER PRIMARY KEY, device TEXT, source TEXT,"
+    " cutoff INTEGER NOT NULL, last_event INTEGER NOT NULL);"
+    "PRAGMA application_id=1162101590;"
+    "PRAGMA user_version=1;";
+static_assert(APPLICATION_ID == 1162101590, "the schema names it in decimal");
+
+/* Freed pages need no wiping, and small caches do: what is read often is in the kernel's. */
+static const char *const CONNECTION_SETUP =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=OFF;"
+    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024; PRAGMA wal_autocheckpoint=0;"
+    "PRAGMA journal_size_limit=8388608;";
+
+void db_statement_done(sqlite3_stmt **stmt)
+{
+    sqlite3_finalize(*stmt);
+}
+
+enum edge_status db_fail(struct edge_ctx *ctx, sqlite3 *db, const char *doing)
+{
+    int code = sqlite3_errcode(db) & 0xff;
+    if (code == SQLITE_FULL) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "%s failed: disk full", doing);
+    }
+    bool row = code == SQLITE_TOOBIG || code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH;
+    return edge_fail(ctx, row ? EDGE_INVALID : EDGE_INTERNAL, "%s failed: %s", doing,
+                     sqlite3_errmsg(db));
+}
+
+static void sql_for_segment(const char *sql, uint32_t segment, char *text, size_t size)
+{
+    size_t len = 0;
+    for (; *sql && len + 16 < size; sql++) {
+        if (*sql == '#') {
+            len += (size_t)snprintf(text + len, size - len, "%u", segment);
+        } else {
+            text[len++] = *sql;
+        }
+    }
+    assert(*sql == '\0');
+    text[len] = '\0';
+}
+
+enum edge_status db_prepare(struct edge_ctx *ctx, sqlite3 *db, const char *sql, uint32_t segment,
+                            sqlite3_stmt **ret)
+{
+    char text[SQL_TEXT_SIZE];
+    sql_for_segment(sql, segment, text, sizeof(text));
+    if (sqlite3_prepare_v2(db, text, -1, ret, NULL) != SQLITE_OK) {
+        return db_fail(ctx, db, "preparing a statement");
+    }
+    return EDGE_OK;
+}
+
+enum edge_status db_exec(struct edge_ctx *ctx, sqlite3 *db, const char *sql, uint32_t segment)
+{
+    char text[SQL_TEXT_SIZE];
+    sql_for_segment(sql, segment, text, sizeof(text));
+    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
+        return db_fail(ctx, db, "changing the database");
+    }
+    return EDGE_OK;
+}
+
+enum edge_status db_run(struct edge_ctx *ctx, sqlite3 *db, sqlite3_stmt *stmt, const char *doing)
+{
+    int rc = sqlite3_step(stmt);
+    enum edge_status st = rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, db, doing);
+    sqlite3_reset(stmt);
+    return st;
+}
+
+enum edge_status db_begin(struct edge_ctx *ctx, sqlite3 *db)
+{
+    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+        return db_fail(ctx, db, "starting a transaction");
+    }
+    return EDGE_OK;
+}
+
+enum edge_status db_end(struct edge_ctx *ctx, sqlite3 *db, enum edge_status st)
+{
+    if (st == EDGE_OK && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+        st = db_fail(ctx, db, "committing");
+    }
+    if (!sqlite3_get_autocommit(db)) {
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return st;
+}
+
+static enum edge_status make_directory(struct edge_ctx *ctx, const char *path)
+{
+    char *dir = (char *)(uintptr_t)edge_strdup(&ctx->arena, path);
+    for (char *at = strchr(dir + 1, '/'); at; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+            return edge_fail(ctx, EDGE_FORBIDDEN, "cannot make directory '%s': %s", dir,
+                             strerror(errno));
+        }
+        *at = '/';
+    }
+    return EDGE_OK;
+}
+
+/* Two writers would each keep counts of their own: the second is refused. */
+static enum edge_status lock_file(struct edge_ctx *ctx, struct event_store *s)
+{
+    const char *name = edge_printf(&ctx->arena, "%s.lock", s->path);
+    s->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0) {
+        return edge_fail(ctx, EDGE_FORBIDDEN, "cannot open '%s': %s", name, strerror(errno));
+    }
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "'%s' is in use by another process", s->path);
+    }
+    return EDGE_OK;
+}
+
+enum edge_status db_open_connection(struct edge_ctx *ctx, const struct event_store *s,
+                                    sqlite3 **ret)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(s->path, ret, flags, NULL) != SQLITE_OK ||
+        sqlite3_busy_timeout(*ret, 5000) != SQLITE_OK ||
+        sqlite3_exec(*ret, CONNECTION_SETUP, NULL, NULL, NULL) != SQLITE_OK) {
+        enum edge_status st = edge_fail(ctx, EDGE_FORBIDDEN, "cannot open '%s': %s", s->path,
+                                        *ret ? sqlite3_errmsg(*ret) : "out of memory");
+        sqlite3_close(*ret);
+        *ret = NULL;
+        return st;
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status get_number(struct edge_ctx *ctx, sqlite3 *db, const char *sql, int64_t *ret)
+{
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(db_prepare(ctx, db, sql, 0, &stmt));
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        return db_fail(ctx, db, "reading the header");
+    }
+    *ret = sqlite3_column_int64(stmt, 0);
+    return EDGE_OK;
+}
+
+static enum edge_status check_schema(struct edge_ctx *ctx, struct event_store *s)
+{
+    int64_t application = 0, version = 0, objects = 0;
+    EDGE_TRY(get_number(ctx, s->db, "PRAGMA application_id", &application));
+    EDGE_TRY(get_number(ctx, s->db, "PRAGMA user_version", &version));
+    EDGE_TRY(get_number(ctx, s->db, "SELECT count(*) FROM sqlite_schema", &objects));
+    if (objects == 0) {
+        EDGE_TRY(db_begin(ctx, s->db));
+        enum edge_status st = EDGE_OK;
+        if (sqlite3_exec(s->db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK) {
+            st = db_fail(ctx, s->db, "creating the tables");
+        }
+        return db_end(ctx, s->db, st);
+    }
+    if (application != APPLICATION_ID) {
+        return edge_fail(ctx, EDGE_FORBIDDEN, "it is another program's database");
+    }
+    if (version != SCHEMA_VERSION) {
+        return edge_fail(ctx, EDGE_FORBIDDEN, "its version is %d, this program knows %d",
+                         (int)version, SCHEMA_VERSION);
+    }
+    return EDGE_OK;
+}
+
+static int count_wal_pages(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct event_store *s = arg;
+    (void)db;
+    (void)name;
+    atomic_store_explicit(&s->wal_pages, pages, memory_order_relaxed);
+    return SQLITE_OK;
+}
+
+enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s)
+{
+    EDGE_TRY(make_directory(ctx, s->path));
+    EDGE_TRY(lock_file(ctx, s));
+    EDGE_TRY(db_open_connection(ctx, s, &s->db));
+    sqlite3_wal_hook(s->db, count_wal_pages, s);
+    EDGE_TRY(edge_wrap(ctx, check_schema(ctx, s), "cannot use '%s'", s->path));
+    if (s->config.max_pages > 0) {
+        const char *sql =
+            edge_printf(&ctx->arena, "PRAGMA max_page_count=%lld", (long long)s->config.max_pages);
+        EDGE_TRY(db_exec(ctx, s->db, sql, 0));
+    }
+    return EDGE_OK;
+}

@@ -1,0 +1,457 @@
+/**
+ * Deletions. One event goes at once. Everything else (a device, everything older, one source beyond
+ * its cap) is noted in the file, then done in slices between batches of ingest, and taken up again
+ * after a restart. A segment that goes whole is dropped, at a price that does not depend on its
+ * rows.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/log.h"
+#include "event_store_impl.h"
+
+enum { SLICE_EVENTS = 256 };
+
+/* Rows removed of one key, within a transaction. */
+struct decrement {
+    enum row_kind kind;
+    uint32_t key, n;
+};
+
+struct gone {
+    struct event_store *store;
+    struct segment *seg;
+    int64_t *events, *first_reading, *n_readings;
+    size_t n;
+    struct decrement *keys; /* one per row, then merged */
+    size_t n_keys, cap_keys;
+};
+
+static void gone_key(struct edge_ctx *ctx, struct gone *g, enum row_kind kind, int64_t key)
+{
+    if (g->n_keys == g->cap_keys) {
+        size_t cap = g->cap_keys ? g->cap_keys * 2 : 64;
+        struct decrement *keys = edge_new_n(&ctx->arena, struct decrement, cap);
+        if (g->n_keys > 0) {
+            memcpy(keys, g->keys, g->n_keys * sizeof(*keys));
+        }
+        g->keys = keys;
+        g->cap_keys = cap;
+    }
+    g->keys[g->n_keys++] = (struct decrement){kind, (uint32_t)key, 1};
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct decrement *x = a, *y = b;
+    if (x->kind != y->kind) {
+        return x->kind < y->kind ? -1 : 1;
+    }
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static void merge_keys(struct gone *g)
+{
+    if (g->n_keys == 0) {
+        return;
+    }
+    qsort(g->keys, g->n_keys, sizeof(*g->keys), compare_keys);
+    size_t last = 0;
+    for (size_t i = 1; i < g->n_keys; i++) {
+        if (compare_keys(&g->keys[last], &g->keys[i]) == 0) {
+            g->keys[last].n++;
+        } else {
+            g->keys[++last] = g->keys[i];
+        }
+    }
+    g->n_keys = last + 1;
+}
+
+struct delete_statements {
+    sqlite3_stmt *event, *readings, *delete_readings, *delete_event, *tally;
+};
+
+static void delete_statements_done(struct delete_statements *d)
+{
+    sqlite3_finalize(d->event);
+    sqlite3_finalize(d->readings);
+    sqlite3_finalize(d->delete_readings);
+    sqlite3_finalize(d->delete_event);
+    sqlite3_finalize(d->tally);
+}
+
+static enum edge_status prepare_deletes(struct edge_ctx *ctx, sqlite3 *db, uint32_t segment,
+                                        struct delete_statements *d)
+{
+    EDGE_TRY(db_prepare(ctx, db, "SELECT source, first_reading, n FROM event_# WHERE seq=?1",
+                        segment, &d->event));
+    EDGE_TRY(db_prepare(ctx, db, "SELECT series FROM reading_# WHERE seq BETWEEN ?1 AND ?2",
+                        segment, &d->readings));
+    EDGE_TRY(db_prepare(ctx, db, "DELETE FROM reading_# WHERE seq BETWEEN ?1 AND ?2", segment,
+                        &d->delete_readings));
+    EDGE_TRY(db_prepare(ctx, db, "DELETE FROM event_# WHERE seq=?1", segment, &d->delete_event));
+    return db_prepare(ctx, db, "UPDATE tally SET n=n-?3 WHERE segment=# AND kind=?1 AND key=?2",
+                      segment, &d->tally);
+}
+
+static enum edge_status delete_event(struct edge_ctx *ctx, struct gone *g,
+                                     struct delete_statements *d, size_t at)
+{
+    sqlite3 *db = g->store->db;
+    sqlite3_bind_int64(d->event, 1, g->events[at]);
+    if (sqlite3_step(d->event) != SQLITE_ROW) {
+        sqlite3_reset(d->event);
+        return db_fail(ctx, db, "finding an event to remove");
+    }
+    gone_key(ctx, g, ROW_EVENT, sqlite3_column_int64(d->event, 0));
+    int64_t first = g->first_reading[at] = sqlite3_column_int64(d->event, 1);
+    int64_t n = g->n_readings[at] = sqlite3_column_int64(d->event, 2);
+    sqlite3_reset(d->event);
+
+    sqlite3_bind_int64(d->readings, 1, first);
+    sqlite3_bind_int64(d->readings, 2, first + n - 1);
+    while (sqlite3_step(d->readings) == SQLITE_ROW) {
+        gone_key(ctx, g, ROW_READING, sqlite3_column_int64(d->readings, 0));
+    }
+    sqlite3_reset(d->readings);
+
+    sqlite3_bind_int64(d->delete_readings, 1, first);
+    sqlite3_bind_int64(d->delete_readings, 2, first + n - 1);
+    EDGE_TRY(db_run(ctx, db, d->delete_readings, "removing readings"));
+    sqlite3_bind_int64(d->delete_event, 1, g->events[at]);
+    return db_run(ctx, db, d->delete_event, "removing an event");
+}
+
+static enum edge_status delete_rows(struct edge_ctx *ctx, struct gone *g)
+{
+    EDGE_CLEANUP(delete_statements_done) struct delete_statements d = {0};
+    EDGE_TRY(prepare_deletes(ctx, g->store->db, g->seg->id, &d));
+    for (size_t i = 0; i < g->n; i++) {
+        EDGE_TRY(delete_event(ctx, g, &d, i));
+    }
+    merge_keys(g);
+    for (size_t i = 0; i < g->n_keys && g->seg->state == SEGMENT_SEALED; i++) {
+        sqlite3_bind_int(d.tally, 1, (int)g->keys[i].kind);
+        sqlite3_bind_int64(d.tally, 2, g->keys[i].key);
+        sqlite3_bind_int64(d.tally, 3, g->keys[i].n);
+        EDGE_TRY(db_run(ctx, g->store->db, d.tally, "saving counts"));
+    }
+    return EDGE_OK;
+}
+
+/* Committed: take the rows out of the counts and of the memory index. */
+static void publish_removal(const struct gone *g)
+{
+    struct catalogue *cat = &g->store->catalogue;
+    EDGE_LOCK(&cat->lock);
+    for (size_t i = 0; i < g->n_keys; i++) {
+        const struct decrement *k = &g->keys[i];
+        struct segment_rows *rows = &g->seg->rows[k->kind];
+        cat->dicts[k->kind].by_id[k->key]->n -= k->n;
+        rows->n -= k->n;
+        struct tally *t = segment_tally(rows, k->key);
+        if (t) {
+            t->n -= k->n;
+        }
+    }
+    for (size_t i = 0; g->seg->hot && i < g->n; i++) {
+        hot_remove(g->seg->hot, ROW_EVENT, g->events[i]);
+        for (int64_t k = 0; k < g->n_readings[i]; k++) {
+            hot_remove(g->seg->hot, ROW_READING, g->first_reading[i] + k);
+        }
+    }
+}
+
+static enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s,
+                                      struct segment *seg, int64_t *events, size_t n)
+{
+    struct gone g = {
+        .store = s,
+        .seg = seg,
+        .events = events,
+        .first_reading = edge_new_n(&ctx->arena, int64_t, n),
+        .n_readings = edge_new_n(&ctx->arena, int64_t, n),
+        .n = n,
+    };
+    EDGE_TRY(db_begin(ctx, s->db));
+    EDGE_TRY(db_end(ctx, s->db, delete_rows(ctx, &g)));
+    publish_removal(&g);
+    return EDGE_OK;
+}
+
+/* ---- by id -------------------------------------------------------------------------------------
+ */
+
+static enum edge_status has_id(struct edge_ctx *ctx, struct event_store *s,
+                               const struct segment *seg, const char *sql, int64_t seq,
+                               const unsigned char *id, int64_t *ret_seq)
+{
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(db_prepare(ctx, s->db, sql, seg->id, &stmt));
+    sqlite3_bind_blob(stmt, 1, id, ID_SIZE, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, seq);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        *ret_seq = sqlite3_column_int64(stmt, 0);
+        return EDGE_OK;
+    }
+    return rc == SQLITE_DONE ? EDGE_NOT_FOUND : db_fail(ctx, s->db, "finding an event");
+}
+
+static enum edge_status find_in_segment(struct edge_ctx *ctx, struct event_store *s,
+                                        const struct segment *seg, const unsigned char *id,
+                                        int64_t *ret_seq)
+{
+    if (!seg->hot) {
+        return has_id(ctx, s, seg,
+                      "SELECT seq FROM event_# INDEXED BY event_#_id WHERE id=?1 AND ?2=0", 0, id,
+                      ret_seq);
+    }
+    uint64_t prefix = id_prefix(id);
+    for (const struct hot_chunk *c = seg->hot->newest[ROW_EVENT]; c; c = c->older) {
+        for (uint32_t i = c->n; i-- > 0;) {
+            if (c->id[i] != prefix ||
+                atomic_load_explicit(&c->key[i], memory_order_relaxed) == KEY_REMOVED) {
+                continue;
+            }
+            enum edge_status st =
+                has_id(ctx, s, seg, "SELECT seq FROM event_# WHERE id=?1 AND seq=?2",
+                       c->first_seq + i, id, ret_seq);
+            if (st != EDGE_NOT_FOUND) {
+                return st;
+            }
+        }
+    }
+    return EDGE_NOT_FOUND;
+}
+
+/* Newest segment first; *ret_seg NULL where none has it. */
+static enum edge_status find_event(struct edge_ctx *ctx, struct event_store *s,
+                                   const unsigned char *id, struct segment **ret_seg,
+                                   int64_t *ret_seq)
+{
+    *ret_seg = NULL;
+    for (size_t i = s->catalogue.n_segments; i-- > 0;) {
+        struct segment *seg = s->catalogue.segments[i];
+        enum edge_status st = find_in_segment(ctx, s, seg, id, ret_seq);
+        if (st == EDGE_OK) {
+            *ret_seg = seg;
+        }
+        if (st != EDGE_NOT_FOUND) {
+            return st;
+        }
+    }
+    return EDGE_OK;
+}
+
+enum edge_status remove_by_id(struct edge_ctx *ctx, struct event_store *s, const char *text)
+{
+    unsigned char id[ID_SIZE];
+    if (!id_from_text(text, id)) {
+        return edge_fail(ctx, EDGE_INVALID, "'%s' is not a uuid", text ? text : "");
+    }
+    for (bool found = false;; found = true) { /* ids may repeat: all of them go */
+        struct segment *seg = NULL;
+        int64_t seq = 0;
+        EDGE_TRY(find_event(ctx, s, id, &seg, &seq));
+        if (!seg) {
+            return found ? EDGE_OK : EDGE_NOT_FOUND;
+        }
+        EDGE_TRY(remove_events(ctx, s, seg, &seq, 1));
+    }
+}
+
+/* ---- many at once ------------------------------------------------------------------------------
+ */
+
+static void removal_free(struct removal *r)
+{
+    free(r->device);
+    free(r->source);
+    free(r);
+}
+
+void removals_done(struct event_store *s)
+{
+    for (struct removal *r = s->removals, *next; r; r = next) {
+        next = r->next;
+        removal_free(r);
+    }
+    s->removals = NULL;
+}
+
+static void bind_text_or_null(sqlite3_stmt *stmt, int at, const char *text)
+{
+    if (text) {
+        sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+    }
+}
+
+enum edge_status removal_note(struct edge_ctx *ctx, struct event_store *s,
+                              const struct event_job *job)
+{
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(db_prepare(ctx, s->db,
+                        "INSERT INTO removal(device, source, cutoff, last_event)"
+                        " VALUES(?1, ?2, ?3, ?4)",
+                        0, &stmt));
+    bind_text_or_null(stmt, 1, job->device);
+    bind_text_or_null(stmt, 2, job->source);
+    sqlite3_bind_int64(stmt, 3, job->cutoff);
+    sqlite3_bind_int64(stmt, 4, s->next_seq[ROW_EVENT] - 1);
+    EDGE_TRY(db_run(ctx, s->db, stmt, "noting a removal"));
+    struct removal *r = edge_xalloc(1, sizeof(*r));
+    *r = (struct removal){
+        .id = sqlite3_last_insert_rowid(s->db),
+        .device = job->device ? edge_xstrdup(job->device) : NULL,
+        .source = job->source ? edge_xstrdup(job->source) : NULL,
+        .cutoff = job->cutoff,
+        .last_event = s->next_seq[ROW_EVENT] - 1,
+    };
+    struct removal **link = &s->removals;
+    while (*link) {
+        link = &(*link)->next;
+    }
+    *link = r;
+    return EDGE_OK;
+}
+
+static enum edge_status removal_finish(struct edge_ctx *ctx, struct event_store *s)
+{
+    struct removal *r = s->removals;
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(db_prepare(ctx, s->db, "DELETE FROM removal WHERE id=?1", 0, &stmt));
+    sqlite3_bind_int64(stmt, 1, r->id);
+    EDGE_TRY(db_run(ctx, s->db, stmt, "finishing a removal"));
+    edge_log_debug(ctx, "events removed", "device", r->device ? r->device : "*", "source",
+                   r->source ? r->source : "*", NULL);
+    s->removals = r->next;
+    removal_free(r);
+    return EDGE_OK;
+}
+
+static bool removal_names(const struct removal *r, const struct dict_entry *source)
+{
+    return (!r->device || strcmp(r->device, source->device) == 0) &&
+           (!r->source || strcmp(r->source, source->name) == 0);
+}
+
+/* Does everything in the segment go? */
+static bool takes_all(const struct event_store *s, const struct removal *r,
+                      const struct segment *seg)
+{
+    const struct segment_rows *events = &seg->rows[ROW_EVENT];
+    if (events->max > r->cutoff) {
+        return false;
+    }
+    if (seg->last_event > r->last_event &&
+        !(seg->state == SEGMENT_OPEN && s->next_seq[ROW_EVENT] - 1 <= r->last_event)) {
+        return false;
+    }
+    if (!r->device && !r->source) {
+        return true;
+    }
+    for (size_t i = 0; i < events->n_tallies; i++) {
+        const struct dict_entry *e = s->catalogue.dicts[ROW_EVENT].by_id[events->tallies[i].key];
+        if (events->tallies[i].n > 0 && !removal_names(r, e)) {
+            return false;
+        }
+    }
+    return seg->state == SEGMENT_SEALED;
+}
+
+static size_t victims_in_memory(const struct event_store *s, const struct removal *r,
+                                const struct segment *seg, int64_t *events)
+{
+    size_t n = 0;
+    const struct dict *d = &s->catalogue.dicts[ROW_EVENT];
+    for (const struct hot_chunk *c = seg->hot->newest[ROW_EVENT]; c; c = c->older) {
+        for (uint32_t i = 0; i < c->n && n < SLICE_EVENTS; i++) {
+            uint32_t key = atomic_load_explicit(&c->key[i], memory_order_relaxed);
+            int64_t seq = c->first_seq + i;
+            if (key != KEY_REMOVED && c->origin[i] <= r->cutoff && seq <= r->last_event &&
+                removal_names(r, d->by_id[key])) {
+                events[n++] = seq;
+            }
+        }
+    }
+    return n;
+}
+
+static enum edge_status victims_in_file(struct edge_ctx *ctx, struct event_store *s,
+                                        const struct removal *r, const struct segment *seg,
+                                        int64_t *events, size_t *n)
+{
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(db_prepare(ctx, s->db,
+                        "SELECT seq FROM event_# INDEXED BY event_#_source"
+                        " WHERE source=?1 AND origin<=?2 AND seq<=?3 LIMIT ?4",
+                        seg->id, &stmt));
+    const struct segment_rows *rows = &seg->rows[ROW_EVENT];
+    for (size_t i = 0; i < rows->n_tallies && *n < SLICE_EVENTS; i++) {
+        uint32_t key = rows->tallies[i].key;
+        if (rows->tallies[i].n == 0 ||
+            !removal_names(r, s->catalogue.dicts[ROW_EVENT].by_id[key])) {
+            continue;
+        }
+        sqlite3_bind_int64(stmt, 1, key);
+        sqlite3_bind_int64(stmt, 2, r->cutoff);
+        sqlite3_bind_int64(stmt, 3, r->last_event);
+        sqlite3_bind_int64(stmt, 4, (int64_t)(SLICE_EVENTS - *n));
+        int rc;
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+            events[(*n)++] = sqlite3_column_int64(stmt, 0);
+        }
+        sqlite3_reset(stmt);
+        if (rc != SQLITE_DONE) {
+            return db_fail(ctx, s->db, "finding events to remove");
+        }
+    }
+    return EDGE_OK;
+}
+
+/* *ret_did: something of the segment was removed, and there may be more. */
+static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_store *s,
+                                           const struct removal *r, struct segment *seg,
+                                           bool *ret_did)
+{
+    *ret_did = false;
+    if (seg->rows[ROW_EVENT].n == 0 && seg->state == SEGMENT_OPEN) {
+        return EDGE_OK;
+    }
+    if (seg->rows[ROW_EVENT].n == 0 || takes_all(s, r, seg)) {
+        *ret_did = true;
+        if (seg->state == SEGMENT_OPEN) {
+            EDGE_TRY(segment_rotate(ctx, s));
+        }
+        return segment_drop(ctx, s, seg);
+    }
+    if (seg->rows[ROW_EVENT].min > r->cutoff) {
+        return EDGE_OK;
+    }
+    int64_t *events = edge_new_n(&ctx->arena, int64_t, SLICE_EVENTS);
+    size_t n = 0;
+    if (seg->hot) {
+        n = victims_in_memory(s, r, seg, events);
+    } else {
+        EDGE_TRY(victims_in_file(ctx, s, r, seg, events, &n));
+    }
+    *ret_did = n > 0;
+    return n > 0 ? remove_events(ctx, s, seg, events, n) : EDGE_OK;
+}
+
+enum edge_status removal_step(struct edge_ctx *ctx, struct event_store *s, bool *ret_did)
+{
+    *ret_did = s->removals != NULL;
+    if (!s->removals) {
+        return EDGE_OK;
+    }
+    for (size_t i = 0; i < s->catalogue.n_segments; i++) {
+        bool did = false;
+        EDGE_TRY(removal_in_segment(ctx, s, s->removals, s->catalogue.segments[i], &did));
+        if (did) {
+            return EDGE_OK;
+        }
+    }
+    return removal_finish(ctx, s);
+}

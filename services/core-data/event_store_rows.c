@@ -1,0 +1,290 @@
+/**
+ * Questions that are answered with events and readings: selected rows are fetched by their sequence
+ * number and dressed with what the dictionaries know of them.
+ */
+#include <string.h>
+
+#include "event_store_impl.h"
+
+struct fetch {
+    struct edge_ctx *ctx;
+    struct event_store *store;
+    struct reader *reader;
+};
+
+static const struct dict_entry *entry_of(const struct fetch *f, enum row_kind kind, int64_t id)
+{
+    const struct dict *d = &f->store->catalogue.dicts[kind];
+    EDGE_LOCK(&f->store->catalogue.lock);
+    return id >= 0 && id < d->n_ids ? d->by_id[id] : NULL;
+}
+
+static enum edge_status tags_of(const struct fetch *f, sqlite3_stmt *stmt, int column,
+                                const cJSON **ret)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    if (!text) {
+        return EDGE_OK;
+    }
+    size_t size = (size_t)sqlite3_column_bytes(stmt, column);
+    return edge_wrap(f->ctx, edge_json_parse(f->ctx, text, size, NULL, ret), "reading stored tags");
+}
+
+/* Columns: origin, series, value, tags. */
+static enum edge_status reading_of(const struct fetch *f, sqlite3_stmt *stmt, struct reading *r)
+{
+    const struct dict_entry *e = entry_of(f, ROW_READING, sqlite3_column_int64(stmt, 1));
+    if (!e) {
+        return edge_fail(f->ctx, EDGE_INTERNAL, "a stored reading is of an unknown series");
+    }
+    *r = (struct reading){
+        .id = "",
+        .device_name = e->device,
+        .resource_name = e->name,
+        .profile_name = e->profile,
+        .units = e->units,
+        .media_type = e->media,
+        .origin = sqlite3_column_int64(stmt, 0),
+        .value_type = e->type,
+    };
+    EDGE_TRY(value_to_reading(f->ctx, stmt, 2, r));
+    return tags_of(f, stmt, 3, &r->tags);
+}
+
+static enum edge_status fetch_readings_of(const struct fetch *f, uint32_t segment, int64_t first,
+                                          int64_t n, struct event *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(reader_statement(f->ctx, f->store, f->reader, segment, SQL_EVENT_READINGS, &stmt));
+    e->readings = edge_new_n(&f->ctx->arena, struct reading, (size_t)n);
+    if (!stmt) {
+        return EDGE_OK;
+    }
+    sqlite3_bind_int64(stmt, 1, first);
+    sqlite3_bind_int64(stmt, 2, first + n - 1);
+    for (;;) {
+        bool row = false;
+        EDGE_TRY(reader_step(f->ctx, f->store, f->reader, segment, stmt, &row));
+        if (!row || (int64_t)e->n_readings == n) {
+            return EDGE_OK;
+        }
+        EDGE_TRY(reading_of(f, stmt, &e->readings[e->n_readings]));
+        e->n_readings++;
+    }
+}
+
+/* *ret_row false: removed meanwhile. */
+static enum edge_status seek(const struct fetch *f, const struct row_ref *at, enum segment_sql sql,
+                             sqlite3_stmt **ret, bool *ret_row)
+{
+    *ret_row = false;
+    EDGE_TRY(reader_statement(f->ctx, f->store, f->reader, at->segment, sql, ret));
+    if (!*ret) {
+        return EDGE_OK;
+    }
+    sqlite3_bind_int64(*ret, 1, at->seq);
+    return reader_step(f->ctx, f->store, f->reader, at->segment, *ret, ret_row);
+}
+
+static enum edge_status fetch_event(const struct fetch *f, const struct row_ref *at,
+                                    struct event *ret, bool *ret_found)
+{
+    sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(seek(f, at, SQL_EVENT, &stmt, ret_found));
+    if (!*ret_found) {
+        return EDGE_OK;
+    }
+    const struct dict_entry *e = entry_of(f, ROW_EVENT, sqlite3_column_int64(stmt, 1));
+    const unsigned char *id = sqlite3_column_blob(stmt, 2);
+    if (!e || !id || sqlite3_column_bytes(stmt, 2) != ID_SIZE) {
+        return edge_fail(f->ctx, EDGE_INTERNAL, "a stored event is of an unknown source");
+    }
+    *ret = (struct event){
+        .api_version = "v3",
+        .id = id_to_text(&f->ctx->arena, id),
+        .device_name = e->device,
+        .profile_name = e->profile,
+        .source_name = e->name,
+        .origin = sqlite3_column_int64(stmt, 0),
+    };
+    EDGE_TRY(tags_of(f, stmt, 5, &ret->tags));
+    int64_t first = sqlite3_column_int64(stmt, 3), n = sqlite3_column_int64(stmt, 4);
+    return fetch_readings_of(f, at->segment, first, n, ret);
+}
+
+static enum edge_status fetch_events(const struct fetch *f, const struct row_ref *rows, size_t n,
+                                     struct event **ret, size_t *ret_n)
+{
+    struct event *events = edge_new_n(&f->ctx->arena, struct event, n);
+    size_t got = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool found = false;
+        EDGE_TRY(fetch_event(f, &rows[i], &events[got], &found));
+        got += found;
+    }
+    *ret = events;
+    *ret_n = got;
+    return EDGE_OK;
+}
+
+static enum edge_status fetch_readings(const struct fetch *f, const struct row_ref *rows, size_t n,
+                                       struct reading **ret, size_t *ret_n)
+{
+    struct reading *readings = edge_new_n(&f->ctx->arena, struct reading, n);
+    size_t got = 0;
+    for (size_t i = 0; i < n; i++) {
+        sqlite3_stmt *stmt = NULL;
+        bool found = false;
+        EDGE_TRY(seek(f, &rows[i], SQL_READING, &stmt, &found));
+        if (found) {
+            EDGE_TRY(reading_of(f, stmt, &readings[got]));
+            got++;
+        }
+    }
+    *ret = readings;
+    *ret_n = got;
+    return EDGE_OK;
+}
+
+/* A plan and a reader for as long as a question takes. */
+struct question {
+    struct fetch fetch;
+    struct row_plan plan;
+};
+
+static enum edge_status ask(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+                            const struct event_filter *filter, struct question *q)
+{
+    q->fetch = (struct fetch){.ctx = ctx, .store = s};
+    row_plan_make(ctx, s, kind, filter, &q->plan);
+    return reader_acquire(ctx, s, &q->fetch.reader);
+}
+
+static void question_done(struct question *q)
+{
+    row_plan_done(&q->plan);
+    if (q->fetch.reader) {
+        reader_release(q->fetch.store, q->fetch.reader);
+    }
+}
+
+static enum edge_status newest(struct question *q, int64_t offset, int64_t limit,
+                               struct row_ref **ret, size_t *ret_n)
+{
+    return row_plan_newest(q->fetch.ctx, q->fetch.store, q->fetch.reader, &q->plan, offset, limit,
+                           ret, ret_n);
+}
+
+enum edge_status event_store_events(struct edge_ctx *ctx, struct event_store *s,
+                                    const struct event_filter *filter, int64_t offset,
+                                    int64_t limit, struct event **ret, size_t *ret_n)
+{
+    EDGE_CLEANUP(question_done) struct question q = {0};
+    EDGE_TRY(ask(ctx, s, ROW_EVENT, filter, &q));
+    struct row_ref *rows = NULL;
+    size_t n = 0;
+    EDGE_TRY(newest(&q, offset, limit, &rows, &n));
+    return fetch_events(&q.fetch, rows, n, ret, ret_n);
+}
+
+enum edge_status event_store_readings(struct edge_ctx *ctx, struct event_store *s,
+                                      const struct event_filter *filter, int64_t offset,
+                                      int64_t limit, struct reading **ret, size_t *ret_n)
+{
+    EDGE_CLEANUP(question_done) struct question q = {0};
+    EDGE_TRY(ask(ctx, s, ROW_READING, filter, &q));
+    struct row_ref *rows = NULL;
+    size_t n = 0;
+    EDGE_TRY(newest(&q, offset, limit, &rows, &n));
+    return fetch_readings(&q.fetch, rows, n, ret, ret_n);
+}
+
+static enum edge_status count(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+                              const struct event_filter *filter, int64_t *ret)
+{
+    EDGE_CLEANUP(question_done) struct question q = {.fetch = {.store = s}};
+    row_plan_make(ctx, s, kind, filter, &q.plan);
+    if (filter->start == INT64_MIN && filter->end == INT64_MAX) {
+        *ret = q.plan.match.total;
+        return EDGE_OK;
+    }
+    EDGE_TRY(reader_acquire(ctx, s, &q.fetch.reader));
+    return row_plan_count(ctx, s, q.fetch.reader, &q.plan, filter->start, filter->end, ret);
+}
+
+enum edge_status event_store_count_events(struct edge_ctx *ctx, struct event_store *s,
+                                          const struct event_filter *filter, int64_t *ret)
+{
+    return count(ctx, s, ROW_EVENT, filter, ret);
+}
+
+enum edge_status event_store_count_readings(struct edge_ctx *ctx, struct event_store *s,
+                                            const struct event_filter *filter, int64_t *ret)
+{
+    return count(ctx, s, ROW_READING, filter, ret);
+}
+
+/* ---- one event by its id -----------------------------------------------------------------------
+ */
+
+/* Half of the id is in memory; a row whose other half differs is not it. */
+static enum edge_status find_in_memory(const struct fetch *f, const struct row_part *p,
+                                       const char *id, uint64_t prefix, struct event *ret)
+{
+    for (const struct hot_chunk *c = p->newest; c; c = c->older) {
+        for (uint32_t i = c == p->newest ? p->newest_n : c->n; i-- > 0;) {
+            if (c->id[i] != prefix) {
+                continue;
+            }
+            bool found = false;
+            struct row_ref at = {c->origin[i], c->first_seq + i, p->segment};
+            EDGE_TRY(fetch_event(f, &at, ret, &found));
+            if (found && strcmp(ret->id, id) == 0) {
+                return EDGE_OK;
+            }
+        }
+    }
+    return EDGE_NOT_FOUND;
+}
+
+static enum edge_status find_in_file(const struct fetch *f, const struct row_part *p,
+                                     const unsigned char *id, struct event *ret)
+{
+    sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(reader_statement(f->ctx, f->store, f->reader, p->segment, SQL_EVENT_BY_ID, &stmt));
+    if (!stmt) {
+        return EDGE_NOT_FOUND;
+    }
+    sqlite3_bind_blob(stmt, 1, id, ID_SIZE, SQLITE_STATIC);
+    bool row = false;
+    EDGE_TRY(reader_step(f->ctx, f->store, f->reader, p->segment, stmt, &row));
+    if (!row) {
+        return EDGE_NOT_FOUND;
+    }
+    struct row_ref at = {0, sqlite3_column_int64(stmt, 0), p->segment};
+    bool found = false;
+    EDGE_TRY(fetch_event(f, &at, ret, &found));
+    return found ? EDGE_OK : EDGE_NOT_FOUND;
+}
+
+enum edge_status event_store_get(struct edge_ctx *ctx, struct event_store *s, const char *id,
+                                 struct event *ret)
+{
+    unsigned char bytes[ID_SIZE];
+    if (!id_from_text(id, bytes)) {
+        return EDGE_NOT_FOUND;
+    }
+    EDGE_CLEANUP(question_done) struct question q = {0};
+    const struct event_filter all = {EVENT_FILTER_ALL};
+    EDGE_TRY(ask(ctx, s, ROW_EVENT, &all, &q));
+    const char *canonical = id_to_text(&ctx->arena, bytes);
+    for (size_t i = 0; i < q.plan.n_parts; i++) {
+        const struct row_part *p = &q.plan.parts[i];
+        enum edge_status st = p->hot ? find_in_memory(&q.fetch, p, canonical, id_prefix(bytes), ret)
+                                     : find_in_file(&q.fetch, p, bytes, ret);
+        if (st != EDGE_NOT_FOUND) {
+            return st;
+        }
+    }
+    return EDGE_NOT_FOUND;
+}

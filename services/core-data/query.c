@@ -1,0 +1,39 @@
+/* What queries of events and readings have in common: page, time range, form of the values. */
+#include <inttypes.h>
+
+#include "edge/text.h"
+#include "state.h"
+
+static enum edge_status parse_range(struct edge_call *call, struct event_filter *filter)
+{
+    EDGE_TRY(edge_call_param_int(call, "start", 0, &filter->start));
+    EDGE_TRY(edge_call_param_int(call, "end", 0, &filter->end));
+    if (filter->end < filter->start) {
+        return edge_fail(edge_call_ctx(call), EDGE_INVALID,
+                         "end's value %" PRId64
+                         " is not allowed to be less than start's value %" PRId64,
+                         filter->end, filter->start);
+    }
+    return EDGE_OK;
+}
+
+enum edge_status data_query_parse(struct edge_call *call, bool timed, struct data_query *ret)
+{
+    *ret = (struct data_query){.filter = {EVENT_FILTER_ALL}};
+    EDGE_TRY(edge_call_page(call, -1, &ret->page));
+    ret->want_total = ret->page.offset >= 0;
+    if (!ret->want_total) {
+        ret->page.offset = 0;
+    }
+    const char *numeric = edge_call_query(call, "numeric");
+    if (numeric && !edge_bool_parse(numeric, &ret->numeric)) {
+        ret->numeric = false;
+    }
+    return timed ? parse_range(call, &ret->filter) : EDGE_OK;
+}
+
+enum edge_status data_reply_count(struct edge_call *call, int64_t n)
+{
+    const char *digits = edge_printf(&edge_call_ctx(call)->arena, "%" PRId64, n);
+    return edge_reply_text(call, "count", digits);
+}

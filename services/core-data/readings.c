@@ -1,0 +1,236 @@
+/* Readings over HTTP: found, counted, aggregated. */
+#include <string.h>
+#include <strings.h>
+
+#include "state.h"
+
+/* ---- aggregates --------------------------------------------------------------------------------
+ */
+
+struct aggregate_row {
+    const char *device_name, *resource_name, *profile_name;
+    unsigned value_type;
+    const cJSON *value;
+};
+
+/* clang-format off */
+#define F(m, ...) EDGE_FIELD(struct aggregate_row, m, __VA_ARGS__)
+static const struct edge_field aggregate_fields[] = {
+    F(device_name, "deviceName", "Device.", .flags = EDGE_EMIT_EMPTY),
+    F(resource_name, "resourceName", "Resource.", .flags = EDGE_EMIT_EMPTY),
+    F(profile_name, "profileName", "Profile.", .flags = EDGE_EMIT_EMPTY),
+    F(value_type, "valueType", "Of the value.", .flags = EDGE_EMIT_EMPTY, .names = VALUE_TYPES),
+    F(value, "value", "The aggregate, a number; \"\" where no reading is one."),
+};
+#undef F
+/* clang-format on */
+static const struct edge_dto AGGREGATE =
+    EDGE_DTO(struct aggregate_row, "Aggregate", aggregate_fields);
+
+static const char *const AGGREGATES[] = {
+    [AGGREGATE_MIN] = "min", [AGGREGATE_MAX] = "max",     [AGGREGATE_SUM] = "sum",
+    [AGGREGATE_AVG] = "avg", [AGGREGATE_COUNT] = "count", NULL,
+};
+
+static enum edge_status parse_aggregate(struct edge_ctx *ctx, const char *name,
+                                        enum event_aggregate *ret)
+{
+    for (unsigned i = 0; AGGREGATES[i]; i++) {
+        if (strcasecmp(AGGREGATES[i], name) == 0) {
+            *ret = (enum event_aggregate)i;
+            return EDGE_OK;
+        }
+    }
+    return edge_fail(ctx, EDGE_INVALID, "invalid aggregate function specified");
+}
+
+static void put_group(struct edge_buf *out, const struct event_group *g)
+{
+    /* The number is a text already, of more digits than a double has. */
+    const cJSON value = {.type = cJSON_Raw, .valuestring = (char *)(uintptr_t)g->value};
+    const struct aggregate_row row = {g->device, g->resource, g->profile, g->value_type, &value};
+    edge_dto_encode(&AGGREGATE, &row, EDGE_JSON, out);
+}
+
+static enum edge_status reply_aggregate(struct edge_call *call, const struct data_query *query,
+                                        const char *name)
+{
+    struct core_data *data = edge_call_state(call);
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    enum event_aggregate how;
+    EDGE_TRY(parse_aggregate(ctx, name, &how));
+    struct event_group *groups = NULL;
+    size_t n = 0;
+    EDGE_TRY(event_store_aggregate(ctx, data->store, &query->filter, how, &groups, &n));
+    int64_t n_wanted = 0;
+    EDGE_TRY(edge_page_check(ctx, &query->page, (int64_t)n, &n_wanted));
+
+    struct edge_buf *out = edge_reply_body(call);
+    edge_buf_puts(out, "{\"apiVersion\":\"v3\",\"statusCode\":200,\"aggregateFunc\":");
+    edge_json_put_string(out, name);
+    edge_buf_puts(out, ",\"readings\":[");
+    for (int64_t i = 0; i < n_wanted; i++) {
+        edge_buf_puts(out, i > 0 ? "," : "");
+        put_group(out, &groups[query->page.offset + i]);
+    }
+    edge_buf_puts(out, "]}");
+    return EDGE_OK;
+}
+
+/* ---- lists -------------------------------------------------------------------------------------
+ */
+
+static enum edge_status reply_readings(struct edge_call *call, const struct data_query *query)
+{
+    struct core_data *data = edge_call_state(call);
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    const char *aggregate = edge_call_query(call, "aggregateFunc");
+    if (aggregate && *aggregate) {
+        return reply_aggregate(call, query, aggregate);
+    }
+    int64_t total = 0, n_wanted = query->page.limit;
+    if (query->want_total) {
+        EDGE_TRY(event_store_count_readings(ctx, data->store, &query->filter, &total));
+        EDGE_TRY(edge_page_check(ctx, &query->page, total, &n_wanted));
+    }
+    struct reading *readings = NULL;
+    size_t n = 0;
+    if (n_wanted > 0) {
+        EDGE_TRY(event_store_readings(ctx, data->store, &query->filter, query->page.offset,
+                                      n_wanted, &readings, &n));
+    }
+    edge_reply_list_open(call, "readings", total);
+    for (size_t i = 0; i < n; i++) {
+        edge_reply_list_item(call);
+        edge_dto_encode(query->numeric ? &READING_NUMERIC : &READING, &readings[i], EDGE_JSON,
+                        edge_reply_body(call));
+    }
+    return edge_reply_list_close(call);
+}
+
+/* Parts of the path a route has. */
+enum { BY_DEVICE = 1 << 0, BY_RESOURCE = 1 << 1, BY_TIME = 1 << 2 };
+
+static enum edge_status parse_path(struct edge_call *call, unsigned parts, struct data_query *ret)
+{
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    EDGE_TRY(data_query_parse(call, parts & BY_TIME, ret));
+    if (parts & BY_DEVICE) {
+        ret->filter.device = edge_call_param(call, "name");
+        if (!*ret->filter.device) {
+            return edge_fail(ctx, EDGE_INVALID, "device name is empty");
+        }
+    }
+    if (parts & BY_RESOURCE) {
+        const char **names = edge_new_n(&ctx->arena, const char *, 1);
+        names[0] = edge_call_param(call, "resourceName");
+        if (!*names[0]) {
+            return edge_fail(ctx, EDGE_INVALID, "resource name is empty");
+        }
+        ret->filter.resources = names;
+        ret->filter.n_resources = 1;
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status readings_by(struct edge_call *call, unsigned parts)
+{
+    struct data_query query;
+    EDGE_TRY(parse_path(call, parts, &query));
+    return reply_readings(call, &query);
+}
+
+enum edge_status readings_all(struct edge_call *call)
+{
+    return readings_by(call, 0);
+}
+
+enum edge_status readings_by_device(struct edge_call *call)
+{
+    return readings_by(call, BY_DEVICE);
+}
+
+enum edge_status readings_by_resource(struct edge_call *call)
+{
+    return readings_by(call, BY_RESOURCE);
+}
+
+enum edge_status readings_by_time(struct edge_call *call)
+{
+    return readings_by(call, BY_TIME);
+}
+
+enum edge_status readings_by_resource_and_time(struct edge_call *call)
+{
+    return readings_by(call, BY_RESOURCE | BY_TIME);
+}
+
+enum edge_status readings_by_device_and_resource(struct edge_call *call)
+{
+    return readings_by(call, BY_DEVICE | BY_RESOURCE);
+}
+
+enum edge_status readings_by_device_resource_and_time(struct edge_call *call)
+{
+    return readings_by(call, BY_DEVICE | BY_RESOURCE | BY_TIME);
+}
+
+/* {"resourceNames":["a","b"]} in the body of a GET; an absent or empty list is all of them. */
+static enum edge_status resources_in_body(struct edge_call *call, struct event_filter *filter)
+{
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    size_t size = 0;
+    (void)edge_call_body(call, &size);
+    if (size == 0) {
+        return EDGE_OK;
+    }
+    const cJSON *tree = NULL;
+    EDGE_TRY(edge_call_json(call, &tree));
+    const cJSON *list = edge_json_member(tree, "resourceNames", false), *name = NULL;
+    if (!list || cJSON_IsNull(list)) {
+        return EDGE_OK;
+    }
+    const char **names = edge_new_n(&ctx->arena, const char *, (size_t)cJSON_GetArraySize(list));
+    bool sound = cJSON_IsArray(list);
+    cJSON_ArrayForEach(name, list)
+    {
+        sound = sound && cJSON_IsString(name);
+        names[filter->n_resources++] = sound ? name->valuestring : "";
+    }
+    if (!sound) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "query criteria [resourceNames] not in expected format");
+    }
+    filter->resources = names;
+    return EDGE_OK;
+}
+
+enum edge_status readings_by_device_and_time(struct edge_call *call)
+{
+    struct data_query query;
+    EDGE_TRY(parse_path(call, BY_DEVICE | BY_TIME, &query));
+    const char *aggregate = edge_call_query(call, "aggregateFunc");
+    if (!aggregate || !*aggregate) {
+        EDGE_TRY(resources_in_body(call, &query.filter));
+    }
+    return reply_readings(call, &query);
+}
+
+static enum edge_status reply_count(struct edge_call *call, const char *device)
+{
+    struct core_data *data = edge_call_state(call);
+    const struct event_filter filter = {.device = device, EVENT_FILTER_ALL};
+    int64_t n = 0;
+    EDGE_TRY(event_store_count_readings(edge_call_ctx(call), data->store, &filter, &n));
+    return data_reply_count(call, n);
+}
+
+enum edge_status readings_count(struct edge_call *call)
+{
+    return reply_count(call, NULL);
+}
+
+enum edge_status readings_count_by_device(struct edge_call *call)
+{
+    return reply_count(call, edge_call_param(call, "name"));
+}

@@ -1,0 +1,115 @@
+/* core-data: what it is made of (configuration, routes, subscriptions), how it starts and stops. */
+#include "core_data.h"
+
+#include "state.h"
+
+/* clang-format off */
+#define F(m, ...) EDGE_FIELD(struct data_writable, m, __VA_ARGS__)
+static const struct edge_field writable_fields[] = {
+    EDGE_OBJECT(struct data_writable, base, NULL, "What every service has.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_INLINE),
+    F(persist_data, "PersistData", "Store events; false: pass them on only.", .flags = EDGE_EMIT_EMPTY, .def = "true"),
+    F(event_purge, "EventPurge", "Remove the events of a device that is removed.", .flags = EDGE_EMIT_EMPTY, .def = "false"),
+};
+#undef F
+static const struct edge_dto DATA_WRITABLE = EDGE_DTO(struct data_writable, "Writable", writable_fields);
+
+#define F(m, ...) EDGE_FIELD(struct data_retention, m, __VA_ARGS__)
+static const struct edge_field retention_fields[] = {
+    F(interval, "Interval", "How often old events are looked for; 0s: never.", .flags = EDGE_EMIT_EMPTY, .def = "10m", .check = edge_check_duration),
+    F(default_max_cap, "DefaultMaxCap", "Events of a source that start a clean-up; -1: any number.", .flags = EDGE_EMIT_EMPTY, .def = "-1"),
+    F(default_min_cap, "DefaultMinCap", "Newest events of a source that stay.", .flags = EDGE_EMIT_EMPTY, .def = "1"),
+    F(default_duration, "DefaultDuration", "Age from which events may go.", .flags = EDGE_EMIT_EMPTY, .def = "168h", .check = edge_check_duration),
+};
+#undef F
+static const struct edge_dto DATA_RETENTION = EDGE_DTO(struct data_retention, "Retention", retention_fields);
+
+static const struct edge_field config_fields[] = {
+    EDGE_FIELD(struct data_config, max_event_size, "MaxEventSize", "Largest posted event, KB; 0: as large as the route takes.", .flags = EDGE_EMIT_EMPTY, .def = "25000", .min = 0, .max = 1048576),
+    EDGE_OBJECT(struct data_config, writable, "Writable", "May change while running.", &DATA_WRITABLE, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct data_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_OBJECT(struct data_config, retention, "Retention", "How long events are kept.", &DATA_RETENTION),
+};
+static const struct edge_dto DATA_CONFIG = EDGE_DTO(struct data_config, "Configuration", config_fields);
+
+enum { MAX_BODY = 32 * 1024 * 1024 }; /* above the default MaxEventSize, which says it better */
+
+#define API "/api/v3"
+/* Lists read from the disk: they run on workers. Counts and single events do not keep anybody. */
+static const struct edge_route routes[] = {
+    {"POST",   API "/event/{serviceName}/{profileName}/{deviceName}/{sourceName}", event_add, "Take in an event, JSON or CBOR; durable when acknowledged.", 0, MAX_BODY, &ADD_EVENT_REQUEST},
+    {"GET",    API "/event/id/{id}", event_get, "One event.", 0, 0, NULL},
+    {"DELETE", API "/event/id/{id}", event_delete, "Remove one event.", 0, 0, NULL},
+    {"GET",    API "/event/all", events_all, "Events, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/event/count", events_count, "How many events there are.", 0, 0, NULL},
+    {"GET",    API "/event/count/device/name/{name}", events_count_by_device, "How many events of a device.", 0, 0, NULL},
+    {"GET",    API "/event/device/name/{name}", events_by_device, "Events of a device, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"DELETE", API "/event/device/name/{name}", events_delete_by_device, "Remove all events of a device, bit by bit.", 0, 0, NULL},
+    {"GET",    API "/event/start/{start}/end/{end}", events_by_time, "Events of a time range (ns, inclusive), newest first.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"DELETE", API "/event/age/{age}", events_delete_by_age, "Remove events older than an age (ns), bit by bit.", 0, 0, NULL},
+
+    {"GET",    API "/reading/all", readings_all, "Readings, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/count", readings_count, "How many readings there are.", 0, 0, NULL},
+    {"GET",    API "/reading/count/device/name/{name}", readings_count_by_device, "How many readings of a device.", 0, 0, NULL},
+    {"GET",    API "/reading/device/name/{name}", readings_by_device, "Readings of a device, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/resourceName/{resourceName}", readings_by_resource, "Readings of a resource, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/start/{start}/end/{end}", readings_by_time, "Readings of a time range (ns, inclusive), newest first.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/resourceName/{resourceName}/start/{start}/end/{end}", readings_by_resource_and_time, "Readings of a resource in a time range.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/device/name/{name}/resourceName/{resourceName}", readings_by_device_and_resource, "Readings of a resource of a device.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/device/name/{name}/resourceName/{resourceName}/start/{start}/end/{end}", readings_by_device_resource_and_time, "Readings of a resource of a device in a time range.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/device/name/{name}/start/{start}/end/{end}", readings_by_device_and_time, "Readings of a device in a time range; a body may name resources.", EDGE_ROUTE_WAITS, 0, NULL},
+};
+
+static const struct edge_subscription subscriptions[] = {
+    {"events/device/#", event_received, "Events of device services, stored.", 0},
+    {"system-events/core-metadata/device/#", device_removed, "Removed devices, whose events go where EventPurge says so.", 0},
+};
+/* clang-format on */
+
+bool data_persists(const struct core_data *data)
+{
+    return ((const struct data_writable *)edge_runtime_writable(data->rt))->persist_data;
+}
+
+void data_count_persisted(const struct core_data *data, const struct event *event)
+{
+    edge_counter_add(data->events_persisted, 1);
+    edge_counter_add(data->readings_persisted, event->n_readings);
+}
+
+static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    struct core_data *data = rt->state;
+    data->rt = rt;
+    data->events_persisted =
+        edge_counter(rt->metrics, "EventsPersisted", "Events stored since the start.");
+    data->readings_persisted =
+        edge_counter(rt->metrics, "ReadingsPersisted", "Readings stored since the start.");
+    const char *name = rt->base->database.name;
+    const struct event_store_config config = {
+        .path =
+            edge_printf(&ctx->arena, "%s/%s", rt->data_dir, name && *name ? name : "core-data.db"),
+        .log = rt->log,
+    };
+    return event_store_open(ctx, &config, &data->store);
+}
+
+static void data_stop(const struct edge_runtime *rt)
+{
+    struct core_data *data = rt->state;
+    event_store_close(data->store);
+    data->store = NULL;
+}
+
+const struct edge_service core_data = {
+    .name = "core-data",
+    .doc = "Keeps events and readings.",
+    .port = 59880,
+    .state_size = sizeof(struct core_data),
+    .config = &DATA_CONFIG,
+    .writable_offset = offsetof(struct data_config, writable),
+    .routes = EDGE_TABLE(routes),
+    .subscriptions = subscriptions,
+    .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
+    .start = data_start,
+    .stop = data_stop,
+};

@@ -1,0 +1,334 @@
+/* The event store: what goes in comes out, in order, counted, until it is removed. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/json.h"
+#include "store_support.h"
+#include "suites.h"
+
+static const struct event_filter ALL = {EVENT_FILTER_ALL};
+
+static int64_t count_readings(struct store_fixture *f, const struct event_filter *filter)
+{
+    int64_t n = -1;
+    CU_ASSERT_EQUAL(event_store_count_readings(&f->ctx, f->store, filter, &n), EDGE_OK);
+    return n;
+}
+
+static int64_t count_events(struct store_fixture *f, const struct event_filter *filter)
+{
+    int64_t n = -1;
+    CU_ASSERT_EQUAL(event_store_count_events(&f->ctx, f->store, filter, &n), EDGE_OK);
+    return n;
+}
+
+static const struct reading *first_reading(struct store_fixture *f, const char *resource)
+{
+    struct event_filter filter = {.resources = &resource, .n_resources = 1, EVENT_FILTER_ALL};
+    struct reading *r = NULL;
+    size_t n = 0;
+    CU_ASSERT_EQUAL(event_store_readings(&f->ctx, f->store, &filter, 0, 10, &r, &n), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(n, 1);
+    return r;
+}
+
+static void test_values_come_back_normalised(void)
+{
+    static const struct {
+        unsigned type;
+        const char *in, *out;
+    } rows[] = {
+        {VT_INT8,         "007",                  "7"                   },
+        {VT_INT64,        "-9223372036854775808", "-9223372036854775808"},
+        {VT_UINT64,       "18446744073709551615", "18446744073709551615"},
+        {VT_FLOAT64,      "12.30",                "1.23e+01"            },
+        {VT_FLOAT32,      "0.1",                  "1e-01"               },
+        {VT_FLOAT64,      "nan",                  "NaN"                 },
+        {VT_FLOAT64,      "-inf",                 "-Inf"                },
+        {VT_FLOAT64,      "100",                  "1e+02"               },
+        {VT_BOOL,         "T",                    "true"                },
+        {VT_STRING,       "",                     ""                    },
+        {VT_STRING,       "h\xc3\xa4 'x'",        "h\xc3\xa4 'x'"       },
+        {VT_STRING,       "007",                  "007"                 },
+        {VT_INT32_ARRAY,  "[1,  2]",              "[1,  2]"             },
+        {VT_STRING_ARRAY, "[\"a\",\"b\"]",        "[\"a\",\"b\"]"       },
+    };
+    STORE_FIXTURE(f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct event *e = make_event(&f.ctx.arena, "d", "s", 1000, 1);
+        const char *name = edge_printf(&f.ctx.arena, "value %zu", i);
+        e->readings[0].resource_name = name;
+        e->readings[0].value_type = rows[i].type;
+        e->readings[0].value = rows[i].in;
+        CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
+        const struct reading *r = first_reading(&f, name);
+        CU_ASSERT_EQUAL(r->value_type, rows[i].type);
+        CU_ASSERT_STRING_EQUAL(r->value, rows[i].out);
+    }
+}
+
+static void test_null_binary_and_objects_come_back(void)
+{
+    STORE_FIXTURE(f);
+    struct event *e = make_event(&f.ctx.arena, "d", "s", 1000, 4);
+    e->readings[0].is_null = true;
+    e->readings[0].value = NULL;
+    e->readings[1].value_type = VT_BINARY;
+    e->readings[1].value = NULL;
+    e->readings[1].binary = (struct edge_bytes){"a\0b", 3};
+    e->readings[1].media_type = "image/png";
+    e->readings[2].value_type = VT_OBJECT;
+    e->readings[2].value = NULL;
+    CU_ASSERT_EQUAL(
+        edge_json_parse(&f.ctx, "{\"n\":9007199254740993}", 22, NULL, &e->readings[2].object),
+        EDGE_OK);
+    CU_ASSERT_EQUAL(edge_json_parse(&f.ctx, "{\"k\":\"v\"}", 9, NULL, &e->readings[3].tags),
+                    EDGE_OK);
+    e->readings[3].units = "m/s";
+    e->tags = e->readings[3].tags;
+    CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
+
+    struct event got;
+    CU_ASSERT_EQUAL_FATAL(event_store_get(&f.ctx, f.store, e->id, &got), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(got.n_readings, 4);
+    CU_ASSERT_TRUE(got.readings[0].is_null);
+    CU_ASSERT_EQUAL(got.readings[1].binary.size, 3);
+    CU_ASSERT_EQUAL(memcmp(got.readings[1].binary.data, "a\0b", 3), 0);
+    CU_ASSERT_STRING_EQUAL(got.readings[1].media_type, "image/png");
+    int64_t exact = 0;
+    CU_ASSERT_TRUE(edge_json_int(edge_json_member(got.readings[2].object, "n", true), &exact));
+    CU_ASSERT_EQUAL(exact, 9007199254740993);
+    CU_ASSERT_STRING_EQUAL(got.readings[3].units, "m/s");
+    CU_ASSERT_STRING_EQUAL(edge_json_member(got.readings[3].tags, "k", true)->valuestring, "v");
+    CU_ASSERT_PTR_NOT_NULL(got.tags);
+}
+
+static void test_event_comes_back_by_id(void)
+{
+    STORE_FIXTURE(f);
+    struct event *e = make_event(&f.ctx.arena, "d", "s", 1000, 3), got;
+    CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(event_store_get(&f.ctx, f.store, e->id, &got), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(got.id, e->id);
+    CU_ASSERT_STRING_EQUAL(got.device_name, "d");
+    CU_ASSERT_STRING_EQUAL(got.source_name, "s");
+    CU_ASSERT_STRING_EQUAL(got.profile_name, "profile");
+    CU_ASSERT_EQUAL(got.origin, 1000);
+    CU_ASSERT_EQUAL(got.n_readings, 3);
+    CU_ASSERT_EQUAL(event_store_get(&f.ctx, f.store, make_id(&f.ctx.arena, 1u << 30), &got),
+                    EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(event_store_get(&f.ctx, f.store, "no uuid", &got), EDGE_NOT_FOUND);
+}
+
+static void test_equal_origins_keep_their_order(void)
+{
+    STORE_FIXTURE(f);
+    struct event *e = make_event(&f.ctx.arena, "d", "s", 5, 4);
+    e->readings[2].origin = 6;
+    CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
+    struct event got;
+    CU_ASSERT_EQUAL_FATAL(event_store_get(&f.ctx, f.store, e->id, &got), EDGE_OK);
+    static const char *const ORDER[] = {"r2", "r0", "r1", "r3"};
+    for (size_t i = 0; i < 4; i++) {
+        CU_ASSERT_STRING_EQUAL(got.readings[i].resource_name, ORDER[i]);
+    }
+    struct reading *r = NULL;
+    size_t n = 0;
+    CU_ASSERT_EQUAL(event_store_readings(&f.ctx, f.store, &ALL, 0, 10, &r, &n), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        CU_ASSERT_STRING_EQUAL(r[i].resource_name, ORDER[i]);
+    }
+}
+
+static void test_bad_events_are_refused_alone(void)
+{
+    STORE_FIXTURE(f);
+    struct event *bad = make_event(&f.ctx.arena, "d", "s", 1, 1);
+    bad->id = "not-a-uuid";
+    CU_ASSERT_EQUAL(store_add(&f, bad), EDGE_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&f.ctx, EDGE_INVALID), "not-a-uuid"));
+    bad = make_event(&f.ctx.arena, "d", "s", 1, 2);
+    bad->readings[1].value = "twelve";
+    CU_ASSERT_EQUAL(store_add(&f, bad), EDGE_INVALID);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 0);
+    CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, "d", "s", 1, 2)), EDGE_OK);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 2);
+}
+
+static void test_removing_one_event_takes_its_readings(void)
+{
+    STORE_FIXTURE(f);
+    struct event *a = make_event(&f.ctx.arena, "d", "s", 1, 2);
+    struct event *b = make_event(&f.ctx.arena, "d", "s", 2, 3);
+    struct event got;
+    CU_ASSERT_EQUAL(store_add(&f, a), EDGE_OK);
+    CU_ASSERT_EQUAL(store_add(&f, b), EDGE_OK);
+    CU_ASSERT_EQUAL(store_remove_id(&f, a->id), EDGE_OK);
+    CU_ASSERT_EQUAL(store_remove_id(&f, a->id), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(event_store_get(&f.ctx, f.store, a->id, &got), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(event_store_get(&f.ctx, f.store, b->id, &got), EDGE_OK);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 1);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 3);
+    store_reopen(&f);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 3);
+}
+
+static void test_equal_ids_are_kept_and_removed_together(void)
+{
+    STORE_FIXTURE(f);
+    struct event *a = make_event(&f.ctx.arena, "d", "s", 1, 1);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(store_add(&f, a), EDGE_OK);
+    }
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 3);
+    CU_ASSERT_EQUAL(store_remove_id(&f, a->id), EDGE_OK);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 0);
+}
+
+static void add_many(struct store_fixture *f, const char *device, int64_t from, int64_t to)
+{
+    size_t n = (size_t)(to - from);
+    struct latch l;
+    latch_init(&l, n);
+    struct latched_job *jobs = edge_new_n(&f->ctx.arena, struct latched_job, n);
+    for (size_t i = 0; i < n; i++) {
+        jobs[i].job = (struct event_job){
+            .kind = EVENT_ADD,
+            .event = make_event(&f->ctx.arena, device, "s", from + (int64_t)i, 2)};
+        latched_submit(f->store, &jobs[i], &l);
+    }
+    latch_wait(&l);
+    CU_ASSERT_EQUAL(l.st, EDGE_OK);
+}
+
+static size_t n_segments(struct store_fixture *f)
+{
+    struct event_store_stats stats;
+    event_store_stats(f->store, &stats);
+    return stats.segments;
+}
+
+static void test_age_drops_whole_segments(void)
+{
+    STORE_FIXTURE(f);
+    add_many(&f, "d", 0, 1000);
+    event_store_settle(f.store);
+    add_many(&f, "d", 1000, 2000); /* several batches: several segments */
+    for (int64_t i = 2000; i < 2100; i++) {
+        CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, "d", "s", i, 2)), EDGE_OK);
+    }
+    event_store_settle(f.store);
+    size_t before = n_segments(&f);
+    CU_ASSERT(before >= 3);
+    CU_ASSERT_EQUAL(store_remove(&f, NULL, NULL, 2049), EDGE_OK);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 50);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 100);
+    CU_ASSERT(n_segments(&f) < before);
+    CU_ASSERT_EQUAL(store_remove(&f, NULL, NULL, INT64_MAX), EDGE_OK);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 0);
+    CU_ASSERT_EQUAL(n_segments(&f), 1);
+    add_many(&f, "d", 1, 2);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 2);
+}
+
+static void test_devices_are_removed_and_counted_apart(void)
+{
+    STORE_FIXTURE(f);
+    for (int64_t i = 0; i < 200; i++) {
+        CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, i % 2 ? "odd" : "even", "s", i, 2)),
+                        EDGE_OK);
+    }
+    struct event_filter odd = {.device = "odd", EVENT_FILTER_ALL};
+    struct event_filter even = {.device = "even", EVENT_FILTER_ALL};
+    CU_ASSERT_EQUAL(count_events(&f, &odd), 100);
+    CU_ASSERT_EQUAL(store_remove(&f, "odd", NULL, INT64_MAX), EDGE_OK);
+    CU_ASSERT_EQUAL(count_events(&f, &odd), 0);
+    CU_ASSERT_EQUAL(count_readings(&f, &odd), 0);
+    CU_ASSERT_EQUAL(count_events(&f, &even), 100);
+    CU_ASSERT_EQUAL(count_readings(&f, &even), 200);
+    struct event_source *sources = NULL;
+    size_t n = 0;
+    event_store_sources(&f.ctx, f.store, &sources, &n);
+    CU_ASSERT_EQUAL_FATAL(n, 1);
+    CU_ASSERT_STRING_EQUAL(sources[0].device, "even");
+    CU_ASSERT_EQUAL(sources[0].n_events, 100);
+    CU_ASSERT_EQUAL(store_remove(&f, "nobody", NULL, INT64_MAX), EDGE_OK);
+    store_reopen(&f);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 200);
+}
+
+static void test_events_after_a_removal_stay(void)
+{
+    STORE_FIXTURE(f);
+    add_many(&f, "d", 0, 500);
+    struct latch l;
+    latch_init(&l, 2);
+    struct latched_job jobs[2] = {
+        {.job = {.kind = EVENT_REMOVE, .device = "d", .cutoff = INT64_MAX}},
+        {.job = {.kind = EVENT_ADD, .event = make_event(&f.ctx.arena, "d", "s", 7, 1)}},
+    };
+    latched_submit(f.store, &jobs[0], &l);
+    latched_submit(f.store, &jobs[1], &l);
+    latch_wait(&l);
+    event_store_settle(f.store);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 1);
+}
+
+static void test_sums_are_exact(void)
+{
+    STORE_FIXTURE(f);
+    static const char *const VALUES[] = {"18446744073709551615", "18446744073709551615", "1"};
+    for (size_t i = 0; i < 3; i++) {
+        struct event *e = make_event(&f.ctx.arena, "d", "s", (int64_t)i, 3);
+        e->readings[0].value_type = VT_UINT64;
+        e->readings[0].value = VALUES[i];
+        e->readings[1].value_type = VT_FLOAT32;
+        e->readings[1].value = i == 2 ? "nan" : "1.5";
+        e->readings[2].value_type = VT_STRING;
+        CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
+    }
+    static const struct {
+        enum event_aggregate how;
+        unsigned type[3];
+        const char *value[3];
+    } rows[] = {
+        {AGGREGATE_SUM,   {VT_UINT64, VT_FLOAT64, VT_STRING}, {"36893488147419103231", "3", "\"\""}},
+        {AGGREGATE_MIN,   {VT_UINT64, VT_FLOAT64, VT_STRING}, {"1", "1.5", "\"\""}                 },
+        {AGGREGATE_MAX,
+         {VT_UINT64, VT_FLOAT64, VT_STRING},
+         {"18446744073709551615", "1.5", "\"\""}                                                   },
+        {AGGREGATE_COUNT, {VT_UINT64, VT_UINT64, VT_UINT64},  {"3", "2", "0"}                      },
+        {AGGREGATE_AVG,
+         {VT_FLOAT64, VT_FLOAT64, VT_STRING},
+         {"12297829382473034000", "1.5", "\"\""}                                                   },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct event_group *g = NULL;
+        size_t n = 0;
+        CU_ASSERT_EQUAL(event_store_aggregate(&f.ctx, f.store, &ALL, rows[i].how, &g, &n), EDGE_OK);
+        CU_ASSERT_EQUAL_FATAL(n, 3);
+        for (size_t k = 0; k < 3; k++) {
+            CU_ASSERT_EQUAL(g[k].value_type, rows[i].type[k]);
+            CU_ASSERT_STRING_EQUAL(g[k].value, rows[i].value[k]);
+        }
+    }
+}
+
+CU_TestInfo event_store_tests[] = {
+    {"values come back normalised",             test_values_come_back_normalised            },
+    {"null, binary and objects come back",      test_null_binary_and_objects_come_back      },
+    {"an event comes back by id",               test_event_comes_back_by_id                 },
+    {"equal origins keep their order",          test_equal_origins_keep_their_order         },
+    {"bad events are refused alone",            test_bad_events_are_refused_alone           },
+    {"removing one event takes its readings",   test_removing_one_event_takes_its_readings  },
+    {"equal ids are kept and removed together", test_equal_ids_are_kept_and_removed_together},
+    {"age drops whole segments",                test_age_drops_whole_segments               },
+    {"devices are removed and counted apart",   test_devices_are_removed_and_counted_apart  },
+    {"events after a removal stay",             test_events_after_a_removal_stay            },
+    {"sums are exact",                          test_sums_are_exact                         },
+    CU_TEST_INFO_NULL,
+};
