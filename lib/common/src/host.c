@@ -450,6 +450,12 @@ void host_stop(struct edge_host *host, int64_t drain_ms)
         }
     }
     for (size_t i = host->n; i-- > 0;) {
+        const struct edge_runtime *rt = &host->instances[i]->rt;
+        if (host->instances[i]->phase >= PHASE_STARTED && rt->service->quiesce) {
+            rt->service->quiesce(rt);
+        }
+    }
+    for (size_t i = host->n; i-- > 0;) {
         instance_stop(host->instances[i], deadline_ms);
     }
     for (size_t i = host->n; i-- > 0;) {

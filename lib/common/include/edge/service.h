@@ -6,7 +6,7 @@
  * Life cycle, each step only after the one before:
  *   configure -> start (own resources: store, caches; no neighbours) -> HTTP listens -> bus
  *   subscriptions -> ready (may wait for neighbours, on a thread of its own) -> ... ->
- *   HTTP drains -> bus drains -> stop
+ *   quiesce (all services) -> HTTP drains -> bus drains -> stop
  */
 #ifndef EDGE_SERVICE_H
 #define EDGE_SERVICE_H
@@ -68,6 +68,8 @@ struct edge_service {
     enum edge_status (*start)(struct edge_ctx *ctx, const struct edge_runtime *rt);
     /** Runs on its own thread; a failure ends the process (fatal). Return early when edge_runtime_stopping(). */
     enum edge_status (*ready)(struct edge_ctx *ctx, const struct edge_runtime *rt);
+    /** First of all when stopping, while bus and HTTP still run: make no more work of your own. */
+    void (*quiesce)(const struct edge_runtime *rt);
     /**
      * Bus, HTTP and pool are quiet (rt->bus is NULL); timers still run: cancel the service's own.
      * Must cope with a start that failed half way.
