@@ -1,0 +1,82 @@
+/* What drivers ask of their service, and unsolicited data. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "edge/clock.h"
+#include "sdk.h"
+
+const void *devsdk_config(const devsdk_service *svc)
+{
+    return svc->driver_config;
+}
+
+void *devsdk_service_data(devsdk_service *svc)
+{
+    return svc->driver_data;
+}
+
+int64_t devsdk_now_ms(void)
+{
+    return edge_now_mono_ms();
+}
+
+void devsdk_log(const devsdk_service *svc, devsdk_level level, const char *fmt, ...)
+{
+    static const enum edge_log_level levels[] = {[DEVSDK_ERROR] = EDGE_LOG_ERROR,
+                                                 [DEVSDK_WARN] = EDGE_LOG_WARN,
+                                                 [DEVSDK_INFO] = EDGE_LOG_INFO,
+                                                 [DEVSDK_DEBUG] = EDGE_LOG_DEBUG};
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = svc->rt->log;
+    if (!edge_log_enabled(&ctx, levels[level])) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    edge_log_write(&ctx, levels[level], edge_vprintf(&ctx.arena, fmt, args), NULL);
+    va_end(args);
+}
+
+void devsdk_metric(devsdk_service *svc, const char *name, uint64_t delta)
+{
+    edge_counter_add(edge_counter(svc->rt->metrics, name, "Counted by the driver."), delta);
+}
+
+/* ---- unsolicited data ------------------------------------------------------------------------ */
+
+static void push_done(struct devsdk_request *r, devsdk_result result)
+{
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = r->svc->rt->log;
+    struct edge_message *event = NULL;
+    enum edge_status st = sdk_request_status(&ctx, r, result);
+    if (st == EDGE_OK) {
+        st = sdk_event_build(&ctx, r, &event);
+    }
+    if (st != EDGE_OK) {
+        edge_log_warn(&ctx, "unsolicited data not taken", "device", r->dev->dto->name, "error",
+                      edge_ctx_message(&ctx, st), NULL);
+    } else if (event) {
+        sdk_event_publish(r->svc, r->dev, event);
+        edge_message_unref(event);
+    }
+}
+
+devsdk_request *devsdk_push(devsdk_device *dev, const char *source_name)
+{
+    EDGE_CTX_SCOPE(ctx);
+    devsdk_service *svc = dev->entry->svc;
+    struct sdk_source source;
+    bool wanted = dev->profile && dev->dto->admin_state == UNLOCKED &&
+                  svc->config->device.enable_async_readings && !atomic_load(&svc->locked) &&
+                  !atomic_load(&svc->quiet);
+    if (!wanted || sdk_outbox_is_full(svc->outbox) ||
+        sdk_source_find(&ctx, &ctx.arena, dev->profile, source_name, SDK_FOR_READ, false,
+                        &source) != EDGE_OK) {
+        return NULL;
+    }
+    struct devsdk_request *r = sdk_request_create(dev, &source, SDK_FOR_READ, push_done, NULL);
+    r->pushed = true;
+    r->n_window = r->n_items;
+    return r;
+}

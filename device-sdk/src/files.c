@@ -1,0 +1,198 @@
+/*
+ * What a device service brings along: files of profiles and of devices, YAML or JSON, given to
+ * core-metadata where it does not have them yet. A file that is unsound is logged and left out;
+ * only metadata's silence stops the upload, to be tried again.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "edge/yaml.h"
+#include "sdk.h"
+
+enum { MAX_FILE = 8 * 1024 * 1024, BATCH = 100 };
+
+/* ---- finding and reading ------------------------------------------------------------------- */
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* "./res/profiles" means the folder beside the configuration file, wherever we were started. */
+static const char *find_dir(struct edge_ctx *ctx, const devsdk_service *svc, const char *path)
+{
+    const char *res = svc->rt->resource_dir;
+    if (!path || !*path) {
+        return NULL;
+    }
+    if (*path != '/' && res) {
+        const char *rest = strncmp(path, "./", 2) == 0 ? path + 2 : path;
+        const char *beside = edge_printf(&ctx->arena, "%s/%s", res, rest);
+        if (is_dir(beside)) {
+            return beside;
+        }
+        if (strncmp(rest, "res/", 4) == 0) {
+            beside = edge_printf(&ctx->arena, "%s/%s", res, rest + 4);
+            if (is_dir(beside)) {
+                return beside;
+            }
+        }
+    }
+    return is_dir(path) ? path : NULL;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t len = strlen(name), n = strlen(end);
+    return len > n && strcmp(name + len - n, end) == 0;
+}
+
+static int is_wanted(const struct dirent *entry)
+{
+    const char *name = entry->d_name;
+    return name[0] != '.' &&
+           (ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json"));
+}
+
+static void free_bytes(void *bytes)
+{
+    free(bytes);
+}
+
+static enum edge_status slurp(struct edge_ctx *ctx, const char *path, const char **ret,
+                              size_t *ret_len)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        return edge_fail(ctx, EDGE_INVALID, "cannot open: %s", strerror(errno));
+    }
+    struct edge_buf buf = EDGE_BUF_INIT;
+    size_t n;
+    do {
+        n = fread(edge_buf_room(&buf, BUFSIZ), 1, BUFSIZ, file);
+        buf.len += n;
+    } while (n > 0 && buf.len <= MAX_FILE);
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    edge_defer(&ctx->arena, free_bytes, buf.data);
+    if (failed || buf.len > MAX_FILE) {
+        return edge_fail(ctx, EDGE_INVALID, failed ? "cannot read" : "larger than 8 MiB");
+    }
+    *ret = edge_buf_str(&buf);
+    *ret_len = buf.len;
+    return EDGE_OK;
+}
+
+static enum edge_status read_tree(struct edge_ctx *ctx, const char *path, const cJSON **ret)
+{
+    const char *text;
+    size_t len;
+    EDGE_TRY(slurp(ctx, path, &text, &len));
+    return ends_with(path, ".json") ? edge_json_parse(ctx, text, len, NULL, ret)
+                                    : edge_yaml_parse(ctx, text, len, NULL, ret);
+}
+
+typedef enum edge_status file_visitor(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree);
+
+static enum edge_status visit_file(struct edge_ctx *ctx, devsdk_service *svc, const char *path,
+                                   file_visitor *visit)
+{
+    EDGE_CTX_SCOPE(own);
+    own.log = ctx->log;
+    const cJSON *tree;
+    enum edge_status st = read_tree(&own, path, &tree);
+    if (st == EDGE_OK) {
+        st = visit(&own, svc, tree);
+    }
+    if (st == EDGE_UNAVAILABLE) {
+        return edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+    }
+    if (st != EDGE_OK) {
+        edge_log_error(&own, "file not taken up", "file", path, "error", edge_ctx_message(&own, st),
+                       NULL);
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status visit_dir(struct edge_ctx *ctx, devsdk_service *svc, const char *dir,
+                                  file_visitor *visit)
+{
+    struct dirent **names;
+    enum edge_status st = EDGE_OK;
+    int n = dir ? scandir(dir, &names, is_wanted, alphasort) : 0;
+    for (int i = 0; i < n; i++) {
+        if (st == EDGE_OK) {
+            st = visit_file(ctx, svc, edge_printf(&ctx->arena, "%s/%s", dir, names[i]->d_name),
+                            visit);
+        }
+        free(names[i]);
+    }
+    if (n > 0 || dir) {
+        free(n >= 0 ? names : NULL);
+    }
+    return st;
+}
+
+/* ---- profiles ------------------------------------------------------------------------------ */
+
+static enum edge_status upload_profile(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
+{
+    struct profile_request request = {.base = {.api_version = EDGE_API_VERSION}};
+    bool known;
+    EDGE_TRY(edge_dto_decode(ctx, &DEVICE_PROFILE, tree, &request.profile));
+    EDGE_TRY(sdk_metadata_has(ctx, svc, "deviceprofile", request.profile.name, &known));
+    if (known && !svc->rt->options->overwrite_profiles) {
+        return EDGE_OK;
+    }
+    const char *body =
+        edge_printf(&ctx->arena, "[%s]", edge_dto_text(&PROFILE_REQUEST, &request, &ctx->arena));
+    return sdk_metadata_send(ctx, svc, known ? "PUT" : "POST", "/api/v3/deviceprofile", body, true);
+}
+
+/* ---- devices ------------------------------------------------------------------------------- */
+
+static enum edge_status send_devices(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
+                                     const struct device *devices, size_t n)
+{
+    EDGE_CTX_SCOPE(own);
+    struct edge_buf body = EDGE_BUF_INIT;
+    for (size_t i = 0; i < n; i++) {
+        const struct device_request request = {.base = {.api_version = EDGE_API_VERSION},
+                                               .device = devices[i]};
+        edge_buf_puts(&body, i > 0 ? "," : "[");
+        edge_dto_encode(&DEVICE_REQUEST, &request, EDGE_JSON, &body);
+    }
+    edge_buf_putc(&body, ']');
+    enum edge_status st =
+        sdk_metadata_send(&own, svc, method, "/api/v3/device", edge_buf_str(&body), true);
+    edge_buf_done(&body);
+    return st == EDGE_OK ? st : edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+}
+
+static enum edge_status upload_devices(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
+{
+    struct device_file file;
+    bool overwrite = svc->rt->options->overwrite_devices;
+    EDGE_TRY(device_file_decode(ctx, tree, svc->rt->name, &file));
+    for (size_t i = 0; i < file.n_devices; i += BATCH) {
+        size_t n = file.n_devices - i < BATCH ? file.n_devices - i : BATCH;
+        enum edge_status st = send_devices(ctx, svc, "POST", &file.devices[i], n);
+        if (st == EDGE_OK && overwrite) {
+            st = send_devices(ctx, svc, "PATCH", &file.devices[i], n);
+        }
+        EDGE_TRY(st);
+    }
+    return EDGE_OK;
+}
+
+enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc)
+{
+    const struct sdk_device_config *config = &svc->config->device;
+    EDGE_TRY(visit_dir(ctx, svc, find_dir(ctx, svc, config->profiles_dir), upload_profile));
+    return visit_dir(ctx, svc, find_dir(ctx, svc, config->devices_dir), upload_devices);
+}

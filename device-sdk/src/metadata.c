@@ -1,0 +1,145 @@
+/* What the SDK asks core-metadata and tells it, over REST. */
+#include <string.h>
+
+#include "edge/clock.h"
+#include "edge/text.h"
+#include "sdk.h"
+
+enum { PAGE = 1000, TIMEOUT_MS = 5000 };
+
+static enum edge_status call(struct edge_ctx *ctx, devsdk_service *svc,
+                             const struct edge_http_request *req, const cJSON **ret)
+{
+    const char *url = edge_config_client_url(&ctx->arena, svc->rt->base, "core-metadata");
+    if (!url) {
+        return edge_fail(ctx, EDGE_INTERNAL, "Clients.core-metadata is not configured");
+    }
+    enum edge_status st =
+        edge_client_json(svc->rt->client, ctx, url, req, edge_now_mono_ms() + TIMEOUT_MS, ret);
+    return edge_wrap(ctx, st, "core-metadata");
+}
+
+static enum edge_status get(struct edge_ctx *ctx, devsdk_service *svc, const char *target,
+                            const cJSON **ret)
+{
+    const struct edge_http_request req = {.method = "GET", .target = target};
+    return call(ctx, svc, &req, ret);
+}
+
+enum edge_status sdk_metadata_profile(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
+                                      struct device_profile *ret)
+{
+    const cJSON *answer;
+    EDGE_TRY(get(ctx, svc,
+                 edge_printf(&ctx->arena, "/api/v3/deviceprofile/name/%s",
+                             edge_name_escape(&ctx->arena, name)),
+                 &answer));
+    const cJSON *profile = edge_json_member(answer, "profile", false);
+    return edge_wrap(ctx, edge_dto_decode(ctx, &DEVICE_PROFILE, profile, ret), "core-metadata");
+}
+
+/* One page; *ret_n: how many there were. */
+static enum edge_status page_each(struct edge_ctx *ctx, devsdk_service *svc, const char *target,
+                                  const char *key, sdk_item_visitor *visit, void *arg,
+                                  size_t *ret_n)
+{
+    const cJSON *answer;
+    *ret_n = 0;
+    EDGE_TRY(get(ctx, svc, target, &answer));
+    const cJSON *list = edge_json_member(answer, key, false);
+    for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
+        EDGE_CTX_SCOPE(one);
+        one.log = ctx->log;
+        enum edge_status st = visit(&one, svc, item, arg);
+        if (st == EDGE_UNAVAILABLE) {
+            return edge_fail(ctx, st, "%s", edge_ctx_message(&one, st));
+        }
+        if (st != EDGE_OK) {
+            edge_log_error(&one, "cannot take up what core-metadata has", "of", key, "error",
+                           edge_ctx_message(&one, st), NULL);
+        }
+        (*ret_n)++;
+    }
+    return EDGE_OK;
+}
+
+enum edge_status sdk_metadata_each(struct edge_ctx *ctx, devsdk_service *svc, const char *path,
+                                   const char *key, sdk_item_visitor *visit, void *arg)
+{
+    size_t offset = 0, n = PAGE;
+    while (n == PAGE) {
+        EDGE_CTX_SCOPE(page);
+        page.log = ctx->log;
+        const char *target = edge_printf(&page.arena, "%s?offset=%zu&limit=%d", path, offset, PAGE);
+        enum edge_status st = page_each(&page, svc, target, key, visit, arg, &n);
+        if (st != EDGE_OK) {
+            return edge_fail(ctx, st, "%s", edge_ctx_message(&page, st));
+        }
+        offset += n;
+    }
+    return EDGE_OK;
+}
+
+enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, const char *kind,
+                                  const char *name, bool *ret)
+{
+    const cJSON *answer;
+    const char *target =
+        edge_printf(&ctx->arena, "/api/v3/%s/name/%s", kind, edge_name_escape(&ctx->arena, name));
+    enum edge_status st = get(ctx, svc, target, &answer);
+    if (st == EDGE_NOT_FOUND) {
+        edge_ctx_clear(ctx);
+    }
+    *ret = st == EDGE_OK;
+    return st == EDGE_NOT_FOUND ? EDGE_OK : st;
+}
+
+/* Items of a 207 answer say for themselves how they fared. */
+static enum edge_status check_items(struct edge_ctx *ctx, const cJSON *answer,
+                                    bool existing_is_fine)
+{
+    const cJSON *item = cJSON_IsArray(answer) ? answer->child : NULL;
+    for (; item; item = item->next) {
+        int64_t code = 0;
+        const cJSON *message = edge_json_member(item, "message", false);
+        edge_json_int(edge_json_member(item, "statusCode", false), &code);
+        bool fine = (code >= 200 && code < 300) || (code == 409 && existing_is_fine);
+        if (!fine) {
+            enum edge_status st = edge_status_from_http((int)code);
+            return edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st, "core-metadata -> %s",
+                             cJSON_IsString(message) ? message->valuestring : "no reason given");
+        }
+    }
+    return EDGE_OK;
+}
+
+enum edge_status sdk_metadata_send(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
+                                   const char *target, const char *body, bool existing_is_fine)
+{
+    const cJSON *answer;
+    const struct edge_http_request req = {
+        .method = method, .target = target, .body = body, .body_size = strlen(body)};
+    EDGE_TRY(call(ctx, svc, &req, &answer));
+    return check_items(ctx, answer, existing_is_fine);
+}
+
+enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc)
+{
+    const struct edge_service_info *info = &svc->rt->base->service;
+    const struct sdk_device_config *device = &svc->config->device;
+    bool known;
+    struct device_service_request request = {
+        .base = {.api_version = EDGE_API_VERSION, .request_id = edge_uuid_make(&ctx->arena)},
+        .service = { .name = svc->rt->name,
+                 .admin_state = UNLOCKED,
+                 .labels = device->labels,
+                 .n_labels = device->n_labels,
+                 .base_address = edge_printf(&ctx->arena, "http://%s:%u", info->host,
+                 (unsigned)edge_http_port(svc->rt->http))}
+    };
+    EDGE_TRY(sdk_metadata_has(ctx, svc, "deviceservice", svc->rt->name, &known));
+    const char *body = edge_printf(&ctx->arena, "[%s]",
+                                   edge_dto_text(&DEVICE_SERVICE_REQUEST, &request, &ctx->arena));
+    return sdk_metadata_send(ctx, svc, known ? "PATCH" : "POST", "/api/v3/deviceservice", body,
+                             true);
+}

@@ -1,0 +1,339 @@
+/*
+ * Up and down (contract 10.4). Failures are counted where they happen, on whatever thread that is;
+ * the consequences (auto-events stop, metadata is told) are drawn on the worker pool, for all
+ * devices that changed at once: a dead line with a thousand devices is one PATCH.
+ */
+#include "edge/clock.h"
+#include "sdk.h"
+
+enum { REPORT_MAX = 500 };
+
+static void report(devsdk_service *svc, void *arg);
+
+/* ---- noting -------------------------------------------------------------------------------- */
+
+/* Start the reporter unless it runs. */
+static bool reporter_begins(devsdk_service *svc)
+{
+    EDGE_LOCK(&svc->lock);
+    if (svc->reporting || !svc->dirty) {
+        return false;
+    }
+    svc->reporting = true;
+    return true;
+}
+
+static void reporter_ends(devsdk_service *svc)
+{
+    EDGE_LOCK(&svc->lock);
+    svc->reporting = false;
+}
+
+static void kick(devsdk_service *svc)
+{
+    if (reporter_begins(svc) && !sdk_background(svc, report, NULL)) {
+        reporter_ends(svc); /* the next tick tries again */
+    }
+}
+
+void sdk_report_retry(devsdk_service *svc)
+{
+    kick(svc);
+}
+
+/* Into the list of changed ones; e->dirty was set by the caller, who found it unset. */
+static void list_dirty(struct sdk_entry *e)
+{
+    devsdk_service *svc = e->svc;
+    EDGE_LOCK(&svc->lock);
+    e->next_dirty = svc->dirty;
+    svc->dirty = sdk_entry_ref(e);
+}
+
+/* Set the state; true where the caller has to list the entry. */
+static bool set_down(struct sdk_entry *e, bool down) EDGE_REQUIRES(e->lock)
+{
+    bool list = !e->dirty;
+    e->down = down;
+    e->unreported = true;
+    e->dirty = true;
+    return list;
+}
+
+static bool count_result(struct sdk_entry *e, bool good, bool *ret_changed)
+{
+    const unsigned allowed = (unsigned)e->svc->config->device.allowed_fails;
+    EDGE_LOCK(&e->lock);
+    e->failures = good ? 0 : e->failures + 1;
+    bool down = e->down;
+    if (allowed > 0 && (good || e->failures >= allowed)) {
+        down = !good;
+    }
+    *ret_changed = down != e->down;
+    return *ret_changed && set_down(e, down);
+}
+
+static void log_change(struct sdk_entry *e, bool up, const char *why)
+{
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = e->svc->rt->log;
+    if (up) {
+        edge_log_info(&ctx, "device is up", "device", e->name, "why", why, NULL);
+    } else {
+        edge_log_warn(&ctx, "device is down", "device", e->name, "why", why, NULL);
+    }
+}
+
+void sdk_note_result(devsdk_device *dev, devsdk_result result)
+{
+    bool good = result == DEVSDK_OK, changed;
+    struct sdk_entry *e = dev->entry;
+    if (!good && result != DEVSDK_TIMEOUT && result != DEVSDK_LINK) {
+        return; /* "no such register" says that the device lives */
+    }
+    bool list = count_result(e, good, &changed);
+    if (changed) {
+        log_change(e, good, good ? "it answered" : "it failed too often in a row");
+    }
+    if (list) {
+        list_dirty(e);
+        kick(e->svc);
+    }
+}
+
+static bool link_changes(struct sdk_entry *e, bool up, bool *ret_list)
+{
+    EDGE_LOCK(&e->lock);
+    if (up) {
+        e->failures = 0;
+    }
+    if (e->down == !up) {
+        return false;
+    }
+    *ret_list = set_down(e, !up);
+    return true;
+}
+
+void sdk_note_link(struct sdk_entry *e, bool up, const char *why)
+{
+    bool list = false;
+    if (link_changes(e, up, &list)) {
+        log_change(e, up, why ? why : "the driver says so");
+    }
+    if (list) {
+        list_dirty(e);
+        kick(e->svc);
+    }
+}
+
+/* ---- attending ------------------------------------------------------------------------------- */
+
+static void attend_in(struct sdk_entry *e, int64_t ms)
+{
+    EDGE_LOCK(&e->lock);
+    if (e->device && ms > 0) {
+        edge_timer_arm(e->svc->rt->timers, &e->timer, edge_now_mono_ms() + ms);
+    }
+}
+
+static int64_t probe_ms(const struct sdk_entry *e)
+{
+    return e->svc->config->device.device_down_timeout * 1000;
+}
+
+void sdk_attend_now(struct sdk_entry *e)
+{
+    EDGE_LOCK(&e->lock);
+    if (e->device && !e->attending && !atomic_load(&e->svc->quiet)) {
+        e->attending = true;
+        sdk_entry_ref(e);
+        sdk_lane_submit(e->device->lane, &e->attend, SDK_CONTROL);
+    }
+}
+
+static void attend_due(struct edge_timer *timer)
+{
+    sdk_attend_now((struct sdk_entry *)((char *)timer - offsetof(struct sdk_entry, timer)));
+}
+
+void sdk_note_snapshot(struct sdk_entry *e, const struct device *dto)
+{
+    bool down;
+    {
+        EDGE_LOCK(&e->lock);
+        if (!e->unreported) { /* else it does not know yet what we know */
+            e->down = dto->operating_state == OPERATING_DOWN;
+            e->failures = e->down ? e->failures : 0;
+        }
+        down = e->down;
+    }
+    if (down) {
+        attend_in(e, probe_ms(e));
+    }
+}
+
+static void probe_done(struct devsdk_request *r, devsdk_result result)
+{
+    struct sdk_entry *e = r->dev->entry;
+    if (result == DEVSDK_OK) {
+        sdk_note_link(e, true, "it answered");
+    } else {
+        attend_in(e, probe_ms(e));
+    }
+}
+
+static enum sdk_turn probe(devsdk_device *dev)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct sdk_source source;
+    const char *name = dev->profile ? sdk_profile_probe(dev->profile) : NULL;
+    if (!name || sdk_source_find(&ctx, &ctx.arena, dev->profile, name, SDK_FOR_READ, false,
+                                 &source) != EDGE_OK) {
+        return SDK_NEXT;
+    }
+    return sdk_request_run_now(sdk_request_create(dev, &source, SDK_FOR_READ, probe_done, NULL));
+}
+
+/* In the lane. */
+static enum sdk_turn attend_device(struct sdk_entry *e, devsdk_device *dev)
+{
+    bool failed_before = dev->life->backoff_ms > 0;
+    devsdk_result result = sdk_life_begin(dev);
+    if (result != DEVSDK_OK) {
+        sdk_note_link(e, false, "the driver could not take it up");
+        attend_in(e, dev->life->retry_ms - edge_now_mono_ms() + 1);
+        return SDK_NEXT;
+    }
+    if (failed_before) {
+        sdk_note_link(e, true, "the driver has taken it up");
+    } else if (probe_ms(e) > 0 && sdk_entry_is_down(e)) {
+        return probe(dev);
+    }
+    return SDK_NEXT;
+}
+
+static devsdk_device *attend_begins(struct sdk_entry *e)
+{
+    EDGE_LOCK(&e->lock);
+    e->attending = false;
+    return e->device ? sdk_device_ref(e->device) : NULL;
+}
+
+static enum sdk_turn attend(struct sdk_job *job, struct sdk_lane *lane)
+{
+    struct sdk_entry *e = (struct sdk_entry *)((char *)job - offsetof(struct sdk_entry, attend));
+    devsdk_device *dev = attend_begins(e);
+    enum sdk_turn turn = SDK_NEXT;
+    if (dev && dev->lane != lane) {
+        sdk_attend_now(e); /* it has moved to another one */
+    } else if (dev && !atomic_load(&e->svc->quiet)) {
+        turn = attend_device(e, dev);
+    }
+    devsdk_put(dev);
+    sdk_entry_unref(e);
+    return turn;
+}
+
+void sdk_attend_init(struct sdk_entry *e)
+{
+    e->attend.run = attend;
+    e->timer.fn = attend_due;
+}
+
+/* ---- reporting ------------------------------------------------------------------------------- */
+
+static struct sdk_entry *take_dirty(devsdk_service *svc)
+{
+    EDGE_LOCK(&svc->lock);
+    struct sdk_entry *e = svc->dirty;
+    if (e) {
+        svc->dirty = e->next_dirty;
+    }
+    return e;
+}
+
+/* Is there something to tell? Then *ret_down is it. */
+static bool begin_report(struct sdk_entry *e, bool *ret_down)
+{
+    EDGE_LOCK(&e->lock);
+    bool tell = e->unreported && e->device;
+    e->dirty = false;
+    e->unreported = false;
+    *ret_down = e->down;
+    return tell;
+}
+
+static void follow(struct sdk_entry *e, bool down)
+{
+    EDGE_LOCK(&e->svc->changes);
+    devsdk_device *dev = sdk_entry_device(e);
+    if (dev) {
+        sdk_schedules_update(e, dev);
+        sdk_device_unref(dev);
+    }
+    if (down) {
+        attend_in(e, probe_ms(e));
+    }
+}
+
+static bool note_untold(struct sdk_entry *e)
+{
+    EDGE_LOCK(&e->lock);
+    bool list = !e->dirty;
+    e->unreported = true;
+    e->dirty = true;
+    return list;
+}
+
+static void put_patch(struct edge_buf *body, const struct sdk_entry *e, bool down)
+{
+    edge_buf_puts(body, body->len > 1 ? "," : "");
+    edge_buf_puts(body, "{\"apiVersion\":\"" EDGE_API_VERSION "\",\"device\":{\"name\":");
+    edge_json_put_string(body, e->name);
+    edge_buf_printf(body, ",\"operatingState\":\"%s\"}}", down ? "DOWN" : "UP");
+}
+
+/* One batch; false where metadata could not be reached. */
+static bool report_some(devsdk_service *svc)
+{
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = svc->rt->log;
+    struct edge_buf body = EDGE_BUF_INIT;
+    struct sdk_entry **told = edge_new_n(&ctx.arena, struct sdk_entry *, REPORT_MAX), *e;
+    size_t n = 0;
+    edge_buf_putc(&body, '[');
+    while (n < REPORT_MAX && (e = take_dirty(svc)) != NULL) {
+        bool down;
+        if (begin_report(e, &down)) {
+            put_patch(&body, e, down);
+        }
+        follow(e, down);
+        told[n++] = e;
+    }
+    edge_buf_putc(&body, ']');
+    enum edge_status st = EDGE_OK;
+    if (body.len > 2) {
+        st = sdk_metadata_send(&ctx, svc, "PATCH", "/api/v3/device?bypassValidation=true",
+                               edge_buf_str(&body), false);
+    }
+    if (st != EDGE_OK) {
+        edge_log_warn(&ctx, "operating states not reported", "error", edge_ctx_message(&ctx, st),
+                      NULL);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (st == EDGE_UNAVAILABLE && note_untold(told[i])) {
+            list_dirty(told[i]);
+        }
+        sdk_entry_unref(told[i]);
+    }
+    edge_buf_done(&body);
+    return st != EDGE_UNAVAILABLE && n == REPORT_MAX;
+}
+
+static void report(devsdk_service *svc, void *arg)
+{
+    (void)arg;
+    while (report_some(svc)) {
+    }
+    reporter_ends(svc);
+}

@@ -1,0 +1,343 @@
+/**
+ * The inside of a device service. Snapshots (a profile, a device) are immutable and counted; what
+ * outlives a snapshot of a device (its auto-events, its failures) is the device's entry.
+ *
+ * Locks, outer before inner: service.changes (one change of the catalogue at a time), then any of
+ * the others, which are never held together: entry.lock, service.lock, service.scan_lock.
+ */
+#ifndef SDK_SDK_H
+#define SDK_SDK_H
+
+#include <stdatomic.h>
+
+#include "autoevent.h"
+#include "config.h"
+#include "contracts/device.h"
+#include "contracts/event.h"
+#include "contracts/profile.h"
+#include "devsdk/devsdk.h"
+#include "edge/map.h"
+#include "edge/service.h"
+#include "lane.h"
+
+struct sdk_outbox;
+struct sdk_watcher;
+
+/* ---- profiles (profile.c) ------------------------------------------------------------------- */
+
+struct sdk_resource {
+    const struct device_resource *dto;
+    devsdk_type type, elem;
+    const void *attr;                     /* the driver's struct */
+    const char *fault;                    /* what is wrong with its attributes; NULL: nothing */
+    const struct value_mapping *mappings; /* of the first command that names it */
+    size_t n_mappings;
+};
+
+struct sdk_profile {
+    atomic_uint refs;
+    struct edge_arena arena;
+    const struct device_profile *dto;
+    struct sdk_resource *resources; /* in the order of dto->resources */
+};
+
+/** One resource of a source, and how a command names it. */
+struct sdk_op {
+    const struct sdk_resource *resource;
+    const struct resource_operation *operation; /* NULL: not by a command */
+};
+
+/** What a name of a command, a resource or a pattern of resources stands for. */
+struct sdk_source {
+    const char *name;
+    const struct device_command *command; /* NULL: resources */
+    struct sdk_op *ops;
+    size_t n_ops;
+};
+
+enum sdk_access { SDK_FOR_READ, SDK_FOR_WRITE };
+
+/** A snapshot with one reference. Faulty attributes are noted at their resource, not refused. */
+struct sdk_profile *sdk_profile_create(const devsdk_driver *driver,
+                                       const struct device_profile *dto);
+struct sdk_profile *sdk_profile_ref(struct sdk_profile *p);
+void sdk_profile_unref(struct sdk_profile *p); /* NULL is fine */
+/** INVALID with all faults of its resources' attributes: "Temperature: slot: 8 is above 7". */
+enum edge_status sdk_profile_check(struct edge_ctx *ctx, const struct sdk_profile *p);
+/**
+ * Resolve @p name (contract 10.1: command, else pattern where @p patterns allows, else resource).
+ * *ret lives in @p a and in the profile.
+ */
+enum edge_status sdk_source_find(struct edge_ctx *ctx, struct edge_arena *a,
+                                 const struct sdk_profile *p, const char *name,
+                                 enum sdk_access access, bool patterns, struct sdk_source *ret);
+/** Name of the first resource that can be read; NULL: none. */
+const char *sdk_profile_probe(const struct sdk_profile *p);
+
+/* ---- devices (device.c) --------------------------------------------------------------------- */
+
+/** From added() to removed(): the driver's memory. Snapshots with the same address share it. */
+struct sdk_life {
+    atomic_uint refs;
+    bool added;                   /* this and the next two: in the device's lane only */
+    int64_t retry_ms, backoff_ms; /* when added() failed */
+    struct sdk_job job;           /* its removal */
+    devsdk_device *last;          /* the snapshot removed() is called with */
+    _Alignas(max_align_t) unsigned char data[];
+};
+
+struct devsdk_device {
+    atomic_uint refs;
+    struct sdk_entry *entry;
+    struct sdk_life *life;
+    struct edge_arena arena;
+    const struct device *dto;
+    struct sdk_profile *profile; /* NULL: has none */
+    const char *protocol;
+    void *addr;
+    const char *fault; /* what is wrong with its protocols; NULL: nothing */
+    const char *topic; /* of its events, up to the source's level */
+    struct sdk_lane *lane;
+};
+
+/** What is known of a device's name. */
+struct sdk_entry {
+    atomic_uint refs;
+    devsdk_service *svc;
+    char *name;
+    struct edge_mutex lock;
+    devsdk_device *device EDGE_GUARDED; /* NULL: removed */
+    unsigned failures EDGE_GUARDED;     /* in a row */
+    bool down EDGE_GUARDED;             /* as far as we know */
+    bool unreported EDGE_GUARDED;       /* metadata has not been told */
+    bool dirty EDGE_GUARDED;            /* stands in the service's list of such */
+    struct sdk_entry *next_dirty;
+    struct edge_timer timer;         /* next try of added(), or of a device that is DOWN */
+    struct sdk_job attend;           /* that try, in the lane */
+    bool attending EDGE_GUARDED;     /* it waits there, and holds a reference */
+    struct sdk_schedule **schedules; /* changed under service.changes */
+    size_t n_schedules;
+    struct edge_gauge *last_connected; /* NULL: nobody wants to know */
+};
+
+struct sdk_entry *sdk_entry_create(devsdk_service *svc, const char *name);
+struct sdk_entry *sdk_entry_ref(struct sdk_entry *e);
+void sdk_entry_unref(struct sdk_entry *e);
+/** The present snapshot with a reference; NULL where it was removed. */
+devsdk_device *sdk_entry_device(struct sdk_entry *e);
+bool sdk_entry_is_down(struct sdk_entry *e);
+
+/** A snapshot with one reference; takes over @p profile's. It shares the life of @p before where it
+ * may. */
+devsdk_device *sdk_device_create(struct sdk_entry *e, const struct device *dto,
+                                 struct sdk_profile *profile, devsdk_device *before);
+devsdk_device *sdk_device_ref(devsdk_device *d);
+/** The last one of a life has removed() called in the lane. */
+void sdk_device_unref(devsdk_device *d);
+/** Parse @p dto's protocols; INVALID says what is wrong. Strings to @p a. */
+enum edge_status sdk_address_parse(struct edge_ctx *ctx, const devsdk_driver *driver,
+                                   const struct device *dto, struct edge_arena *a, void *addr,
+                                   const char **ret_protocol);
+/** added(), unless it has been called; in the lane. */
+devsdk_result sdk_life_begin(devsdk_device *d);
+
+/* ---- requests (request.c) ------------------------------------------------------------------- */
+
+enum sdk_item_state { SDK_UNSET, SDK_SET, SDK_TOO_LARGE };
+struct sdk_item {
+    struct sdk_op op;
+    devsdk_value value;
+    enum sdk_item_state state;
+    int64_t origin; /* the device's own; 0: none */
+};
+
+/** Called once, on any thread, with what became of it; the request is gone afterwards. */
+typedef void sdk_request_done(struct devsdk_request *r, devsdk_result result);
+
+struct devsdk_request {
+    atomic_uint refs;
+    _Atomic int phase;
+    struct sdk_job job;
+    struct edge_timer timer;
+    devsdk_service *svc;
+    devsdk_device *dev;
+    struct edge_arena arena;
+    enum sdk_access access;
+    bool pushed; /* made by devsdk_push(): not in a lane */
+    const char *source_name;
+    const struct device_command *command;
+    struct sdk_item *items;
+    size_t n_items;
+    size_t first, n_window; /* what the driver sees at present */
+    int64_t deadline_ms;
+    const char *message; /* the driver's words for a failure */
+    const struct edge_pair *options;
+    size_t n_options;
+    const char *correlation_id;
+    sdk_request_done *done;
+    void *arg;
+};
+
+/** A request of @p source; options, correlation id and written values are the caller's to fill in.
+ */
+struct devsdk_request *sdk_request_create(devsdk_device *dev, const struct sdk_source *source,
+                                          enum sdk_access access, sdk_request_done *done,
+                                          void *arg);
+/** Queue it. False where the lane is full: then done() was not and will not be called. */
+bool sdk_request_submit(struct devsdk_request *r, enum sdk_priority priority);
+/** It is this lane's turn already. */
+enum sdk_turn sdk_request_run_now(struct devsdk_request *r);
+void sdk_request_free(struct devsdk_request *r); /* one that was never submitted */
+/** The result as a failure with its text; OK passes. */
+enum edge_status sdk_request_status(struct edge_ctx *ctx, const struct devsdk_request *r,
+                                    devsdk_result result);
+
+/* ---- events (event.c) and the way out (outbox.c) --------------------------------------------- */
+
+/**
+ * What a finished read (or write) says, as a message on its topic; *ret NULL where nothing was
+ * set. INTERNAL where an assertion does not hold; the device is DOWN then.
+ */
+enum edge_status sdk_event_build(struct edge_ctx *ctx, const struct devsdk_request *r,
+                                 struct edge_message **ret);
+/** The event inside. */
+const struct event *sdk_event_of(const struct edge_message *m);
+/** Publish it, counted; takes its own reference. */
+bool sdk_event_publish(devsdk_service *svc, devsdk_device *dev, const struct edge_message *m);
+
+struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max);
+/** Send what is queued until @p deadline_ms, then take and send no more. */
+void sdk_outbox_close(struct sdk_outbox *o, int64_t deadline_ms);
+void sdk_outbox_free(struct sdk_outbox *o);
+/** @p n_readings 0: no event. False, and counted, where it is full or closed. */
+bool sdk_outbox_put(struct sdk_outbox *o, const struct edge_message *m, size_t n_readings);
+bool sdk_outbox_is_full(struct sdk_outbox *o);
+
+/* ---- auto-events (schedule.c) ---------------------------------------------------------------- */
+
+/** Have the entry's schedules be those of its device, running where they may. service.changes held.
+ */
+void sdk_schedules_update(struct sdk_entry *e, const devsdk_device *dev);
+
+/* ---- the service (service.c, catalog.c) ------------------------------------------------------ */
+
+struct devsdk_service {
+    const devsdk_driver *driver;
+    const struct edge_runtime *rt;
+    const struct sdk_config *config;
+    struct edge_arena arena;
+    void *driver_config, *driver_data;
+    bool initialised, driver_started;
+    atomic_bool quiet;  /* stopping: no new work */
+    atomic_bool locked; /* adminState of the service */
+    struct sdk_lanes *lanes;
+    struct sdk_outbox *outbox;
+    struct edge_timer tick; /* every second */
+    atomic_bool was_connected;
+
+    struct edge_mutex changes;
+    struct edge_mutex lock;
+    struct edge_map entries EDGE_GUARDED;  /* by device name */
+    struct edge_map profiles EDGE_GUARDED; /* by name */
+    struct sdk_entry *dirty EDGE_GUARDED;
+    struct edge_cond idle;              /* n_background and n_lives */
+    unsigned n_background EDGE_GUARDED; /* jobs on the pool */
+    size_t n_lives EDGE_GUARDED;
+    struct sdk_news *news EDGE_GUARDED, *news_last EDGE_GUARDED; /* system events to take up */
+    size_t n_news EDGE_GUARDED;
+    bool news_lost EDGE_GUARDED, news_running EDGE_GUARDED, reporting EDGE_GUARDED;
+
+    struct edge_mutex scan_lock;
+    struct sdk_watcher **watchers EDGE_GUARDED;
+    size_t n_watchers EDGE_GUARDED;
+    devsdk_scan *scan EDGE_GUARDED; /* the discovery under way */
+    struct edge_timer discovery;
+
+    struct edge_counter *events_sent, *readings_sent, *events_dropped, *auto_events_skipped,
+        *requests_refused;
+};
+
+/** Run fn(svc, arg) on the worker pool; false where it cannot. */
+bool sdk_background(devsdk_service *svc, void (*fn)(devsdk_service *svc, void *arg), void *arg);
+/** @p name as a topic level: escaped where the configuration says so. */
+const char *sdk_topic_level(struct edge_arena *a, const devsdk_service *svc, const char *name);
+const struct sdk_writable *sdk_writable(const devsdk_service *svc);
+
+/* catalog.c: devices and profiles; any thread but those of events and timers */
+struct sdk_entry *sdk_entry_find(devsdk_service *svc, const char *name);     /* +1 reference */
+devsdk_device *sdk_device_find(devsdk_service *svc, const char *name);       /* +1 reference */
+struct sdk_profile *sdk_profile_find(devsdk_service *svc, const char *name); /* +1 reference */
+/** The profile from the cache or from core-metadata. */
+enum edge_status sdk_profile_get(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
+                                 struct sdk_profile **ret);
+/** Add the device, or have it be as @p dto says. */
+enum edge_status sdk_device_apply(struct edge_ctx *ctx, devsdk_service *svc,
+                                  const struct device *dto);
+void sdk_device_remove(devsdk_service *svc, const char *name);
+/** A new content of a profile, for its devices too. */
+void sdk_profile_apply(devsdk_service *svc, const struct device_profile *dto);
+void sdk_profile_remove(devsdk_service *svc, const char *name);
+/** Have the catalogue be what core-metadata says. */
+enum edge_status sdk_catalog_sync(struct edge_ctx *ctx, devsdk_service *svc);
+/** Start or stop auto-events according to locks and states. */
+void sdk_catalog_refresh(devsdk_service *svc);
+void sdk_catalog_clear(devsdk_service *svc);
+
+/* opstate.c: up and down */
+void sdk_note_result(devsdk_device *dev, devsdk_result result);
+void sdk_note_link(struct sdk_entry *e, bool up, const char *why);
+/** Take up what metadata says of the state. */
+void sdk_note_snapshot(struct sdk_entry *e, const struct device *dto);
+/** Tell metadata what it could not be told before. */
+void sdk_report_retry(devsdk_service *svc);
+void sdk_attend_init(struct sdk_entry *e);
+/** Have added() called, or see whether a device that is DOWN answers: now, in the lane. */
+void sdk_attend_now(struct sdk_entry *e);
+
+/* metadata.c: core-metadata's REST side */
+enum edge_status sdk_metadata_profile(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
+                                      struct device_profile *ret);
+typedef enum edge_status sdk_item_visitor(struct edge_ctx *ctx, devsdk_service *svc,
+                                          const cJSON *item, void *arg);
+/** Each element of the list @p key of all pages of @p path; what cannot be taken up is logged. */
+enum edge_status sdk_metadata_each(struct edge_ctx *ctx, devsdk_service *svc, const char *path,
+                                   const char *key, sdk_item_visitor *visit, void *arg);
+enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc);
+/** 200: true, 404: false. */
+enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, const char *kind,
+                                  const char *name, bool *ret);
+/** Send a batch; the first failed item fails it, 409 passes where @p existing_is_fine. */
+enum edge_status sdk_metadata_send(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
+                                   const char *target, const char *body, bool existing_is_fine);
+
+/* files.c: what the service brings along */
+enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc);
+
+/* commands.c: reads and writes by clients */
+enum edge_status sdk_http_get(struct edge_call *call);
+enum edge_status sdk_http_put(struct edge_call *call);
+edge_bus_handler sdk_bus_command;
+
+/* callbacks.c: what core-metadata tells and asks over the bus */
+edge_bus_handler sdk_bus_validate, sdk_bus_system_event;
+/** Fetch everything again, soon. */
+void sdk_resync(devsdk_service *svc);
+/** Take up what still waits. */
+void sdk_news_kick(devsdk_service *svc);
+void sdk_news_clear(devsdk_service *svc);
+/** A message back to who asked: @p text is an error, NULL: none. */
+struct edge_message *sdk_answer(devsdk_service *svc, const struct edge_message *request,
+                                const char *error);
+
+/* discovery.c */
+enum edge_status sdk_http_discovery_start(struct edge_call *call);
+enum edge_status sdk_http_discovery_stop(struct edge_call *call);
+enum edge_status sdk_http_scan_unsupported(struct edge_call *call);
+enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
+                                   const struct provision_watcher *dto);
+void sdk_watcher_remove(devsdk_service *svc, const char *name);
+void sdk_watchers_clear(devsdk_service *svc);
+void sdk_discovery_schedule(devsdk_service *svc);
+void sdk_discovery_cancel(devsdk_service *svc);
+
+#endif

@@ -1,0 +1,336 @@
+/*
+ * A driver as a service: the descriptor, start, the way to being ready, and the end. Nothing here
+ * waits for a neighbour but ready, and that waits as long as it takes.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "contracts/base.h"
+#include "devsdk/host.h"
+#include "edge/clock.h"
+#include "edge/text.h"
+#include "params.h"
+#include "sdk.h"
+
+enum {
+    LANE_MAX = 64,      /* reads and writes that may wait in one lane, each */
+    LOOP_WORKERS = 2,   /* for drivers that do not block */
+    OUTBOX_MAX = 10000, /* messages */
+    TICK_MS = 1000,
+    QUIET_MS = 1000, /* for what is under way, when stopping */
+};
+
+/* ---- small things everybody needs ------------------------------------------------------------ */
+
+const struct sdk_writable *sdk_writable(const devsdk_service *svc)
+{
+    return edge_runtime_writable(svc->rt);
+}
+
+const char *sdk_topic_level(struct edge_arena *a, const devsdk_service *svc, const char *name)
+{
+    return svc->config->base.service.enable_name_field_escape ? edge_name_escape(a, name) : name;
+}
+
+struct background {
+    devsdk_service *svc;
+    void (*fn)(devsdk_service *svc, void *arg);
+    void *arg;
+};
+
+static void count_background(devsdk_service *svc, bool more)
+{
+    EDGE_LOCK(&svc->lock);
+    svc->n_background += more ? 1u : -1u;
+    edge_cond_broadcast(&svc->idle);
+}
+
+static void run_background(void *arg)
+{
+    struct background *b = arg;
+    devsdk_service *svc = b->svc;
+    b->fn(svc, b->arg);
+    free(b);
+    count_background(svc, false);
+}
+
+bool sdk_background(devsdk_service *svc, void (*fn)(devsdk_service *svc, void *arg), void *arg)
+{
+    struct background *b = edge_xalloc(1, sizeof(*b));
+    *b = (struct background){svc, fn, arg};
+    count_background(svc, true);
+    if (!atomic_load(&svc->quiet) && edge_pool_submit(svc->rt->pool, run_background, b)) {
+        return true;
+    }
+    count_background(svc, false);
+    free(b);
+    return false;
+}
+
+/* ---- start --------------------------------------------------------------------------------- */
+
+/* Tables are the driver author's: a fault in them is a bug, told at the first start. */
+static enum edge_status check_driver(struct edge_ctx *ctx, const devsdk_driver *d)
+{
+    const char *fault = sdk_params_verify(ctx, d->attributes, d->attr_size);
+    fault = fault ? fault : sdk_params_verify(ctx, d->config, d->config_size);
+    for (const devsdk_protocol *p = d->protocols; !fault && p && p->name; p++) {
+        fault = sdk_params_verify(ctx, p->fields, d->addr_size);
+    }
+    if (!fault && d->abi != DEVSDK_ABI) {
+        fault = "made for another version of the SDK";
+    }
+    return fault ? edge_fail(ctx, EDGE_INTERNAL, "driver %s: %s", d->name, fault) : EDGE_OK;
+}
+
+static void tick(struct edge_timer *timer);
+
+static void counters_init(devsdk_service *svc)
+{
+    struct edge_metrics *m = svc->rt->metrics;
+    svc->events_sent = edge_counter(m, "EventsSent", "Events published.");
+    svc->readings_sent = edge_counter(m, "ReadingsSent", "Readings published.");
+    svc->events_dropped = edge_counter(m, "EventsDropped", "Events that could not be published.");
+    svc->auto_events_skipped =
+        edge_counter(m, "AutoEventsSkipped", "Auto-events whose time passed unused.");
+    svc->requests_refused = edge_counter(m, "RequestsRefused", "Commands refused by full lanes.");
+}
+
+static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    devsdk_service *svc = rt->state;
+    const devsdk_driver *driver = rt->service->context;
+    svc->driver = driver;
+    svc->rt = rt;
+    svc->config = rt->config;
+    svc->tick.fn = tick;
+    edge_mutex_init(&svc->changes);
+    edge_mutex_init(&svc->lock);
+    edge_mutex_init(&svc->scan_lock);
+    edge_cond_init(&svc->idle);
+    svc->initialised = true;
+    counters_init(svc);
+    EDGE_TRY(check_driver(ctx, driver));
+    svc->driver_config = edge_alloc(&svc->arena, 1, driver->config_size + 1);
+    svc->driver_data = edge_alloc(&svc->arena, 1, driver->service_size + 1);
+    enum edge_status st =
+        sdk_params_parse(ctx, driver->config, svc->config->driver, &svc->arena, svc->driver_config);
+    EDGE_TRY(edge_wrap(ctx, st, "Driver"));
+    unsigned workers = driver->blocking ? (unsigned)svc->config->device.max_workers : LOOP_WORKERS;
+    svc->lanes = sdk_lanes_create("lane", workers, LANE_MAX);
+    svc->outbox = sdk_outbox_create(svc, OUTBOX_MAX);
+    if (driver->start && driver->start(svc) != DEVSDK_OK) {
+        return edge_fail(ctx, EDGE_INTERNAL, "the driver does not start");
+    }
+    svc->driver_started = true;
+    return EDGE_OK;
+}
+
+/* ---- ready --------------------------------------------------------------------------------- */
+
+/* Watchers and their news go by the name without the instance (contract 10.5). */
+static enum edge_status subscribe_base_name(struct edge_ctx *ctx, devsdk_service *svc)
+{
+    const struct edge_runtime *rt = svc->rt;
+    if (!rt->options->instance) {
+        return EDGE_OK;
+    }
+    return edge_bus_subscribe(ctx, rt->bus,
+                              edge_printf(&ctx->arena,
+                                          "%s/system-events/core-metadata/provisionwatcher/+/%s/#",
+                                          rt->base_topic, svc->driver->name),
+                              sdk_bus_system_event, svc, 0);
+}
+
+static enum edge_status boot(struct edge_ctx *ctx, devsdk_service *svc)
+{
+    EDGE_TRY(edge_wait_for_peer(ctx, svc->rt, "core-metadata"));
+    EDGE_TRY(sdk_metadata_register(ctx, svc));
+    EDGE_TRY(sdk_upload_files(ctx, svc));
+    return sdk_catalog_sync(ctx, svc);
+}
+
+static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    const int64_t longest_ms = 30000;
+    devsdk_service *svc = rt->state;
+    EDGE_TRY(subscribe_base_name(ctx, svc));
+    for (int64_t pause_ms = TICK_MS; !edge_runtime_stopping(rt); pause_ms *= 2) {
+        EDGE_CTX_SCOPE(attempt);
+        attempt.log = ctx->log;
+        enum edge_status st = boot(&attempt, svc);
+        if (st == EDGE_OK) {
+            edge_timer_arm(rt->timers, &svc->tick, edge_now_mono_ms() + TICK_MS);
+            sdk_discovery_schedule(svc);
+            return EDGE_OK;
+        }
+        if (!edge_runtime_stopping(rt)) {
+            edge_log_warn(&attempt, "not ready yet, trying again", "error",
+                          edge_ctx_message(&attempt, st), NULL);
+        }
+        pause_ms = pause_ms < longest_ms ? pause_ms : longest_ms;
+        edge_runtime_sleep(rt, pause_ms);
+    }
+    return EDGE_OK;
+}
+
+/* ---- every second -------------------------------------------------------------------------- */
+
+static void tick(struct edge_timer *timer)
+{
+    devsdk_service *svc = (devsdk_service *)((char *)timer - offsetof(struct devsdk_service, tick));
+    if (atomic_load(&svc->quiet)) {
+        return;
+    }
+    bool connected = edge_bus_connected(svc->rt->bus);
+    if (connected && !atomic_exchange(&svc->was_connected, true)) {
+        sdk_resync(svc); /* nobody knows what was said meanwhile */
+    } else if (!connected) {
+        atomic_store(&svc->was_connected, false);
+    }
+    sdk_report_retry(svc);
+    sdk_news_kick(svc);
+    edge_timer_arm(svc->rt->timers, &svc->tick, edge_now_mono_ms() + TICK_MS);
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+/* First of all: no more work of our own; what was said gets out while the bus still runs. */
+static void quiesce(const struct edge_runtime *rt)
+{
+    devsdk_service *svc = rt->state;
+    if (!svc->initialised) {
+        return;
+    }
+    atomic_store(&svc->quiet, true);
+    edge_timer_cancel(rt->timers, &svc->tick);
+    edge_timer_cancel(rt->timers, &svc->discovery);
+    sdk_discovery_cancel(svc);
+    sdk_catalog_refresh(svc);
+    if (svc->lanes) {
+        sdk_lanes_wait_quiet(svc->lanes, edge_now_mono_ms() + QUIET_MS);
+    }
+    sdk_outbox_close(svc->outbox, edge_now_mono_ms() + QUIET_MS);
+}
+
+static void wait_background(devsdk_service *svc)
+{
+    EDGE_LOCK(&svc->lock);
+    while (svc->n_background > 0) {
+        edge_cond_wait(&svc->idle, &svc->lock);
+    }
+}
+
+/* False where a driver still holds a device. */
+static bool wait_lives(devsdk_service *svc, int64_t deadline_ms)
+{
+    EDGE_LOCK(&svc->lock);
+    while (svc->n_lives > 0) {
+        if (!edge_cond_wait_until(&svc->idle, &svc->lock, deadline_ms)) {
+            return svc->n_lives == 0;
+        }
+    }
+    return true;
+}
+
+static void forget_dirty(devsdk_service *svc)
+{
+    for (;;) {
+        struct sdk_entry *e;
+        {
+            EDGE_LOCK(&svc->lock);
+            e = svc->dirty;
+            svc->dirty = e ? e->next_dirty : NULL;
+        }
+        if (!e) {
+            return;
+        }
+        sdk_entry_unref(e);
+    }
+}
+
+static void stop(const struct edge_runtime *rt)
+{
+    devsdk_service *svc = rt->state;
+    if (!svc->initialised) {
+        return;
+    }
+    quiesce(rt);
+    wait_background(svc);
+    sdk_news_clear(svc);
+    forget_dirty(svc);
+    if (svc->lanes) {
+        sdk_catalog_clear(svc);
+        bool all_gone = wait_lives(svc, edge_now_mono_ms() + QUIET_MS) &&
+                        sdk_lanes_wait_quiet(svc->lanes, edge_now_mono_ms() + QUIET_MS);
+        if (!all_gone) {
+            EDGE_CTX_SCOPE(ctx);
+            ctx.log = rt->log;
+            edge_log_error(&ctx, "the driver still holds devices, stopping without them", NULL);
+            return; /* it may still touch what would be freed now */
+        }
+    }
+    if (svc->driver_started && svc->driver->stop) {
+        svc->driver->stop(svc);
+    }
+    sdk_watchers_clear(svc);
+    sdk_outbox_free(svc->outbox);
+    sdk_lanes_free(svc->lanes);
+    edge_arena_done(&svc->arena);
+    edge_cond_done(&svc->idle);
+    edge_mutex_done(&svc->scan_lock);
+    edge_mutex_done(&svc->lock);
+    edge_mutex_done(&svc->changes);
+}
+
+/* ---- the descriptor ------------------------------------------------------------------------ */
+
+/* clang-format off */
+static const struct edge_route routes[] = {
+    {"GET",    "/api/v3/device/name/{name}/{command}", sdk_http_get, "Read a command or resource of a device.", EDGE_ROUTE_BARE},
+    {"PUT",    "/api/v3/device/name/{name}/{command}", sdk_http_put, "Write a command or resource of a device.", EDGE_ROUTE_BARE},
+    {"POST",   "/api/v3/discovery", sdk_http_discovery_start, "Look for devices.", EDGE_ROUTE_BARE},
+    {"DELETE", "/api/v3/discovery", sdk_http_discovery_stop, "Stop looking.", EDGE_ROUTE_BARE},
+    {"DELETE", "/api/v3/discovery/requestId/{id}", sdk_http_discovery_stop, "Stop that one.", EDGE_ROUTE_BARE},
+    {"POST",   "/api/v3/profilescan", sdk_http_scan_unsupported, "Make a profile of a device.", EDGE_ROUTE_BARE},
+    {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_scan_unsupported, "Stop that.", EDGE_ROUTE_BARE},
+};
+static const struct edge_subscription subscriptions[] = {
+    {"device/command/request/{service}/#", sdk_bus_command, "Reads and writes."},
+    {"{service}/validate/device", sdk_bus_validate, "Would the driver take this device?", EDGE_SUB_WAITS},
+    {"system-events/core-metadata/+/+/{service}/#", sdk_bus_system_event, "Changes of our devices, profiles, watchers."},
+    {"system-events/core-metadata/deviceprofile/delete/#", sdk_bus_system_event, "Profiles that are gone."},
+};
+/* clang-format on */
+
+void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
+                       struct edge_service *ret)
+{
+    *ret = (struct edge_service){
+        .name = driver->name,
+        .doc = driver->doc,
+        .port = driver->port,
+        .sdk_version = EDGE_VERSION,
+        .is_device_service = true,
+        .state_size = sizeof(struct devsdk_service),
+        .config = &SDK_CONFIG,
+        .writable_offset = offsetof(struct sdk_config, writable),
+        .default_config = default_config,
+        .routes = EDGE_TABLE(routes),
+        .subscriptions = subscriptions,
+        .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
+        .full_chain = true,
+        .context = driver,
+        .start = start,
+        .ready = ready,
+        .quiesce = quiesce,
+        .stop = stop,
+    };
+}
+
+int devsdk_main(int argc, char **argv, const devsdk_driver *driver)
+{
+    struct edge_service service;
+    devsdk_descriptor(driver, NULL, &service);
+    return edge_service_main(&service, argc, argv);
+}
