@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config_tree.h"
+#include "edge/log.h"
 #include "edge/yaml.h"
 
 enum { MAX_FILE = 1024 * 1024 };
@@ -139,40 +140,63 @@ static enum edge_status overlay_builtin(struct edge_ctx *ctx,
     return config_overlay(ctx, source->dto, "the built-in configuration", true, tree, from);
 }
 
-/* Sections all-services and device-services; their variables carry the section's name in front. */
+static bool is_common_section(const char *name)
+{
+    return strcmp(name, "all-services") == 0 || strcmp(name, "device-services") == 0 ||
+           strcmp(name, "app-services") == 0;
+}
+
+static enum edge_status read_common(struct edge_ctx *ctx, const char *path, const cJSON **ret)
+{
+    const char *text = NULL;
+    size_t len = 0;
+    if (is_uri(path)) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "-cc %s: a common file from a URI is not supported yet", path);
+    }
+    EDGE_TRY(read_file(ctx, path, &text, &len));
+    EDGE_TRY(parse_yaml(ctx, path, text, len, ret));
+    if (!cJSON_IsObject(*ret)) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "%s: has none of the sections all-services, device-services, app-services",
+                         path);
+    }
+    const cJSON *section;
+    cJSON_ArrayForEach(section, *ret)
+    {
+        if (!is_common_section(section->string)) {
+            edge_log_warn(ctx, "unknown configuration section ignored", "section", section->string,
+                          "file", path, NULL);
+        }
+    }
+    return EDGE_OK;
+}
+
+/* One section of the common file, then the variables that carry its name in front. */
+static enum edge_status overlay_section_of(struct edge_ctx *ctx,
+                                           const struct edge_config_source *source, cJSON *tree,
+                                           const cJSON *common, const char *section,
+                                           const char *prefix)
+{
+    const cJSON *from = common ? edge_json_member(common, section, true) : NULL;
+    if (from) {
+        EDGE_TRY(
+            config_overlay(ctx, source->dto, source->options->common_config, true, tree, from));
+    }
+    return config_overlay_env(ctx, source->dto, prefix, tree);
+}
+
 static enum edge_status overlay_common(struct edge_ctx *ctx,
                                        const struct edge_config_source *source, cJSON *tree)
 {
-    const char *path = source->options->common_config;
-    const cJSON *from = NULL;
-    if (path) {
-        const char *text;
-        size_t len;
-        if (is_uri(path)) {
-            return edge_fail(ctx, EDGE_UNSUPPORTED,
-                             "-cc %s: a common file from a URI is not supported yet", path);
-        }
-        EDGE_TRY(read_file(ctx, path, &text, &len));
-        EDGE_TRY(parse_yaml(ctx, path, text, len, &from));
-        if (!cJSON_IsObject(from)) {
-            return edge_fail(
-                ctx, EDGE_INVALID,
-                "%s: has none of the sections all-services, device-services, app-services", path);
-        }
+    const cJSON *common = NULL;
+    if (source->options->common_config) {
+        EDGE_TRY(read_common(ctx, source->options->common_config, &common));
     }
-    const cJSON *all = from ? edge_json_member(from, "all-services", true) : NULL;
-    const cJSON *devices = from ? edge_json_member(from, "device-services", true) : NULL;
-    if (all) {
-        EDGE_TRY(config_overlay(ctx, source->dto, path, true, tree, all));
-    }
-    EDGE_TRY(config_overlay_env(ctx, source->dto, "ALL_SERVICES_", tree));
-    if (!source->is_device_service) {
-        return EDGE_OK;
-    }
-    if (devices) {
-        EDGE_TRY(config_overlay(ctx, source->dto, path, true, tree, devices));
-    }
-    return config_overlay_env(ctx, source->dto, "DEVICE_SERVICES_", tree);
+    EDGE_TRY(overlay_section_of(ctx, source, tree, common, "all-services", "ALL_SERVICES_"));
+    return source->is_device_service ? overlay_section_of(ctx, source, tree, common,
+                                                          "device-services", "DEVICE_SERVICES_")
+                                     : EDGE_OK;
 }
 
 static enum edge_status overlay_private(struct edge_ctx *ctx,
@@ -280,7 +304,7 @@ enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config
                                   void *config, const char **ret_file)
 {
     cJSON *tree = edge_json_object(ctx);
-    const char *file, *dir;
+    const char *file = NULL, *dir;
     EDGE_TRY(edge_config_locate(ctx, source, &file, &dir));
     EDGE_TRY(overlay_builtin(ctx, source, tree));
     EDGE_TRY(overlay_common(ctx, source, tree));

@@ -3,6 +3,7 @@
  * upper case (SERVICE_PORT, CLIENTS_CORE_METADATA_HOST). Values are typed by the tables; one that
  * does not fit is a failure that names the variable.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ static enum edge_status env_text(const struct env_layer *l, const struct config_
 static enum edge_status env_scalar(const struct env_layer *l, const struct edge_field *f,
                                    const char *key, cJSON *into, const struct config_path *at)
 {
-    const char *text, *reason;
+    const char *text = NULL, *reason = NULL;
     EDGE_TRY(env_text(l, at, &text));
     if (!text) {
         return EDGE_OK;
@@ -70,7 +71,7 @@ static enum edge_status env_scalar(const struct env_layer *l, const struct edge_
 static enum edge_status env_list(const struct env_layer *l, const struct edge_field *f, cJSON *into,
                                  const struct config_path *at)
 {
-    const char *text;
+    const char *text = NULL;
     EDGE_TRY(env_text(l, at, &text));
     if (!text || f->sub) {
         return EDGE_OK;
@@ -108,36 +109,39 @@ static bool has_entry(struct edge_arena *a, const cJSON *map, const char *key)
     return false;
 }
 
+/* "CORE_DATA" as official keys of such maps are written: "core-data". */
+static const char *entry_key(struct edge_arena *a, const char *name, size_t len)
+{
+    char *key = edge_new_n(a, char, len + 1);
+    for (size_t i = 0; i < len; i++) {
+        key[i] = (char)(name[i] == '_' ? '-' : tolower((unsigned char)name[i]));
+    }
+    return key;
+}
+
 /* "CORE_DATA_HOST" as an entry "core-data", if HOST is a key of such entries. */
 static void add_entry(const struct env_layer *l, const struct edge_dto *dto, cJSON *map,
                       const char *name, size_t len)
 {
     struct edge_arena *a = &l->ctx->arena;
     for (size_t i = 0; i < dto->n_fields; i++) {
-        const struct edge_field *member = &dto->fields[i];
-        if (member->flags & EDGE_KEY) {
+        if (dto->fields[i].flags & EDGE_KEY) {
             continue;
         }
-        struct config_path leaf = {NULL, member->json};
+        struct config_path leaf = {NULL, dto->fields[i].json};
         const char *suffix = config_env_name(a, "_", &leaf);
         size_t suffix_len = strlen(suffix);
-        if (len <= suffix_len || strncmp(name + len - suffix_len, suffix, suffix_len) != 0) {
-            continue;
-        }
-        char *key = edge_new_n(a, char, len - suffix_len + 1);
-        for (size_t at = 0; at < len - suffix_len; at++) {
-            char c = name[at];
-            key[at] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-        }
-        if (!has_entry(a, map, key)) {
-            config_section(map, key);
+        if (len > suffix_len && memcmp(name + len - suffix_len, suffix, suffix_len) == 0) {
+            const char *key = entry_key(a, name, len - suffix_len);
+            if (!has_entry(a, map, key)) {
+                config_section(map, key);
+            }
         }
     }
 }
 
 /*
- * Entries of a map of sections the files do not have: CLIENTS_CORE_DATA_HOST makes "core-data", for
- * official keys of such maps are lower case with dashes.
+ * Entries of a map of sections the files do not have: CLIENTS_CORE_DATA_HOST makes "core-data".
  */
 static void add_entries(const struct env_layer *l, const struct edge_dto *dto, cJSON *map,
                         const struct config_path *at)

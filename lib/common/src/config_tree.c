@@ -5,6 +5,7 @@
  */
 #include "config_tree.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ const char *config_env_name(struct edge_arena *a, const char *prefix, const stru
     char *name = edge_new_n(a, char, len + 1);
     for (size_t i = 0; i < len; i++) {
         char c = joined[i];
-        name[i] = c == '/' || c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        name[i] = (char)(c == '/' || c == '-' ? '_' : toupper((unsigned char)c));
     }
     return name;
 }
@@ -250,7 +251,7 @@ static enum edge_status overlay_scalar(const struct layer *l, const struct edge_
                                        const char *key, cJSON *into, const cJSON *from,
                                        const struct config_path *at)
 {
-    const char *reason;
+    const char *reason = NULL;
     cJSON *node = config_coerce(&l->ctx->arena, f, from, &reason);
     if (!node) {
         return fault(l, at, reason);
@@ -272,7 +273,7 @@ static enum edge_status overlay_list(const struct layer *l, const struct edge_fi
     cJSON_ArrayForEach(element, from)
     {
         cJSON *node;
-        const char *reason;
+        const char *reason = NULL;
         if (f->sub) {
             node = cJSON_CreateObject();
             cJSON_AddItemToArray(list, node);

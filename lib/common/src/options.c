@@ -152,7 +152,7 @@ static enum edge_status variable_take(struct edge_ctx *ctx, const struct flag *f
 static enum edge_status seconds(struct edge_ctx *ctx, const char *variable, int64_t def,
                                 int64_t *ret_ms)
 {
-    const int64_t longest = 24 * 3600;
+    const int64_t longest = 86400; /* a day */
     const char *text = getenv(variable);
     int64_t s = def;
     if (text && *text && (!edge_int_parse(text, &s) || s < 1 || s > longest)) {

@@ -21,8 +21,9 @@ enum { SETTLE_MS = 100 }; /* editors write a file in several strokes */
 static void keep_generation(struct edge_instance *inst, struct edge_ctx *ctx)
 {
     struct edge_ctx *oldest = inst->generations[N_GENERATIONS - 1];
-    memmove(inst->generations + 1, inst->generations,
-            (N_GENERATIONS - 1) * sizeof(inst->generations[0]));
+    for (size_t i = N_GENERATIONS - 1; i > 0; i--) {
+        inst->generations[i] = inst->generations[i - 1];
+    }
     inst->generations[0] = ctx;
     if (oldest) {
         edge_ctx_done(oldest);
@@ -30,28 +31,36 @@ static void keep_generation(struct edge_instance *inst, struct edge_ctx *ctx)
     }
 }
 
-/* Name every key outside Writable that differs: it waits for a restart. */
-static void log_restart_keys(struct edge_ctx *ctx, const cJSON *old_tree, const cJSON *new_tree)
+static void log_restart_key(struct edge_ctx *ctx, const char *key)
 {
-    const cJSON *section, *member;
-    cJSON_ArrayForEach(section, new_tree)
+    edge_log_warn(ctx, "configuration change needs a restart", "key", key, NULL);
+}
+
+static void log_restart_section(struct edge_ctx *ctx, const cJSON *before, const cJSON *section)
+{
+    if (!cJSON_IsObject(section) || !cJSON_IsObject(before)) {
+        log_restart_key(ctx, section->string);
+        return;
+    }
+    const cJSON *member;
+    cJSON_ArrayForEach(member, section)
     {
-        const cJSON *before = edge_json_member(old_tree, section->string, true);
-        if (strcmp(section->string, "Writable") == 0 || cJSON_Compare(section, before, true)) {
-            continue;
+        if (!cJSON_Compare(member, edge_json_member(before, member->string, true), true)) {
+            log_restart_key(ctx,
+                            edge_printf(&ctx->arena, "%s.%s", section->string, member->string));
         }
-        if (!cJSON_IsObject(section) || !cJSON_IsObject(before)) {
-            edge_log_warn(ctx, "configuration change needs a restart", "key", section->string,
-                          NULL);
-            continue;
-        }
-        cJSON_ArrayForEach(member, section)
-        {
-            if (!cJSON_Compare(member, edge_json_member(before, member->string, true), true)) {
-                edge_log_warn(ctx, "configuration change needs a restart", "key",
-                              edge_printf(&ctx->arena, "%s.%s", section->string, member->string),
-                              NULL);
-            }
+    }
+}
+
+/* Name every key outside Writable that differs: it waits for a restart. */
+static void log_restart_keys(struct edge_ctx *ctx, const cJSON *running, const cJSON *read)
+{
+    const cJSON *section;
+    cJSON_ArrayForEach(section, read)
+    {
+        const cJSON *before = edge_json_member(running, section->string, true);
+        if (strcmp(section->string, "Writable") != 0 && !cJSON_Compare(section, before, true)) {
+            log_restart_section(ctx, before, section);
         }
     }
 }
@@ -73,7 +82,7 @@ static void reload(struct edge_instance *inst)
 {
     const struct edge_runtime *rt = &inst->rt;
     struct edge_ctx *ctx = edge_xalloc(1, sizeof(*ctx));
-    const void *config;
+    const void *config = NULL;
     ctx->log = rt->log;
     enum edge_status st = load_again(ctx, inst, &config);
     if (st != EDGE_OK) {

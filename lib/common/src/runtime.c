@@ -30,11 +30,11 @@ bool edge_runtime_sleep(const struct edge_runtime *rt, int64_t ms)
     return !atomic_load(&host->stopping);
 }
 
-/* At once, then 50 ms, 100 ms, ... 1 s later. */
+/* At once, then 50 ms, 100 ms, ... and at last EDGEX_STARTUP_INTERVAL later. */
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client)
 {
-    const int64_t first_ms = 50, longest_ms = 1000;
+    const int64_t first_ms = 50, longest_ms = rt->options->startup_interval_ms;
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
     const char *url = edge_config_client_url(&ctx->arena, rt->base, client);
     int64_t until = edge_now_mono_ms() + rt->options->startup_duration_ms;

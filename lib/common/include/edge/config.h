@@ -1,9 +1,9 @@
 /**
  * Configuration: a struct and a field table per service. Values come, later over earlier, from the
  * table's defaults, the common file (-cc: sections all-services, then device-services), the
- * service's own YAML file, and the environment (contract 12.1: SERVICE_PORT, WRITABLE_LOGLEVEL, ...).
- * The effective whole is what GET /config shows. A change of the file while running is taken up
- * where the key is below Writable; anything unsound leaves the running configuration as it is.
+ * service's own YAML file, and the environment (contract 12.1: SERVICE_PORT, WRITABLE_LOGLEVEL,
+ * ...). The effective whole is what GET /config shows. A change of the file while running is taken
+ * up where the key is below Writable; anything unsound leaves the running configuration as it is.
  */
 #ifndef EDGE_CONFIG_H
 #define EDGE_CONFIG_H
@@ -100,12 +100,13 @@ struct edge_options {
     bool overwrite, registry, dev;                                  /* -o -r -d */
     bool overwrite_profiles, overwrite_devices;                     /* -op -od */
     const char *data_dir;                                           /* --data; default "var" */
-    bool health;                                                    /* --health: ask the running one */
+    bool health; /* --health: ask the running one */
     bool help, version;
     int64_t startup_duration_ms, startup_interval_ms; /* EDGEX_STARTUP_DURATION, _INTERVAL */
 };
 
-/** INVALID names the flag. Strings live in the context's arena. @p argc 0: environment and defaults only. */
+/** INVALID names the flag. Strings live in the context's arena. @p argc 0: environment and defaults
+ * only. */
 enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,
                                     struct edge_options *ret);
 /** The flags for --help, one a line: names, a tab, what it does. */
@@ -113,8 +114,8 @@ const char *edge_options_help(void);
 
 struct edge_config_source {
     const struct edge_dto *dto; /* of the whole configuration */
-    const char *service;        /* key: default of MessageBus.Optional.ClientId, folder of its files */
-    const char *folder;         /* of its files below config_dir; NULL: as service */
+    const char *service; /* key: default of MessageBus.Optional.ClientId, folder of its files */
+    const char *folder;  /* of its files below config_dir; NULL: as service */
     bool is_device_service;
     uint16_t port;        /* default of Service.Port */
     const char *bus_type; /* default of MessageBus.Type; NULL: "mqtt" */
@@ -124,16 +125,17 @@ struct edge_config_source {
 
 /**
  * Where the service's files are: the first of <config_dir>/<folder>, <config_dir>/<folder>/res and
- * <config_dir> that holds [<profile>/]<config_file>. *ret_file is NULL where none does, *ret_dir then
- * is the first of them that exists. NOT_FOUND with the path where the file was asked for by name.
+ * <config_dir> that holds [<profile>/]<config_file>. *ret_file is NULL where none does, *ret_dir
+ * then is the first of them that exists. NOT_FOUND with the path where the file was asked for by
+ * name.
  */
 enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_config_source *source,
                                     const char **ret_file, const char **ret_dir);
 
 /**
  * Load everything into @p config (dto->size bytes), all in the context's arena. Unknown keys are
- * logged as warnings; a value of the wrong type, an unreadable file or a bad environment value fails
- * with its name. *ret_file: the file that was read, NULL if none.
+ * logged as warnings; a value of the wrong type, an unreadable file or a bad environment value
+ * fails with its name. *ret_file: the file that was read, NULL if none.
  *
  * A variable may be meant for one service only, where several share an environment:
  * CORE_DATA__SERVICE_PORT goes before SERVICE_PORT.

@@ -22,7 +22,8 @@
 
 /** A row of a subscription table. */
 struct edge_subscription {
-    const char *topic; /* below the base prefix: "events/device/#"; "{service}" is replaced by the service's name */
+    const char *topic; /* below the base prefix: "events/device/#"; "{service}" is replaced by the
+                          service's name */
     edge_bus_handler *handler;
     const char *doc;
     unsigned flags;
@@ -31,14 +32,14 @@ struct edge_subscription {
 /** Everything a running service has; made by the library, read-only to the service. */
 struct edge_runtime {
     const struct edge_service *service;
-    const char *name;                       /* service key, instance suffix included */
-    void *state;                            /* service->state_size bytes, zeroed before start */
-    const void *config;                     /* as started; Writable part: edge_runtime_writable() */
-    const struct edge_base_config *base;    /* = config */
+    const char *name;                    /* service key, instance suffix included */
+    void *state;                         /* service->state_size bytes, zeroed before start */
+    const void *config;                  /* as started; Writable part: edge_runtime_writable() */
+    const struct edge_base_config *base; /* = config */
     const struct edge_options *options;
     const char *data_dir;     /* made by who first writes there */
     const char *resource_dir; /* where configuration.yaml was found */
-    const char *base_topic;                 /* "edgex" */
+    const char *base_topic;   /* "edgex" */
     int64_t request_timeout_ms;
     struct edge_log *log;
     struct edge_metrics *metrics;
@@ -66,7 +67,8 @@ struct edge_service {
     const void *context; /* for services made by a kit: the SDK keeps its driver here */
 
     enum edge_status (*start)(struct edge_ctx *ctx, const struct edge_runtime *rt);
-    /** Runs on its own thread; a failure ends the process (fatal). Return early when edge_runtime_stopping(). */
+    /** Runs on its own thread; a failure ends the process (fatal). Return early when
+     * edge_runtime_stopping(). */
     enum edge_status (*ready)(struct edge_ctx *ctx, const struct edge_runtime *rt);
     /** First of all when stopping, while bus and HTTP still run: make no more work of your own. */
     void (*quiesce)(const struct edge_runtime *rt);
@@ -87,7 +89,8 @@ int edge_host_main(const struct edge_service *const *services, size_t n, int arg
 /** The service's writable struct as it is now; valid until two further changes. Any thread. */
 const void *edge_runtime_writable(const struct edge_runtime *rt);
 bool edge_runtime_stopping(const struct edge_runtime *rt);
-/** Wait for a neighbour of Clients to answer ping; UNAVAILABLE when stopping or at the start-up deadline. */
+/** Wait for a neighbour of Clients to answer ping; UNAVAILABLE when stopping or at the start-up
+ * deadline. */
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client);
 /** Sleep that ends early when the service stops; false then. */
