@@ -125,7 +125,7 @@ static void add_entry(const struct env_layer *l, const struct edge_dto *dto, cJS
 {
     struct edge_arena *a = &l->ctx->arena;
     for (size_t i = 0; i < dto->n_fields; i++) {
-        if (dto->fields[i].flags & EDGE_KEY) {
+        if (!dto->fields[i].json) {
             continue;
         }
         struct config_path leaf = {NULL, dto->fields[i].json};
