@@ -3,6 +3,7 @@
  * are built, one per step, between batches), sealed (its rows per key are counted and saved),
  * dropped.
  */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,6 +208,19 @@ static enum edge_status save_tallies(struct edge_ctx *ctx, struct event_store *s
     return db_run(ctx, s->db, seal, "sealing a segment");
 }
 
+static void publish_sealed(struct event_store *s, struct segment *seg,
+                           const struct segment_rows counted[])
+{
+    EDGE_LOCK(&s->catalogue.lock);
+    for (int kind = 0; kind < ROW_KINDS; kind++) {
+        seg->rows[kind].tallies = counted[kind].tallies;
+        seg->rows[kind].n_tallies = counted[kind].n_tallies;
+    }
+    seg->state = SEGMENT_SEALED;
+    hot_unref(seg->hot);
+    seg->hot = NULL;
+}
+
 static enum edge_status seal(struct edge_ctx *ctx, struct event_store *s, struct segment *seg)
 {
     struct segment_rows counted[ROW_KINDS] = {0};
@@ -222,14 +236,8 @@ static enum edge_status seal(struct edge_ctx *ctx, struct event_store *s, struct
         free(counted[ROW_READING].tallies);
         return st;
     }
-    EDGE_LOCK(&s->catalogue.lock);
-    for (int kind = 0; kind < ROW_KINDS; kind++) {
-        seg->rows[kind].tallies = counted[kind].tallies;
-        seg->rows[kind].n_tallies = counted[kind].n_tallies;
-    }
-    seg->state = SEGMENT_SEALED;
-    hot_unref(seg->hot);
-    seg->hot = NULL;
+    publish_sealed(s, seg, counted);
+    malloc_trim(0); /* sorting and the memory index took some megabytes that nobody needs now */
     return EDGE_OK;
 }
 
