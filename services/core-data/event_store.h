@@ -108,11 +108,14 @@ struct event_group {
                             none */
     const char *value;   /* a JSON number, or "" quoted where no reading has a number */
 };
-/** In order of device, resource, profile, value type. Reads every matching row: not on an event
- * thread. */
+/**
+ * In order of device, resource, profile, value type. Reads every matching row: not on an event
+ * thread. UNAVAILABLE where that takes until after @p deadline_ms (edge_now_mono_ms; 0: no limit).
+ */
 enum edge_status event_store_aggregate(struct edge_ctx *ctx, struct event_store *store,
                                        const struct event_filter *filter, enum event_aggregate how,
-                                       struct event_group **ret, size_t *ret_n);
+                                       int64_t deadline_ms, struct event_group **ret,
+                                       size_t *ret_n);
 
 /** A (device, source) that has events, for retention. */
 struct event_source {

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/clock.h"
 #include "edge/text.h"
 #include "event_store_impl.h"
 
 /* A segment is scanned from end to end where at least one row in this many matches. */
-enum { SCAN_RATIO = 8 };
+enum { SCAN_RATIO = 8, LOOK_EVERY = 4096 };
 
 struct sum {
     const struct dict_entry *series;
@@ -28,6 +29,7 @@ struct summing {
     struct reader *reader;
     const struct row_plan *plan;
     struct sum *sums; /* by series id */
+    int64_t deadline_ms;
 };
 
 static bool less(unsigned type, const struct value_number *a, const struct value_number *b)
@@ -80,10 +82,14 @@ static enum edge_status sum_rows(const struct summing *job, uint32_t segment, en
         sqlite3_bind_int64(stmt, 2, job->plan->start);
         sqlite3_bind_int64(stmt, 3, job->plan->end);
     }
-    for (bool row = true; row;) {
+    bool row = true;
+    for (unsigned i = 1; row; i++) {
         EDGE_TRY(reader_step(job->ctx, job->store, job->reader, segment, stmt, &row));
         if (row) {
             sum_row(job, stmt);
+        }
+        if (i % LOOK_EVERY == 0 && job->deadline_ms && edge_now_mono_ms() > job->deadline_ms) {
+            return edge_fail(job->ctx, EDGE_UNAVAILABLE, "request timeout");
         }
     }
     return EDGE_OK;
@@ -236,13 +242,13 @@ static void plan_and_reader_done(struct summing *job)
 
 enum edge_status event_store_aggregate(struct edge_ctx *ctx, struct event_store *s,
                                        const struct event_filter *filter, enum event_aggregate how,
-                                       struct event_group **ret, size_t *ret_n)
+                                       int64_t deadline_ms, struct event_group **ret, size_t *ret_n)
 {
     struct row_plan plan = {0};
     row_plan_make(ctx, s, ROW_READING, filter, &plan);
     row_match_list(ctx, s, ROW_READING, &plan.match);
     EDGE_CLEANUP(plan_and_reader_done)
-    struct summing job = {.ctx = ctx, .store = s, .plan = &plan};
+    struct summing job = {.ctx = ctx, .store = s, .plan = &plan, .deadline_ms = deadline_ms};
     EDGE_TRY(reader_acquire(ctx, s, &job.reader));
     EDGE_TRY(sum_all(&job));
     size_t n = sums_group(job.sums, plan.match.n_bits);

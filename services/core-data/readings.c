@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "edge/clock.h"
 #include "state.h"
 
 /* ---- aggregates --------------------------------------------------------------------------------
@@ -61,7 +62,10 @@ static enum edge_status reply_aggregate(struct edge_call *call, const struct dat
     EDGE_TRY(parse_aggregate(ctx, name, &how));
     struct event_group *groups = NULL;
     size_t n = 0;
-    EDGE_TRY(event_store_aggregate(ctx, data->store, &query->filter, how, &groups, &n));
+    int64_t patience_ms = data->rt->request_timeout_ms;
+    int64_t deadline_ms = patience_ms > 0 ? edge_now_mono_ms() + patience_ms : 0;
+    EDGE_TRY(
+        event_store_aggregate(ctx, data->store, &query->filter, how, deadline_ms, &groups, &n));
     int64_t n_wanted = 0;
     EDGE_TRY(edge_page_check(ctx, &query->page, (int64_t)n, &n_wanted));
 

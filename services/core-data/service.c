@@ -34,10 +34,10 @@ static const struct edge_dto DATA_CONFIG = EDGE_DTO(struct data_config, "Configu
 enum { MAX_BODY = 32 * 1024 * 1024 }; /* above the default MaxEventSize, which says it better */
 
 #define API "/api/v3"
-/* Lists read from the disk: they run on workers. Counts and single events do not keep anybody. */
+/* What reads from the disk runs on workers; counts do not. */
 static const struct edge_route routes[] = {
     {"POST",   API "/event/{serviceName}/{profileName}/{deviceName}/{sourceName}", event_add, "Take in an event, JSON or CBOR; durable when acknowledged.", 0, MAX_BODY, &ADD_EVENT_REQUEST},
-    {"GET",    API "/event/id/{id}", event_get, "One event.", 0, 0, NULL},
+    {"GET",    API "/event/id/{id}", event_get, "One event.", EDGE_ROUTE_WAITS, 0, NULL},
     {"DELETE", API "/event/id/{id}", event_delete, "Remove one event.", 0, 0, NULL},
     {"GET",    API "/event/all", events_all, "Events, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
     {"GET",    API "/event/count", events_count, "How many events there are.", 0, 0, NULL},
