@@ -1,11 +1,8 @@
 #include "bench.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "edge/clock.h"
 #include "edge/thread.h"
@@ -13,29 +10,6 @@
 double bench_now(void)
 {
     return (double)edge_now_mono_ns() / 1e9;
-}
-
-void bench_dir_make(struct bench_dir *dir)
-{
-    const char *base = getenv("TMPDIR");
-    snprintf(dir->path, sizeof(dir->path), "%s/edge-bench-XXXXXX", base ? base : "/var/tmp");
-    if (!mkdtemp(dir->path)) {
-        perror(dir->path);
-        exit(2);
-    }
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-void bench_dir_remove(struct bench_dir *dir)
-{
-    nftw(dir->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 const struct event *bench_event(struct edge_arena *a, const struct bench_shape *shape, uint64_t i)

@@ -13,14 +13,6 @@
 /** Seconds since some start. */
 double bench_now(void);
 
-/** A new directory below TMPDIR or /var/tmp: a real disk, where /tmp may be memory. */
-struct bench_dir {
-    char path[128];
-};
-void bench_dir_make(struct bench_dir *dir);
-/** Removes it and the files in it. */
-void bench_dir_remove(struct bench_dir *dir);
-
 /** Shape of a synthetic load: events of @p n_devices devices in turn, origins forward in time. */
 struct bench_shape {
     unsigned n_devices, n_readings; /* readings per event */

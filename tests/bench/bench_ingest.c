@@ -14,6 +14,7 @@
 #include "bench.h"
 #include "core_data.h"
 #include "load.h"
+#include "scratch.h"
 
 enum { DEVICES = 100, WIDE = 10, RAW_BATCH = 1000, CONNECTIONS = 64, IN_FLIGHT = 4096 };
 
@@ -237,8 +238,7 @@ static double bus_rate(const struct edge_runtime *rt, uint64_t first, uint64_t n
 int main(int argc, char **argv)
 {
     uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 200000;
-    struct bench_dir dir;
-    bench_dir_make(&dir);
+    SCRATCH(dir);
     double sync = sync_rate(dir.path);
     printf("append and fdatasync                  %9.0f /s\n", sync);
     double raw1 = raw_rate(dir.path, &NARROW, n), raw10 = raw_rate(dir.path, &BROAD, n / WIDE);
@@ -268,6 +268,5 @@ int main(int argc, char **argv)
            "\n",
            sync, raw1, raw10 * WIDE, store1, store10 * WIDE, post, post / raw1, posted.p50_us,
            posted.p99_us, bus, pss);
-    bench_dir_remove(&dir);
     return post >= 0.4 * raw1 && bus >= 200000 ? 0 : 1;
 }

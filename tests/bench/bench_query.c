@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "scratch.h"
 
 enum { DEVICES = 100, READINGS = 10, RUNS = 21, PAGE = 1000, BAR_MS = 10 };
 
@@ -127,8 +128,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s [readings, at least %d]\n", argv[0], DEVICES * READINGS);
         return 2;
     }
-    struct bench_dir dir;
-    bench_dir_make(&dir);
+    SCRATCH(dir);
     EDGE_CTX_SCOPE(ctx);
     const struct event_store_config config = {
         .path = edge_printf(&ctx.arena, "%s/core-data.db", dir.path)};
@@ -143,6 +143,5 @@ int main(int argc, char **argv)
     printf("stored %" PRIu64 " readings in %.1f s\n", n_events * READINGS, seconds);
     double worst = ask_all(store, n_events);
     event_store_close(store);
-    bench_dir_remove(&dir);
     return worst <= BAR_MS ? 0 : 1;
 }
