@@ -5,6 +5,7 @@
 #include "event_store.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "edge/clock.h"
@@ -12,6 +13,7 @@
 
 enum {
     MAX_QUEUED = 8192,
+    MAX_WEIGHT = 64 * 1024 * 1024,
     SEGMENT_READINGS = 131072,
     SEGMENT_EVENTS = 65536,
     SEGMENT_AGE_MS = 24 * 3600 * 1000,
@@ -106,13 +108,32 @@ void event_store_close(struct event_store *s)
     store_free(s);
 }
 
+/* About what a job keeps in memory while it waits. */
+static size_t weight_of(const struct event_job *job)
+{
+    size_t weight = sizeof(struct event);
+    for (size_t i = 0; job->kind == EVENT_ADD && i < job->event->n_readings; i++) {
+        const struct reading *r = &job->event->readings[i];
+        weight += 2 * sizeof(*r) + r->binary.size + (r->value ? strlen(r->value) : 0);
+    }
+    return weight;
+}
+
+static bool is_full(const struct job_queue *q, size_t weight) EDGE_REQUIRES(q->lock);
+
+static bool is_full(const struct job_queue *q, size_t weight)
+{
+    return q->n >= q->max || (q->n > 0 && q->weight + weight > MAX_WEIGHT);
+}
+
 enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
                                     struct event_job *job, int64_t wait_ms)
 {
     struct job_queue *q = &s->queue;
     int64_t deadline_ms = wait_ms > 0 ? edge_now_mono_ms() + wait_ms : 0;
+    size_t weight = weight_of(job);
     EDGE_LOCK(&q->lock);
-    while (q->n >= q->max && !q->closing) {
+    while (is_full(q, weight) && !q->closing) {
         if (wait_ms <= 0 || !edge_cond_wait_until(&q->room, &q->lock, deadline_ms)) {
             return edge_fail(ctx, EDGE_UNAVAILABLE, "the event store is busy: %zu changes wait",
                              q->n);
@@ -130,6 +151,7 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
     }
     q->tail = job;
     q->n++;
+    q->weight += weight;
     return EDGE_OK;
 }
 

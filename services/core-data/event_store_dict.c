@@ -10,7 +10,10 @@
 #include "edge/clock.h"
 #include "event_store_impl.h"
 
-enum { FIRST_SLOTS = 64 };
+enum {
+    FIRST_SLOTS = 64,
+    MAX_ENTRIES = 1 << 20, /* names come from outside, and entries stay */
+};
 
 static uint64_t hash_text(uint64_t h, const char *s)
 {
@@ -116,7 +119,10 @@ struct dict_entry *dict_intern(struct dict *d, const struct dict_entry *key)
     wanted.saved = false;
     wanted.n = 0;
     struct dict_entry *found = d->cap ? *slot_of(d->slots, d->cap, &wanted) : NULL;
-    return found ? found : entry_add(d, &wanted, d->n_ids);
+    if (found || d->n >= MAX_ENTRIES) {
+        return found;
+    }
+    return entry_add(d, &wanted, d->n_ids);
 }
 
 void dict_restore(struct dict *d, const struct dict_entry *stored)

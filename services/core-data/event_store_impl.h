@@ -53,7 +53,8 @@ struct dict {
 
 void dict_init(struct dict *d);
 void dict_done(struct dict *d);
-/** The entry equal to @p key in its texts and type; made where there is none. */
+/** The entry equal to @p key in its texts and type; made where there is none; NULL: no more room.
+ */
 struct dict_entry *dict_intern(struct dict *d, const struct dict_entry *key);
 /** Put back what the database holds. */
 void dict_restore(struct dict *d, const struct dict_entry *stored);
@@ -197,6 +198,7 @@ struct job_queue {
     struct event_job *head EDGE_GUARDED;
     struct event_job *tail EDGE_GUARDED;
     size_t n EDGE_GUARDED;
+    size_t weight EDGE_GUARDED;     /* bytes, roughly */
     unsigned settling EDGE_GUARDED; /* threads waiting for settled */
     bool closing EDGE_GUARDED;
     size_t max;

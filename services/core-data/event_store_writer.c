@@ -5,6 +5,7 @@
  */
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "edge/clock.h"
 #include "edge/log.h"
@@ -15,6 +16,7 @@ enum {
     BATCH_READINGS = 16384,
     CHECKPOINT_PAGES = 1000, /* of the write-ahead log */
     RETRY_MS = 1000,
+    MAX_NAME = 1024, /* bytes of a name, a unit, a media type: they are kept in memory */
 };
 
 struct pending_reading {
@@ -53,6 +55,28 @@ static const char *tags_text(struct edge_ctx *ctx, const cJSON *tags)
     return text;
 }
 
+static enum edge_status check_names(struct edge_ctx *ctx, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (names[i] && strnlen(names[i], MAX_NAME + 1) > MAX_NAME) {
+            return edge_fail(ctx, EDGE_INVALID, "'%.32s...' is longer than %d bytes", names[i],
+                             MAX_NAME);
+        }
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status pend_reading(struct edge_ctx *ctx, const struct reading *r,
+                                     struct pending_reading *p)
+{
+    const char *const names[] = {r->device_name, r->resource_name, r->profile_name, r->units,
+                                 r->media_type};
+    EDGE_TRY(check_names(ctx, names, 5));
+    p->origin = r->origin;
+    p->tags = tags_text(ctx, r->tags);
+    return value_from_reading(ctx, r, &p->value);
+}
+
 /* Everything about an event that can be wrong is found here, before the transaction. */
 static enum edge_status pend(struct batch *b, struct event_job *job)
 {
@@ -63,12 +87,12 @@ static enum edge_status pend(struct batch *b, struct event_job *job)
     if (!id_from_text(e->id, p->id)) {
         return edge_fail(ctx, EDGE_INVALID, "event id '%s' is not a uuid", e->id ? e->id : "");
     }
+    const char *const names[] = {e->device_name, e->source_name, e->profile_name};
+    EDGE_TRY(check_names(ctx, names, 3));
     p->tags = tags_text(ctx, e->tags);
     p->readings = edge_new_n(&ctx->arena, struct pending_reading, e->n_readings);
     for (size_t i = 0; i < e->n_readings; i++) {
-        EDGE_TRY(value_from_reading(ctx, &e->readings[i], &p->readings[i].value));
-        p->readings[i].origin = e->readings[i].origin;
-        p->readings[i].tags = tags_text(ctx, e->readings[i].tags);
+        EDGE_TRY(pend_reading(ctx, &e->readings[i], &p->readings[i]));
     }
     b->n++;
     b->n_readings += e->n_readings;
@@ -78,6 +102,17 @@ static enum edge_status pend(struct batch *b, struct event_job *job)
 static const char *or_empty(const char *text)
 {
     return text ? text : "";
+}
+
+static struct dict_entry *source_of(struct dict *d, const struct event *e)
+{
+    return dict_intern(d, &(struct dict_entry){
+                              .device = or_empty(e->device_name),
+                              .name = or_empty(e->source_name),
+                              .profile = or_empty(e->profile_name),
+                              .units = "",
+                              .media = "",
+                          });
 }
 
 static struct dict_entry *series_of(struct dict *d, const struct reading *r)
@@ -92,25 +127,29 @@ static struct dict_entry *series_of(struct dict *d, const struct reading *r)
                           });
 }
 
-/* The names of rows become numbers. New ones are visible to readers at once, with no rows. */
-static void resolve(struct event_store *s, struct batch *b)
+/* False: too many different names. */
+static bool resolve_event(struct catalogue *cat, struct pending_event *p)
 {
-    struct catalogue *cat = &s->catalogue;
-    EDGE_LOCK(&cat->lock);
+    const struct event *e = p->job->event;
+    p->source = source_of(&cat->dicts[ROW_EVENT], e);
+    bool all = p->source != NULL;
+    for (size_t k = 0; k < e->n_readings && all; k++) {
+        p->readings[k].series = series_of(&cat->dicts[ROW_READING], &e->readings[k]);
+        all = p->readings[k].series != NULL;
+    }
+    return all;
+}
+
+/* The names of rows become numbers. New ones are visible to readers at once, with no rows. */
+static enum edge_status resolve(struct event_store *s, struct batch *b)
+{
+    EDGE_LOCK(&s->catalogue.lock);
     for (size_t i = 0; i < b->n; i++) {
-        struct pending_event *p = &b->events[i];
-        const struct event *e = p->job->event;
-        p->source = dict_intern(&cat->dicts[ROW_EVENT], &(struct dict_entry){
-                                                            .device = or_empty(e->device_name),
-                                                            .name = or_empty(e->source_name),
-                                                            .profile = or_empty(e->profile_name),
-                                                            .units = "",
-                                                            .media = "",
-                                                        });
-        for (size_t k = 0; k < e->n_readings; k++) {
-            p->readings[k].series = series_of(&cat->dicts[ROW_READING], &e->readings[k]);
+        if (!resolve_event(&s->catalogue, &b->events[i])) {
+            return edge_fail(b->ctx, EDGE_INVALID, "too many different devices and resources");
         }
     }
+    return EDGE_OK;
 }
 
 static enum edge_status save_entry(struct event_store *s, struct batch *b, enum row_kind kind,
@@ -223,7 +262,7 @@ static enum edge_status commit_batch(struct event_store *s, struct batch *b)
         EDGE_TRY(segment_rotate(b->ctx, s));
     }
     EDGE_TRY(segment_prepare_inserts(b->ctx, s));
-    resolve(s, b);
+    EDGE_TRY(resolve(s, b));
     int64_t next[ROW_KINDS] = {s->next_seq[ROW_EVENT], s->next_seq[ROW_READING]};
     b->fresh[ROW_EVENT] = edge_new_n(&b->ctx->arena, struct dict_entry *, b->n);
     b->fresh[ROW_READING] = edge_new_n(&b->ctx->arena, struct dict_entry *, b->n_readings);
@@ -367,7 +406,7 @@ static struct event_job *take_jobs(struct job_queue *q, bool wait, int64_t deadl
     }
     struct event_job *jobs = q->head;
     q->head = q->tail = NULL;
-    q->n = 0;
+    q->n = q->weight = 0;
     *ret_closing = q->closing;
     edge_cond_broadcast(&q->room);
     return jobs;

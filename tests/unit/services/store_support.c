@@ -2,17 +2,15 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "suites.h"
 
 void store_setup(struct store_fixture *f)
 {
-    *f = (struct store_fixture){.ctx = EDGE_CTX_INIT, .dir = "/tmp/event-store-XXXXXX"};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(f->dir));
-    snprintf(f->path, sizeof(f->path), "%s/core-data.db", f->dir);
+    *f = (struct store_fixture){.ctx = EDGE_CTX_INIT};
+    scratch_make(&f->dir);
+    snprintf(f->path, sizeof(f->path), "%s/core-data.db", f->dir.path);
     f->config =
         (struct event_store_config){.path = f->path, .segment_readings = 100, .segment_events = 60};
     store_reopen(f);
@@ -32,11 +30,7 @@ void store_reopen(struct store_fixture *f)
 void store_teardown(struct store_fixture *f)
 {
     event_store_close(f->store);
-    static const char *const SUFFIXES[] = {"", "-wal", "-shm", ".lock"};
-    for (size_t i = 0; i < 4; i++) {
-        unlink(edge_printf(&f->ctx.arena, "%s%s", f->path, SUFFIXES[i]));
-    }
-    CU_ASSERT_EQUAL(rmdir(f->dir), 0);
+    scratch_done(&f->dir);
     edge_ctx_done(&f->ctx);
 }
 

@@ -7,10 +7,11 @@
 
 #include "edge/thread.h"
 #include "event_store.h"
+#include "scratch.h"
 
 struct store_fixture {
     struct edge_ctx ctx;
-    char dir[64];
+    struct scratch dir;
     char path[96];
     struct event_store_config config;
     struct event_store *store;

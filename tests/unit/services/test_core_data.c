@@ -1,9 +1,7 @@
 /* core-data as its clients see it: real routes, a real store, the bus of the process. */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "contracts/system_event.h"
 #include "core_data.h"
@@ -11,8 +9,10 @@
 #include "edge/clock.h"
 #include "edge/text.h"
 #include "edge/thread.h"
+#include "scratch.h"
 #include "state.h"
 #include "suites.h"
+#include "wait.h"
 
 #define API "/api/v3"
 #define ID  "9d2b2e5e-0000-4000-8000-000000000001"
@@ -20,7 +20,7 @@
 
 struct fixture {
     struct edge_ctx ctx;
-    char dir[64];
+    struct scratch dir;
     struct edge_host *host;
     const struct edge_runtime *rt;
 };
@@ -50,10 +50,11 @@ static const struct setting ALWAYS[] = {
 
 static void start(struct fixture *f, const struct setting *settings)
 {
-    *f = (struct fixture){.ctx = EDGE_CTX_INIT, .dir = "/tmp/core-data-XXXXXX"};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(f->dir));
+    *f = (struct fixture){.ctx = EDGE_CTX_INIT};
+    scratch_make(&f->dir);
     static const struct edge_service *const SERVICES[] = {&core_data};
-    char *argv[] = {(char *)"test", (char *)"--data", f->dir, (char *)"-cd", f->dir, NULL};
+    char *argv[] = {(char *)"test", (char *)"--data", f->dir.path,
+                    (char *)"-cd",  f->dir.path,      NULL};
     set_all(ALWAYS, true);
     set_all(settings, true);
     enum edge_status st = edge_host_start(&f->ctx, SERVICES, 1, 5, argv, &f->host);
@@ -65,18 +66,10 @@ static void start(struct fixture *f, const struct setting *settings)
     f->rt = edge_host_runtime(f->host, "core-data");
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static void stop(struct fixture *f)
 {
     edge_host_stop(f->host);
-    CU_ASSERT_EQUAL(nftw(f->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    scratch_done(&f->dir);
     edge_ctx_done(&f->ctx);
 }
 
@@ -360,15 +353,20 @@ static void test_deletions_answer_and_happen(void)
 /* ---- the bus -----------------------------------------------------------------------------------
  */
 
+struct awaited {
+    const struct fixture *f;
+    uint64_t n;
+};
+
+static bool has_persisted(void *arg)
+{
+    const struct awaited *a = arg;
+    return edge_counter_get(edge_counter(a->f->rt->metrics, "EventsPersisted", "")) == a->n;
+}
+
 static bool persisted(struct fixture *f, uint64_t n)
 {
-    struct edge_counter *c = edge_counter(f->rt->metrics, "EventsPersisted", "");
-    int64_t deadline = edge_now_mono_ms() + 10000;
-    while (edge_counter_get(c) < n && edge_now_mono_ms() < deadline) {
-        struct timespec pause = {0, 1000000};
-        nanosleep(&pause, NULL);
-    }
-    return edge_counter_get(c) == n;
+    return wait_until(has_persisted, &(struct awaited){f, n}, 10000);
 }
 
 static void publish_event(struct fixture *f, const char *topic, const char *json)
@@ -467,16 +465,14 @@ static void publish_removed(struct fixture *f, const char *action, const char *d
                               action, device));
 }
 
-static bool counts(struct fixture *f, int64_t n)
+static bool has_stored(void *arg)
 {
+    const struct awaited *a = arg;
+    EDGE_CTX_SCOPE(ctx);
     const struct event_filter all = {EVENT_FILTER_ALL};
-    int64_t deadline = edge_now_mono_ms() + 10000, got = -1;
-    while (got != n && edge_now_mono_ms() < deadline) {
-        CU_ASSERT_EQUAL(event_store_count_events(&f->ctx, store_of(f), &all, &got), EDGE_OK);
-        struct timespec pause = {0, 1000000};
-        nanosleep(&pause, NULL);
-    }
-    return got == n;
+    int64_t got = -1;
+    CU_ASSERT_EQUAL(event_store_count_events(&ctx, store_of(a->f), &all, &got), EDGE_OK);
+    return got == (int64_t)a->n;
 }
 
 static void test_events_of_removed_devices_are_purged(void)
@@ -490,7 +486,7 @@ static void test_events_of_removed_devices_are_purged(void)
     post(&f, 2, "stays", 200);
     publish_removed(&f, "update", "stays");
     publish_removed(&f, "delete", "gone");
-    CU_ASSERT_TRUE(counts(&f, 1));
+    CU_ASSERT_TRUE(wait_until(has_stored, &(struct awaited){&f, 1}, 10000));
     expect(&f, "GET", API "/event/count/device/name/stays", NULL, 200, "\"count\":1}");
 }
 

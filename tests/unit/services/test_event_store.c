@@ -154,6 +154,9 @@ static void test_bad_events_are_refused_alone(void)
     bad = make_event(&f.ctx.arena, "d", "s", 1, 2);
     bad->readings[1].value = "twelve";
     CU_ASSERT_EQUAL(store_add(&f, bad), EDGE_INVALID);
+    bad = make_event(&f.ctx.arena, edge_printf(&f.ctx.arena, "%2000s", "x"), "s", 1, 1);
+    CU_ASSERT_EQUAL(store_add(&f, bad), EDGE_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&f.ctx, EDGE_INVALID), "longer than"));
     CU_ASSERT_EQUAL(count_events(&f, &ALL), 0);
     CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, "d", "s", 1, 2)), EDGE_OK);
     CU_ASSERT_EQUAL(count_readings(&f, &ALL), 2);
@@ -309,7 +312,8 @@ static void test_sums_are_exact(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct event_group *g = NULL;
         size_t n = 0;
-        CU_ASSERT_EQUAL(event_store_aggregate(&f.ctx, f.store, &ALL, rows[i].how, &g, &n), EDGE_OK);
+        CU_ASSERT_EQUAL(event_store_aggregate(&f.ctx, f.store, &ALL, rows[i].how, 0, &g, &n),
+                        EDGE_OK);
         CU_ASSERT_EQUAL_FATAL(n, 3);
         for (size_t k = 0; k < 3; k++) {
             CU_ASSERT_EQUAL(g[k].value_type, rows[i].type[k]);

@@ -14,6 +14,7 @@
 #include "edge/clock.h"
 #include "store_support.h"
 #include "suites.h"
+#include "wait.h"
 
 static const struct event_filter ALL = {EVENT_FILTER_ALL};
 
@@ -217,6 +218,11 @@ static enum edge_status fill(struct store_fixture *f, size_t n_max)
     return EDGE_OK;
 }
 
+static bool has_room(void *arg)
+{
+    return fill(arg, 1) == EDGE_OK;
+}
+
 static void test_a_full_disk_says_so_and_recovers(void)
 {
     STORE_FIXTURE(f);
@@ -233,11 +239,7 @@ static void test_a_full_disk_says_so_and_recovers(void)
     CU_ASSERT_EQUAL(indexed, kept);
     /* Room is made: it goes on, and what was kept is still there after a restart. */
     CU_ASSERT_EQUAL(store_do(&f, &(struct event_job){.kind = EVENT_REMOVE, .cutoff = 19}), EDGE_OK);
-    int64_t deadline = edge_now_mono_ms() + 20000;
-    while (fill(&f, 1) != EDGE_OK && edge_now_mono_ms() < deadline) {
-        struct timespec pause = {0, 10000000};
-        nanosleep(&pause, NULL);
-    }
+    CU_ASSERT_TRUE(wait_until(has_room, &f, 20000));
     CU_ASSERT_EQUAL(fill(&f, 1), EDGE_OK);
     kept = count_readings(&f);
     store_reopen(&f);
@@ -369,22 +371,14 @@ static void test_a_second_process_is_refused(void)
 
 struct blocking_job {
     struct event_job job;
-    struct edge_mutex lock;
-    struct edge_cond changed;
-    bool entered, leave;
+    struct gate *gate;
 };
 
 static void block(struct event_job *job, enum edge_status st, const char *why)
 {
-    struct blocking_job *b = (struct blocking_job *)job;
     (void)st;
     (void)why;
-    EDGE_LOCK(&b->lock);
-    b->entered = true;
-    edge_cond_broadcast(&b->changed);
-    while (!b->leave) {
-        edge_cond_wait(&b->changed, &b->lock);
-    }
+    gate_pass(((struct blocking_job *)job)->gate);
 }
 
 static void test_a_full_queue_refuses_or_waits(void)
@@ -393,17 +387,11 @@ static void test_a_full_queue_refuses_or_waits(void)
     f.config.max_queued = 4;
     store_reopen(&f);
     struct blocking_job b = {
-        .job = {.kind = EVENT_REMOVE_ID, .id = "", .done = block}
+        .job = {.kind = EVENT_REMOVE_ID, .id = "", .done = block},
+          .gate = gate_create()
     };
-    edge_mutex_init(&b.lock);
-    edge_cond_init(&b.changed);
     CU_ASSERT_EQUAL_FATAL(event_store_submit(&f.ctx, f.store, &b.job, 0), EDGE_OK);
-    {
-        EDGE_LOCK(&b.lock);
-        while (!b.entered) {
-            edge_cond_wait(&b.changed, &b.lock);
-        }
-    }
+    CU_ASSERT_TRUE_FATAL(gate_wait_for(b.gate, 1));
     struct latch l;
     latch_init(&l, 4);
     struct latched_job jobs[5];
@@ -419,16 +407,76 @@ static void test_a_full_queue_refuses_or_waits(void)
     int64_t before = edge_now_mono_ms();
     CU_ASSERT_EQUAL(event_store_submit(&f.ctx, f.store, &jobs[4].job, 50), EDGE_UNAVAILABLE);
     CU_ASSERT(edge_now_mono_ms() - before >= 49);
-    {
-        EDGE_LOCK(&b.lock);
-        b.leave = true;
-        edge_cond_broadcast(&b.changed);
-    }
+    gate_open(b.gate);
     latch_wait(&l);
     event_store_settle(f.store);
     CU_ASSERT_EQUAL(count_readings(&f), 4);
-    edge_cond_done(&b.changed);
-    edge_mutex_done(&b.lock);
+    gate_free(b.gate);
+}
+
+/* Few events of many bytes: memory is bounded too. */
+static void test_a_queue_of_large_events_is_full_early(void)
+{
+    enum { LARGE = 20 * 1024 * 1024 };
+    STORE_FIXTURE(f);
+    char *bytes = edge_xalloc(LARGE, 1);
+    struct blocking_job b = {
+        .job = {.kind = EVENT_REMOVE_ID, .id = "", .done = block},
+          .gate = gate_create()
+    };
+    CU_ASSERT_EQUAL_FATAL(event_store_submit(&f.ctx, f.store, &b.job, 0), EDGE_OK);
+    CU_ASSERT_TRUE_FATAL(gate_wait_for(b.gate, 1));
+    struct latch l;
+    latch_init(&l, 3);
+    struct latched_job jobs[4];
+    for (size_t i = 0; i < 4; i++) {
+        struct event *e = make_event(&f.ctx.arena, "d", "s", 1, 1);
+        e->readings[0].value_type = VT_BINARY;
+        e->readings[0].media_type = "x/y";
+        e->readings[0].binary = (struct edge_bytes){bytes, LARGE};
+        jobs[i] = (struct latched_job){
+            .job = {.kind = EVENT_ADD, .event = e}
+        };
+        if (i < 3) {
+            latched_submit(f.store, &jobs[i], &l);
+        }
+    }
+    CU_ASSERT_EQUAL(event_store_submit(&f.ctx, f.store, &jobs[3].job, 0), EDGE_UNAVAILABLE);
+    gate_open(b.gate);
+    latch_wait(&l);
+    CU_ASSERT_EQUAL(l.st, EDGE_OK);
+    CU_ASSERT_EQUAL(count_readings(&f), 3);
+    free(bytes);
+    gate_free(b.gate);
+}
+
+static void test_the_log_stays_small(void)
+{
+    enum { MAX_LOG = 16 * 1024 * 1024 };
+    STORE_FIXTURE(f);
+    f.config.segment_readings = 20000;
+    f.config.segment_events = 20000;
+    store_reopen(&f);
+    const char *wal = edge_printf(&f.ctx.arena, "%s-wal", f.path);
+    off_t largest = 0;
+    for (int round = 0; round < 60; round++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct latch l;
+        latch_init(&l, 500);
+        struct latched_job *jobs = edge_new_n(&ctx.arena, struct latched_job, 500);
+        for (int64_t i = 0; i < 500; i++) {
+            jobs[i].job = (struct event_job){.kind = EVENT_ADD,
+                                             .event = make_event(&ctx.arena, "d", "s", i, 5)};
+            latched_submit(f.store, &jobs[i], &l);
+        }
+        latch_wait(&l);
+        struct stat st = {0};
+        CU_ASSERT_EQUAL(stat(wal, &st), 0);
+        largest = st.st_size > largest ? st.st_size : largest;
+    }
+    event_store_settle(f.store);
+    CU_ASSERT_EQUAL(count_readings(&f), 150000);
+    CU_ASSERT(largest < MAX_LOG);
 }
 
 /* Readers at work while segments are sealed and dropped under them. */
@@ -498,6 +546,8 @@ CU_TestInfo event_store_faults_tests[] = {
     {"a damaged file is refused",              test_a_damaged_file_is_refused             },
     {"a second process is refused",            test_a_second_process_is_refused           },
     {"a full queue refuses or waits",          test_a_full_queue_refuses_or_waits         },
+    {"a queue of large events is full early",  test_a_queue_of_large_events_is_full_early },
+    {"the log stays small",                    test_the_log_stays_small                   },
     {"readers and the writer do not meet",     test_readers_and_the_writer_do_not_meet    },
     CU_TEST_INFO_NULL,
 };
