@@ -255,6 +255,12 @@ static void *serve(void *arg)
     return NULL;
 }
 
+static void count_connection(struct tcp_peer *p)
+{
+    EDGE_LOCK(&p->lock);
+    p->n_connections++;
+}
+
 static void *accept_all(void *arg)
 {
     struct tcp_peer *p = arg;
@@ -263,9 +269,8 @@ static void *accept_all(void *arg)
         c->peer = p;
         c->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
         must(c->fd >= 0, "accept");
+        count_connection(p); /* before it can answer, so that whoever has an answer sees it */
         c->thread = edge_thread_start("connection", serve, c);
-        EDGE_LOCK(&p->lock);
-        p->n_connections++;
     }
     return NULL;
 }
