@@ -1,0 +1,202 @@
+/* Field tables: what they take, what they refuse, and in which words. */
+#include <string.h>
+
+#include "params.h"
+#include "suites.h"
+
+static const char *const modes[] = {"COILS", "REGISTERS", NULL};
+
+struct thing {
+    bool on;
+    int8_t i8;
+    int64_t i64;
+    uint8_t slot;
+    uint16_t port;
+    uint64_t u64;
+    float f32;
+    double f64;
+    const char *address;
+    const char *any;
+    uint8_t mode;
+    uint32_t timeout_ms;
+    double timeout_s;
+};
+
+/* clang-format off */
+static const devsdk_field fields[] = {
+    DEVSDK_FIELD(struct thing, on, "on", DEVSDK_BOOL),
+    DEVSDK_FIELD(struct thing, i8, "i8", DEVSDK_I8),
+    DEVSDK_FIELD(struct thing, i64, "i64", DEVSDK_I64),
+    DEVSDK_FIELD(struct thing, slot, "slot", DEVSDK_U8, .max = 7),
+    DEVSDK_FIELD(struct thing, port, "Port", DEVSDK_U16, .def = "502"),
+    DEVSDK_FIELD(struct thing, u64, "u64", DEVSDK_U64),
+    DEVSDK_FIELD(struct thing, f32, "f32", DEVSDK_F32),
+    DEVSDK_FIELD(struct thing, f64, "f64", DEVSDK_F64, .min = -1, .max = 1.5),
+    DEVSDK_FIELD(struct thing, address, "Address", DEVSDK_STRING, .required = true, .max = 16),
+    DEVSDK_FIELD(struct thing, any, "any", DEVSDK_OBJECT),
+    DEVSDK_FIELD(struct thing, mode, "mode", DEVSDK_U8, .one_of = modes, .def = "REGISTERS"),
+    DEVSDK_FIELD(struct thing, timeout_ms, "timeoutMs", DEVSDK_U32, .unit = "ms", .def = "1s"),
+    DEVSDK_FIELD(struct thing, timeout_s, "timeout", DEVSDK_F64, .unit = "s"),
+    {0},
+};
+/* clang-format on */
+
+static enum edge_status parse(struct edge_ctx *ctx, const char *text, struct thing *ret)
+{
+    const cJSON *tree;
+    *ret = (struct thing){0};
+    CU_ASSERT_EQUAL_FATAL(edge_json_parse(ctx, text, strlen(text), NULL, &tree), EDGE_OK);
+    return sdk_params_parse(ctx, fields, tree, &ctx->arena, ret);
+}
+
+static void test_values_of_all_types(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct thing t;
+    CU_ASSERT_EQUAL(
+        parse(&ctx,
+              "{\"Address\":\"host\",\"on\":true,\"i8\":-128,\"i64\":-9223372036854775808,"
+              "\"slot\":7,\"Port\":65535,\"u64\":18446744073709551615,\"f32\":0.5,\"f64\":-1,"
+              "\"any\":{\"a\":[1]},\"mode\":\"coils\",\"timeoutMs\":250,\"timeout\":\"1.5s\","
+              "\"unknown\":[]}",
+              &t),
+        EDGE_OK);
+    CU_ASSERT_TRUE(t.on);
+    CU_ASSERT_EQUAL(t.i8, -128);
+    CU_ASSERT_EQUAL(t.i64, INT64_MIN);
+    CU_ASSERT_EQUAL(t.slot, 7);
+    CU_ASSERT_EQUAL(t.port, 65535);
+    CU_ASSERT_EQUAL(t.u64, UINT64_MAX);
+    CU_ASSERT_EQUAL(t.f32, 0.5f);
+    CU_ASSERT_EQUAL(t.f64, -1);
+    CU_ASSERT_STRING_EQUAL(t.address, "host");
+    CU_ASSERT_STRING_EQUAL(t.any, "{\"a\":[1]}");
+    CU_ASSERT_EQUAL(t.mode, 0);
+    CU_ASSERT_EQUAL(t.timeout_ms, 250);
+    CU_ASSERT_EQUAL(t.timeout_s, 1.5);
+}
+
+static void test_texts_and_numbers_are_the_same(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct thing t;
+    CU_ASSERT_EQUAL(parse(&ctx,
+                          "{\"Address\":161,\"on\":\"1\",\"i8\":\"-5\",\"slot\":\"0x7\","
+                          "\"Port\":\"5000\",\"f64\":\"1e0\",\"timeoutMs\":\"0.5s\"}",
+                          &t),
+                    EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(t.address, "161");
+    CU_ASSERT_TRUE(t.on);
+    CU_ASSERT_EQUAL(t.i8, -5);
+    CU_ASSERT_EQUAL(t.slot, 7);
+    CU_ASSERT_EQUAL(t.port, 5000);
+    CU_ASSERT_EQUAL(t.f64, 1);
+    CU_ASSERT_EQUAL(t.timeout_ms, 500);
+}
+
+static void test_defaults_stand_where_nothing_is_given(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct thing t;
+    CU_ASSERT_EQUAL(parse(&ctx, "{\"Address\":\"\",\"Port\":\"\",\"mode\":null}", &t), EDGE_OK);
+    CU_ASSERT_EQUAL(t.port, 502);
+    CU_ASSERT_EQUAL(t.mode, 1);
+    CU_ASSERT_EQUAL(t.timeout_ms, 1000);
+    CU_ASSERT_STRING_EQUAL(t.address, "");
+}
+
+static void test_faults_have_exact_words(void)
+{
+    static const struct {
+        const char *json, *expect;
+    } cases[] = {
+        {"{}",                                    "Address: is missing"                         },
+        {"{\"Address\":1,\"slot\":8}",            "slot: 8 is above 7"                          },
+        {"{\"Address\":1,\"slot\":-1}",           "slot: -1 is below 0"                         },
+        {"{\"Address\":1,\"f64\":-1.25}",         "f64: -1.25 is below -1"                      },
+        {"{\"Address\":1,\"i8\":128}",            "i8: '128' is out of range"                   },
+        {"{\"Address\":1,\"Port\":-1}",           "Port: '-1' is out of range"                  },
+        {"{\"Address\":1,\"Port\":70000}",        "Port: '70000' is out of range"               },
+        {"{\"Address\":1,\"Port\":\"x\"}",        "Port: 'x' is not a whole number"             },
+        {"{\"Address\":1,\"Port\":1.5}",          "Port: '1.5' is not a whole number"           },
+        {"{\"Address\":1,\"f64\":\"nan\"}",       "f64: 'nan' is not a number"                  },
+        {"{\"Address\":1,\"f32\":1e39}",          "f32: '1e+39' is out of range"                },
+        {"{\"Address\":1,\"on\":\"yes\"}",        "on: 'yes' is neither true nor false"         },
+        {"{\"Address\":1,\"mode\":\"bits\"}",     "mode: 'bits' is not one of COILS, REGISTERS" },
+        {"{\"Address\":[1]}",                     "Address: must be a single value"             },
+        {"{\"Address\":\"12345678901234567\"}",   "Address: longer than 16 characters"          },
+        {"{\"Address\":1,\"timeoutMs\":\"1us\"}", "timeoutMs: '1us' is not a whole number of ms"},
+        {"{\"Address\":1,\"i8\":\"0x\"}",         "i8: '0x' is not a whole number"              },
+        {"{\"slot\":9}",                          "slot: 9 is above 7; Address: is missing"     },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct thing t;
+        CU_ASSERT_EQUAL(parse(&ctx, cases[i].json, &t), EDGE_INVALID);
+        CU_ASSERT_STRING_EQUAL(edge_ctx_message(&ctx, EDGE_INVALID), cases[i].expect);
+    }
+}
+
+static void test_printing_is_the_way_back(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct thing t, again;
+    CU_ASSERT_EQUAL(
+        parse(&ctx,
+              "{\"Address\":\"host\",\"on\":true,\"i8\":-1,\"u64\":18446744073709551615,"
+              "\"i64\":-9007199254740993,\"f64\":0.25,\"mode\":\"COILS\"}",
+              &t),
+        EDGE_OK);
+    const cJSON *tree = sdk_params_print(&ctx, fields, &t);
+    CU_ASSERT_EQUAL(sdk_params_parse(&ctx, fields, tree, &ctx.arena, &again), EDGE_OK);
+    CU_ASSERT_EQUAL(again.i8, -1);
+    CU_ASSERT_EQUAL(again.u64, UINT64_MAX);
+    CU_ASSERT_EQUAL(again.i64, -9007199254740993);
+    CU_ASSERT_EQUAL(again.f64, 0.25);
+    CU_ASSERT_EQUAL(again.mode, 0);
+    CU_ASSERT_TRUE(again.on);
+    CU_ASSERT_STRING_EQUAL(again.address, "host");
+}
+
+static void test_unsound_tables_are_found(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    CU_ASSERT_PTR_NULL(sdk_params_verify(&ctx, fields, sizeof(struct thing)));
+    CU_ASSERT_PTR_NULL(sdk_params_verify(&ctx, NULL, 0));
+    const devsdk_field outside[] = {
+        {.key = "a",   .type = DEVSDK_U64, .offset = 8},
+        {0}
+    };
+    CU_ASSERT_PTR_NOT_NULL(sdk_params_verify(&ctx, outside, 8));
+    const devsdk_field twice[] = {
+        {.key = "a",         .type = DEVSDK_U8},
+        {.key = "a",                  .type = DEVSDK_U8, .offset = 1},
+        {0}
+    };
+    CU_ASSERT_PTR_NOT_NULL(sdk_params_verify(&ctx, twice, 8));
+    const devsdk_field bad_default[] = {
+        {.key = "a",    .type = DEVSDK_U8, .def = "256"},
+        {0}
+    };
+    CU_ASSERT_PTR_NOT_NULL(sdk_params_verify(&ctx, bad_default, 8));
+    const devsdk_field no_member[] = {
+        {.key = "a", .type = DEVSDK_ARRAY},
+        {0         }
+    };
+    CU_ASSERT_PTR_NOT_NULL(sdk_params_verify(&ctx, no_member, 8));
+    const devsdk_field signed_choice[] = {
+        {.key = "a",       .type = DEVSDK_I8, .one_of = modes},
+        {0}
+    };
+    CU_ASSERT_PTR_NOT_NULL(sdk_params_verify(&ctx, signed_choice, 8));
+}
+
+CU_TestInfo params_tests[] = {
+    {"values of all types",                   test_values_of_all_types                  },
+    {"texts and numbers are the same",        test_texts_and_numbers_are_the_same       },
+    {"defaults stand where nothing is given", test_defaults_stand_where_nothing_is_given},
+    {"faults have exact words",               test_faults_have_exact_words              },
+    {"printing is the way back",              test_printing_is_the_way_back             },
+    {"unsound tables are found",              test_unsound_tables_are_found             },
+    CU_TEST_INFO_NULL,
+};
