@@ -53,7 +53,7 @@ static enum edge_status check_profile(struct edge_ctx *ctx, devsdk_service *svc,
     }
     enum edge_status st = sdk_profile_check(ctx, p);
     sdk_profile_unref(p);
-    return edge_wrap(ctx, st, "profile '%s'", name);
+    return st;
 }
 
 static enum edge_status validate(struct edge_ctx *ctx, devsdk_service *svc,

@@ -76,8 +76,7 @@ enum edge_status sdk_address_parse(struct edge_ctx *ctx, const devsdk_driver *dr
         const struct protocol *block = block_find(dto, p->name);
         if (block) {
             *ret_protocol = p->name;
-            enum edge_status st = sdk_params_parse(ctx, p->fields, block->properties, a, addr);
-            return edge_wrap(ctx, st, "protocol '%s'", p->name);
+            return sdk_params_parse(ctx, p->fields, block->properties, a, addr);
         }
         known = edge_printf(&ctx->arena, "%s%s'%s'", known, *known ? " or " : "", p->name);
     }
