@@ -58,7 +58,7 @@ static enum edge_status reply_aggregate(struct edge_call *call, const struct dat
 {
     struct core_data *data = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
-    enum event_aggregate how;
+    enum event_aggregate how = AGGREGATE_MIN;
     EDGE_TRY(parse_aggregate(ctx, name, &how));
     struct event_group *groups = NULL;
     size_t n = 0;
