@@ -54,7 +54,7 @@ static struct dict_entry **slot_of(struct dict_entry **slots, size_t cap,
 static void grow_slots(struct dict *d)
 {
     size_t cap = d->cap ? d->cap * 2 : FIRST_SLOTS;
-    struct dict_entry **slots = edge_xalloc(cap, sizeof(*slots));
+    struct dict_entry **slots = edge_xalloc(cap, sizeof(struct dict_entry *));
     for (size_t i = 0; i < d->cap; i++) {
         if (d->slots[i]) {
             *slot_of(slots, cap, d->slots[i]) = d->slots[i];
