@@ -1,0 +1,37 @@
+/**
+ * A real mosquitto for tests: on a free port of the loopback, with its own temporary folder. It
+ * dies with the test program.
+ */
+#ifndef TESTS_BROKER_H
+#define TESTS_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct broker;
+
+/**
+ * Started and accepting connections; NULL (said on stdout) where mosquitto is not installed or does
+ * not start. @p more: further lines of its configuration, %s in it stands for its folder; or NULL.
+ */
+struct broker *broker_start(const char *more);
+/** As broker_start(), but only the port is chosen: nobody answers yet. */
+struct broker *broker_prepare(const char *more);
+void broker_free(struct broker *b); /* stops it too; NULL is fine */
+uint16_t broker_port(const struct broker *b);
+const char *broker_folder(const struct broker *b);
+
+/** Terminated orderly, or killed; returns when it is gone. */
+void broker_stop(struct broker *b);
+void broker_kill(struct broker *b);
+/** On the same port again; returns when it accepts connections. */
+bool broker_restart(struct broker *b);
+/** Alive but mute: connections stay, nothing is read or written until broker_thaw(). */
+void broker_freeze(struct broker *b);
+void broker_thaw(struct broker *b);
+
+/** Publish bytes as they are, with a client of a few lines (QoS 0). */
+bool broker_publish_raw(struct broker *b, const char *topic, const void *bytes, size_t size);
+
+#endif
