@@ -248,12 +248,10 @@ static void must_start(struct bench *b)
 }
 
 /* A call over a real socket. */
-static int ask(struct bench *b, struct edge_ctx *ctx, const char *service, const char *method,
+static int ask(struct bench *b, struct edge_ctx *ctx, uint16_t port, const char *method,
                const char *target, const char *body, const char **ret_body)
 {
-    const struct edge_runtime *rt = edge_host_runtime(b->host, service);
-    const char *url =
-        edge_printf(&ctx->arena, "http://127.0.0.1:%u", (unsigned)edge_http_port(rt->http));
+    const char *url = edge_printf(&ctx->arena, "http://127.0.0.1:%u", (unsigned)port);
     const struct edge_http_request req = {
         .method = method, .target = target, .body = body, .body_size = body ? strlen(body) : 0};
     struct edge_http_response answer;
@@ -268,17 +266,28 @@ static int ask(struct bench *b, struct edge_ctx *ctx, const char *service, const
     return answer.code;
 }
 
-static void expect(struct bench *b, const char *service, const char *method, const char *target,
-                   const char *body, int code, const char *part)
+static uint16_t port_of(const struct bench *b, const char *service)
+{
+    return edge_http_port(edge_host_runtime(b->host, service)->http);
+}
+
+static void expect_at(struct bench *b, uint16_t port, const char *method, const char *target,
+                      const char *body, int code, const char *part)
 {
     EDGE_CTX_SCOPE(ctx);
     const char *got;
-    int got_code = ask(b, &ctx, service, method, target, body, &got);
+    int got_code = ask(b, &ctx, port, method, target, body, &got);
     bool same = got_code == code && strstr(got, part) != NULL;
     if (!same) {
         printf("\n    %s %s: got %d %s, expected %d %s", method, target, got_code, got, code, part);
     }
     CU_ASSERT(same);
+}
+
+static void expect(struct bench *b, const char *service, const char *method, const char *target,
+                   const char *body, int code, const char *part)
+{
+    expect_at(b, port_of(b, service), method, target, body, code, part);
 }
 
 static bool wait_count(struct stage *s, const unsigned *count, unsigned n)
@@ -322,7 +331,7 @@ static void test_config_is_shown_without_secrets(void)
     must_start(&b);
     EDGE_CTX_SCOPE(ctx);
     const char *body;
-    CU_ASSERT_EQUAL(ask(&b, &ctx, "svc-a", "GET", "/api/v3/config", NULL, &body), 200);
+    CU_ASSERT_EQUAL(ask(&b, &ctx, port_of(&b, "svc-a"), "GET", "/api/v3/config", NULL, &body), 200);
     static const char *const parts[] = {
         "{\"apiVersion\":\"v3\",\"config\":{\"Writable\":{\"LogLevel\":\"ERROR\"",
         "\"Speed\":1",
@@ -411,10 +420,15 @@ static void test_stop_is_the_reverse_of_start(void)
     bench_close(&b);
 }
 
+struct slow_call {
+    struct bench *b;
+    uint16_t port; /* looked up beforehand: the host ends while the call is under way */
+};
+
 static void *slow_main(void *arg)
 {
-    struct bench *b = arg;
-    expect(b, "svc-a", "GET", "/api/v3/slow", NULL, 200, "drained");
+    const struct slow_call *call = arg;
+    expect_at(call->b, call->port, "GET", "/api/v3/slow", NULL, 200, "drained");
     return NULL;
 }
 
@@ -423,7 +437,8 @@ static void test_a_call_under_way_is_answered_before_the_stop(void)
     struct bench b;
     bench_open(&b);
     must_start(&b);
-    pthread_t caller = edge_thread_start("caller", slow_main, &b);
+    struct slow_call call = {&b, port_of(&b, "svc-a")};
+    pthread_t caller = edge_thread_start("caller", slow_main, &call);
     {
         EDGE_LOCK(&b.stage.lock);
         while (!b.stage.entered) {
