@@ -428,7 +428,7 @@ static enum edge_status parse_target(struct edge_ctx *ctx, devsdk_service *svc,
 static enum edge_status begin_from_bus(struct edge_ctx *ctx, devsdk_service *svc,
                                        const struct edge_message *m)
 {
-    struct bus_target target;
+    struct bus_target target = {0};
     devsdk_device *dev;
     struct sdk_source source;
     const cJSON *body = NULL;

@@ -85,7 +85,7 @@ static struct sdk_watcher *watcher_swap(devsdk_service *svc, const char *name,
 enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
                                    const struct provision_watcher *dto)
 {
-    struct sdk_watcher *w;
+    struct sdk_watcher *w = NULL;
     EDGE_TRY(watcher_create(ctx, dto, &w));
     watcher_unref(watcher_swap(svc, dto->name, w));
     return EDGE_OK;

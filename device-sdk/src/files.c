@@ -90,8 +90,8 @@ static enum edge_status slurp(struct edge_ctx *ctx, const char *path, const char
 
 static enum edge_status read_tree(struct edge_ctx *ctx, const char *path, const cJSON **ret)
 {
-    const char *text;
-    size_t len;
+    const char *text = NULL;
+    size_t len = 0;
     EDGE_TRY(slurp(ctx, path, &text, &len));
     return ends_with(path, ".json") ? edge_json_parse(ctx, text, len, NULL, ret)
                                     : edge_yaml_parse(ctx, text, len, NULL, ret);

@@ -79,25 +79,19 @@ static void fill(devsdk_device *dev, devsdk_request *r)
     }
 }
 
-static void *finish_elsewhere(void *arg)
+static struct edge_pool *elsewhere; /* made before its device service, freed after it */
+
+static void finish_elsewhere(void *arg)
 {
     devsdk_done(arg, DEVSDK_OK);
-    return NULL;
 }
-
-static pthread_t helper;
-static atomic_bool helped;
 
 static devsdk_result answer(devsdk_device *dev, devsdk_request *r)
 {
     switch (atomic_load(&control.manner)) {
     case FROM_ELSEWHERE:
         fill(dev, r);
-        if (atomic_exchange(&helped, true)) {
-            pthread_join(helper, NULL);
-        }
-        helper = edge_thread_start("elsewhere", finish_elsewhere, r);
-        return DEVSDK_PENDING;
+        return edge_pool_submit(elsewhere, finish_elsewhere, r) ? DEVSDK_PENDING : DEVSDK_BUSY;
     case NEVER:
         atomic_store(&control.kept, r);
         return DEVSDK_PENDING;
@@ -200,12 +194,15 @@ static void control_reset(void)
     memset((void *)&control, 0, sizeof(control));
 }
 
-static void join_helper(void)
+static void free_elsewhere(struct edge_pool **pool)
 {
-    if (atomic_exchange(&helped, false)) {
-        pthread_join(helper, NULL);
-    }
+    edge_pool_free(*pool);
 }
+
+#define ELSEWHERE                                                                                  \
+    __attribute__((cleanup(free_elsewhere))) struct edge_pool *pool =                              \
+        edge_pool_create("elsewhere", 2, 64);                                                      \
+    elsewhere = pool
 
 /* ---- a profile and a device --------------------------------------------------------------------
  */
@@ -428,6 +425,7 @@ static void test_patterns_read_what_they_match(void)
 
 static void test_large_reads_are_split(void)
 {
+    ELSEWHERE;
     control_reset();
     EDGE_CTX_SCOPE(ctx);
     DEVICE_RIG(r, &windowed, NULL);
@@ -439,7 +437,6 @@ static void test_large_reads_are_split(void)
         CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "event.readings")), 2);
         atomic_store(&control.manner, FROM_ELSEWHERE); /* the second time */
     }
-    join_helper();
 }
 
 /* ---- answers that come later -------------------------------------------------------------------
@@ -447,13 +444,13 @@ static void test_large_reads_are_split(void)
 
 static void test_answers_may_come_from_elsewhere(void)
 {
+    ELSEWHERE;
     RIG(r, NULL);
     furnish(&ctx, &r, DEVICE_NAMED("D", SLOT("1")));
     atomic_store(&control.manner, FROM_ELSEWHERE);
     for (int i = 0; i < 50; i++) {
         get(&ctx, &r, "Count", 200);
     }
-    join_helper();
 }
 
 static void test_late_answers_are_dropped(void)
