@@ -283,8 +283,9 @@ enum edge_status value_from_reading(struct edge_ctx *ctx, const struct reading *
                                     struct row_value *ret);
 void value_bind(sqlite3_stmt *stmt, int at, const struct row_value *v);
 /** Fill what @p column holds into @p r, whose value_type is set. */
-enum edge_status value_to_reading(struct edge_ctx *ctx, sqlite3_stmt *stmt, int column,
-                                  struct reading *r);
+void value_to_reading(struct edge_ctx *ctx, sqlite3_stmt *stmt, int column, struct reading *r);
+/** Stored JSON; NULL, and a line in the log, where it cannot be read: the rest of a page can. */
+const cJSON *value_tree(struct edge_ctx *ctx, const char *text, size_t size);
 enum { ID_SIZE = 16 };
 bool id_from_text(const char *text, unsigned char id[ID_SIZE]);
 const char *id_to_text(struct edge_arena *a, const unsigned char id[ID_SIZE]);

@@ -6,6 +6,8 @@
 
 #include "event_store_impl.h"
 
+enum { MAX_READINGS = 1 << 24 }; /* of an event: more is damage */
+
 struct fetch {
     struct edge_ctx *ctx;
     struct event_store *store;
@@ -19,15 +21,11 @@ static const struct dict_entry *entry_of(const struct fetch *f, enum row_kind ki
     return id >= 0 && id < d->n_ids ? d->by_id[id] : NULL;
 }
 
-static enum edge_status tags_of(const struct fetch *f, sqlite3_stmt *stmt, int column,
-                                const cJSON **ret)
+static const cJSON *tags_of(const struct fetch *f, sqlite3_stmt *stmt, int column)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, column);
-    if (!text) {
-        return EDGE_OK;
-    }
     size_t size = (size_t)sqlite3_column_bytes(stmt, column);
-    return edge_wrap(f->ctx, edge_json_parse(f->ctx, text, size, NULL, ret), "reading stored tags");
+    return text ? value_tree(f->ctx, text, size) : NULL;
 }
 
 /* Columns: origin, series, value, tags. */
@@ -47,8 +45,9 @@ static enum edge_status reading_of(const struct fetch *f, sqlite3_stmt *stmt, st
         .origin = sqlite3_column_int64(stmt, 0),
         .value_type = e->type,
     };
-    EDGE_TRY(value_to_reading(f->ctx, stmt, 2, r));
-    return tags_of(f, stmt, 3, &r->tags);
+    value_to_reading(f->ctx, stmt, 2, r);
+    r->tags = tags_of(f, stmt, 3);
+    return EDGE_OK;
 }
 
 static enum edge_status fetch_readings_of(const struct fetch *f, uint32_t segment, int64_t first,
@@ -56,6 +55,9 @@ static enum edge_status fetch_readings_of(const struct fetch *f, uint32_t segmen
 {
     sqlite3_stmt *stmt = NULL;
     EDGE_TRY(reader_statement(f->ctx, f->store, f->reader, segment, SQL_EVENT_READINGS, &stmt));
+    if (n < 0 || n > MAX_READINGS) {
+        return edge_fail(f->ctx, EDGE_INTERNAL, "a stored event has %lld readings", (long long)n);
+    }
     e->readings = edge_new_n(&f->ctx->arena, struct reading, (size_t)n);
     if (!stmt) {
         return EDGE_OK;
@@ -107,7 +109,7 @@ static enum edge_status fetch_event(const struct fetch *f, const struct row_ref 
         .source_name = e->name,
         .origin = sqlite3_column_int64(stmt, 0),
     };
-    EDGE_TRY(tags_of(f, stmt, 5, &ret->tags));
+    ret->tags = tags_of(f, stmt, 5);
     int64_t first = sqlite3_column_int64(stmt, 3), n = sqlite3_column_int64(stmt, 4);
     return fetch_readings_of(f, at->segment, first, n, ret);
 }

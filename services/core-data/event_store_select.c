@@ -486,7 +486,8 @@ static enum edge_status skip_deep(struct edge_ctx *ctx, struct event_store *s, s
     high = high > plan->end ? plan->end : high;
     int64_t newer = 0; /* rows newer than high */
     while (low<high && * offset - newer> DEEP_OFFSET) {
-        int64_t mid = low + (int64_t)(((uint64_t)high - (uint64_t)low + 1) / 2);
+        uint64_t width = (uint64_t)high - (uint64_t)low; /* may be all of 64 bits */
+        int64_t mid = (int64_t)((uint64_t)low + width / 2 + width % 2);
         int64_t n = 0;
         EDGE_TRY(row_plan_count(ctx, s, r, plan, mid, high, &n));
         if (newer + n > *offset) {

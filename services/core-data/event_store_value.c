@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "edge/log.h"
 #include "event_store_impl.h"
 
 static enum edge_status number_from_text(struct edge_ctx *ctx, const struct reading *r,
@@ -99,16 +100,26 @@ static const char *number_text(struct edge_ctx *ctx, sqlite3_stmt *stmt, int col
     return edge_strdup(&ctx->arena, text);
 }
 
-enum edge_status value_to_reading(struct edge_ctx *ctx, sqlite3_stmt *stmt, int column,
-                                  struct reading *r)
+const cJSON *value_tree(struct edge_ctx *ctx, const char *text, size_t size)
+{
+    const cJSON *tree = NULL;
+    if (edge_json_parse(ctx, text, size, NULL, &tree) != EDGE_OK) {
+        edge_log_warn(ctx, "stored JSON cannot be read", "reason",
+                      edge_ctx_message(ctx, EDGE_INVALID), NULL);
+        edge_ctx_clear(ctx);
+    }
+    return tree;
+}
+
+void value_to_reading(struct edge_ctx *ctx, sqlite3_stmt *stmt, int column, struct reading *r)
 {
     if (sqlite3_column_type(stmt, column) == SQLITE_NULL) {
         r->is_null = true;
-        return EDGE_OK;
+        return;
     }
     if (value_type_is_numeric(r->value_type) || r->value_type == VT_BOOL) {
         r->value = number_text(ctx, stmt, column, r->value_type);
-        return EDGE_OK;
+        return;
     }
     const void *bytes = sqlite3_column_blob(stmt, column);
     size_t size = (size_t)sqlite3_column_bytes(stmt, column);
@@ -116,12 +127,11 @@ enum edge_status value_to_reading(struct edge_ctx *ctx, sqlite3_stmt *stmt, int 
     if (r->value_type == VT_BINARY) {
         r->binary = (struct edge_bytes){copy, size};
     } else if (r->value_type == VT_OBJECT || r->value_type == VT_OBJECT_ARRAY) {
-        return edge_wrap(ctx, edge_json_parse(ctx, copy, size, NULL, &r->object),
-                         "reading a stored object");
+        r->object = value_tree(ctx, copy, size);
+        r->is_null = !r->object;
     } else {
         r->value = copy;
     }
-    return EDGE_OK;
 }
 
 static int hex_digit(char c)

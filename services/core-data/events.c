@@ -172,8 +172,6 @@ enum edge_status event_get(struct edge_call *call)
     struct edge_ctx *ctx = edge_call_ctx(call);
     const char *wanted = edge_call_param(call, "id");
     char id[EDGE_UUID_SIZE];
-    struct data_query query;
-    EDGE_TRY(data_query_parse(call, false, &query));
     if (!edge_uuid_parse(wanted, id)) {
         return edge_fail(ctx, EDGE_INVALID, "fail to parse id as an UUID");
     }
@@ -183,7 +181,8 @@ enum edge_status event_get(struct edge_call *call)
         return edge_fail(ctx, st, "no event with id '%s' found", wanted);
     }
     EDGE_TRY(st);
-    return edge_reply_object(call, "event", query.numeric ? &EVENT_NUMERIC : &EVENT, &event);
+    return edge_reply_object(call, "event", data_wants_numbers(call) ? &EVENT_NUMERIC : &EVENT,
+                             &event);
 }
 
 static enum edge_status reply_events(struct edge_call *call, const struct data_query *query)

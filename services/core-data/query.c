@@ -17,17 +17,20 @@ static enum edge_status parse_range(struct edge_call *call, struct event_filter 
     return EDGE_OK;
 }
 
+bool data_wants_numbers(struct edge_call *call)
+{
+    const char *text = edge_call_query(call, "numeric");
+    bool numeric = false;
+    return text && edge_bool_parse(text, &numeric) && numeric;
+}
+
 enum edge_status data_query_parse(struct edge_call *call, bool timed, struct data_query *ret)
 {
-    *ret = (struct data_query){.filter = {EVENT_FILTER_ALL}};
+    *ret = (struct data_query){.filter = {EVENT_FILTER_ALL}, .numeric = data_wants_numbers(call)};
     EDGE_TRY(edge_call_page(call, -1, &ret->page));
     ret->want_total = ret->page.offset >= 0;
     if (!ret->want_total) {
         ret->page.offset = 0;
-    }
-    const char *numeric = edge_call_query(call, "numeric");
-    if (numeric && !edge_bool_parse(numeric, &ret->numeric)) {
-        ret->numeric = false;
     }
     return timed ? parse_range(call, &ret->filter) : EDGE_OK;
 }

@@ -50,6 +50,8 @@ struct data_query {
     bool numeric;
     bool want_total; /* offset was not -1 */
 };
+/** The query parameter numeric: numbers instead of their texts. */
+bool data_wants_numbers(struct edge_call *call);
 /** Page and numeric from the query string, start and end from the path where @p timed. */
 enum edge_status data_query_parse(struct edge_call *call, bool timed, struct data_query *ret);
 /** {"apiVersion","statusCode":200,"count":n} */

@@ -268,8 +268,50 @@ static void test_deep_pages_equal_the_lists(void)
     }
 }
 
+static void test_origins_may_be_anything(void)
+{
+    STORE_FIXTURE(f);
+    EDGE_CTX_SCOPE(ctx);
+    enum { N = 5000 };
+    struct latch l;
+    latch_init(&l, N);
+    struct latched_job *jobs = edge_new_n(&ctx.arena, struct latched_job, N);
+    for (int64_t i = 0; i < N; i++) {
+        int64_t origin = i % 3 == 0 ? INT64_MIN : i % 3 == 1 ? INT64_MAX : i;
+        jobs[i].job = (struct event_job){.kind = EVENT_ADD,
+                                         .event = make_event(&ctx.arena, "d", "s", origin, 1)};
+        jobs[i].job.event->readings[0].value = "1";
+        latched_submit(f.store, &jobs[i], &l);
+    }
+    latch_wait(&l);
+    event_store_settle(f.store);
+    static const struct {
+        int64_t offset, origin;
+    } rows[] = {
+        {0,    INT64_MAX},
+        {1666, INT64_MAX},
+        {1667, 4997     },
+        {4200, INT64_MIN},
+        {4999, INT64_MIN},
+    };
+    struct event_filter all = {EVENT_FILTER_ALL};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct event *got = NULL;
+        size_t n = 0;
+        CU_ASSERT_EQUAL(event_store_events(&ctx, f.store, &all, rows[i].offset, 1, &got, &n),
+                        EDGE_OK);
+        CU_ASSERT_EQUAL_FATAL(n, 1);
+        CU_ASSERT_EQUAL(got[0].origin, rows[i].origin);
+    }
+    struct event_filter range = {.start = INT64_MIN + 1, .end = INT64_MAX - 1};
+    int64_t n = 0;
+    CU_ASSERT_EQUAL(event_store_count_events(&ctx, f.store, &range, &n), EDGE_OK);
+    CU_ASSERT_EQUAL(n, 1666);
+}
+
 CU_TestInfo event_store_model_tests[] = {
     {"answers equal the list's",    test_answers_equal_the_lists   },
     {"deep pages equal the list's", test_deep_pages_equal_the_lists},
+    {"origins may be anything",     test_origins_may_be_anything   },
     CU_TEST_INFO_NULL,
 };
