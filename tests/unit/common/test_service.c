@@ -89,6 +89,14 @@ static enum edge_status svc_ready(struct edge_ctx *ctx, const struct edge_runtim
     return EDGE_OK;
 }
 
+/* The last moment at which everything still works. */
+static void svc_quiesce(const struct edge_runtime *rt)
+{
+    CU_ASSERT_PTR_NOT_NULL(rt->bus);
+    CU_ASSERT_PTR_NOT_NULL(rt->http);
+    note(rt, "quiesce");
+}
+
 static void svc_stop(const struct edge_runtime *rt)
 {
     note(rt, "stop");
@@ -413,10 +421,12 @@ static void test_stop_is_the_reverse_of_start(void)
     struct bench b;
     bench_open(&b);
     b.services[0].ready = NULL;
+    b.services[0].quiesce = b.services[1].quiesce = svc_quiesce;
     must_start(&b);
     edge_host_stop(b.host);
     b.host = NULL;
-    expect_journal(&b, "start svc-a;start svc-b;ready svc-b;stop svc-b;stop svc-a;");
+    expect_journal(&b, "start svc-a;start svc-b;ready svc-b;"
+                       "quiesce svc-b;quiesce svc-a;stop svc-b;stop svc-a;");
     bench_close(&b);
 }
 
