@@ -134,8 +134,9 @@ enum edge_status command_read(struct edge_call *call)
         return edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st,
                          "request failed, status code: %d, err: %s", answer.code, answer.body);
     }
-    if (answer.body_size == 0) {
-        return EDGE_OK; /* ds-returnevent=false: nothing to show */
+    if (answer.body_size == 0) { /* ds-returnevent=false: nothing to show */
+        edge_reply_type(call, "application/json");
+        return EDGE_OK;
     }
     if (parse_answer(ctx, &answer, &body) != EDGE_OK) {
         return edge_wrap(ctx, EDGE_REMOTE, "answer of %s%s", to.url, to.target);

@@ -105,6 +105,7 @@ struct edge_call {
     struct edge_buf reply;
     int code;
     const char *type, *request_id, *allow;
+    bool typed;   /* the handler chose the type: it is told even of an empty body */
     bool settled; /* it is there already, no handler runs */
     bool close;   /* the connection ends with it */
     bool preflight;

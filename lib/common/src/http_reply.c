@@ -21,6 +21,7 @@ void edge_reply_code(struct edge_call *call, int http_code)
 void edge_reply_type(struct edge_call *call, const char *content_type)
 {
     call->type = content_type;
+    call->typed = true;
 }
 
 void edge_call_set_request_id(struct edge_call *call, const char *request_id)

@@ -120,7 +120,7 @@ static void add_headers(struct edge_call *call, struct MHD_Response *response, b
     bool bare = call->route && (call->route->flags & EDGE_ROUTE_BARE);
     if (late) {
         add_header(response, "Content-Type", "text/plain");
-    } else if (call->reply.len > 0) {
+    } else if (call->reply.len > 0 || call->typed) {
         add_header(response, "Content-Type", call->type);
     }
     if (call->given_id || (!bare && call->ctx.correlation_id[0] != '\0')) {

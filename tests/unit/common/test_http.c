@@ -56,6 +56,12 @@ static enum edge_status fail_as_asked(struct edge_call *call)
     return edge_wrap(edge_call_ctx(call), st, "doing it");
 }
 
+static enum edge_status answer_nothing_as_json(struct edge_call *call)
+{
+    edge_reply_type(call, "application/json");
+    return EDGE_OK;
+}
+
 static enum edge_status answer_empty(struct edge_call *call)
 {
     edge_reply_code(call, 202);
@@ -114,21 +120,22 @@ static enum edge_status go_to_worker(struct edge_call *call)
 }
 
 static const struct edge_route routes[] = {
-    {"GET",  "/show/{name}",  show,                 "", 0,                0, NULL},
-    {"POST", "/show/{name}",  show,                 "", 0,                0, NULL},
-    {"POST", "/small",        show,                 "", 0,                8, NULL},
-    {"GET",  "/fail/{code}",  fail_as_asked,        "", 0,                0, NULL},
-    {"GET",  "/empty",        answer_empty,         "", 0,                0, NULL},
-    {"GET",  "/open",         answer_ping,          "", EDGE_ROUTE_OPEN,  0, NULL},
-    {"GET",  "/bare",         answer_ping,          "", EDGE_ROUTE_BARE,  0, NULL},
-    {"GET",  "/json",         answer_ping,          "", 0,                0, NULL},
-    {"GET",  "/waits",        wait_at_gate,         "", EDGE_ROUTE_WAITS, 0, NULL},
-    {"GET",  "/worker",       go_to_worker,         "", 0,                0, NULL},
-    {"GET",  "/elsewhere",    finish_elsewhere,     "", 0,                0, NULL},
-    {"POST", "/elsewhere",    finish_elsewhere,     "", 0,                0, NULL},
-    {"GET",  "/before",       finish_before_return, "", 0,                0, NULL},
-    {"GET",  "/late-failure", fail_later,           "", 0,                0, NULL},
-    {"GET",  "/keep",         keep,                 "", 0,                0, NULL},
+    {"GET",  "/show/{name}",  show,                   "", 0,                0, NULL},
+    {"POST", "/show/{name}",  show,                   "", 0,                0, NULL},
+    {"POST", "/small",        show,                   "", 0,                8, NULL},
+    {"GET",  "/fail/{code}",  fail_as_asked,          "", 0,                0, NULL},
+    {"GET",  "/empty-json",   answer_nothing_as_json, "", 0,                0, NULL},
+    {"GET",  "/empty",        answer_empty,           "", 0,                0, NULL},
+    {"GET",  "/open",         answer_ping,            "", EDGE_ROUTE_OPEN,  0, NULL},
+    {"GET",  "/bare",         answer_ping,            "", EDGE_ROUTE_BARE,  0, NULL},
+    {"GET",  "/json",         answer_ping,            "", 0,                0, NULL},
+    {"GET",  "/waits",        wait_at_gate,           "", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",  "/worker",       go_to_worker,           "", 0,                0, NULL},
+    {"GET",  "/elsewhere",    finish_elsewhere,       "", 0,                0, NULL},
+    {"POST", "/elsewhere",    finish_elsewhere,       "", 0,                0, NULL},
+    {"GET",  "/before",       finish_before_return,   "", 0,                0, NULL},
+    {"GET",  "/late-failure", fail_later,             "", 0,                0, NULL},
+    {"GET",  "/keep",         keep,                   "", 0,                0, NULL},
 };
 
 /* ---- fixture ----------------------------------------------------------------------------- */
@@ -280,6 +287,9 @@ static void test_framework_answers(void)
     ask(&f, "GET", "/empty", NULL, NULL);
     EXPECT(&f, 202, "");
     CU_ASSERT_STRING_EQUAL(header(&f, "Content-Type"), "");
+    ask(&f, "GET", "/empty-json", NULL, NULL);
+    EXPECT(&f, 200, "");
+    CU_ASSERT_STRING_EQUAL(header(&f, "Content-Type"), "application/json");
     done(&f);
 }
 

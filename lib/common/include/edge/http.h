@@ -107,8 +107,8 @@ enum edge_status edge_page_check(struct edge_ctx *ctx, const struct edge_page *p
 /** Where the body goes; a handler that returns a failure has it replaced by the error envelope. */
 struct edge_buf *edge_reply_body(struct edge_call *call);
 void edge_reply_code(struct edge_call *call, int http_code); /* default 200 */
-void edge_reply_type(struct edge_call *call,
-                     const char *content_type); /* default application/json */
+/** Content-Type. Default: application/json, and none where the body is empty. */
+void edge_reply_type(struct edge_call *call, const char *content_type);
 /** Echoed in this call's envelopes ("requestId"). */
 void edge_call_set_request_id(struct edge_call *call, const char *request_id);
 
