@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "command.h"
+#include "contracts/event.h"
 #include "edge/clock.h"
 #include "edge/text.h"
 
@@ -41,6 +42,24 @@ static struct edge_message *passed_on(const struct edge_message *m)
     out->json = m->json;
     out->text = m->text;
     return out;
+}
+
+/* A tree knows bytes as base64 text only. What came as CBOR has to go on with byte strings, so an
+ * event goes on as an event. */
+static void keep_binaries(struct edge_ctx *ctx, const struct edge_message *m,
+                          struct edge_message *out)
+{
+    const void *event = NULL;
+    if (!m->json || strcmp(m->content_type, "application/cbor") != 0) {
+        return;
+    }
+    if (edge_message_decode(ctx, m, &EVENT_RESPONSE, &event) != EDGE_OK) {
+        edge_ctx_clear(ctx); /* no event, so none of its binaries */
+        return;
+    }
+    out->dto = &EVENT_RESPONSE;
+    out->object = edge_dto_clone(&EVENT_RESPONSE, edge_message_arena(out), event);
+    out->json = NULL;
 }
 
 /* Publish on our response topic and drop our reference. */
@@ -148,6 +167,7 @@ static enum edge_status hand_on(struct edge_ctx *ctx, const struct command_state
         return respond_failure(ctx, cmd, m, st);
     }
     struct edge_message *back = passed_on(answer);
+    keep_binaries(ctx, answer, back);
     edge_message_unref(answer);
     return respond(ctx, cmd, m->request_id, back);
 }

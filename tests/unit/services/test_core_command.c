@@ -125,6 +125,14 @@ static enum edge_status fake_start(struct edge_ctx *ctx, const struct edge_runti
     return EDGE_OK;
 }
 
+/* What a message that came as CBOR holds: bytes have become base64. */
+#define PICTURE_JSON                                                                                \
+    "{\"apiVersion\":\"v3\",\"statusCode\":200,\"event\":{\"apiVersion\":\"v3\","                   \
+    "\"id\":\"e6e8a2f4-eb14-4649-9e2b-175247911369\",\"deviceName\":\"D1\",\"profileName\":\"P1\"," \
+    "\"sourceName\":\"picture\",\"origin\":1,\"readings\":[{\"origin\":1,\"deviceName\":\"D1\","    \
+    "\"resourceName\":\"picture\",\"valueType\":\"Binary\",\"mediaType\":\"x/y\","                  \
+    "\"binaryValue\":\"AQL/\"}]}}"
+
 /* Answers with what it was asked; command "bad" with an error, command "silent" not at all. */
 static enum edge_status fake_command(void *state, struct edge_ctx *ctx,
                                      const struct edge_message *m)
@@ -152,6 +160,11 @@ static enum edge_status fake_command(void *state, struct edge_ctx *ctx,
     out->content_type = bad ? "text/plain" : "application/json";
     if (bad) {
         out->text = "sensor broken";
+    } else if (strcmp(levels[n - 2], "picture") == 0) {
+        const cJSON *tree = NULL;
+        EDGE_TRY(edge_json_parse(ctx, PICTURE_JSON, strlen(PICTURE_JSON), NULL, &tree));
+        out->json = edge_json_clone(a, tree);
+        out->content_type = "application/cbor";
     } else {
         struct edge_ctx made = {.arena = EDGE_ARENA_INIT};
         cJSON *tree = edge_json_object(&made);
@@ -582,6 +595,32 @@ static void test_commands_over_the_bus(void)
     world_stop(w);
 }
 
+/* Encoded again, a picture is a byte string and no text. */
+static void test_binaries_on_the_bus_stay_binary(void)
+{
+    struct world *w = world_start("5s");
+    struct edge_message *m = ask(w, "command/request/D1/picture/get", NULL, NULL, NULL, 10000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf envelope = EDGE_BUF_INIT;
+    edge_envelope_encode(m, &envelope);
+    const cJSON *tree = NULL;
+    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, envelope.data, envelope.len, NULL, &tree), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(cJSON_GetStringValue(edge_json_member(tree, "contentType", false)),
+                           "application/cbor");
+    const char *payload = cJSON_GetStringValue(edge_json_member(tree, "payload", false));
+    const void *cbor = NULL;
+    size_t size = 0;
+    CU_ASSERT_TRUE_FATAL(edge_base64_decode(&ctx.arena, payload, &cbor, &size));
+    CU_ASSERT_PTR_NOT_NULL(memmem(cbor, size,
+                                  "\x6b"
+                                  "binaryValue"
+                                  "\x43\x01\x02\xff",
+                                  16));
+    edge_message_unref(m);
+    world_stop(w);
+}
+
 static void test_silence_is_answered_by_silence(void)
 {
     struct world *w = world_start("100ms");
@@ -602,6 +641,7 @@ CU_TestInfo core_command_tests[] = {
     {"a device service of the same process is a function call",
      test_a_device_service_of_the_same_process_is_a_function_call                                          },
     {"commands over the bus",                                   test_commands_over_the_bus                 },
+    {"binaries on the bus stay binary",                         test_binaries_on_the_bus_stay_binary       },
     {"silence is answered by silence",                          test_silence_is_answered_by_silence        },
     CU_TEST_INFO_NULL,
 };
