@@ -5,7 +5,8 @@
 #include "edge/text.h"
 #include "metadata.h"
 
-static const char *topic_level(struct metadata *meta, struct edge_arena *a, const char *name)
+const char *metadata_topic_level(const struct metadata *meta, struct edge_arena *a,
+                                 const char *name)
 {
     return meta->rt->base->service.enable_name_field_escape ? edge_name_escape(a, name) : name;
 }
@@ -18,8 +19,8 @@ void metadata_announce(struct edge_ctx *ctx, struct metadata *meta, const char *
     struct edge_arena *a = edge_message_arena(m);
     bool has_profile = profile && *profile;
     edge_message_topic(m, "%s/system-events/core-metadata/%s/%s/%s%s%s", meta->rt->base_topic, type,
-                       action, topic_level(meta, a, owner), has_profile ? "/" : "",
-                       has_profile ? topic_level(meta, a, profile) : "");
+                       action, metadata_topic_level(meta, a, owner), has_profile ? "/" : "",
+                       has_profile ? metadata_topic_level(meta, a, profile) : "");
     struct system_event *event = edge_new(a, struct system_event);
     *event = (struct system_event){
         .api_version = EDGE_API_VERSION,
@@ -35,7 +36,9 @@ void metadata_announce(struct edge_ctx *ctx, struct metadata *meta, const char *
     m->object = event;
     /* The change is stored; who missed its event learns of it by asking. */
     if (edge_bus_publish(ctx, meta->rt->bus, m) != EDGE_OK) {
-        edge_log_error(ctx, "system event not published", "topic", m->topic, NULL);
+        edge_log_error(ctx, "system event not published", "topic", m->topic, "reason",
+                       edge_ctx_message(ctx, EDGE_UNAVAILABLE), NULL);
+        edge_ctx_clear(ctx);
     }
     edge_message_unref(m);
 }

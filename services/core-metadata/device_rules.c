@@ -173,14 +173,18 @@ enum edge_status device_within_capacity(struct edge_ctx *ctx, struct metadata *m
 
 /* ---- the driver -------------------------------------------------------------------------- */
 
+/* The client hears of a silent driver item by item: before its request as a whole times out. */
+static int64_t driver_deadline(const struct metadata *meta)
+{
+    int64_t timeout_ms = meta->rt->request_timeout_ms;
+    return edge_now_mono_ms() + timeout_ms - timeout_ms / 10;
+}
+
 static struct edge_message *validation_request(struct edge_ctx *ctx, struct metadata *meta,
-                                               const struct device *device)
+                                               const struct device *device, const char *service)
 {
     struct edge_message *m = edge_message_create(0);
     struct edge_arena *a = edge_message_arena(m);
-    const char *service = meta->rt->base->service.enable_name_field_escape
-                              ? edge_name_escape(a, device->service_name)
-                              : device->service_name;
     edge_message_topic(m, "%s/%s/validate/device", meta->rt->base_topic, service);
     struct device_request request = {
         .base = {EDGE_API_VERSION, edge_uuid_make(a)},
@@ -203,14 +207,14 @@ static void message_done(struct edge_message **m)
 enum edge_status device_accepted_by_driver(struct edge_ctx *ctx, struct metadata *meta,
                                            const struct device *device)
 {
-    EDGE_CLEANUP(message_done) struct edge_message *request = validation_request(ctx, meta, device);
+    const char *service = metadata_topic_level(meta, &ctx->arena, device->service_name);
+    EDGE_CLEANUP(message_done)
+    struct edge_message *request = validation_request(ctx, meta, device, service);
     EDGE_CLEANUP(message_done) struct edge_message *answer = NULL;
-    const char *prefix =
-        edge_printf(&ctx->arena, "%s/response/%s", meta->rt->base_topic, device->service_name);
-    int64_t deadline = edge_now_mono_ms() + meta->rt->request_timeout_ms;
+    const char *prefix = edge_printf(&ctx->arena, "%s/response/%s", meta->rt->base_topic, service);
     enum edge_status st = EDGE_UNAVAILABLE;
     if (edge_bus_wanted(meta->rt->bus, request->topic)) {
-        st = edge_bus_request(ctx, meta->rt->bus, request, prefix, deadline, &answer);
+        st = edge_bus_request(ctx, meta->rt->bus, request, prefix, driver_deadline(meta), &answer);
     }
     if (st != EDGE_OK) {
         edge_ctx_clear(ctx);

@@ -83,6 +83,9 @@ void metadata_stamp(struct edge_ctx *ctx, const char **id, int64_t *created, int
 
 /* ---- announce.c ---- */
 
+/** @p name as one level of a topic: escaped where Service.EnableNameFieldEscape says so. */
+const char *metadata_topic_level(const struct metadata *meta, struct edge_arena *a,
+                                 const char *name);
 /** Publish the system event of a change (contract 4.6); @p profile: last topic level, may be "". */
 void metadata_announce(struct edge_ctx *ctx, struct metadata *meta, const char *type,
                        const char *action, const char *owner, const char *profile,

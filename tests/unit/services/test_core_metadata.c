@@ -19,7 +19,8 @@ struct rig {
     const struct edge_runtime *rt;
 };
 
-static void rig_make(struct rig *r)
+/* @p service: more lines of the section Service. */
+static void rig_make(struct rig *r, const char *service)
 {
     scratch_make(&r->dir);
     EDGE_CTX_SCOPE(ctx);
@@ -27,7 +28,8 @@ static void rig_make(struct rig *r)
     snprintf(path, sizeof(path), "%s/configuration.yaml", r->dir.path);
     FILE *f = fopen(path, "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fputs("Writable:\n  LogLevel: ERROR\nService:\n  Port: 0\nMessageBus:\n  Type: memory\n", f);
+    fprintf(f, "Writable:\n  LogLevel: ERROR\nMessageBus:\n  Type: memory\nService:\n  Port: 0\n%s",
+            service);
     fclose(f);
     char program[] = "test", cd[] = "-cd", data[] = "--data";
     char *argv[] = {program, cd, r->dir.path, data, r->dir.path, NULL};
@@ -45,9 +47,10 @@ static void rig_done(struct rig *r)
     scratch_done(&r->dir);
 }
 
-#define RIG(name)                                                                                  \
+#define RIG_WITH(name, service)                                                                    \
     __attribute__((cleanup(rig_done))) struct rig name;                                            \
-    rig_make(&name)
+    rig_make(&name, service)
+#define RIG(name) RIG_WITH(name, "")
 
 static const cJSON *ask(struct edge_ctx *ctx, struct rig *r, const char *method, const char *target,
                         const char *body, int code)
@@ -297,6 +300,35 @@ static void test_changes_are_announced(void)
     }
 }
 
+/* A driver that takes every device: it answers under its name as a level of a topic. */
+static enum edge_status accept_device(void *state, struct edge_ctx *ctx,
+                                      const struct edge_message *m)
+{
+    const struct rig *r = state;
+    struct edge_message *out = edge_message_create(0);
+    out->request_id = edge_strdup(edge_message_arena(out), m->request_id);
+    edge_message_topic(out, "edgex/response/my%%2Fdriver/%s", m->request_id);
+    enum edge_status st = edge_bus_publish(ctx, r->rt->bus, out);
+    edge_message_unref(out);
+    return st;
+}
+
+static void test_drivers_with_odd_names_are_understood(void)
+{
+    RIG_WITH(r, "  EnableNameFieldEscape: true\n");
+    EDGE_CTX_SCOPE(ctx);
+    CU_ASSERT_EQUAL(edge_bus_subscribe(&ctx, r.rt->bus, "edgex/my%2Fdriver/validate/device",
+                                       accept_device, &r, 0),
+                    EDGE_OK);
+    ask(&ctx, &r, "POST", "/api/v3/deviceservice", SERVICE("my/driver"), 207);
+    const cJSON *answer = ask(&ctx, &r, "POST", "/api/v3/device",
+                              ITEM("device", "\"name\":\"D\",\"adminState\":\"UNLOCKED\","
+                                             "\"operatingState\":\"UP\",\"protocols\":{},"
+                                             "\"serviceName\":\"my/driver\""),
+                              207);
+    CU_ASSERT_EQUAL(item_code(answer), 201);
+}
+
 static void test_watchers_are_kept(void)
 {
     RIG(r);
@@ -330,12 +362,13 @@ static void test_watchers_are_kept(void)
 }
 
 CU_TestInfo core_metadata_tests[] = {
-    {"batches are judged as a whole", test_batches_are_judged_as_a_whole},
-    {"patches lay over",              test_patches_lay_over             },
-    {"dependencies hold",             test_dependencies_hold            },
-    {"profiles change in parts",      test_profiles_change_in_parts     },
-    {"uploads are multipart",         test_uploads_are_multipart        },
-    {"changes are announced",         test_changes_are_announced        },
-    {"watchers are kept",             test_watchers_are_kept            },
+    {"batches are judged as a whole",         test_batches_are_judged_as_a_whole        },
+    {"patches lay over",                      test_patches_lay_over                     },
+    {"dependencies hold",                     test_dependencies_hold                    },
+    {"profiles change in parts",              test_profiles_change_in_parts             },
+    {"uploads are multipart",                 test_uploads_are_multipart                },
+    {"changes are announced",                 test_changes_are_announced                },
+    {"drivers with odd names are understood", test_drivers_with_odd_names_are_understood},
+    {"watchers are kept",                     test_watchers_are_kept                    },
     CU_TEST_INFO_NULL,
 };
