@@ -1,0 +1,213 @@
+// The platform as programs: a broker, core-metadata, core-data and core-command on free ports with
+// their data in a temporary directory.
+package interop
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+)
+
+const patience = 20 * time.Second
+
+type platform struct {
+	dir                     string
+	broker                  int
+	metadata, data, command *peer
+	programs                []*exec.Cmd
+}
+
+var (
+	plain   *platform // EnableNameFieldEscape: false
+	escaped *platform // EnableNameFieldEscape: true
+)
+
+func TestMain(m *testing.M) {
+	seen := &routes{seen: map[string][2]bool{}}
+	code := 1
+	var err error
+	if plain, err = start(seen, false); err == nil {
+		if escaped, err = start(seen, true); err == nil {
+			code = m.Run()
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	for _, p := range []*platform{escaped, plain} {
+		if p != nil && !p.stop(code != 0) {
+			code = 1
+		}
+	}
+	if all := flag.Lookup("test.run").Value.String() == ""; all && code == 0 {
+		for _, line := range seen.missing() {
+			code = 1
+			fmt.Println("not tried:", line)
+		}
+	}
+	os.Exit(code)
+}
+
+func freePort() int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (p *platform) launch(program, log string, args ...string) error {
+	out, err := os.Create(filepath.Join(p.dir, log+".log"))
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, p.dir
+	if err = cmd.Start(); err == nil {
+		p.programs = append(p.programs, cmd)
+	}
+	return err
+}
+
+func (p *platform) configuration(me *peer, escape bool) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Service:\n  Host: localhost\n  Port: %d\n  RequestTimeout: 3s\n", me.port)
+	fmt.Fprintf(&b, "  EnableNameFieldEscape: %v\nClients:\n", escape)
+	for _, other := range []*peer{p.metadata, p.data, p.command} {
+		fmt.Fprintf(&b, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n", other.name, other.port)
+	}
+	fmt.Fprintf(&b, "MessageBus:\n  Type: mqtt\n  Protocol: tcp\n  Host: 127.0.0.1\n  Port: %d\n", p.broker)
+	if me == p.metadata {
+		fmt.Fprintf(&b, "UoM:\n  UoMFile: %s/services/core-metadata/res/uom.yaml\n", os.Getenv("EDGE_SOURCE_DIR"))
+	}
+	return b.String()
+}
+
+func start(seen *routes, escape bool) (*platform, error) {
+	dir, err := os.MkdirTemp("", "interop")
+	if err != nil {
+		return nil, err
+	}
+	p := &platform{dir: dir, broker: freePort()}
+	p.metadata = &peer{"core-metadata", freePort(), seen}
+	p.data = &peer{"core-data", freePort(), seen}
+	p.command = &peer{"core-command", freePort(), seen}
+	conf := filepath.Join(dir, "mosquitto.conf")
+	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\n", p.broker)
+	if err = os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		return p, err
+	}
+	if err = p.launch("mosquitto", "mosquitto", "-c", conf); err != nil {
+		return p, err
+	}
+	for _, s := range []*peer{p.metadata, p.data, p.command} {
+		res := filepath.Join(dir, "res", s.name)
+		if err = os.MkdirAll(res, 0o700); err != nil {
+			return p, err
+		}
+		file := filepath.Join(res, "configuration.yaml")
+		if err = os.WriteFile(file, []byte(p.configuration(s, escape)), 0o600); err != nil {
+			return p, err
+		}
+		program := filepath.Join(os.Getenv("EDGE_BIN_DIR"), s.name)
+		if err = p.launch(program, s.name, "-cd", res, "--data", filepath.Join(dir, "data")); err != nil {
+			return p, err
+		}
+	}
+	for _, s := range []*peer{p.metadata, p.data, p.command} {
+		if !within(func() bool { return s.answers() }) {
+			return p, fmt.Errorf("%s does not answer", s.name)
+		}
+	}
+	return p, p.hears()
+}
+
+// hears waits until the services have their subscriptions: they answer HTTP a moment earlier.
+func (p *platform) hears() error {
+	options := mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", p.broker))
+	c := mqtt.NewClient(options.SetClientID("hears"))
+	if token := c.Connect(); !token.WaitTimeout(patience) || token.Error() != nil {
+		return fmt.Errorf("mqtt: %v", token.Error())
+	}
+	defer c.Disconnect(100)
+	answered := make(chan bool, 1000)
+	c.Subscribe("edgex/response/core-command/+", 1, func(mqtt.Client, mqtt.Message) { answered <- true })
+	e := event{APIVersion: "v3", ID: uuid(), DeviceName: "probe", ProfileName: "p", SourceName: "s", Origin: 1,
+		Readings: []reading{{Origin: 1, DeviceName: "probe", ResourceName: "r", ProfileName: "p", ValueType: "String", Value: text("x")}}}
+	payload, _ := json.Marshal(addEvent{"v3", uuid(), e})
+	send := func(topic string, e envelope) {
+		e.APIVersion, e.ContentType, e.RequestID = "v3", "application/json", uuid()
+		message, _ := json.Marshal(e)
+		c.Publish(topic, 1, false, message).WaitTimeout(patience)
+	}
+	if !within(func() bool {
+		send("edgex/events/device/s/p/probe/s", envelope{Payload: payload})
+		send("edgex/core/commandquery/request/all", envelope{Payload: json.RawMessage("null")})
+		resp, err := http.Get(fmt.Sprintf("http://localhost:%d/api/v3/event/id/%s", p.data.port, e.ID))
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == 200 && len(answered) > 0
+	}) {
+		return errors.New("core-data or core-command does not hear the bus")
+	}
+	return nil
+}
+
+func (p *peer) answers() bool {
+	resp, err := http.Get(fmt.Sprintf("http://localhost:%d/api/v3/ping", p.port))
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == 200
+}
+
+// within waits for a condition, asking again in short steps.
+func within(holds func() bool) bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if holds() {
+			return true
+		}
+	}
+	return false
+}
+
+// stop ends the programs, the broker last, and tells whether each service ended well.
+func (p *platform) stop(show bool) bool {
+	clean := true
+	for i := len(p.programs) - 1; i >= 0; i-- {
+		cmd := p.programs[i]
+		_ = cmd.Process.Signal(os.Interrupt)
+		timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		timer.Stop()
+		if err != nil && i > 0 {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", cmd.Path, err)
+			clean = false
+		}
+	}
+	if show || !clean {
+		logs, _ := filepath.Glob(filepath.Join(p.dir, "*.log"))
+		for _, log := range logs {
+			text, _ := os.ReadFile(log)
+			fmt.Fprintf(os.Stderr, "---- %s\n%s", filepath.Base(log), text[max(0, len(text)-6000):])
+		}
+	}
+	os.RemoveAll(p.dir)
+	return clean
+}

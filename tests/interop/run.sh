@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Go programs against the daemons in EDGE_BIN_DIR; see README.md. Arguments go to `go test`.
+# Exit code 77: skipped, because Go or the modules of go.mod cannot be had here.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+skip() {
+    echo "SKIPPED: $1: nothing of interop was tested" >&2
+    exit 77
+}
+
+EDGE_SOURCE_DIR=$(cd ../.. && pwd)
+export EDGE_SOURCE_DIR
+export EDGE_BIN_DIR=${EDGE_BIN_DIR:-$EDGE_SOURCE_DIR/build/release}
+export GOTOOLCHAIN=local GOFLAGS="${GOFLAGS:-} -mod=readonly"
+export PATH="$PATH:/usr/local/go/bin:/usr/sbin"
+
+command -v go >/dev/null || skip "no go"
+timeout 60 go mod download || skip "no Go modules"
+exec go test -count=1 "$@" ./...
