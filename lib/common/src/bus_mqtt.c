@@ -35,7 +35,7 @@ static void set_down(struct link *link, const char *reason) EDGE_REQUIRES(link->
         return;
     }
     int64_t now = edge_now_mono_ms();
-    bool was_up = link->state >= LINK_SUBSCRIBING;
+    bool was_up = link->state >= LINK_CONNECTED;
     bool short_lived = was_up && now - link->up_since_ms < SHORT_MS;
     link->n_short = short_lived ? link->n_short + 1 : was_up ? 0 : link->n_short;
     snprintf(link->reason, sizeof(link->reason), "%s%s", reason,
@@ -65,7 +65,7 @@ static void on_connected(void *context, char *cause)
     (void)cause;
     struct link *link = context;
     EDGE_LOCK(&link->lock);
-    link->state = LINK_SUBSCRIBING;
+    link->state = LINK_CONNECTED;
     link->up_since_ms = edge_now_mono_ms();
     link->epoch++;
     link->n_asked = link->n_acked = 0;
@@ -198,7 +198,15 @@ static void log_change(struct link *link)
 
 /* ---- the link thread --------------------------------------------------------------------- */
 
-enum work { WORK_NONE, WORK_CONNECT, WORK_SUBSCRIBE, WORK_SEND, WORK_NUDGE, WORK_HANG_UP };
+enum work {
+    WORK_NONE,
+    WORK_CONNECT,
+    WORK_TUNE,
+    WORK_SUBSCRIBE,
+    WORK_SEND,
+    WORK_NUDGE,
+    WORK_HANG_UP
+};
 
 static enum work work_unconnected(struct link *link) EDGE_REQUIRES(link->lock)
 {
@@ -218,6 +226,10 @@ static enum work work_unconnected(struct link *link) EDGE_REQUIRES(link->lock)
 
 static enum work work_connected(struct link *link, int64_t *nudge_ms) EDGE_REQUIRES(link->lock)
 {
+    if (link->state == LINK_CONNECTED) {
+        link->state = LINK_SUBSCRIBING;
+        return WORK_TUNE;
+    }
     bool asking = link->n_asked > link->n_acked;
     if (!asking && link->n_acked < link->n_patterns) {
         return WORK_SUBSCRIBE;
@@ -255,8 +267,8 @@ static bool find_work(struct link *link, int64_t *nudge_ms, enum work *ret, bool
     EDGE_LOCK(&link->lock);
     *ret = WORK_NONE;
     if (!link->stop && !link->report) {
-        *ret = link->state < LINK_SUBSCRIBING ? work_unconnected(link)
-                                              : work_connected(link, nudge_ms);
+        *ret =
+            link->state < LINK_CONNECTED ? work_unconnected(link) : work_connected(link, nudge_ms);
     }
     *ret_report = link->report;
     return !link->stop;
@@ -274,6 +286,8 @@ static void *link_run(void *arg)
         }
         if (work == WORK_CONNECT) {
             connect_now(link);
+        } else if (work == WORK_TUNE) {
+            socket_no_delay(link->port);
         } else if (work == WORK_SUBSCRIBE) {
             incoming_ask(link);
         } else if (work == WORK_SEND) {
@@ -320,6 +334,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct link *link,
     link->tls = protocols[i].tls;
     link->uri = edge_printf(&link->arena, bare_ipv6 ? "%s[%s]:%u" : "%s%s:%u",
                             link->tls ? "ssl://" : "tcp://", c->host, c->port);
+    link->port = c->port;
     link->client_id = copy(link, c->client_id);
     if (!link->client_id) {
         char uuid[EDGE_UUID_SIZE];

@@ -5,6 +5,7 @@
 #include <MQTTAsync.h>
 
 #include "bus_internal.h"
+#include "edge/ctx.h"
 
 /** An encoded message on its way to the broker. */
 struct outgoing {
@@ -17,8 +18,9 @@ struct outgoing {
 };
 
 enum link_state {
-    LINK_DOWN,        /* until next_ms */
-    LINK_CONNECTING,  /* at most until next_ms */
+    LINK_DOWN,       /* until next_ms */
+    LINK_CONNECTING, /* at most until next_ms */
+    LINK_CONNECTED,
     LINK_SUBSCRIBING, /* connected, subscriptions are being renewed */
     LINK_UP,
 };
@@ -32,6 +34,7 @@ struct link {
     struct edge_arena arena;
     const char *uri, *client_id, *username, *password, *ca_file, *cert_file, *key_file;
     bool tls, skip_cert_verify, retained;
+    uint16_t port;
     int qos, keep_alive_s, connect_timeout_s;
     size_t max_outgoing;
 
@@ -70,6 +73,9 @@ void incoming_want(struct link *link, const char *pattern);
 void incoming_ask(struct link *link);
 /** Paho's callback. */
 MQTTAsync_messageArrived incoming_take;
+
+/** Small packets to @p port leave at once. */
+void socket_no_delay(uint16_t port);
 
 /** Take over @p o; the oldest go where it is too many. */
 void outgoing_add(struct link *link, struct outgoing *o);
