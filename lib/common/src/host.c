@@ -400,14 +400,15 @@ static void instance_stop(struct edge_instance *inst, int64_t deadline_ms)
         edge_http_stop(rt->http, left_ms(deadline_ms));
         rt->http = NULL;
     }
-    edge_bus_close(rt->bus, left_ms(deadline_ms));
-    rt->bus = NULL;
+    edge_bus_stop(rt->bus, left_ms(deadline_ms));
     if (rt->pool) {
         edge_pool_close(rt->pool);
     }
     if (inst->phase >= PHASE_STARTED && rt->service->stop) {
         rt->service->stop(rt);
     }
+    edge_bus_close(rt->bus, 0); /* the service's own threads might still publish until here */
+    rt->bus = NULL;
 }
 
 static void instance_free(struct edge_instance *inst)
