@@ -32,7 +32,10 @@ struct event_store_config {
  */
 enum edge_status event_store_open(struct edge_ctx *ctx, const struct event_store_config *config,
                                   struct event_store **ret);
-/** Finishes what is queued, deletions included, then closes. NULL is fine. */
+/**
+ * Finishes what is queued, and deletions as far as they come in two seconds (the rest is done after
+ * the next start), then closes. NULL is fine.
+ */
 void event_store_close(struct event_store *store);
 
 /* ---- changes: queued, done by the writer, durable before they are reported --------------------

@@ -79,6 +79,20 @@ static void group_add(struct edge_map *groups, const char *name, struct dict_ent
     g->entries[g->n++] = e;
 }
 
+void dict_reserve(struct dict *d, uint32_t n_ids)
+{
+    if (n_ids > d->cap_ids) {
+        size_t cap = d->cap_ids ? d->cap_ids : FIRST_SLOTS;
+        while (cap < n_ids) {
+            cap *= 2;
+        }
+        d->by_id = edge_xrealloc(d->by_id, cap, sizeof(struct dict_entry *));
+        memset(d->by_id + d->cap_ids, 0, (cap - d->cap_ids) * sizeof(struct dict_entry *));
+        d->cap_ids = cap;
+    }
+    d->n_ids = n_ids > d->n_ids ? n_ids : d->n_ids;
+}
+
 static struct dict_entry *entry_add(struct dict *d, const struct dict_entry *key, uint32_t id)
 {
     struct dict_entry *e = edge_new(&d->arena, struct dict_entry);
@@ -94,19 +108,8 @@ static struct dict_entry *entry_add(struct dict *d, const struct dict_entry *key
     }
     *slot_of(d->slots, d->cap, e) = e;
     d->n++;
-    if (id >= d->cap_ids) {
-        size_t cap = d->cap_ids ? d->cap_ids : FIRST_SLOTS;
-        while (cap <= id) {
-            cap *= 2;
-        }
-        d->by_id = edge_xrealloc(d->by_id, cap, sizeof(struct dict_entry *));
-        memset(d->by_id + d->cap_ids, 0, (cap - d->cap_ids) * sizeof(struct dict_entry *));
-        d->cap_ids = cap;
-    }
+    dict_reserve(d, id + 1);
     d->by_id[id] = e;
-    if (id >= d->n_ids) {
-        d->n_ids = id + 1;
-    }
     group_add(&d->devices, e->device, e);
     group_add(&d->names, e->name, e);
     return e;

@@ -56,6 +56,8 @@ void dict_done(struct dict *d);
 /** The entry equal to @p key in its texts and type; made where there is none; NULL: no more room.
  */
 struct dict_entry *dict_intern(struct dict *d, const struct dict_entry *key);
+/** Ids below @p n_ids are in use or were: new entries get others. */
+void dict_reserve(struct dict *d, uint32_t n_ids);
 /** Put back what the database holds. */
 void dict_restore(struct dict *d, const struct dict_entry *stored);
 

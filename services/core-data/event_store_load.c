@@ -6,12 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/log.h"
 #include "event_store_impl.h"
 
 /* Rows per key, by id, before the dictionary's entries exist. */
 struct counts {
     int64_t *n;
     size_t cap;
+};
+
+/* Entries without rows: not taken up, and removed from the file when all else is done. */
+struct unused {
+    uint32_t *ids; /* in the context's arena */
+    size_t n;
 };
 
 static void counts_done(struct counts (*c)[ROW_KINDS])
@@ -161,9 +168,9 @@ static const char *column_text(sqlite3_stmt *stmt, int column)
 }
 
 static enum edge_status load_dict(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
-                                  const struct counts *counts)
+                                  const struct counts *counts, struct unused *unused)
 {
-    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL, *forget = NULL;
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     const char *table = DICT_TABLES[kind];
     EDGE_TRY(db_prepare(ctx, s->db,
                         edge_printf(&ctx->arena,
@@ -171,8 +178,8 @@ static enum edge_status load_dict(struct edge_ctx *ctx, struct event_store *s, e
                                     " ORDER BY id",
                                     table),
                         0, &stmt));
-    EDGE_TRY(db_prepare(ctx, s->db, edge_printf(&ctx->arena, "DELETE FROM %s WHERE id=?1", table),
-                        0, &forget));
+    dict_reserve(&s->catalogue.dicts[kind], (uint32_t)counts->cap);
+    unused->ids = edge_new_n(&ctx->arena, uint32_t, counts->cap);
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         struct dict_entry e = {
@@ -185,8 +192,7 @@ static enum edge_status load_dict(struct edge_ctx *ctx, struct event_store *s, e
         };
         e.n = e.id < counts->cap ? counts->n[e.id] : 0;
         if (e.n == 0) {
-            sqlite3_bind_int64(forget, 1, e.id);
-            EDGE_TRY(db_run(ctx, s->db, forget, "forgetting a dictionary entry"));
+            unused->ids[unused->n++] = e.id;
             continue;
         }
         if (!value_type_parse(column_text(stmt, 4), &e.type)) {
@@ -239,7 +245,8 @@ static enum edge_status load_removals(struct edge_ctx *ctx, struct event_store *
     return rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, s->db, "reading removals");
 }
 
-static enum edge_status load_all(struct edge_ctx *ctx, struct event_store *s)
+static enum edge_status load_all(struct edge_ctx *ctx, struct event_store *s,
+                                 struct unused unused[ROW_KINDS])
 {
     EDGE_CLEANUP(counts_done) struct counts counts[ROW_KINDS] = {0};
     for (int kind = 0; kind < ROW_KINDS; kind++) {
@@ -247,17 +254,52 @@ static enum edge_status load_all(struct edge_ctx *ctx, struct event_store *s)
     }
     EDGE_TRY(load_segments(ctx, s, counts));
     for (int kind = 0; kind < ROW_KINDS; kind++) {
-        EDGE_TRY(load_dict(ctx, s, (enum row_kind)kind, &counts[kind]));
+        EDGE_TRY(load_dict(ctx, s, (enum row_kind)kind, &counts[kind], &unused[kind]));
         EDGE_TRY(check_keys(ctx, s, (enum row_kind)kind, &counts[kind]));
     }
     return load_removals(ctx, s);
+}
+
+static enum edge_status forget(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+                               const struct unused *unused)
+{
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    const char *sql = edge_printf(&ctx->arena, "DELETE FROM %s WHERE id=?1", DICT_TABLES[kind]);
+    EDGE_TRY(db_prepare(ctx, s->db, sql, 0, &stmt));
+    for (size_t i = 0; i < unused->n; i++) {
+        sqlite3_bind_int64(stmt, 1, unused->ids[i]);
+        EDGE_TRY(db_run(ctx, s->db, stmt, "forgetting a dictionary entry"));
+    }
+    return EDGE_OK;
+}
+
+/* Not worth failing for: the disk may be full, and the store has to open to make room. */
+static void forget_unused(struct edge_ctx *ctx, struct event_store *s,
+                          const struct unused unused[ROW_KINDS])
+{
+    if (unused[ROW_EVENT].n + unused[ROW_READING].n == 0) {
+        return;
+    }
+    enum edge_status st = db_begin(ctx, s->db);
+    for (int kind = 0; kind < ROW_KINDS && st == EDGE_OK; kind++) {
+        st = forget(ctx, s, (enum row_kind)kind, &unused[kind]);
+    }
+    st = db_end(ctx, s->db, st);
+    if (st != EDGE_OK) {
+        edge_log_warn(ctx, "unused dictionary entries stay", "reason", edge_ctx_message(ctx, st),
+                      NULL);
+        edge_ctx_clear(ctx);
+    }
 }
 
 enum edge_status store_load(struct edge_ctx *ctx, struct event_store *s)
 {
     s->next_seq[ROW_EVENT] = s->next_seq[ROW_READING] = 1;
     EDGE_TRY(db_begin(ctx, s->db));
-    EDGE_TRY(edge_wrap(ctx, db_end(ctx, s->db, load_all(ctx, s)), "cannot use '%s'", s->path));
+    struct unused unused[ROW_KINDS] = {0};
+    EDGE_TRY(
+        edge_wrap(ctx, db_end(ctx, s->db, load_all(ctx, s, unused)), "cannot use '%s'", s->path));
+    forget_unused(ctx, s, unused);
     struct segment *last = segment_open_one(s);
     if (!last || last->state != SEGMENT_OPEN) {
         EDGE_TRY(edge_wrap(ctx, segment_rotate(ctx, s), "cannot use '%s'", s->path));

@@ -16,7 +16,8 @@ enum {
     BATCH_READINGS = 16384,
     CHECKPOINT_PAGES = 1000, /* of the write-ahead log */
     RETRY_MS = 1000,
-    MAX_NAME = 1024, /* bytes of a name, a unit, a media type: they are kept in memory */
+    CLOSING_MS = 2000, /* for deletions; what is left then is done after the next start */
+    MAX_NAME = 1024,   /* bytes of a name, a unit, a media type: they are kept in memory */
 };
 
 struct pending_reading {
@@ -416,10 +417,14 @@ void *store_writer(void *arg)
 {
     struct event_store *s = arg;
     bool did = true, closing = false;
+    int64_t give_up_ms = 0;
     for (;;) {
         int64_t later = s->next_background_ms > edge_now_mono_ms() ? s->next_background_ms : 0;
         struct event_job *jobs = take_jobs(&s->queue, !did && !closing, later, &closing);
-        if (!jobs && closing && (!did || !s->removals)) {
+        if (closing && give_up_ms == 0) {
+            give_up_ms = edge_now_mono_ms() + CLOSING_MS;
+        }
+        if (!jobs && closing && (!did || !s->removals || edge_now_mono_ms() > give_up_ms)) {
             return NULL;
         }
         while (jobs) {

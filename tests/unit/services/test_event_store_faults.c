@@ -226,6 +226,8 @@ static bool has_room(void *arg)
 static void test_a_full_disk_says_so_and_recovers(void)
 {
     STORE_FIXTURE(f);
+    CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, "gone", "s", 1, 3)), EDGE_OK);
+    CU_ASSERT_EQUAL(store_remove(&f, "gone", NULL, INT64_MAX), EDGE_OK);
     f.config.segment_readings = 1000;
     f.config.max_pages = 100;
     store_reopen(&f);
@@ -237,6 +239,8 @@ static void test_a_full_disk_says_so_and_recovers(void)
     int64_t indexed = -1;
     CU_ASSERT_EQUAL(event_store_count_readings(&f.ctx, f.store, &range, &indexed), EDGE_OK);
     CU_ASSERT_EQUAL(indexed, kept);
+    store_reopen(&f);
+    CU_ASSERT_EQUAL(count_readings(&f), kept);
     /* Room is made: it goes on, and what was kept is still there after a restart. */
     CU_ASSERT_EQUAL(store_do(&f, &(struct event_job){.kind = EVENT_REMOVE, .cutoff = 19}), EDGE_OK);
     CU_ASSERT_TRUE(wait_until(has_room, &f, 20000));
