@@ -249,8 +249,9 @@ static const struct {
 
 static bool concerns_us(const devsdk_service *svc, const struct system_event *e)
 {
-    return strcmp(e->owner, svc->rt->name) == 0 || strcmp(e->owner, svc->driver->name) == 0 ||
-           strcmp(e->owner, "core-metadata") == 0;
+    const char *owner = e->owner ? e->owner : "";
+    return strcmp(owner, svc->rt->name) == 0 || strcmp(owner, svc->driver->name) == 0 ||
+           strcmp(owner, "core-metadata") == 0;
 }
 
 static enum edge_status take_up(struct edge_ctx *ctx, devsdk_service *svc,

@@ -12,7 +12,7 @@
 
 /* What was sent last of one resource. */
 struct last {
-    const char *resource; /* NULL: nothing yet */
+    const char *resource; /* malloc'd in a schedule's list */
     bool is_number;
     double number;
     uint64_t digest;
@@ -24,8 +24,7 @@ struct sdk_schedule {
     struct sdk_job job;
     struct sdk_lane *lane; /* where the job was queued; machine.lock */
     struct sdk_entry *entry;
-    struct edge_arena arena;
-    const char *source;
+    char *source;
     bool on_change;
     double threshold;
     bool warned;         /* in the lane: that its source is unknown */
@@ -50,8 +49,11 @@ static void unref(struct sdk_schedule *s)
     if (atomic_fetch_sub(&s->refs, 1) == 1) {
         sdk_auto_done(&s->machine);
         sdk_entry_unref(s->entry);
-        edge_arena_done(&s->arena);
+        for (size_t i = 0; i < s->n_last; i++) {
+            free((char *)(uintptr_t)s->last[i].resource);
+        }
         free(s->last);
+        free(s->source);
         free(s);
     }
 }
@@ -156,7 +158,7 @@ static void remember(struct sdk_schedule *s, const struct event *event)
         if (!before) {
             s->last = edge_xrealloc(s->last, s->n_last + 1, sizeof(*s->last));
             before = &s->last[s->n_last++];
-            before->resource = edge_strdup(&s->arena, now.resource);
+            before->resource = edge_xstrdup(now.resource);
         }
         now.resource = before->resource;
         *before = now;
@@ -281,15 +283,16 @@ static int64_t interval_ms(const char *text)
 
 static struct sdk_schedule *create(struct sdk_entry *e, const struct auto_event *spec)
 {
+    EDGE_CTX_SCOPE(ctx);
     struct sdk_schedule *s = edge_xalloc(1, sizeof(*s));
     atomic_init(&s->refs, 1);
     s->job.run = take_turn;
     s->entry = sdk_entry_ref(e);
-    s->source = edge_strdup(&s->arena, spec->source_name);
+    s->source = edge_xstrdup(spec->source_name);
     s->on_change = spec->on_change;
     s->threshold = spec->on_change_threshold;
     sdk_auto_init(&s->machine, e->svc->rt->timers, &ops, interval_ms(spec->interval),
-                  edge_printf(&s->arena, "%s/%s", e->name, s->source));
+                  edge_printf(&ctx.arena, "%s/%s", e->name, s->source));
     return s;
 }
 

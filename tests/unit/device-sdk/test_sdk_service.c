@@ -763,8 +763,66 @@ static void test_commands_over_the_bus(void)
     edge_message_unref(m);
 }
 
-/* ---- unsolicited data
- * ---------------------------------------------------------------------------- */
+static void publish_text(struct edge_ctx *ctx, struct device_rig *r, const char *topic,
+                         const char *payload)
+{
+    struct edge_message *m = edge_message_create(0);
+    const cJSON *tree = NULL;
+    if (*payload) {
+        CU_ASSERT_EQUAL_FATAL(edge_json_parse(ctx, payload, strlen(payload), NULL, &tree), EDGE_OK);
+        m->json = edge_json_clone(edge_message_arena(m), tree);
+    }
+    edge_message_topic(m, "edgex/%s", topic);
+    m->correlation_id = m->request_id = "";
+    m->content_type = "application/json";
+    CU_ASSERT_EQUAL(edge_bus_publish(ctx, r->metadata->bus, m), EDGE_OK);
+    edge_message_unref(m);
+}
+
+static void test_malformed_messages_do_no_harm(void)
+{
+    RIG(r, NULL);
+    furnish(&ctx, &r, DEVICE_NAMED("D", SLOT("1")));
+    static const char *const topics[] = {
+        "system-events/core-metadata/device/add/device-test/P",
+        "system-events/core-metadata/deviceprofile/update/device-test/P",
+        "system-events/core-metadata/provisionwatcher/add/device-test",
+        "system-events/core-metadata/deviceservice/update/device-test",
+        "device-test/validate/device",
+        "device/command/request/device-test",
+        "device/command/request/device-test/D",
+        "device/command/request/device-test/D/Count/get",
+    };
+#define EVENT_OF(type, action, more) "{\"type\":\"" type "\",\"action\":\"" action "\"" more "}"
+#define OURS                         ",\"owner\":\"device-test\""
+    static const char *const payloads[] = {
+        "",
+        "1",
+        "[]",
+        "{}",
+        "\"x\"",
+        EVENT_OF("device", "add", ""),
+        EVENT_OF("device", "add", OURS),
+        EVENT_OF("device", "delete", OURS ",\"details\":[1]"),
+        EVENT_OF("device", "update", OURS ",\"details\":{\"name\":\"D\"}"),
+        EVENT_OF("deviceprofile", "update", OURS ",\"details\":{\"name\":\"X\"}"),
+        EVENT_OF("deviceprofile", "delete", OURS ",\"details\":{}"),
+        EVENT_OF("provisionwatcher", "add", OURS ",\"details\":{\"name\":\"W\"}"),
+        EVENT_OF("deviceservice", "update", OURS ",\"details\":null"),
+        EVENT_OF("nothing", "known", OURS),
+        "{\"device\":{\"name\":\"D\",\"protocols\":{\"Test\":[]}}}",
+    };
+    for (size_t t = 0; t < sizeof(topics) / sizeof(topics[0]); t++) {
+        for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+            publish_text(&ctx, &r, topics[t], payloads[i]);
+        }
+    }
+    const struct edge_message *m = request(&ctx, &r, "D/Count/get", NULL); /* after all of them */
+    CU_ASSERT_EQUAL(m->error_code, 0);
+    edge_message_unref(m);
+}
+
+/* ---- unsolicited data --------------------------------------------------------------------- */
 
 static void test_drivers_may_push(void)
 {
@@ -919,6 +977,7 @@ CU_TestInfo sdk_service_tests[] = {
     {"assertions take a device down",           test_assertions_take_a_device_down          },
     {"discovered devices follow their watcher", test_discovered_devices_follow_their_watcher},
     {"commands over the bus",                   test_commands_over_the_bus                  },
+    {"malformed messages do no harm",           test_malformed_messages_do_no_harm          },
     {"drivers may push",                        test_drivers_may_push                       },
     {"nothing breaks when all happens at once", test_nothing_breaks_when_all_happens_at_once},
     {"a whole driver is below sixty lines",     test_a_whole_driver_is_below_sixty_lines    },
