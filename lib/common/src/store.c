@@ -116,7 +116,7 @@ enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
     struct edge_query query = {
         .collection = c, .terms = {{member, value}}, .n_terms = 1, .limit = 1};
     struct edge_texts found = {0};
-    EDGE_TRY(s->ops->find(ctx, s->db, &query, &found));
+    EDGE_TRY(edge_store_find(ctx, s, &query, &found));
     if (found.n == 0) {
         return EDGE_NOT_FOUND;
     }
@@ -136,11 +136,41 @@ enum edge_status edge_store_get(struct edge_ctx *ctx, struct edge_store *s,
     return EDGE_OK;
 }
 
+struct collector {
+    struct edge_arena *arena;
+    struct edge_texts *texts;
+    size_t cap;
+};
+
+static enum edge_status collect(void *arg, const char *text, size_t len)
+{
+    struct collector *c = arg;
+    struct edge_texts *found = c->texts;
+    if (found->n == c->cap) {
+        c->cap = c->cap ? c->cap * 2 : 4;
+        const char **wider = edge_new_n(c->arena, const char *, c->cap);
+        if (found->n > 0) {
+            memcpy(wider, found->texts, found->n * sizeof(*wider));
+        }
+        found->texts = wider;
+    }
+    found->texts[found->n++] = edge_strndup(c->arena, text, len);
+    return EDGE_OK;
+}
+
 enum edge_status edge_store_find(struct edge_ctx *ctx, struct edge_store *s,
                                  const struct edge_query *query, struct edge_texts *ret)
 {
     *ret = (struct edge_texts){0};
-    return s->ops->find(ctx, s->db, query, ret);
+    struct collector collector = {.arena = &ctx->arena, .texts = ret};
+    return s->ops->each(ctx, s->db, query, collect, &collector);
+}
+
+enum edge_status edge_store_each(struct edge_ctx *ctx, struct edge_store *s,
+                                 const struct edge_query *query, edge_store_visitor *visit,
+                                 void *arg)
+{
+    return s->ops->each(ctx, s->db, query, visit, arg);
 }
 
 enum edge_status edge_store_count(struct edge_ctx *ctx, struct edge_store *s,

@@ -411,7 +411,12 @@ static void put_where(struct edge_ctx *ctx, struct edge_buf *sql, const struct e
 {
     const char *joint = " WHERE ";
     for (size_t i = 0; i < q->n_terms; i++, joint = " AND ") {
-        edge_buf_printf(sql, "%s%s=?", joint, column_name(ctx, q->terms[i].member));
+        const char *column = column_name(ctx, q->terms[i].member);
+        if (q->terms[i].below) {
+            edge_buf_printf(sql, "%s(%s=? OR (%s>=? AND %s<?))", joint, column, column, column);
+        } else {
+            edge_buf_printf(sql, "%s%s=?", joint, column);
+        }
     }
     for (size_t i = 0; i < q->n_labels; i++, joint = " AND ") {
         edge_buf_printf(sql, "%sEXISTS(SELECT 1 FROM json_each(doc,'$.%s') AS l WHERE l.value=?)",
@@ -419,11 +424,16 @@ static void put_where(struct edge_ctx *ctx, struct edge_buf *sql, const struct e
     }
 }
 
-static int bind_where(sqlite3_stmt *stmt, const struct edge_query *q)
+static int bind_where(struct edge_ctx *ctx, sqlite3_stmt *stmt, const struct edge_query *q)
 {
     int at = 1;
     for (size_t i = 0; i < q->n_terms; i++) {
-        bind_text(stmt, at++, q->terms[i].value);
+        const char *value = q->terms[i].value;
+        bind_text(stmt, at++, value);
+        if (q->terms[i].below) { /* from "a/" up to what comes behind all that starts with it */
+            bind_text(stmt, at++, edge_printf(&ctx->arena, "%s%c", value, '/'));
+            bind_text(stmt, at++, edge_printf(&ctx->arena, "%s%c", value, '/' + 1));
+        }
     }
     for (size_t i = 0; i < q->n_labels; i++) {
         bind_text(stmt, at++, q->labels[i]);
@@ -431,8 +441,8 @@ static int bind_where(sqlite3_stmt *stmt, const struct edge_query *q)
     return at;
 }
 
-static enum edge_status store_find(struct edge_ctx *ctx, void *db, const struct edge_query *q,
-                                   struct edge_texts *ret)
+static enum edge_status store_each(struct edge_ctx *ctx, void *db, const struct edge_query *q,
+                                   edge_store_visitor *visit, void *arg)
 {
     EDGE_CLEANUP(reader_drop) struct reader reader = {0};
     EDGE_TRY(reader_take(ctx, db, &reader));
@@ -442,24 +452,13 @@ static enum edge_status store_find(struct edge_ctx *ctx, void *db, const struct 
     edge_buf_puts(&sql, " ORDER BY seq LIMIT ? OFFSET ?");
     EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(statement_get(ctx, reader.connection, edge_buf_str(&sql), &stmt));
-    int at = bind_where(stmt, q);
+    int at = bind_where(ctx, stmt, q);
     sqlite3_bind_int64(stmt, at, q->limit);
     sqlite3_bind_int64(stmt, at + 1, q->offset);
-
-    size_t cap = 0;
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (ret->n == cap) {
-            size_t wider = cap ? cap * 2 : 4;
-            const char **texts = edge_new_n(&ctx->arena, const char *, wider);
-            if (ret->n > 0) {
-                memcpy(texts, ret->texts, ret->n * sizeof(*texts));
-            }
-            ret->texts = texts;
-            cap = wider;
-        }
-        ret->texts[ret->n++] = edge_strndup(&ctx->arena, (const char *)sqlite3_column_text(stmt, 0),
-                                            (size_t)sqlite3_column_bytes(stmt, 0));
+        EDGE_TRY(visit(arg, (const char *)sqlite3_column_text(stmt, 0),
+                       (size_t)sqlite3_column_bytes(stmt, 0)));
     }
     return rc == SQLITE_DONE ? EDGE_OK : sqlite_failure(ctx, reader.connection->db, "cannot read");
 }
@@ -474,7 +473,7 @@ static enum edge_status store_count(struct edge_ctx *ctx, void *db, const struct
     put_where(ctx, &sql, q);
     EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(statement_get(ctx, reader.connection, edge_buf_str(&sql), &stmt));
-    bind_where(stmt, q);
+    bind_where(ctx, stmt, q);
     if (sqlite3_step(stmt) != SQLITE_ROW) {
         return sqlite_failure(ctx, reader.connection->db, "cannot count");
     }
@@ -517,7 +516,7 @@ const struct edge_store_ops edge_store_sqlite = {
     .add = store_add,
     .update = store_update,
     .remove = store_remove,
-    .find = store_find,
+    .each = store_each,
     .count = store_count,
     .begin = store_begin,
     .end = store_end,

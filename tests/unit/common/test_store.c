@@ -110,6 +110,76 @@ static void test_queries_combine_and_keep_order(void)
     CU_ASSERT_EQUAL(n, 0);
 }
 
+static void test_terms_select_what_lies_below(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    static const char *const names[] = {"a",  "a/b/c", "ab", "a/b", "a.", "a0",
+                                        "a/", "b",     "A/", "a%",  "/a", "a/\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        CU_ASSERT_EQUAL(add(&ctx, s, names[i], i % 2 ? "odd" : "even", "red"), EDGE_OK);
+    }
+    static const struct {
+        const char *value;
+        int64_t n, odd;
+    } cases[] = {
+        {"a",      5, 3},
+        {"a/b",    2, 2},
+        {"a/b/c",  1, 1},
+        {"a/",     1, 0},
+        {"",       1, 0},
+        {"%",      0, 0},
+        {"nobody", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct edge_query query = {
+            .collection = &WATCHERS,
+            .terms = {{"name", cases[i].value, .below = true}, {"serviceName", "odd"}},
+            .n_terms = 1
+        };
+        int64_t n = -1;
+        CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &query, &n), EDGE_OK);
+        CU_ASSERT_EQUAL(n, cases[i].n);
+        query.n_terms = 2;
+        CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &query, &n), EDGE_OK);
+        CU_ASSERT_EQUAL(n, cases[i].odd);
+    }
+}
+
+struct walk {
+    size_t n, stop_at;
+    char seen[64];
+};
+
+static enum edge_status note(void *arg, const char *text, size_t len)
+{
+    struct walk *w = arg;
+    CU_ASSERT_EQUAL(strlen(text), len);
+    const char *name = strstr(text, "\"name\":\"");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(name);
+    w->seen[w->n++] = name[8];
+    return w->n == w->stop_at ? EDGE_TOO_LARGE : EDGE_OK;
+}
+
+static void test_a_walk_ends_where_it_is_told(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    static const char *const names[] = {"c", "a", "b", "d"};
+    for (size_t i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(add(&ctx, s, names[i], "svc", "red"), EDGE_OK);
+    }
+    struct edge_query query = {.collection = &WATCHERS, .limit = -1};
+    struct walk all = {0}, some = {.stop_at = 2};
+    CU_ASSERT_EQUAL(edge_store_each(&ctx, s, &query, note, &all), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(all.seen, "cabd");
+    CU_ASSERT_EQUAL(edge_store_each(&ctx, s, &query, note, &some), EDGE_TOO_LARGE);
+    CU_ASSERT_STRING_EQUAL(some.seen, "ca");
+    CU_ASSERT_EQUAL(add(&ctx, s, "e", "svc", "red"), EDGE_OK); /* nothing is left behind */
+}
+
 static void test_updates_keep_their_place(void)
 {
     SCRATCH(dir);
@@ -248,6 +318,8 @@ CU_TestInfo store_tests[] = {
     {"documents come back",                 test_documents_come_back                },
     {"unique members are unique",           test_unique_members_are_unique          },
     {"queries combine and keep order",      test_queries_combine_and_keep_order     },
+    {"terms select what lies below",        test_terms_select_what_lies_below       },
+    {"a walk ends where it is told",        test_a_walk_ends_where_it_is_told       },
     {"updates keep their place",            test_updates_keep_their_place           },
     {"a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing},
     {"what was acknowledged survives kill", test_what_was_acknowledged_survives_kill},

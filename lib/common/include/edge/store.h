@@ -1,14 +1,16 @@
 /**
- * Documents in collections. A service says what it keeps as rows (collection: DTO, unique and indexed
- * members) and uses these calls only; behind them SQLite (WAL, full sync: what was acknowledged
- * survives a power cut) or another back end with the same operations.
+ * Documents in collections. A service says what it keeps as rows (collection: DTO, unique and
+ * indexed members) and uses these calls only; behind them SQLite (WAL, full sync: what was
+ * acknowledged survives a power cut) or another back end with the same operations.
  *
  * Documents are kept as their JSON text exactly as the DTO's encoder writes it, so an answer can
- * splice a stored text without decoding it. Any thread; writers wait for each other and for the disk.
+ * splice a stored text without decoding it. Any thread; writers wait for each other and for the
+ * disk.
  */
 #ifndef EDGE_STORE_H
 #define EDGE_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +28,7 @@ struct edge_collection {
 
 struct edge_term {
     const char *member, *value; /* unique or indexed member equals value; values are bound */
+    bool below;                 /* or lies below it as a path: of "a" also what starts with "a/" */
 };
 
 /** Which documents: all terms and all labels hold; in order of creation. */
@@ -48,16 +51,19 @@ struct edge_store_config {
     const char *path; /* file; the directory is made */
 };
 
-/** UNAVAILABLE or FORBIDDEN with a text naming path and reason. @p collections live as long as the store. */
+/** UNAVAILABLE or FORBIDDEN with a text naming path and reason. @p collections live as long as the
+ * store. */
 enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
                                  const struct edge_collection *const *collections, size_t n,
                                  struct edge_store **ret);
 void edge_store_close(struct edge_store *s);
 
-/** Durable when it returns. CONFLICT with the member's name in the text where a unique member is taken. */
+/** Durable when it returns. CONFLICT with the member's name in the text where a unique member is
+ * taken. */
 enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
                                 const struct edge_collection *c, const void *obj);
-/** Replace the document whose first unique member equals obj's; keeps its place. NOT_FOUND, CONFLICT. */
+/** Replace the document whose first unique member equals obj's; keeps its place. NOT_FOUND,
+ * CONFLICT. */
 enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
                                    const struct edge_collection *c, const void *obj);
 /** NOT_FOUND where no document has that value. */
@@ -74,6 +80,15 @@ enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
                                      const char *value, const char **ret);
 enum edge_status edge_store_find(struct edge_ctx *ctx, struct edge_store *s,
                                  const struct edge_query *query, struct edge_texts *ret);
+/** Sees one document, whose @p text is gone afterwards; a failure ends the walk. */
+typedef enum edge_status edge_store_visitor(void *arg, const char *text, size_t len);
+/**
+ * The same as a walk, for results too large to be held: all of them as of one moment, one by one.
+ * The visitor must not call the store.
+ */
+enum edge_status edge_store_each(struct edge_ctx *ctx, struct edge_store *s,
+                                 const struct edge_query *query, edge_store_visitor *visit,
+                                 void *arg);
 /** Of the query without offset and limit. */
 enum edge_status edge_store_count(struct edge_ctx *ctx, struct edge_store *s,
                                   const struct edge_query *query, int64_t *ret);
