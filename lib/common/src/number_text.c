@@ -205,6 +205,12 @@ size_t edge_real_json(double v, char text[EDGE_REAL_TEXT_SIZE])
     return plain ? put_plain(&d, text) : put_scientific(&d, 1, text);
 }
 
+size_t edge_real_plain(double v, char text[EDGE_REAL_PLAIN_SIZE])
+{
+    struct decimal d = decimal_of(v, false);
+    return put_plain(&d, text);
+}
+
 static size_t put_e(double v, bool single, char text[EDGE_REAL_TEXT_SIZE])
 {
     if (!isfinite(v)) {

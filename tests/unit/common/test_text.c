@@ -253,6 +253,35 @@ static void test_reals_of_known_text(void)
     }
 }
 
+static void test_plain_reals_have_no_exponent(void)
+{
+    static const struct {
+        double v;
+        const char *plain;
+    } cases[] = {
+        {0,             "0"                       },
+        {-0.0,          "-0"                      },
+        {1,             "1"                       },
+        {0.5,           "0.5"                     },
+        {-1234567.25,   "-1234567.25"             },
+        {1e21,          "1000000000000000000000"  },
+        {-1.5e22,       "-15000000000000000000000"},
+        {1e-7,          "0.0000001"               },
+        {1755850000123, "1755850000123"           },
+    };
+    char text[EDGE_REAL_PLAIN_SIZE];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CU_ASSERT_EQUAL(edge_real_plain(cases[i].v, text), strlen(cases[i].plain));
+        CU_ASSERT_STRING_EQUAL(text, cases[i].plain);
+    }
+    static const double ends[] = {-DBL_MAX, DBL_MIN, -DBL_TRUE_MIN, -2.2250738585072011e-308};
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        CU_ASSERT(edge_real_plain(ends[i], text) < EDGE_REAL_PLAIN_SIZE);
+        CU_ASSERT_PTR_NULL(strchr(text, 'e'));
+        CU_ASSERT_EQUAL(strtod(text, NULL), ends[i]);
+    }
+}
+
 static void test_floats_use_their_own_digits(void)
 {
     static const struct {
@@ -367,16 +396,17 @@ static void test_base64(void)
 }
 
 CU_TestInfo text_tests[] = {
-    {"uuids are new and strict",    test_uuids_are_new_and_strict   },
-    {"uuids differ after fork",     test_uuids_differ_after_fork    },
-    {"uuid grammars",               test_uuid_grammars              },
-    {"durations",                   test_durations                  },
-    {"names are escaped and back",  test_names_are_escaped_and_back },
-    {"utf-8",                       test_utf8                       },
-    {"truth and integers",          test_truth_and_integers         },
-    {"reals of known text",         test_reals_of_known_text        },
-    {"floats use their own digits", test_floats_use_their_own_digits},
-    {"random reals are shortest",   test_random_reals_are_shortest  },
-    {"base64",                      test_base64                     },
+    {"uuids are new and strict",     test_uuids_are_new_and_strict    },
+    {"uuids differ after fork",      test_uuids_differ_after_fork     },
+    {"uuid grammars",                test_uuid_grammars               },
+    {"durations",                    test_durations                   },
+    {"names are escaped and back",   test_names_are_escaped_and_back  },
+    {"utf-8",                        test_utf8                        },
+    {"truth and integers",           test_truth_and_integers          },
+    {"reals of known text",          test_reals_of_known_text         },
+    {"floats use their own digits",  test_floats_use_their_own_digits },
+    {"plain reals have no exponent", test_plain_reals_have_no_exponent},
+    {"random reals are shortest",    test_random_reals_are_shortest   },
+    {"base64",                       test_base64                      },
     CU_TEST_INFO_NULL,
 };

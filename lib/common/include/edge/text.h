@@ -42,9 +42,11 @@ bool edge_bool_parse(const char *s, bool *ret);
 bool edge_int_parse(const char *s, int64_t *ret);
 bool edge_uint_parse(const char *s, uint64_t *ret);
 
-enum { EDGE_REAL_TEXT_SIZE = 40 };
+enum { EDGE_REAL_TEXT_SIZE = 40, EDGE_REAL_PLAIN_SIZE = 352 };
 /** Shortest round-trip in the form of JSON output (contract 2.2); finite values only. */
 size_t edge_real_json(double v, char text[EDGE_REAL_TEXT_SIZE]);
+/** Shortest round-trip without an exponent, however long that is; finite values only. */
+size_t edge_real_plain(double v, char text[EDGE_REAL_PLAIN_SIZE]);
 /** Shortest round-trip in e-notation as readings are written (contract 3.4). */
 size_t edge_real_e(double v, char text[EDGE_REAL_TEXT_SIZE]);
 size_t edge_float_e(float v, char text[EDGE_REAL_TEXT_SIZE]);
