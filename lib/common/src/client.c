@@ -58,15 +58,23 @@ struct edge_client *edge_client_create(void)
     return c;
 }
 
+/* The loop to end; NULL where there is none, or where it has been told already. */
 static struct edge_transfers *begin_closing(struct edge_client *c)
 {
     EDGE_LOCK(&c->lock);
+    struct edge_transfers *transfers = c->closing ? NULL : c->transfers;
     c->closing = true;
     edge_cond_broadcast(&c->changed);
-    return c->transfers;
+    return transfers;
 }
 
-static void forget_peers(struct edge_client *c)
+void edge_client_stop(struct edge_client *c)
+{
+    edge_transfers_stop(begin_closing(c));
+}
+
+/* Returns the loop nobody uses any more. */
+static struct edge_transfers *forget_peers(struct edge_client *c)
 {
     EDGE_LOCK(&c->lock);
     while (c->n_callers > 0) {
@@ -81,6 +89,7 @@ static void forget_peers(struct edge_client *c)
     while (c->breakers) {
         breaker_forget(&c->breakers);
     }
+    return c->transfers;
 }
 
 void edge_client_free(struct edge_client *c)
@@ -88,10 +97,8 @@ void edge_client_free(struct edge_client *c)
     if (!c) {
         return;
     }
-    struct edge_transfers *transfers = begin_closing(c);
-    edge_transfers_stop(transfers);
-    forget_peers(c);
-    edge_transfers_free(transfers);
+    edge_client_stop(c);
+    edge_transfers_free(forget_peers(c));
     edge_cond_done(&c->changed);
     edge_mutex_done(&c->lock);
     free(c);

@@ -313,6 +313,26 @@ static void test_free_ends_calls_under_way(void)
     tcp_peer_free(p);
 }
 
+static void test_stop_ends_calls_and_refuses_later_ones(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_HANG, NULL}
+    };
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    struct edge_client *c = edge_client_create();
+    struct attempt a = {c, tcp_peer_url(p), 600000, EDGE_OK};
+    pthread_t thread = edge_thread_start("call", call_once, &a);
+    CU_ASSERT(tcp_peer_wait_for(p, 1));
+    edge_client_stop(c);
+    pthread_join(thread, NULL);
+    CU_ASSERT_EQUAL(a.st, EDGE_UNAVAILABLE);
+    call_once(&a);
+    CU_ASSERT_EQUAL(a.st, EDGE_UNAVAILABLE);
+    CU_ASSERT_EQUAL(tcp_peer_requests(p), 1);
+    edge_client_free(c);
+    tcp_peer_free(p);
+}
+
 /* ---- answers that are not fit to read ---------------------------------------------------------
  */
 
@@ -550,6 +570,7 @@ CU_TestInfo client_tests[] = {
     {"deadlines hold",                          test_deadlines_hold                         },
     {"a dead peer gets a pause and comes back", test_a_dead_peer_gets_a_pause_and_comes_back},
     {"one probe at a time",                     test_one_probe_at_a_time                    },
+    {"stop ends calls and refuses later ones",  test_stop_ends_calls_and_refuses_later_ones },
     {"free ends calls under way",               test_free_ends_calls_under_way              },
     {"hostile answers are refused",             test_hostile_answers_are_refused            },
     {"json relays errors",                      test_json_relays_errors                     },

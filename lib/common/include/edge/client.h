@@ -11,7 +11,9 @@
 struct edge_client;
 
 struct edge_client *edge_client_create(void);
-/** Calls under way by a socket end as UNAVAILABLE; waits for all of them. NULL is fine. */
+/** Calls under way by a socket end as UNAVAILABLE, later ones at once. For who must not wait. */
+void edge_client_stop(struct edge_client *c);
+/** Stops if that is not done yet, waits for calls under way, and frees. NULL is fine. */
 void edge_client_free(struct edge_client *c);
 
 /**
