@@ -4,6 +4,7 @@
 #include "contracts/command.h"
 #include "contracts/device.h"
 #include "contracts/event.h"
+#include "contracts/keeper.h"
 #include "contracts/profile.h"
 #include "contracts/system_event.h"
 #include "dtotest.h"
@@ -37,6 +38,11 @@ static void test_every_table_is_sound(void)
         &DEVICE_CORE_COMMAND,
         &DEVICE_CORE_COMMAND_RESPONSE,
         &MULTI_DEVICE_CORE_COMMANDS_RESPONSE,
+        &REGISTRATION,
+        &REGISTRATION_REQUEST,
+        &KV,
+        &KV_REQUEST,
+        &KV_CHANGE,
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         const char *wrong = edge_dto_verify(tables[i]);
@@ -93,10 +99,49 @@ static void test_core_commands(void)
                       "{\"deviceName\":\"D\",\"profileName\":\"\"}");
 }
 
+static void test_registrations(void)
+{
+    static const char in[] =
+        "{\"serviceId\":\"s\",\"status\":\"\",\"host\":\"h\",\"port\":59999,\"healthCheck\":{\"interval\":\"10s\","
+        "\"path\":\"/api/v3/ping\",\"type\":\"http\"}}";
+    static const char out[] =
+        "{\"serviceId\":\"s\",\"status\":\"\",\"host\":\"h\",\"port\":59999,\"HealthCheck\":{\"interval\":\"10s\","
+        "\"path\":\"/api/v3/ping\",\"type\":\"http\"}}";
+    expect_round_trip(&REGISTRATION, in, out);
+    expect_fault(&REGISTRATION,
+                 "{\"serviceId\":\"s\",\"host\":\"h@evil/?\",\"port\":65536,\"healthCheck\":{"
+                 "\"interval\":\"0s\",\"path\":\"@evil\",\"type\":\"http://evil\"}}",
+                 "Registration.host is not a host name; "
+                 "Registration.port must be between 1 and 65535; "
+                 "Registration.HealthCheck.interval field should follows the ISO 8601 Durations "
+                 "format, e.g.,100ms, 24h, or be greater than or equal to the minimum value 1ms ; "
+                 "Registration.HealthCheck.path is not an absolute path; "
+                 "Registration.HealthCheck.type is not a protocol");
+    expect_fault(&REGISTRATION, "{}",
+                 "Registration.serviceId field is required; Registration.host field is required; "
+                 "Registration.port field is required; "
+                 "Registration.HealthCheck.interval field is required; "
+                 "Registration.HealthCheck.path field is required; "
+                 "Registration.HealthCheck.type field is required");
+}
+
+static void test_configuration_values(void)
+{
+    static const char full[] =
+        "{\"key\":\"edgex/v4/a\",\"Created\":1,\"Modified\":2,\"value\":\"\"}";
+    expect_round_trip(&KV, full, full);
+    expect_round_trip(&KV_REQUEST, "{\"apiVersion\":\"\",\"Value\":{\"a\":[1]}}",
+                      "{\"value\":{\"a\":[1]}}");
+    expect_round_trip(&KV_CHANGE, "{\"key\":\"a\"}",
+                      "{\"key\":\"a\",\"Created\":0,\"Modified\":0}");
+}
+
 CU_TestInfo tables_tests[] = {
     {"every table is sound", test_every_table_is_sound},
     {"system events",        test_system_events       },
     {"metrics",              test_metrics             },
     {"core commands",        test_core_commands       },
+    {"registrations",        test_registrations       },
+    {"configuration values", test_configuration_values},
     CU_TEST_INFO_NULL,
 };
