@@ -109,6 +109,12 @@ enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
     return s->ops->remove(ctx, s->db, c, member, value);
 }
 
+enum edge_status edge_store_remove_all(struct edge_ctx *ctx, struct edge_store *s,
+                                       const struct edge_query *query)
+{
+    return s->ops->remove_all(ctx, s->db, query);
+}
+
 enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
                                      const struct edge_collection *c, const char *member,
                                      const char *value, const char **ret)

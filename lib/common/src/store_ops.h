@@ -24,6 +24,7 @@ struct edge_store_ops {
                                const struct store_row *row);
     enum edge_status (*remove)(struct edge_ctx *ctx, void *db, const struct edge_collection *c,
                                const char *member, const char *value);
+    enum edge_status (*remove_all)(struct edge_ctx *ctx, void *db, const struct edge_query *query);
     enum edge_status (*each)(struct edge_ctx *ctx, void *db, const struct edge_query *query,
                              edge_store_visitor *visit, void *arg);
     enum edge_status (*count)(struct edge_ctx *ctx, void *db, const struct edge_query *query,

@@ -405,7 +405,7 @@ static enum edge_status store_remove(struct edge_ctx *ctx, void *db,
     return write_row(ctx, db, c, sql, &value, 1);
 }
 
-/* ---- reading ----------------------------------------------------------------------------- */
+/* ---- what a query selects ---------------------------------------------------------------- */
 
 static void put_where(struct edge_ctx *ctx, struct edge_buf *sql, const struct edge_query *q)
 {
@@ -481,6 +481,22 @@ static enum edge_status store_count(struct edge_ctx *ctx, void *db, const struct
     return EDGE_OK;
 }
 
+static enum edge_status store_remove_all(struct edge_ctx *ctx, void *db, const struct edge_query *q)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(&sql, "DELETE FROM %s", q->collection->name);
+    put_where(ctx, &sql, q);
+    struct sqlite_store *s = db;
+    writer_take(s);
+    EDGE_CLEANUP(writer_drop) struct sqlite_store *held = s;
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(statement_get(ctx, &held->writer, edge_buf_str(&sql), &stmt));
+    bind_where(ctx, stmt, q);
+    return sqlite3_step(stmt) == SQLITE_DONE
+               ? EDGE_OK
+               : sqlite_failure(ctx, held->writer.db, "cannot remove");
+}
+
 /* ---- transactions ------------------------------------------------------------------------ */
 
 static enum edge_status store_begin(struct edge_ctx *ctx, void *db)
@@ -516,6 +532,7 @@ const struct edge_store_ops edge_store_sqlite = {
     .add = store_add,
     .update = store_update,
     .remove = store_remove,
+    .remove_all = store_remove_all,
     .each = store_each,
     .count = store_count,
     .begin = store_begin,

@@ -147,6 +147,30 @@ static void test_terms_select_what_lies_below(void)
     }
 }
 
+static void test_what_is_found_can_be_removed(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    static const char *const names[] = {"a", "a/b", "a/c", "ab", "b"};
+    for (size_t i = 0; i < 5; i++) {
+        CU_ASSERT_EQUAL(add(&ctx, s, names[i], i < 4 ? "svc" : "other", "red"), EDGE_OK);
+    }
+    struct edge_query tree = {.collection = &WATCHERS, .terms = {{"name", "a", true}}};
+    struct edge_query all = {.collection = &WATCHERS};
+    int64_t n = 0;
+    tree.n_terms = 1;
+    CU_ASSERT_EQUAL(edge_store_begin(&ctx, s), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_INVALID), EDGE_INVALID);
+    CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &all, &n), EDGE_OK);
+    CU_ASSERT_EQUAL(n, 5);
+    CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &all, &n), EDGE_OK);
+    CU_ASSERT_EQUAL(n, 2);
+}
+
 struct walk {
     size_t n, stop_at;
     char seen[64];
@@ -319,6 +343,7 @@ CU_TestInfo store_tests[] = {
     {"unique members are unique",           test_unique_members_are_unique          },
     {"queries combine and keep order",      test_queries_combine_and_keep_order     },
     {"terms select what lies below",        test_terms_select_what_lies_below       },
+    {"what is found can be removed",        test_what_is_found_can_be_removed       },
     {"a walk ends where it is told",        test_a_walk_ends_where_it_is_told       },
     {"updates keep their place",            test_updates_keep_their_place           },
     {"a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing},

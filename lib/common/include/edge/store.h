@@ -71,6 +71,10 @@ enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
                                    const struct edge_collection *c, const char *member,
                                    const char *value);
 
+/** Remove what the query finds, without its offset and limit; finding nothing is fine. */
+enum edge_status edge_store_remove_all(struct edge_ctx *ctx, struct edge_store *s,
+                                       const struct edge_query *query);
+
 /** Decoded into @p obj; NOT_FOUND (with no text of its own: the caller knows the words). */
 enum edge_status edge_store_get(struct edge_ctx *ctx, struct edge_store *s,
                                 const struct edge_collection *c, const char *member,
