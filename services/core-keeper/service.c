@@ -1,0 +1,98 @@
+/* core-keeper: the configuration values of all services, and the registry of who runs where and
+ * whether it is up. Stores, announces changes on the bus, asks the registered services. */
+#include "core_keeper.h"
+
+#include "edge/text.h"
+#include "keeper.h"
+
+/* clang-format off */
+static const struct edge_field common_fields[] = {
+    EDGE_FIELD(struct common_source, file, "File", "YAML file of the common configuration, beside this one; empty: none.", .def = "./res/common.yaml"),
+};
+static const struct edge_dto COMMON_SOURCE = EDGE_DTO(struct common_source, "CommonConfig", common_fields);
+
+static const struct edge_field config_fields[] = {
+    EDGE_OBJECT(struct keeper_config, writable, "Writable", "May change while running.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct keeper_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_OBJECT(struct keeper_config, common, "CommonConfig", "What official services share.", &COMMON_SOURCE),
+};
+static const struct edge_dto KEEPER_CONFIG = EDGE_DTO(struct keeper_config, "Configuration", config_fields);
+
+#define API "/api/v3"
+static const struct edge_route routes[] = {
+    {"GET",    API "/kvs/key/{key}", kv_get, "The value of a key and of all keys below it.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"PUT",    API "/kvs/key/{key}", kv_put, "Write a value; flatten=true: a tree of them.", EDGE_ROUTE_WAITS, 0, &KV_REQUEST},
+    {"DELETE", API "/kvs/key/{key}", kv_delete, "Remove a key; prefixMatch=true: and those below it.", EDGE_ROUTE_WAITS, 0, NULL},
+
+    {"POST",   API "/registry", registry_add, "Register a service.", EDGE_ROUTE_WAITS, 0, &REGISTRATION_REQUEST},
+    {"PUT",    API "/registry", registry_put, "Replace a registration; status HALT ends it.", EDGE_ROUTE_WAITS, 0, &REGISTRATION_REQUEST},
+    {"GET",    API "/registry/all", registry_all, "Registrations; deregistered=true: also halted ones.", 0, 0, NULL},
+    {"GET",    API "/registry/serviceId/{serviceId}", registry_get, "One registration.", 0, 0, NULL},
+    {"DELETE", API "/registry/serviceId/{serviceId}", registry_delete, "Remove a registration.", EDGE_ROUTE_WAITS, 0, NULL},
+};
+/* clang-format on */
+
+enum edge_status keeper_query_bool(struct edge_call *call, const char *name, bool *ret)
+{
+    const char *text = edge_call_query(call, name);
+    *ret = false;
+    if (!text || !*text || edge_bool_parse(text, ret)) {
+        return EDGE_OK;
+    }
+    return edge_fail(edge_call_ctx(call), EDGE_INVALID,
+                     "failed to parse querystring %s into bool. Error:strconv.ParseBool: parsing "
+                     "\"%.64s\": invalid syntax",
+                     name, text);
+}
+
+static const struct edge_collection *const collections[] = {&VALUES, &REGISTRATIONS};
+
+static enum edge_status keeper_start(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    struct keeper *keeper = rt->state;
+    keeper->rt = rt;
+    struct edge_store_config config = {
+        .type = "sqlite",
+        .path = edge_printf(&ctx->arena, "%s/keeper.db", rt->data_dir),
+    };
+    EDGE_TRY(edge_store_open(ctx, &config, collections,
+                             sizeof(collections) / sizeof(collections[0]), &keeper->store));
+    EDGE_TRY(common_seed(ctx, keeper));
+    return health_start(ctx, keeper, &keeper->health);
+}
+
+static void keeper_quiesce(const struct edge_runtime *rt)
+{
+    struct keeper *keeper = rt->state;
+    health_quiesce(keeper->health);
+}
+
+static void keeper_stop(const struct edge_runtime *rt)
+{
+    struct keeper *keeper = rt->state;
+    health_quiesce(keeper->health);
+    health_free(keeper->health);
+    edge_store_close(keeper->store);
+}
+
+static const char default_config[] = "Service:\n"
+                                     "  Port: 59890\n"
+                                     "  StartupMsg: core-keeper is up\n"
+                                     "MessageBus:\n"
+                                     "  BaseTopicPrefix: edgex/configs\n"
+                                     "  Optional:\n"
+                                     "    ClientId: core-keeper\n";
+
+const struct edge_service core_keeper = {
+    .name = "core-keeper",
+    .doc = "keeps the configuration of all services, and the registry",
+    .port = 59890,
+    .state_size = sizeof(struct keeper),
+    .config = &KEEPER_CONFIG,
+    .writable_offset = offsetof(struct keeper_config, writable),
+    .default_config = default_config,
+    .routes = EDGE_TABLE(routes),
+    .start = keeper_start,
+    .quiesce = keeper_quiesce,
+    .stop = keeper_stop,
+};
