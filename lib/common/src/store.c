@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store_cache.h"
 #include "store_ops.h"
 
 struct edge_store {
     const struct edge_store_ops *ops;
     void *db;
+    struct store_cache cache;
 };
 
 static const struct edge_store_ops *const back_ends[] = {&edge_store_sqlite};
@@ -23,7 +25,9 @@ enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_c
             void *db = NULL;
             EDGE_TRY(back_ends[i]->open(ctx, config, collections, n, &db));
             struct edge_store *s = edge_xalloc(1, sizeof(*s));
-            *s = (struct edge_store){back_ends[i], db};
+            s->ops = back_ends[i];
+            s->db = db;
+            store_cache_init(&s->cache);
             *ret = s;
             return EDGE_OK;
         }
@@ -35,6 +39,7 @@ void edge_store_close(struct edge_store *s)
 {
     if (s) {
         s->ops->close(s->db);
+        store_cache_done(&s->cache);
         free(s);
     }
 }
@@ -91,7 +96,9 @@ enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
 {
     struct store_row row;
     row_make(ctx, c, obj, &row);
-    return s->ops->add(ctx, s->db, c, &row);
+    enum edge_status st = s->ops->add(ctx, s->db, c, &row);
+    store_cache_forget(&s->cache);
+    return st;
 }
 
 enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
@@ -99,14 +106,18 @@ enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
 {
     struct store_row row;
     row_make(ctx, c, obj, &row);
-    return s->ops->update(ctx, s->db, c, &row);
+    enum edge_status st = s->ops->update(ctx, s->db, c, &row);
+    store_cache_forget(&s->cache);
+    return st;
 }
 
 enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
                                    const struct edge_collection *c, const char *member,
                                    const char *value)
 {
-    return s->ops->remove(ctx, s->db, c, member, value);
+    enum edge_status st = s->ops->remove(ctx, s->db, c, member, value);
+    store_cache_forget(&s->cache);
+    return st;
 }
 
 enum edge_status edge_store_remove_all(struct edge_ctx *ctx, struct edge_store *s,
@@ -119,6 +130,12 @@ enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
                                      const struct edge_collection *c, const char *member,
                                      const char *value, const char **ret)
 {
+    uint64_t age = 0;
+    const char *known = store_cache_find(&s->cache, &ctx->arena, c, member, value, &age);
+    if (known) {
+        *ret = known;
+        return EDGE_OK;
+    }
     struct edge_query query = {
         .collection = c, .terms = {{member, value}}, .n_terms = 1, .limit = 1};
     struct edge_texts found = {0};
@@ -127,6 +144,7 @@ enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
         return EDGE_NOT_FOUND;
     }
     *ret = found.texts[0];
+    store_cache_put(&s->cache, c, member, value, *ret, age);
     return EDGE_OK;
 }
 
@@ -187,11 +205,14 @@ enum edge_status edge_store_count(struct edge_ctx *ctx, struct edge_store *s,
 
 enum edge_status edge_store_begin(struct edge_ctx *ctx, struct edge_store *s)
 {
-    return s->ops->begin(ctx, s->db);
+    EDGE_TRY(s->ops->begin(ctx, s->db));
+    store_cache_transaction(&s->cache, true);
+    return EDGE_OK;
 }
 
 enum edge_status edge_store_end(struct edge_ctx *ctx, struct edge_store *s, enum edge_status st)
 {
     enum edge_status ended = s->ops->end(ctx, s->db, st == EDGE_OK);
+    store_cache_transaction(&s->cache, false);
     return st == EDGE_OK ? ended : st;
 }

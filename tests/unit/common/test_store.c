@@ -244,6 +244,30 @@ static void test_a_failed_transaction_leaves_nothing(void)
     CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
 }
 
+static void test_what_is_read_often_stays_true(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
+    struct provision_watcher w, again;
+    for (int i = 0; i < 300; i++) {
+        CU_ASSERT_EQUAL_FATAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
+        w.service_name = edge_printf(&ctx.arena, "svc%d", i);
+        bool kept = i % 3 != 0;
+        CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK);
+        CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_OK);
+        CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &again), EDGE_OK);
+        CU_ASSERT_STRING_EQUAL(again.service_name, w.service_name);
+        CU_ASSERT_EQUAL(edge_store_end(&ctx, s, kept ? EDGE_OK : EDGE_CONFLICT),
+                        kept ? EDGE_OK : EDGE_CONFLICT);
+        CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &again), EDGE_OK);
+        CU_ASSERT_EQUAL(strcmp(again.service_name, w.service_name) == 0, kept);
+    }
+    CU_ASSERT_EQUAL(edge_store_remove(&ctx, s, &WATCHERS, "name", "w1"), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_NOT_FOUND);
+}
+
 /* Adds until it is killed; each name goes out on the pipe only after the store returned. */
 static void write_until_killed(const char *directory, int round, int out)
 {
@@ -347,6 +371,7 @@ CU_TestInfo store_tests[] = {
     {"a walk ends where it is told",        test_a_walk_ends_where_it_is_told       },
     {"updates keep their place",            test_updates_keep_their_place           },
     {"a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing},
+    {"what is read often stays true",       test_what_is_read_often_stays_true      },
     {"what was acknowledged survives kill", test_what_was_acknowledged_survives_kill},
     {"readers do not wait for a writer",    test_readers_do_not_wait_for_a_writer   },
     {"bad files are named",                 test_bad_files_are_named                },
