@@ -102,7 +102,7 @@ build() {
             die "cmake failed; the whole log is in $dir/configure.log"
         }
     fi
-    NINJA_STATUS="  [%f/%t] " ninja -C "$dir" "${targets[@]}" | build_progress "$dir/build.log" ||
+    NINJA_STATUS="  [%f/%t] " ninja -C "$dir" "${targets[@]}" 2>&1 | build_progress "$dir/build.log" ||
         { grep -A 20 -E 'error|FAILED' "$dir/build.log" | head -n 60 >&2; die "the build failed; the whole log is in $dir/build.log"; }
 }
 

@@ -251,6 +251,17 @@ static enum edge_status schema_make(struct edge_ctx *ctx, struct sqlite_store *s
     return schema_keys(ctx, s, c, c->indexed, "");
 }
 
+/* All of it or none, and one wait for the disk. */
+static enum edge_status schema_make_all(struct edge_ctx *ctx, struct sqlite_store *s,
+                                        const struct edge_collection *const *collections, size_t n)
+{
+    EDGE_TRY(schema_exec(ctx, s, "BEGIN IMMEDIATE"));
+    for (size_t i = 0; i < n; i++) {
+        EDGE_TRY(schema_make(ctx, s, collections[i]));
+    }
+    return schema_exec(ctx, s, "COMMIT");
+}
+
 /* ---- open and close ---------------------------------------------------------------------- */
 
 static enum edge_status make_directories(struct edge_ctx *ctx, const char *path)
@@ -299,8 +310,8 @@ static enum edge_status store_open(struct edge_ctx *ctx, const struct edge_store
     edge_cond_init(&s->writer_free);
     enum edge_status st =
         connection_open(ctx, &s->writer, s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    for (size_t i = 0; st == EDGE_OK && i < n; i++) {
-        st = schema_make(ctx, s, collections[i]);
+    if (st == EDGE_OK) {
+        st = schema_make_all(ctx, s, collections, n);
     }
     if (st != EDGE_OK) {
         store_close(s);
