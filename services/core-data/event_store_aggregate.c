@@ -208,7 +208,7 @@ static void group_value(struct edge_arena *a, const struct sum *sum, enum event_
         break;
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
-        ret->value = real ? real_text(a, edge->f)
+        ret->value = real ? real_text(a, value_number_real(type, edge))
                           : whole_text(a, large ? (__int128)edge->u : (__int128)edge->i);
         break;
     }

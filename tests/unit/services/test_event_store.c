@@ -290,7 +290,7 @@ static void test_sums_are_exact(void)
         e->readings[0].value_type = VT_UINT64;
         e->readings[0].value = VALUES[i];
         e->readings[1].value_type = VT_FLOAT32;
-        e->readings[1].value = i == 2 ? "nan" : "1.5";
+        e->readings[1].value = i == 2 ? "nan" : i == 1 ? "1.5" : "0.1";
         e->readings[2].value_type = VT_STRING;
         CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
     }
@@ -299,15 +299,17 @@ static void test_sums_are_exact(void)
         unsigned type[3];
         const char *value[3];
     } rows[] = {
-        {AGGREGATE_SUM,   {VT_UINT64, VT_FLOAT64, VT_STRING}, {"36893488147419103231", "3", "\"\""}},
-        {AGGREGATE_MIN,   {VT_UINT64, VT_FLOAT64, VT_STRING}, {"1", "1.5", "\"\""}                 },
+        {AGGREGATE_SUM,
+         {VT_UINT64, VT_FLOAT64, VT_STRING},
+         {"36893488147419103231", "1.6000000014901161", "\"\""}                   },
+        {AGGREGATE_MIN,   {VT_UINT64, VT_FLOAT64, VT_STRING}, {"1", "0.1", "\"\""}},
         {AGGREGATE_MAX,
          {VT_UINT64, VT_FLOAT64, VT_STRING},
-         {"18446744073709551615", "1.5", "\"\""}                                                   },
-        {AGGREGATE_COUNT, {VT_UINT64, VT_UINT64, VT_UINT64},  {"3", "2", "0"}                      },
+         {"18446744073709551615", "1.5", "\"\""}                                  },
+        {AGGREGATE_COUNT, {VT_UINT64, VT_UINT64, VT_UINT64},  {"3", "2", "0"}     },
         {AGGREGATE_AVG,
          {VT_FLOAT64, VT_FLOAT64, VT_STRING},
-         {"12297829382473034000", "1.5", "\"\""}                                                   },
+         {"12297829382473034000", "0.8000000007450581", "\"\""}                   },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct event_group *g = NULL;
