@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex bench: figures, not tests. Each program measures its calibration loop in the same run.
 
 bench_names() { find "$EDGEX_HOME/tests/bench" -name 'bench_*.c' -printf '%f\n' | sed 's/^bench_//;s/\.c$//' | sort; }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the verbs share: packages, building, where things are.
 
 # Debian packages to build and run the platform, and what else the tests need.

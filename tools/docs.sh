@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex docs: the API pages, generated from the tables.
 
 verb_main() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex down: stop what ./edgex up started.
 
 verb_main() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex fmt: the sources as .clang-format has them.
 
 verb_main() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex fuzz: one door, some seconds, a corpus that is kept between runs.
 
 fuzz_names() { find "$EDGEX_HOME/tests/fuzz" -name 'fuzz_*.c' -printf '%f\n' | sed 's/^fuzz_//;s/\.c$//' | sort; }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex logs: what the services say.
 
 verb_main() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex status: what runs, and how it feels.
 
 verb_main() {

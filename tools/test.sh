@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex test: everything that can fail, with sanitizers.
 
 test_usage() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex up: from nothing to readings.
 
 up_usage() {

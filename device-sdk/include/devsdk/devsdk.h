@@ -33,27 +33,35 @@ enum { DEVSDK_ABI = 1 };
 /** Outcomes; the comment is the HTTP status a client sees. */
 typedef enum devsdk_result {
     DEVSDK_OK = 0,
-    DEVSDK_PENDING = 1,   /* I will call devsdk_done() */
-    DEVSDK_INVALID = -1,  /* 400 bad address, attribute or value */
-    DEVSDK_NO_OBJECT = -2, /* 404 the device has no such object */
-    DEVSDK_DENIED = -3,   /* 405 not readable or not writable */
-    DEVSDK_BUSY = -4,     /* 503 */
-    DEVSDK_TIMEOUT = -5,  /* 500, counts as a failure of the device */
-    DEVSDK_LINK = -6,     /* 500, counts as a failure of the device */
-    DEVSDK_DEVICE = -7,   /* 500 the device answered with an error */
-    DEVSDK_RANGE = -8,    /* 500 the value does not fit the declared type */
+    DEVSDK_PENDING = 1,     /* I will call devsdk_done() */
+    DEVSDK_INVALID = -1,    /* 400 bad address, attribute or value */
+    DEVSDK_NO_OBJECT = -2,  /* 404 the device has no such object */
+    DEVSDK_DENIED = -3,     /* 405 not readable or not writable */
+    DEVSDK_BUSY = -4,       /* 503 */
+    DEVSDK_TIMEOUT = -5,    /* 500, counts as a failure of the device */
+    DEVSDK_LINK = -6,       /* 500, counts as a failure of the device */
+    DEVSDK_DEVICE = -7,     /* 500 the device answered with an error */
+    DEVSDK_RANGE = -8,      /* 500 the value does not fit the declared type */
     DEVSDK_UNSUPPORTED = -9 /* 501 */
 } devsdk_result;
 
 typedef enum devsdk_type {
-    DEVSDK_NULL, DEVSDK_BOOL,
-    DEVSDK_I8, DEVSDK_I16, DEVSDK_I32, DEVSDK_I64,
-    DEVSDK_U8, DEVSDK_U16, DEVSDK_U32, DEVSDK_U64,
-    DEVSDK_F32, DEVSDK_F64,
+    DEVSDK_NULL,
+    DEVSDK_BOOL,
+    DEVSDK_I8,
+    DEVSDK_I16,
+    DEVSDK_I32,
+    DEVSDK_I64,
+    DEVSDK_U8,
+    DEVSDK_U16,
+    DEVSDK_U32,
+    DEVSDK_U64,
+    DEVSDK_F32,
+    DEVSDK_F64,
     DEVSDK_STRING, /* const char *, n bytes, NUL-terminated too */
     DEVSDK_BINARY, /* bytes, n of them */
     DEVSDK_OBJECT, /* JSON text, n bytes; also arrays of objects */
-    DEVSDK_ARRAY   /* n elements of type elem: int64_t[], uint64_t[], double[], bool[] or const char *[] */
+    DEVSDK_ARRAY /* n elements of type elem: int64_t[], uint64_t[], double[], bool[] or const char *[] */
 } devsdk_type;
 
 /** Plain, by value. Narrow integers travel as int64_t or uint64_t, floats as double. */
@@ -71,18 +79,20 @@ typedef struct devsdk_value {
 
 /** A row of declarative parameters: protocol properties, resource attributes, driver configuration. */
 typedef struct devsdk_field {
-    const char *key;     /* "startingAddress" */
-    devsdk_type type;    /* of the member: bool, int8_t.. uint64_t, float, double, const char * */
+    const char *key;  /* "startingAddress" */
+    devsdk_type type; /* of the member: bool, int8_t.. uint64_t, float, double, const char * */
     size_t offset;
     bool required;
-    const char *def;     /* default as text */
-    const char *help;    /* one line */
-    double min, max;     /* both 0: no limit */
+    const char *def;           /* default as text */
+    const char *help;          /* one line */
+    double min, max;           /* both 0: no limit */
     const char *const *one_of; /* NULL-ended; the member is a uint8_t..uint64_t index */
-    const char *unit;    /* "ms", "s": also takes "500ms", "0.5s"; the member counts this unit */
+    const char *unit; /* "ms", "s": also takes "500ms", "0.5s"; the member counts this unit */
 } devsdk_field;
 #define DEVSDK_FIELD(S, member, name, kind, ...)                                                   \
-    {.key = (name), .type = (kind), .offset = offsetof(S, member), __VA_ARGS__}
+    {                                                                                              \
+        .key = (name), .type = (kind), .offset = offsetof(S, member), __VA_ARGS__                  \
+    }
 
 typedef struct devsdk_service devsdk_service;
 typedef struct devsdk_device devsdk_device;   /* immutable snapshot, reference counted by the SDK */
@@ -90,27 +100,28 @@ typedef struct devsdk_request devsdk_request; /* a read or write of 1..n resourc
 typedef struct devsdk_scan devsdk_scan;       /* one discovery */
 
 typedef struct devsdk_protocol {
-    const char *name;            /* "modbus-tcp"; NULL in the only row: any protocol, nothing parsed */
-    const devsdk_field *fields;  /* {0}-ended; may be NULL */
+    const char *name; /* "modbus-tcp"; NULL in the only row: any protocol, nothing parsed */
+    const devsdk_field *fields; /* {0}-ended; may be NULL */
 } devsdk_protocol;
 
 typedef struct devsdk_driver {
-    unsigned abi;                /* DEVSDK_ABI */
-    const char *name, *version;  /* service key, "device-foo" */
-    const char *doc;             /* one line for --help */
+    unsigned abi;               /* DEVSDK_ABI */
+    const char *name, *version; /* service key, "device-foo" */
+    const char *doc;            /* one line for --help */
     uint16_t port;
-    const devsdk_protocol *protocols; /* {0}-ended; NULL: any protocol, nothing parsed */
+    const devsdk_protocol *protocols;        /* {0}-ended; NULL: any protocol, nothing parsed */
     const devsdk_field *attributes, *config; /* {0}-ended; may be NULL */
-    size_t addr_size, attr_size, config_size, device_size, service_size; /* allocated, zeroed, freed by the SDK */
-    bool blocking;               /* read and write may block: each lane has a worker of its own meanwhile */
-    unsigned max_per_request;    /* larger reads are split; 0: no limit */
+    size_t addr_size, attr_size, config_size, device_size,
+        service_size; /* allocated, zeroed, freed by the SDK */
+    bool blocking;    /* read and write may block: each lane has a worker of its own meanwhile */
+    unsigned max_per_request; /* larger reads are split; 0: no limit */
 
-    devsdk_result (*start)(devsdk_service *);            /* configuration parsed, no device yet */
-    void (*stop)(devsdk_service *);                      /* after the last removed() */
+    devsdk_result (*start)(devsdk_service *); /* configuration parsed, no device yet */
+    void (*stop)(devsdk_service *);           /* after the last removed() */
     /** Key of what the device shares with others (a line, a host): same key, never at once. NULL: the device alone. Copied. */
     const char *(*lane)(const devsdk_device *);
-    devsdk_result (*added)(devsdk_device *);             /* before its first request */
-    void (*removed)(devsdk_device *);                    /* after its last request */
+    devsdk_result (*added)(devsdk_device *); /* before its first request */
+    void (*removed)(devsdk_device *);        /* after its last request */
     devsdk_result (*read)(devsdk_device *, devsdk_request *);
     devsdk_result (*write)(devsdk_device *, devsdk_request *);
     devsdk_result (*discover)(devsdk_service *, devsdk_scan *); /* NULL: 501 */
@@ -119,29 +130,34 @@ typedef struct devsdk_driver {
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver);
 
 /* ---- service and device ---- */
-const void *devsdk_config(const devsdk_service *);      /* parsed into your config struct */
-void *devsdk_service_data(devsdk_service *);            /* your service_size bytes */
+const void *devsdk_config(const devsdk_service *); /* parsed into your config struct */
+void *devsdk_service_data(devsdk_service *);       /* your service_size bytes */
 devsdk_service *devsdk_of(const devsdk_device *);
 const char *devsdk_name(const devsdk_device *);
 const char *devsdk_profile(const devsdk_device *);
-const char *devsdk_protocol_name(const devsdk_device *); /* which protocol block it used; "" if any */
-const void *devsdk_addr(const devsdk_device *);         /* parsed into your address struct */
-void *devsdk_data(devsdk_device *);                     /* your device_size bytes */
+const char *
+devsdk_protocol_name(const devsdk_device *);    /* which protocol block it used; "" if any */
+const void *devsdk_addr(const devsdk_device *); /* parsed into your address struct */
+void *devsdk_data(devsdk_device *);             /* your device_size bytes */
 devsdk_device *devsdk_find(devsdk_service *, const char *name); /* +1 reference, or NULL */
 void devsdk_put(devsdk_device *);
-void devsdk_each(devsdk_service *, bool (*fn)(devsdk_device *, void *arg), void *arg); /* false stops */
-void devsdk_link(devsdk_device *, bool up, const char *why); /* operating state, when you know it yourself */
+void devsdk_each(devsdk_service *, bool (*fn)(devsdk_device *, void *arg),
+                 void *arg); /* false stops */
+void devsdk_link(devsdk_device *, bool up,
+                 const char *why); /* operating state, when you know it yourself */
 
 /* ---- requests ---- */
 unsigned devsdk_count(const devsdk_request *);
 const char *devsdk_resource(const devsdk_request *, unsigned i);
 const void *devsdk_attr(const devsdk_request *, unsigned i); /* parsed into your attribute struct */
-devsdk_value devsdk_wanted(const devsdk_request *, unsigned i); /* write: the value; read: its type, no value */
+devsdk_value devsdk_wanted(const devsdk_request *,
+                           unsigned i); /* write: the value; read: its type, no value */
 /** The resource's minimum and maximum from the profile, or the type's range. */
 void devsdk_range(const devsdk_request *, unsigned i, double *ret_min, double *ret_max);
-const char *devsdk_default(const devsdk_request *, unsigned i); /* defaultValue of the profile, or NULL */
+const char *devsdk_default(const devsdk_request *,
+                           unsigned i); /* defaultValue of the profile, or NULL */
 const char *devsdk_media_type(const devsdk_request *, unsigned i);
-int64_t devsdk_deadline_ms(const devsdk_request *);     /* CLOCK_MONOTONIC */
+int64_t devsdk_deadline_ms(const devsdk_request *);                 /* CLOCK_MONOTONIC */
 const char *devsdk_option(const devsdk_request *, const char *key); /* query parameter, or NULL */
 
 /* Results of a read. Each is checked against the declared type: RANGE where it does not fit. */
@@ -152,10 +168,10 @@ devsdk_result devsdk_set_bool(devsdk_request *, unsigned i, bool);
 devsdk_result devsdk_set_string(devsdk_request *, unsigned i, const char *, size_t n);
 devsdk_result devsdk_set(devsdk_request *, unsigned i, devsdk_value); /* anything; copied */
 devsdk_result devsdk_set_null(devsdk_request *, unsigned i);
-void devsdk_origin(devsdk_request *, unsigned i, int64_t unix_ns);    /* the device's own timestamp */
+void devsdk_origin(devsdk_request *, unsigned i, int64_t unix_ns); /* the device's own timestamp */
 devsdk_result devsdk_fail(devsdk_request *, devsdk_result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void devsdk_done(devsdk_request *, devsdk_result);      /* after DEVSDK_PENDING; any thread */
+void devsdk_done(devsdk_request *, devsdk_result); /* after DEVSDK_PENDING; any thread */
 
 /** Unsolicited data: fill like a read, then devsdk_done(). NULL: no such source, device locked, or outbox full. */
 devsdk_request *devsdk_push(devsdk_device *, const char *source);
@@ -163,8 +179,8 @@ devsdk_request *devsdk_push(devsdk_device *, const char *source);
 /* ---- discovery ---- */
 typedef struct devsdk_found {
     const char *name, *parent, *description, *protocol;
-    const void *addr;            /* your address struct; written back through the field table */
-    const char *const *labels;   /* NULL-ended; may be NULL */
+    const void *addr;          /* your address struct; written back through the field table */
+    const char *const *labels; /* NULL-ended; may be NULL */
 } devsdk_found;
 devsdk_result devsdk_report(devsdk_scan *, const devsdk_found *);
 void devsdk_progress(devsdk_scan *, unsigned percent, const char *message);

@@ -15,7 +15,10 @@ struct edge_arena {
     size_t used; /* bytes handed out */
 };
 
-#define EDGE_ARENA_INIT {0}
+#define EDGE_ARENA_INIT                                                                            \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 /** Run deferred calls, newest first, then free every byte. Safe on a zeroed arena. */
 void edge_arena_done(struct edge_arena *a);

@@ -10,13 +10,17 @@ struct edge_buf {
     size_t len, cap;
 };
 
-#define EDGE_BUF_INIT {0}
+#define EDGE_BUF_INIT                                                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 void edge_buf_done(struct edge_buf *b);
 void edge_buf_put(struct edge_buf *b, const void *bytes, size_t n);
 void edge_buf_puts(struct edge_buf *b, const char *s);
 void edge_buf_putc(struct edge_buf *b, char c);
-void edge_buf_printf(struct edge_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void edge_buf_printf(struct edge_buf *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 void edge_buf_put_i64(struct edge_buf *b, int64_t v);
 void edge_buf_put_u64(struct edge_buf *b, uint64_t v);
 /** Room for @p n more bytes; returns where they go. The caller adds what it used to len. */

@@ -18,7 +18,10 @@ struct edge_ctx {
     char message[1024]; /* reasons of the failure, most recent wrap in front */
 };
 
-#define EDGE_CTX_INIT {.arena = EDGE_ARENA_INIT}
+#define EDGE_CTX_INIT                                                                              \
+    {                                                                                              \
+        .arena = EDGE_ARENA_INIT                                                                   \
+    }
 
 #define EDGE_CLEANUP(fn) __attribute__((cleanup(fn)))
 

@@ -14,7 +14,10 @@ struct edge_map {
     uint64_t seed;
 };
 
-#define EDGE_MAP_INIT {0}
+#define EDGE_MAP_INIT                                                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 /** Frees the map, not what the values point to. */
 void edge_map_done(struct edge_map *m);

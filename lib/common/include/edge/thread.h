@@ -44,8 +44,8 @@ void edge_guard_drop_(struct edge_mutex **m);
 
 #define EDGE_LOCK_NAME_(line) edge_guard_##line
 #define EDGE_LOCK_AT_(mutex, line)                                                                 \
-    struct edge_mutex *EDGE_LOCK_NAME_(line)                                                       \
-        __attribute__((cleanup(edge_guard_drop_), unused)) = edge_guard_take_(mutex)
+    struct edge_mutex *EDGE_LOCK_NAME_(line) __attribute__((cleanup(edge_guard_drop_), unused)) =  \
+        edge_guard_take_(mutex)
 #define EDGE_LOCK_LINE_(mutex, line) EDGE_LOCK_AT_(mutex, line)
 #define EDGE_LOCK(mutex)             EDGE_LOCK_LINE_(mutex, __LINE__)
 
