@@ -123,7 +123,9 @@ enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
 enum edge_status edge_store_remove_all(struct edge_ctx *ctx, struct edge_store *s,
                                        const struct edge_query *query)
 {
-    return s->ops->remove_all(ctx, s->db, query);
+    enum edge_status st = s->ops->remove_all(ctx, s->db, query);
+    store_cache_forget(&s->cache);
+    return st;
 }
 
 enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,

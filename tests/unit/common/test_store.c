@@ -165,7 +165,10 @@ static void test_what_is_found_can_be_removed(void)
     CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_INVALID), EDGE_INVALID);
     CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &all, &n), EDGE_OK);
     CU_ASSERT_EQUAL(n, 5);
+    const char *text = NULL;
+    CU_ASSERT_EQUAL(edge_store_get_text(&ctx, s, &WATCHERS, "name", "a/b", &text), EDGE_OK);
     CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_store_get_text(&ctx, s, &WATCHERS, "name", "a/b", &text), EDGE_NOT_FOUND);
     CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
     CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &all, &n), EDGE_OK);
     CU_ASSERT_EQUAL(n, 2);
