@@ -1,7 +1,5 @@
 /* The common configuration (contract 12.3): what official services wait for before they start.
  * Written once, as one transaction, from a YAML file and the environment. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +8,6 @@
 #include "keeper.h"
 
 #define BASE "edgex/v4/core-common-config-bootstrapper"
-
-enum { MAX_FILE = 1024 * 1024 };
 
 static const char READY[] = BASE "/IsCommonConfigReady";
 
@@ -29,43 +25,23 @@ static void seed_done(struct seed *s)
 
 /* ---- the file ---------------------------------------------------------------------------- */
 
-static void file_done(FILE **f)
-{
-    if (*f) {
-        fclose(*f);
-    }
-}
-
-/* A relative path is looked up beside the configuration and as it stands. */
-static FILE *file_find(struct edge_ctx *ctx, const struct edge_runtime *rt, const char *path)
-{
-    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    FILE *f = fopen(path, "re");
-    if (!f && path[0] != '/' && rt->resource_dir) {
-        f = fopen(edge_printf(&ctx->arena, "%s/%s", rt->resource_dir, name), "re");
-    }
-    return f;
-}
-
 /* *ret stays NULL where there is no file. */
 static enum edge_status file_read(struct edge_ctx *ctx, struct keeper *keeper, const cJSON **ret)
 {
     const struct keeper_config *config = keeper->rt->config;
-    const char *path = config->common.file;
+    const char *path = config->common.file, *text = NULL;
+    size_t len = 0;
     if (!path || !*path) {
         return EDGE_OK;
     }
-    EDGE_CLEANUP(file_done) FILE *f = file_find(ctx, keeper->rt, path);
-    if (!f) {
-        edge_log_warn(ctx, "no common configuration: official services will wait for it", "file",
-                      path, "reason", strerror(errno), NULL);
+    enum edge_status st = edge_config_read(ctx, keeper->rt->resource_dir, path, &text, &len);
+    if (st == EDGE_NOT_FOUND) {
+        edge_log_warn(ctx, "no common configuration: official services will wait for it", "reason",
+                      edge_ctx_message(ctx, st), NULL);
+        edge_ctx_clear(ctx);
         return EDGE_OK;
     }
-    char *text = edge_alloc(&ctx->arena, MAX_FILE + 1, 1);
-    size_t len = fread(text, 1, MAX_FILE, f);
-    if (!feof(f)) {
-        return edge_fail(ctx, EDGE_INVALID, "cannot be read or is too large");
-    }
+    EDGE_TRY(st);
     EDGE_TRY(edge_yaml_parse(ctx, text, len, NULL, ret));
     return cJSON_IsObject(*ret) ? EDGE_OK : edge_fail(ctx, EDGE_INVALID, "has no sections");
 }

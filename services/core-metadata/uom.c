@@ -1,14 +1,10 @@
 /* Units of measure (contract 4.5): a YAML file read once, shown at GET /uom, and the rule for the
  * units of resources where Writable.UoM.Validation is on. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "edge/yaml.h"
 #include "metadata.h"
-
-enum { MAX_FILE = 1024 * 1024 };
 
 struct uom {
     struct edge_ctx ctx; /* owns what follows */
@@ -18,24 +14,6 @@ struct uom {
 };
 
 /* ---- the file ---------------------------------------------------------------------------- */
-
-static void file_done(FILE **f)
-{
-    if (*f) {
-        fclose(*f);
-    }
-}
-
-/* A relative path is looked up beside the configuration and as it stands. */
-static FILE *file_find(struct edge_ctx *ctx, const struct edge_runtime *rt, const char *path)
-{
-    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    FILE *f = fopen(path, "re");
-    if (!f && path[0] != '/' && rt->resource_dir) {
-        f = fopen(edge_printf(&ctx->arena, "%s/%s", rt->resource_dir, name), "re");
-    }
-    return f;
-}
 
 static void put_group(struct edge_encoder *e, const cJSON *group)
 {
@@ -69,17 +47,13 @@ static const char *uom_json(struct uom *uom, const cJSON *file)
     return edge_strdup(&uom->ctx.arena, edge_buf_str(&out));
 }
 
-static enum edge_status uom_read(struct uom *uom, FILE *f, const char *path)
+static enum edge_status uom_read(struct uom *uom, const struct edge_runtime *rt, const char *path)
 {
-    char *text = edge_alloc(&uom->ctx.arena, MAX_FILE + 1, 1);
-    size_t len = fread(text, 1, MAX_FILE, f);
-    if (!feof(f)) {
-        return edge_fail(&uom->ctx, EDGE_INVALID,
-                         "units of measure %s: cannot be read or is too large", path);
-    }
+    const char *text = NULL;
+    size_t len = 0;
     const cJSON *file = NULL;
-    EDGE_TRY(edge_wrap(&uom->ctx, edge_yaml_parse(&uom->ctx, text, len, NULL, &file),
-                       "units of measure %s", path));
+    EDGE_TRY(edge_config_read(&uom->ctx, rt->resource_dir, path, &text, &len));
+    EDGE_TRY(edge_yaml_parse(&uom->ctx, text, len, NULL, &file));
     uom->yaml = text;
     uom->groups = edge_json_member(file, "Units", false);
     uom->json = uom_json(uom, file);
@@ -93,13 +67,13 @@ enum edge_status uom_open(struct edge_ctx *ctx, const struct edge_runtime *rt, s
     *ret = uom;
     uom->json = "{\"source\":\"\",\"units\":{}}";
     const char *path = config->uom.file;
-    EDGE_CLEANUP(file_done) FILE *f = file_find(ctx, rt, path);
-    if (!f) {
-        edge_log_warn(ctx, "no units of measure", "file", path, "reason", strerror(errno), NULL);
+    enum edge_status st = uom_read(uom, rt, path);
+    const char *reason = edge_ctx_message(&uom->ctx, st);
+    if (st == EDGE_NOT_FOUND) {
+        edge_log_warn(ctx, "no units of measure", "file", path, "reason", reason, NULL);
         return EDGE_OK;
     }
-    enum edge_status st = uom_read(uom, f, path);
-    return st == EDGE_OK ? EDGE_OK : edge_fail(ctx, st, "%s", edge_ctx_message(&uom->ctx, st));
+    return st == EDGE_OK ? EDGE_OK : edge_fail(ctx, st, "units of measure %s: %s", path, reason);
 }
 
 void uom_close(struct uom *uom)

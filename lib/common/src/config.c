@@ -60,6 +60,15 @@ static enum edge_status read_file(struct edge_ctx *ctx, const char *path, const 
     return EDGE_OK;
 }
 
+enum edge_status edge_config_read(struct edge_ctx *ctx, const char *dir, const char *path,
+                                  const char **ret_text, size_t *ret_len)
+{
+    const char *slash = strrchr(path, '/');
+    const char *beside = edge_printf(&ctx->arena, "%s/%s", dir, slash ? slash + 1 : path);
+    bool away = path[0] != '/' && access(path, F_OK) != 0 && access(beside, F_OK) == 0;
+    return read_file(ctx, away ? beside : path, ret_text, ret_len);
+}
+
 static enum edge_status parse_yaml(struct edge_ctx *ctx, const char *origin, const char *text,
                                    size_t len, const cJSON **ret)
 {

@@ -421,6 +421,29 @@ static void test_files_asked_for_by_name_must_exist(void)
     bench_close(&b);
 }
 
+static void test_named_files_are_found_beside_the_configuration(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    const char *path = edge_printf(&ctx.arena, "%s/extra.yaml", dir.path), *text = NULL;
+    size_t len = 0;
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs("a: 1\n", f);
+    fclose(f);
+    const char *const names[] = {path, "extra.yaml", "./res/extra.yaml"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        text = NULL;
+        CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, names[i], &text, &len), EDGE_OK);
+        CU_ASSERT_STRING_EQUAL(text, "a: 1\n");
+        CU_ASSERT_EQUAL(len, 5);
+    }
+    CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, "none.yaml", &text, &len), EDGE_NOT_FOUND);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_NOT_FOUND), "none.yaml"));
+    CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, "/extra.yaml", &text, &len), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, dir.path, &text, &len), EDGE_INVALID);
+}
+
 static void test_remote_hosts(void)
 {
     struct bench b;
@@ -464,19 +487,21 @@ static void test_official_files_load_unchanged(void)
 }
 
 CU_TestInfo config_tests[] = {
-    {"tables are sound",                         test_tables_are_sound                           },
-    {"defaults are the official ones",           test_defaults_are_the_official_ones             },
-    {"device services know core-metadata",       test_device_services_know_core_metadata         },
-    {"later layers win",                         test_later_layers_win                           },
-    {"keys in any case, values in any spelling", test_keys_in_any_case_and_values_in_any_spelling},
-    {"every key has a variable",                 test_every_key_has_a_variable                   },
-    {"a variable for one service goes first",    test_a_variable_for_one_service_goes_first      },
-    {"bad variables are fatal by name",          test_bad_variables_are_fatal_by_name            },
-    {"bad files are fatal by place",             test_bad_files_are_fatal_by_place               },
-    {"unknown keys do no harm",                  test_unknown_keys_do_no_harm                    },
-    {"files are looked up by service first",     test_files_are_looked_up_by_service_first       },
-    {"files asked for by name must exist",       test_files_asked_for_by_name_must_exist         },
-    {"remote hosts",                             test_remote_hosts                               },
-    {"official files load unchanged",            test_official_files_load_unchanged              },
+    {"tables are sound",                               test_tables_are_sound                           },
+    {"defaults are the official ones",                 test_defaults_are_the_official_ones             },
+    {"device services know core-metadata",             test_device_services_know_core_metadata         },
+    {"later layers win",                               test_later_layers_win                           },
+    {"keys in any case, values in any spelling",       test_keys_in_any_case_and_values_in_any_spelling},
+    {"every key has a variable",                       test_every_key_has_a_variable                   },
+    {"a variable for one service goes first",          test_a_variable_for_one_service_goes_first      },
+    {"bad variables are fatal by name",                test_bad_variables_are_fatal_by_name            },
+    {"bad files are fatal by place",                   test_bad_files_are_fatal_by_place               },
+    {"unknown keys do no harm",                        test_unknown_keys_do_no_harm                    },
+    {"files are looked up by service first",           test_files_are_looked_up_by_service_first       },
+    {"files asked for by name must exist",             test_files_asked_for_by_name_must_exist         },
+    {"named files are found beside the configuration",
+     test_named_files_are_found_beside_the_configuration                                               },
+    {"remote hosts",                                   test_remote_hosts                               },
+    {"official files load unchanged",                  test_official_files_load_unchanged              },
     CU_TEST_INFO_NULL,
 };

@@ -143,6 +143,14 @@ enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_conf
 enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
                                   void *config, const char **ret_file);
 
+/**
+ * The text of a file a configuration names, at most 1 MiB: @p path as it stands or, where that is
+ * relative and leads nowhere, the file of that name in @p dir (edge_runtime.resource_dir). NOT_FOUND
+ * where there is none, INVALID where it cannot be taken; both name it.
+ */
+enum edge_status edge_config_read(struct edge_ctx *ctx, const char *dir, const char *path,
+                                  const char **ret_text, size_t *ret_len);
+
 /** Address of a neighbour from Clients, "http://localhost:59881"; NULL where it has no entry. */
 const char *edge_config_client_url(struct edge_arena *a, const struct edge_base_config *base,
                                    const char *client);
