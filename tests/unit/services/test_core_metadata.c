@@ -8,67 +8,11 @@
 #include "edge/text.h"
 #include "edge/thread.h"
 #include "platform.h"
-#include "scratch.h"
+#include "service_rig.h"
 #include "suites.h"
 
-static const struct edge_service *const SERVICES[] = {&core_metadata};
-
-struct rig {
-    struct scratch dir;
-    struct edge_host *host;
-    const struct edge_runtime *rt;
-};
-
-/* @p service: more lines of the section Service. */
-static void rig_make(struct rig *r, const char *service)
-{
-    scratch_make(&r->dir);
-    EDGE_CTX_SCOPE(ctx);
-    char path[128];
-    snprintf(path, sizeof(path), "%s/configuration.yaml", r->dir.path);
-    FILE *f = fopen(path, "w");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fprintf(f, "Writable:\n  LogLevel: ERROR\nMessageBus:\n  Type: memory\nService:\n  Port: 0\n%s",
-            service);
-    fclose(f);
-    char program[] = "test", cd[] = "-cd", data[] = "--data";
-    char *argv[] = {program, cd, r->dir.path, data, r->dir.path, NULL};
-    enum edge_status st = edge_host_start(&ctx, SERVICES, 1, 5, argv, &r->host);
-    if (st != EDGE_OK) {
-        fprintf(stderr, "host: %s\n", edge_ctx_message(&ctx, st));
-    }
-    CU_ASSERT_EQUAL_FATAL(st, EDGE_OK);
-    r->rt = edge_host_runtime(r->host, "core-metadata");
-}
-
-static void rig_done(struct rig *r)
-{
-    edge_host_stop(r->host);
-    scratch_done(&r->dir);
-}
-
-#define RIG_WITH(name, service)                                                                    \
-    __attribute__((cleanup(rig_done))) struct rig name;                                            \
-    rig_make(&name, service)
-#define RIG(name) RIG_WITH(name, "")
-
-static const cJSON *ask(struct edge_ctx *ctx, struct rig *r, const char *method, const char *target,
-                        const char *body, int code)
-{
-    struct edge_http_request req = {
-        .method = method, .target = target, .body = body, .body_size = body ? strlen(body) : 0};
-    struct edge_http_response res = {0};
-    edge_http_call(r->rt->http, ctx, &req, &res);
-    if (res.code != code) {
-        fprintf(stderr, "%s %s: %d instead of %d: %s\n", method, target, res.code, code, res.body);
-    }
-    CU_ASSERT_EQUAL(res.code, code);
-    const cJSON *tree = NULL;
-    if (res.body_size > 0) {
-        CU_ASSERT_EQUAL(edge_json_parse(ctx, res.body, res.body_size, NULL, &tree), EDGE_OK);
-    }
-    return tree;
-}
+#define RIG(name) SERVICE_RIG(name, &core_metadata, "")
+#define ask       service_rig_ask
 
 #define ITEM(wrapper, members) "[{\"apiVersion\":\"v3\",\"" wrapper "\":{" members "}}]"
 #define SERVICE(name)                                                                              \
@@ -87,7 +31,7 @@ static int64_t item_code(const cJSON *answer)
     return int_at(answer, "0.statusCode");
 }
 
-static void furnish(struct edge_ctx *ctx, struct rig *r)
+static void furnish(struct edge_ctx *ctx, struct service_rig *r)
 {
     CU_ASSERT_EQUAL(item_code(ask(ctx, r, "POST", "/api/v3/deviceservice", SERVICE("S"), 207)),
                     201);
@@ -304,7 +248,7 @@ static void test_changes_are_announced(void)
 static enum edge_status accept_device(void *state, struct edge_ctx *ctx,
                                       const struct edge_message *m)
 {
-    const struct rig *r = state;
+    const struct service_rig *r = state;
     struct edge_message *out = edge_message_create(0);
     out->request_id = edge_strdup(edge_message_arena(out), m->request_id);
     edge_message_topic(out, "edgex/response/my%%2Fdriver/%s", m->request_id);
@@ -315,7 +259,7 @@ static enum edge_status accept_device(void *state, struct edge_ctx *ctx,
 
 static void test_drivers_with_odd_names_are_understood(void)
 {
-    RIG_WITH(r, "  EnableNameFieldEscape: true\n");
+    SERVICE_RIG(r, &core_metadata, "Service:\n  Port: 0\n  EnableNameFieldEscape: true\n");
     EDGE_CTX_SCOPE(ctx);
     CU_ASSERT_EQUAL(edge_bus_subscribe(&ctx, r.rt->bus, "edgex/my%2Fdriver/validate/device",
                                        accept_device, &r, 0),
