@@ -135,11 +135,11 @@ static enum edge_status subscribe_base_name(struct edge_ctx *ctx, devsdk_service
     if (!rt->options->instance) {
         return EDGE_OK;
     }
-    return edge_bus_subscribe(ctx, rt->bus,
-                              edge_printf(&ctx->arena,
-                                          "%s/system-events/core-metadata/provisionwatcher/+/%s/#",
-                                          rt->base_topic, svc->driver->name),
-                              sdk_bus_system_event, svc, 0);
+    return edge_bus_subscribe(
+        ctx, rt->bus,
+        edge_printf(&ctx->arena, "%s/system-events/core-metadata/provisionwatcher/+/%s/#",
+                    rt->base_topic, sdk_topic_level(&ctx->arena, svc, svc->driver->name)),
+        sdk_bus_system_event, svc, 0);
 }
 
 static enum edge_status boot(struct edge_ctx *ctx, devsdk_service *svc)

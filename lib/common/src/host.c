@@ -165,13 +165,15 @@ static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *in
 {
     static const char placeholder[] = "{service}";
     const struct edge_runtime *rt = &inst->rt;
+    bool escape = rt->base->service.enable_name_field_escape;
+    const char *name = escape ? edge_name_escape(&ctx->arena, rt->name) : rt->name;
     inst->phase = PHASE_SUBSCRIBED;
     for (size_t i = 0; i < rt->service->n_subscriptions; i++) {
         const struct edge_subscription *s = &rt->service->subscriptions[i];
         const char *own = strstr(s->topic, placeholder);
         const char *pattern =
             own ? edge_printf(&ctx->arena, "%s/%.*s%s%s", rt->base_topic, (int)(own - s->topic),
-                              s->topic, rt->name, own + sizeof(placeholder) - 1)
+                              s->topic, name, own + sizeof(placeholder) - 1)
                 : edge_printf(&ctx->arena, "%s/%s", rt->base_topic, s->topic);
         EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, pattern, s->handler, rt->state, s->flags));
     }

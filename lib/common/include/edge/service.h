@@ -23,7 +23,7 @@
 /** A row of a subscription table. */
 struct edge_subscription {
     const char *topic; /* below the base prefix: "events/device/#"; "{service}" is replaced by the
-                          service's name */
+                          service's name, escaped where names in topics are */
     edge_bus_handler *handler;
     const char *doc;
     unsigned flags;
