@@ -163,13 +163,13 @@ func TestSystemEvents(t *testing.T) {
 
 func systemEvents(t *testing.T, p *platform) {
 	m, b := p.metadata, connect(t, p)
-	service, prof, owner, profLevel := "sys svc", "sys profile", "sys svc", "sys profile"
-	if p == escaped {
+	service, prof := "sys svc", "sys profile"
+	if p.escape {
 		service, prof = "sys/svc-1", strange
-		owner, profLevel = level(service), level(prof)
 	}
+	owner, profLevel := p.enc(service), p.enc(prof)
 	in := b.subscribe("edgex/system-events/core-metadata/#")
-	s := serve(t, p, service, p == escaped)
+	s := serve(t, p, service)
 	var ds deviceService
 	announced(t, b, in, "deviceservice/add/"+owner, &ds)
 	equal(t, "baseAddress", ds.BaseAddress, s.address)
@@ -179,7 +179,7 @@ func systemEvents(t *testing.T, p *platform) {
 	sent := sampleProfile(prof)
 	m.batch(t, "POST", "/deviceprofile", "profile", 201, sent)
 	var gotProfile profile
-	announced(t, b, in, "deviceprofile/add/"+coreMetadata(p)+"/"+profLevel, &gotProfile)
+	announced(t, b, in, "deviceprofile/add/"+p.enc("core-metadata")+"/"+profLevel, &gotProfile)
 	sent.ID, sent.stamps = gotProfile.ID, gotProfile.stamps
 	equal(t, "profile", gotProfile, sent)
 
@@ -194,7 +194,7 @@ func systemEvents(t *testing.T, p *platform) {
 	equal(t, "description", got.Description, "new")
 
 	m.batch(t, "PATCH", "/deviceprofile/basicinfo", "basicinfo", 200, object{"name": prof, "model": "new"})
-	announced(t, b, in, "deviceprofile/update/"+coreMetadata(p)+"/"+profLevel, &gotProfile)
+	announced(t, b, in, "deviceprofile/update/"+p.enc("core-metadata")+"/"+profLevel, &gotProfile)
 	announced(t, b, in, "deviceprofile/update/"+owner+"/"+profLevel, &gotProfile)
 	equal(t, "model", gotProfile.Model, "new")
 
@@ -210,17 +210,9 @@ func systemEvents(t *testing.T, p *platform) {
 	m.call(t, 200, &base{}, "DELETE", "/device/name/{name}", nil, "sys device")
 	announced(t, b, in, "device/delete/"+owner+"/"+profLevel, &got)
 	m.call(t, 200, &base{}, "DELETE", "/deviceprofile/name/{name}", nil, prof)
-	announced(t, b, in, "deviceprofile/delete/"+coreMetadata(p)+"/"+profLevel, &gotProfile)
+	announced(t, b, in, "deviceprofile/delete/"+p.enc("core-metadata")+"/"+profLevel, &gotProfile)
 	m.call(t, 200, &base{}, "DELETE", "/deviceservice/name/{name}", nil, service)
 	announced(t, b, in, "deviceservice/delete/"+owner, &ds)
-}
-
-// coreMetadata is the owner of a profile as a level of a topic.
-func coreMetadata(p *platform) string {
-	if p == escaped {
-		return level("core-metadata")
-	}
-	return "core-metadata"
 }
 
 func TestCommandsOverTheBus(t *testing.T) {
@@ -231,18 +223,16 @@ func TestCommandsOverTheBus(t *testing.T) {
 
 func busCommands(t *testing.T, p *platform) {
 	b := connect(t, p)
-	s := serve(t, p, "go-bus", p == escaped)
+	s := serve(t, p, "go-bus")
 	dev, service := "bus device", "Level"
-	enc := func(name string) string { return name }
-	if p == escaped {
+	if p.escape {
 		dev, service = "bus/"+strange, "Set/Point ü"
-		enc = level
 	}
 	commanded(t, p, s, dev, "bus profile "+dev)
 	const prefix = "edgex/response/core-command"
-	at := "edgex/core/command/request/" + enc(dev) + "/"
+	at := "edgex/core/command/request/" + p.enc(dev) + "/"
 
-	answer := b.ask(at+enc(service)+"/get", prefix, envelope{QueryParams: map[string]string{"ds-pushevent": "false", "ds-returnevent": "true"}})
+	answer := b.ask(at+p.enc(service)+"/get", prefix, envelope{QueryParams: map[string]string{"ds-pushevent": "false", "ds-returnevent": "true"}})
 	var got oneEvent
 	if err := same(answer.bytesOf(t), &got); err != nil {
 		t.Fatal(err)
@@ -262,7 +252,7 @@ func busCommands(t *testing.T, p *platform) {
 		t.Fatal(err)
 	}
 	equal(t, "picture", decoded.Event.Readings[0].BinaryValue, picture)
-	answer = b.ask(at+enc(service)+"/SET", prefix, envelope{Payload: json.RawMessage(`{"Level":"1","big":9223372036854775807}`)})
+	answer = b.ask(at+p.enc(service)+"/SET", prefix, envelope{Payload: json.RawMessage(`{"Level":"1","big":9223372036854775807}`)})
 	equal(t, "set", answer.ErrorCode, 0)
 	equal(t, "written", s.wrote(service), tree([]byte(`{"Level":"1","big":9223372036854775807}`)))
 	answer = b.ask(at+"nobody/get", prefix, envelope{})
@@ -273,7 +263,7 @@ func busCommands(t *testing.T, p *platform) {
 	if answer.ErrorCode != 1 || !strings.Contains(answer.text(), "lost") {
 		t.Errorf("%+v %s", answer, answer.Payload)
 	}
-	answer = b.ask("edgex/core/commandquery/request/"+enc(dev), prefix, envelope{})
+	answer = b.ask("edgex/core/commandquery/request/"+p.enc(dev), prefix, envelope{})
 	var offer oneDeviceCommands
 	if err := same(answer.bytesOf(t), &offer); err != nil {
 		t.Errorf("%v in %s", err, answer.Payload)

@@ -17,7 +17,7 @@ func commanded(t *testing.T, p *platform, s *goService, device, profile string) 
 
 func TestCommandsOverHTTP(t *testing.T) {
 	c := plain.command
-	s := serve(t, plain, "go-commands", false)
+	s := serve(t, plain, "go-commands")
 	for _, name := range []string{"cmd device", "cmd/" + strange} {
 		commanded(t, plain, s, name, name+" profile")
 		const path = "/device/name/{name}/{command}"

@@ -45,7 +45,7 @@ func sampleDevice(name, service, profile string) device {
 }
 
 func TestCommonRoutes(t *testing.T) {
-	for _, p := range []*peer{plain.metadata, plain.data, plain.command} {
+	for _, p := range plain.peers() {
 		var ping struct {
 			APIVersion  string `json:"apiVersion"`
 			Timestamp   string `json:"timestamp"`
@@ -56,6 +56,7 @@ func TestCommonRoutes(t *testing.T) {
 			APIVersion  string `json:"apiVersion"`
 			Version     string `json:"version"`
 			ServiceName string `json:"serviceName"`
+			SDKVersion  string `json:"sdk_version,omitempty"`
 		}
 		p.call(t, 200, &version, "GET", "/version", nil)
 		var config struct {
@@ -67,6 +68,7 @@ func TestCommonRoutes(t *testing.T) {
 		if ping.ServiceName != p.name || version.ServiceName != p.name || config.ServiceName != p.name {
 			t.Errorf("%s calls itself %+v %+v %s", p.name, ping, version, config.ServiceName)
 		}
+		equal(t, p.name+" tells an SDK version", version.SDKVersion != "", p == plain.driver)
 		for _, section := range []string{"Writable", "Service", "MessageBus", "Clients"} {
 			if _, ok := config.Config[section]; !ok {
 				t.Errorf("%s: config has no %s", p.name, section)
@@ -284,7 +286,7 @@ func TestUnits(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	m := plain.metadata
-	s := serve(t, plain, "go-devices", false)
+	s := serve(t, plain, "go-devices")
 	m.batch(t, "POST", "/deviceprofile", "profile", 201, sampleProfile("dev profile"))
 	for _, name := range []string{"device one", strange} {
 		sent := sampleDevice(name, s.name, "dev profile")
@@ -331,7 +333,7 @@ func TestDevices(t *testing.T) {
 
 func TestValidation(t *testing.T) {
 	m := plain.metadata
-	s := serve(t, plain, "go-validation", false)
+	s := serve(t, plain, "go-validation")
 	m.batch(t, "POST", "/deviceprofile", "profile", 201, sampleProfile("val profile"))
 	s.setRefusal("missing 'Address' information")
 	d := sampleDevice("refused", s.name, "val profile")

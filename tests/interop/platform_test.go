@@ -1,5 +1,5 @@
-// The platform as programs: a broker, core-metadata, core-data and core-command on free ports with
-// their data in a temporary directory.
+// The platform as programs: a broker, core-metadata, core-data, core-command and device-virtual on
+// free ports with their data in a temporary directory.
 package interop
 
 import (
@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,10 +24,11 @@ import (
 const patience = 20 * time.Second
 
 type platform struct {
-	dir                     string
-	broker                  int
-	metadata, data, command *peer
-	programs                []*exec.Cmd
+	dir                             string
+	broker                          int
+	escape                          bool
+	metadata, data, command, driver *peer
+	programs                        []*exec.Cmd
 }
 
 var (
@@ -34,6 +37,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	runtime.LockOSThread() // the programs live as long as the thread that started them
 	seen := &routes{seen: map[string][2]bool{}}
 	code := 1
 	var err error
@@ -76,22 +80,40 @@ func (p *platform) launch(program, log string, args ...string) error {
 	defer out.Close()
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, p.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the tests time out
 	if err = cmd.Start(); err == nil {
 		p.programs = append(p.programs, cmd)
 	}
 	return err
 }
 
-func (p *platform) configuration(me *peer, escape bool) string {
+func (p *platform) peers() []*peer {
+	return []*peer{p.metadata, p.data, p.command, p.driver}
+}
+
+// enc is a name as a level of a topic.
+func (p *platform) enc(name string) string {
+	if p.escape {
+		return level(name)
+	}
+	return name
+}
+
+func (p *platform) configuration(me *peer) string {
+	source := os.Getenv("EDGE_SOURCE_DIR") + "/services"
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Service:\n  Host: localhost\n  Port: %d\n  RequestTimeout: 3s\n", me.port)
-	fmt.Fprintf(&b, "  EnableNameFieldEscape: %v\nClients:\n", escape)
-	for _, other := range []*peer{p.metadata, p.data, p.command} {
+	fmt.Fprintf(&b, "  EnableNameFieldEscape: %v\nClients:\n", p.escape)
+	for _, other := range p.peers() {
 		fmt.Fprintf(&b, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n", other.name, other.port)
 	}
 	fmt.Fprintf(&b, "MessageBus:\n  Type: mqtt\n  Protocol: tcp\n  Host: 127.0.0.1\n  Port: %d\n", p.broker)
-	if me == p.metadata {
-		fmt.Fprintf(&b, "UoM:\n  UoMFile: %s/services/core-metadata/res/uom.yaml\n", os.Getenv("EDGE_SOURCE_DIR"))
+	switch me {
+	case p.metadata:
+		fmt.Fprintf(&b, "UoM:\n  UoMFile: %s/core-metadata/res/uom.yaml\n", source)
+	case p.driver:
+		fmt.Fprintf(&b, "Device:\n  ProfilesDir: %s/device-virtual/res/profiles\n", source)
+		fmt.Fprintf(&b, "  DevicesDir: %s/device-virtual/res/devices\n", source)
 	}
 	return b.String()
 }
@@ -101,10 +123,11 @@ func start(seen *routes, escape bool) (*platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &platform{dir: dir, broker: freePort()}
+	p := &platform{dir: dir, broker: freePort(), escape: escape}
 	p.metadata = &peer{"core-metadata", freePort(), seen}
 	p.data = &peer{"core-data", freePort(), seen}
 	p.command = &peer{"core-command", freePort(), seen}
+	p.driver = &peer{"device-virtual", freePort(), seen}
 	conf := filepath.Join(dir, "mosquitto.conf")
 	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\n", p.broker)
 	if err = os.WriteFile(conf, []byte(text), 0o600); err != nil {
@@ -113,13 +136,13 @@ func start(seen *routes, escape bool) (*platform, error) {
 	if err = p.launch("mosquitto", "mosquitto", "-c", conf); err != nil {
 		return p, err
 	}
-	for _, s := range []*peer{p.metadata, p.data, p.command} {
+	for _, s := range p.peers() {
 		res := filepath.Join(dir, "res", s.name)
 		if err = os.MkdirAll(res, 0o700); err != nil {
 			return p, err
 		}
 		file := filepath.Join(res, "configuration.yaml")
-		if err = os.WriteFile(file, []byte(p.configuration(s, escape)), 0o600); err != nil {
+		if err = os.WriteFile(file, []byte(p.configuration(s)), 0o600); err != nil {
 			return p, err
 		}
 		program := filepath.Join(os.Getenv("EDGE_BIN_DIR"), s.name)
@@ -127,7 +150,7 @@ func start(seen *routes, escape bool) (*platform, error) {
 			return p, err
 		}
 	}
-	for _, s := range []*peer{p.metadata, p.data, p.command} {
+	for _, s := range p.peers() {
 		if !within(func() bool { return s.answers() }) {
 			return p, fmt.Errorf("%s does not answer", s.name)
 		}
@@ -165,7 +188,21 @@ func (p *platform) hears() error {
 	}) {
 		return errors.New("core-data or core-command does not hear the bus")
 	}
+	if !within(func() bool { return p.virtualDevices() >= 6 }) {
+		return errors.New("device-virtual brings no devices")
+	}
 	return nil
+}
+
+func (p *platform) virtualDevices() int64 {
+	resp, err := http.Get(fmt.Sprintf("http://localhost:%d/api/v3/device/service/name/device-virtual", p.metadata.port))
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	var list devices
+	_ = json.NewDecoder(resp.Body).Decode(&list)
+	return list.TotalCount
 }
 
 func (p *peer) answers() bool {

@@ -116,4 +116,9 @@ core-command GET /device/all
 core-command GET /ping !
 core-command GET /version !
 core-command GET /config !
+device-virtual GET /device/name/{name}/{command}
+device-virtual PUT /device/name/{name}/{command}
+device-virtual GET /ping !
+device-virtual GET /version !
+device-virtual GET /config !
 `

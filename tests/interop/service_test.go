@@ -19,7 +19,7 @@ import (
 type goService struct {
 	t       *testing.T
 	name    string
-	escape  bool
+	p       *platform
 	address string
 	bus     *bus
 	refuse  string // validations of devices are refused with this text
@@ -31,9 +31,9 @@ type goService struct {
 }
 
 // serve starts one and makes it known to core-metadata.
-func serve(t *testing.T, p *platform, name string, escape bool) *goService {
+func serve(t *testing.T, p *platform, name string) *goService {
 	t.Helper()
-	s := &goService{t: t, name: name, escape: escape, bus: connect(t, p), written: map[string]any{}}
+	s := &goService{t: t, name: name, p: p, bus: connect(t, p), written: map[string]any{}}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -42,10 +42,7 @@ func serve(t *testing.T, p *platform, name string, escape bool) *goService {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { server.Close() })
 	s.address = "http://" + listener.Addr().String()
-	topic := name
-	if escape {
-		topic = level(name)
-	}
+	topic := p.enc(name)
 	s.bus.serve("edgex/"+topic+"/validate/device", s.validate)
 	s.bus.serve("edgex/device/command/request/"+topic+"/#", s.busCommand)
 	p.metadata.batch(t, "POST", "/deviceservice", "service", 201,
@@ -54,15 +51,11 @@ func serve(t *testing.T, p *platform, name string, escape bool) *goService {
 }
 
 func (s *goService) answer(requestID string, e envelope) {
-	topic := s.name
-	if s.escape {
-		topic = level(s.name)
-	}
 	e.RequestID = requestID
 	if e.CorrelationID == "" {
 		e.CorrelationID = uuid()
 	}
-	s.bus.publish("edgex/response/"+topic+"/"+requestID, e)
+	s.bus.publish("edgex/response/"+s.p.enc(s.name)+"/"+requestID, e)
 }
 
 func (s *goService) fail(requestID, text string) {
@@ -182,7 +175,7 @@ func (s *goService) busCommand(m message) {
 	levels := strings.Split(m.topic, "/")
 	n := len(levels)
 	device, name := levels[n-3], levels[n-2]
-	if s.escape {
+	if s.p.escape {
 		device, _ = url.PathUnescape(device)
 		name, _ = url.PathUnescape(name)
 	}
