@@ -46,6 +46,7 @@ static void set_down(struct link *link, const char *reason) EDGE_REQUIRES(link->
     }
     if (was_up) {
         link->quiet_until_ms = 0;
+        link->broke = true;
     }
     if (was_up && now - link->up_since_ms >= STABLE_MS) {
         link->backoff_ms = FIRST_BACKOFF_MS;
@@ -137,12 +138,44 @@ static void hang_up(struct link *link, const char *reason)
     set_down(link, reason);
 }
 
+static int client_create(struct link *link, MQTTAsync *ret)
+{
+    int rc = MQTTAsync_create(ret, link->uri, link->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL);
+    if (rc == MQTTASYNC_SUCCESS) {
+        MQTTAsync_setCallbacks(*ret, link, on_lost, incoming_take, NULL);
+        MQTTAsync_setConnected(*ret, link, on_connected);
+    }
+    return rc;
+}
+
+/*
+ * What paho had not sent when the connection broke it would send on the next one: before the
+ * subscriptions are renewed, after what we took back, and be it an old command. A new client has no
+ * such memory; the old one hands everything back as it goes.
+ */
+static void forget_leftovers(struct link *link)
+{
+    {
+        EDGE_LOCK(&link->lock);
+        if (link->in_flight == 0 || link->pumping) {
+            return;
+        }
+    }
+    MQTTAsync old = link->client, fresh = NULL;
+    if (client_create(link, &fresh) == MQTTASYNC_SUCCESS) {
+        link->client = fresh; /* nobody sends while unconnected */
+        MQTTAsync_destroy(&old);
+    }
+}
+
 static void connect_now(struct link *link)
 {
     if (MQTTAsync_isConnected(link->client)) {
         hang_up(link, "connection is in disorder");
         return;
     }
+    forget_leftovers(link);
+    outgoing_blame(link);
     MQTTAsync_SSLOptions tls = tls_options(link);
     MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
     options.MQTTVersion = MQTTVERSION_3_1_1;
@@ -370,15 +403,12 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, struct edge_bus *bus,
         link->backoff_ms = FIRST_BACKOFF_MS;
     }
     EDGE_TRY(configure(ctx, link, config));
-    int rc = MQTTAsync_create(&link->client, link->uri, link->client_id,
-                              MQTTCLIENT_PERSISTENCE_NONE, NULL);
+    int rc = client_create(link, &link->client);
     if (rc != MQTTASYNC_SUCCESS) {
         link->client = NULL;
         return edge_fail(ctx, EDGE_INVALID, "message broker '%s': %s", link->uri,
                          MQTTAsync_strerror(rc));
     }
-    MQTTAsync_setCallbacks(link->client, link, on_lost, incoming_take, NULL);
-    MQTTAsync_setConnected(link->client, link, on_connected);
     link->thread = edge_thread_start("bus-link", link_run, link);
     return EDGE_OK;
 }

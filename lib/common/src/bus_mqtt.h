@@ -12,6 +12,8 @@ struct outgoing {
     struct outgoing *next;
     struct link *link;
     uint64_t seq;       /* order of publishing */
+    unsigned n_breaks;  /* connections that broke at it */
+    bool tried;         /* paho has had it */
     int64_t expires_ms; /* monotonic; 0: never */
     struct edge_buf bytes;
     char topic[];
@@ -50,6 +52,7 @@ struct link {
     int64_t next_ms EDGE_GUARDED, up_since_ms EDGE_GUARDED;
     int64_t backoff_ms EDGE_GUARDED;
     unsigned epoch EDGE_GUARDED;        /* counts connections */
+    bool broke EDGE_GUARDED;            /* a connection, and nobody was blamed yet */
     unsigned n_short EDGE_GUARDED;      /* that ended soon, in a row */
     const char **patterns EDGE_GUARDED; /* distinct, append only */
     size_t n_patterns EDGE_GUARDED, cap_patterns EDGE_GUARDED;
@@ -83,6 +86,9 @@ void outgoing_add(struct link *link, struct outgoing *o);
 bool outgoing_ready(const struct link *link) EDGE_REQUIRES(link->lock);
 /** Hand to paho what it may have. Not with the lock held; from any thread. */
 void outgoing_pump(struct link *link);
+/** After a connection broke: the oldest message under way may be the reason; three times, it goes.
+ */
+void outgoing_blame(struct link *link);
 /** Free what is left; returns how many. */
 size_t outgoing_clear(struct link *link);
 

@@ -11,12 +11,13 @@
 #include "edge/clock.h"
 
 enum {
-    /* One: then order is exact even over a reconnect, and a blocked socket holds up our bounded
-     * queue and not paho's. */
+    /* One: a blocked socket holds up our bounded queue and not paho's. */
     WINDOW_QOS_0 = 1,
-    /* Acknowledgements take a round trip. Over a reconnect, messages within the window may change
-     * places, or come twice. */
+    /* Acknowledgements take a round trip. What was not acknowledged comes again after a reconnect.
+     */
     WINDOW_QOS_1_2 = 64,
+    /* Connections that broke while a message was the oldest under way: no broker will take it. */
+    MAX_BREAKS = 3,
 };
 
 static void outgoing_free(struct outgoing *o)
@@ -126,6 +127,20 @@ static void on_unsent(void *context, MQTTAsync_failureData *data)
     put_back(o->link, o);
 }
 
+void outgoing_blame(struct link *link)
+{
+    {
+        EDGE_LOCK(&link->lock);
+        struct outgoing *o = link->broke ? link->head : NULL;
+        link->broke = false;
+        if (!o || !o->tried || ++o->n_breaks < MAX_BREAKS) {
+            return;
+        }
+        outgoing_free(take(link));
+    }
+    bus_count_dropped(link->bus, 1, "the connection broke each time it was sent");
+}
+
 static int hand_over(struct link *link, struct outgoing *o)
 {
     MQTTAsync_message message = MQTTAsync_message_initializer;
@@ -151,6 +166,7 @@ static struct outgoing *next(struct link *link, bool first)
         if (o->expires_ms == 0 || now < o->expires_ms) {
             link->pumping = true;
             link->in_flight++;
+            o->tried = true;
             return o;
         }
         outgoing_free(o); /* who asked has given up: an old command must not be obeyed */

@@ -9,6 +9,27 @@
 
 /* ---- the lab ----------------------------------------------------------------------------- */
 
+struct lab lab_mqtt(struct broker *broker)
+{
+    return (struct lab){
+        .broker = broker,
+        .pool = edge_pool_create("test", 8, 1000),
+        .metrics = edge_metrics_create("test"),
+        .log = edge_log_create("test"),
+    };
+}
+
+void lab_run_mqtt(void (*test)(struct lab *), const char *more)
+{
+    struct broker *broker = broker_start(more);
+    if (!broker) {
+        return;
+    }
+    struct lab lab = lab_mqtt(broker);
+    test(&lab);
+    lab_done(&lab);
+}
+
 void lab_done(struct lab *lab)
 {
     edge_pool_free(lab->pool);

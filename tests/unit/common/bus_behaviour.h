@@ -28,6 +28,10 @@ struct lab {
     struct edge_log *log;
 };
 
+/** A bus over @p broker. */
+struct lab lab_mqtt(struct broker *broker);
+/** Run @p test with a broker of its own (@p more: as of broker_start), or skip it. */
+void lab_run_mqtt(void (*test)(struct lab *), const char *more);
 void lab_done(struct lab *lab);
 struct edge_bus_config lab_config(const struct lab *lab, const char *service);
 /** A connection, perhaps not connected yet: open all, listen, then wait (paho takes a second to
