@@ -1,4 +1,5 @@
 /* Counters: eight slots per device, readable, writable, discoverable. A complete device service. */
+/* clang-format off */
 #include <devsdk/devsdk.h>
 
 struct address { uint16_t first; };   /* protocol Hello { First: 100 } */

@@ -1,20 +1,20 @@
 /**
  * The device SDK: everything a driver author needs, and all of it in this header.
  *
- * A driver is a const table (struct devsdk_driver) of parameters and a few callbacks; main() returns
- * devsdk_main(argc, argv, &driver). Parsing, validation, type conversion, transforms, limits,
- * scheduling, retries, up and down, discovery matching, metrics and the wire are the SDK's.
+ * A driver is a const table (struct devsdk_driver) of parameters and a few callbacks; main()
+ * returns devsdk_main(argc, argv, &driver). Parsing, validation, type conversion, transforms,
+ * limits, scheduling, retries, up and down, discovery matching, metrics and the wire are the SDK's.
  *
  * Ownership, in ten lines:
  *  1. What a handler receives is valid until its request is done (return, or devsdk_done()).
- *  2. Pointers from devsdk_addr/attr/config/name live as long as the device snapshot they came from.
+ *  2. Pointers from devsdk_addr/attr/config/name live as long as the device they came from.
  *  3. Setters copy. The SDK keeps nothing of yours by reference and frees nothing of yours.
  *  4. devsdk_data() is the device's: zeroed before added(), freed after removed().
  *  5. A pending request holds its device, so removed() always comes last.
  *  6. devsdk_find() is the one call that gives you a reference to drop: devsdk_put().
  *  7. After devsdk_done() the request is gone.
  *  8. Handlers of one lane never overlap; those of different lanes may.
- *  9. Answer before devsdk_deadline_ms(); later the caller has its time-out, a late answer is dropped.
+ *  9. Answer before devsdk_deadline_ms(); the caller waits no longer, a late answer is dropped.
  * 10. Callbacks run on the SDK's workers; a blocking driver may block there, one lane each.
  */
 #ifndef DEVSDK_H
@@ -61,7 +61,7 @@ typedef enum devsdk_type {
     DEVSDK_STRING, /* const char *, n bytes, NUL-terminated too */
     DEVSDK_BINARY, /* bytes, n of them */
     DEVSDK_OBJECT, /* JSON text, n bytes; also arrays of objects */
-    DEVSDK_ARRAY /* n elements of type elem: int64_t[], uint64_t[], double[], bool[] or const char *[] */
+    DEVSDK_ARRAY   /* n of type elem: int64_t[], uint64_t[], double[], bool[], const char *[] */
 } devsdk_type;
 
 /** Plain, by value. Narrow integers travel as int64_t or uint64_t, floats as double. */
@@ -77,7 +77,7 @@ typedef struct devsdk_value {
     };
 } devsdk_value;
 
-/** A row of declarative parameters: protocol properties, resource attributes, driver configuration. */
+/** A row of declarative parameters: of protocols, resource attributes, driver configuration. */
 typedef struct devsdk_field {
     const char *key;  /* "startingAddress" */
     devsdk_type type; /* of the member: bool, int8_t.. uint64_t, float, double, const char * */
@@ -111,14 +111,14 @@ typedef struct devsdk_driver {
     uint16_t port;
     const devsdk_protocol *protocols;        /* {0}-ended; NULL: any protocol, nothing parsed */
     const devsdk_field *attributes, *config; /* {0}-ended; may be NULL */
-    size_t addr_size, attr_size, config_size, device_size,
-        service_size; /* allocated, zeroed, freed by the SDK */
-    bool blocking;    /* read and write may block: each lane has a worker of its own meanwhile */
+    /* Memory of yours, allocated, zeroed and freed by the SDK */
+    size_t addr_size, attr_size, config_size, device_size, service_size;
+    bool blocking;            /* handlers may block: each lane has a worker of its own meanwhile */
     unsigned max_per_request; /* larger reads are split; 0: no limit */
 
     devsdk_result (*start)(devsdk_service *); /* configuration parsed, no device yet */
     void (*stop)(devsdk_service *);           /* after the last removed() */
-    /** Key of what the device shares with others (a line, a host): same key, never at once. NULL: the device alone. Copied. */
+    /** What the device shares with others (a line, a host): same key, never at once. */
     const char *(*lane)(const devsdk_device *);
     devsdk_result (*added)(devsdk_device *); /* before its first request */
     void (*removed)(devsdk_device *);        /* after its last request */
@@ -135,32 +135,33 @@ void *devsdk_service_data(devsdk_service *);       /* your service_size bytes */
 devsdk_service *devsdk_of(const devsdk_device *);
 const char *devsdk_name(const devsdk_device *);
 const char *devsdk_profile(const devsdk_device *);
-const char *
-devsdk_protocol_name(const devsdk_device *);    /* which protocol block it used; "" if any */
+/** Which protocol block it used; "" where any will do. */
+const char *devsdk_protocol_name(const devsdk_device *);
 const void *devsdk_addr(const devsdk_device *); /* parsed into your address struct */
 void *devsdk_data(devsdk_device *);             /* your device_size bytes */
 devsdk_device *devsdk_find(devsdk_service *, const char *name); /* +1 reference, or NULL */
 void devsdk_put(devsdk_device *);
-void devsdk_each(devsdk_service *, bool (*fn)(devsdk_device *, void *arg),
-                 void *arg); /* false stops */
-void devsdk_link(devsdk_device *, bool up,
-                 const char *why); /* operating state, when you know it yourself */
+/** fn for each device; false stops. */
+void devsdk_each(devsdk_service *, bool (*fn)(devsdk_device *, void *arg), void *arg);
+/** The operating state, where you know it yourself. */
+void devsdk_link(devsdk_device *, bool up, const char *why);
 
 /* ---- requests ---- */
 unsigned devsdk_count(const devsdk_request *);
 const char *devsdk_resource(const devsdk_request *, unsigned i);
 const void *devsdk_attr(const devsdk_request *, unsigned i); /* parsed into your attribute struct */
-devsdk_value devsdk_wanted(const devsdk_request *,
-                           unsigned i); /* write: the value; read: its type, no value */
+/** Write: the value. Read: its type, no value. */
+devsdk_value devsdk_wanted(const devsdk_request *, unsigned i);
 /** The resource's minimum and maximum from the profile, or the type's range. */
 void devsdk_range(const devsdk_request *, unsigned i, double *ret_min, double *ret_max);
-const char *devsdk_default(const devsdk_request *,
-                           unsigned i); /* defaultValue of the profile, or NULL */
+/** defaultValue of the profile, or NULL. */
+const char *devsdk_default(const devsdk_request *, unsigned i);
 const char *devsdk_media_type(const devsdk_request *, unsigned i);
 int64_t devsdk_deadline_ms(const devsdk_request *);                 /* CLOCK_MONOTONIC */
 const char *devsdk_option(const devsdk_request *, const char *key); /* query parameter, or NULL */
 
-/* Results of a read. Each is checked against the declared type: RANGE where it does not fit. */
+/* Results of a read; what is not set is left out of the event. Numbers and texts are converted to
+ * the declared type. RANGE where one does not fit: its reading says "overflow", others stand. */
 devsdk_result devsdk_set_int(devsdk_request *, unsigned i, int64_t);
 devsdk_result devsdk_set_uint(devsdk_request *, unsigned i, uint64_t);
 devsdk_result devsdk_set_float(devsdk_request *, unsigned i, double);
@@ -173,7 +174,7 @@ devsdk_result devsdk_fail(devsdk_request *, devsdk_result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void devsdk_done(devsdk_request *, devsdk_result); /* after DEVSDK_PENDING; any thread */
 
-/** Unsolicited data: fill like a read, then devsdk_done(). NULL: no such source, device locked, or outbox full. */
+/** Unsolicited data: fill like a read, then devsdk_done(). NULL: no such source, locked, full. */
 devsdk_request *devsdk_push(devsdk_device *, const char *source);
 
 /* ---- discovery ---- */

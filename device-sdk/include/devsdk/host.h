@@ -1,4 +1,4 @@
-/** For programs that run a driver beside other services (edgexd): the driver as a service descriptor. */
+/** For programs that run a driver beside other services (edgexd): the driver as a service. */
 #ifndef DEVSDK_HOST_H
 #define DEVSDK_HOST_H
 
@@ -6,7 +6,7 @@
 
 struct edge_service;
 
-/** Fills *ret; @p driver must outlive it. @p default_config: YAML used where no file is found, may be NULL. */
+/** Fills *ret; @p driver must outlive it. @p default_config: YAML used where no file is found. */
 void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
                        struct edge_service *ret);
 
