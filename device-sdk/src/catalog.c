@@ -140,8 +140,10 @@ static devsdk_device *device_swap(struct sdk_entry *e, devsdk_device *d)
     return before;
 }
 
-/* Have @p dto be the entry's device; takes over the profile's reference. service.changes held. */
-static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_profile *profile)
+/* Have @p dto be the entry's device; takes over the profile's reference. service.changes held.
+ * @p is_news: it comes from metadata, so its operating state counts. */
+static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_profile *profile,
+                      bool is_news)
 {
     devsdk_device *current = sdk_entry_device(e);
     devsdk_device *d = sdk_device_create(e, dto, profile, current);
@@ -155,7 +157,9 @@ static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_
     sdk_device_ref(d);
     devsdk_put(device_swap(e, d));
     devsdk_put(current);
-    sdk_note_snapshot(e, dto);
+    if (is_news) {
+        sdk_note_snapshot(e, dto);
+    }
     sdk_schedules_update(e, d);
     if (!same_life) {
         sdk_attend_now(e);
@@ -177,7 +181,7 @@ enum edge_status sdk_device_apply(struct edge_ctx *ctx, devsdk_service *svc,
         profile = newer;
     }
     struct sdk_entry *e = entry_get(svc, dto->name);
-    entry_set(e, dto, profile);
+    entry_set(e, dto, profile, true);
     sdk_entry_unref(e);
     return EDGE_OK;
 }
@@ -228,7 +232,7 @@ static void renew_with(struct sdk_entry *e, devsdk_device *dev, void *arg)
 {
     struct sdk_profile *p = arg;
     if (dev->profile && strcmp(dev->profile->dto->name, p->dto->name) == 0) {
-        entry_set(e, dev->dto, sdk_profile_ref(p));
+        entry_set(e, dev->dto, sdk_profile_ref(p), false);
     }
 }
 

@@ -6,7 +6,7 @@
 #include "edge/clock.h"
 #include "sdk.h"
 
-enum { REPORT_MAX = 500 };
+enum { REPORT_MAX = 500, ECHO_MS = 10000 };
 
 static void report(devsdk_service *svc, void *arg);
 
@@ -156,18 +156,31 @@ static void attend_due(struct edge_timer *timer)
     sdk_attend_now((struct sdk_entry *)((char *)timer - offsetof(struct sdk_entry, timer)));
 }
 
+/* Does metadata know better than we? Not when it does not know yet what we know, or repeats what we
+ * told, which may have been overtaken since. */
+static bool knows_better(struct sdk_entry *e) EDGE_REQUIRES(e->lock)
+{
+    if (e->echoes > 0 && edge_now_mono_ms() < e->echoes_until_ms) {
+        e->echoes--;
+        return false;
+    }
+    e->echoes = 0;
+    return !e->unreported;
+}
+
+static bool take_state(struct sdk_entry *e, const struct device *dto)
+{
+    EDGE_LOCK(&e->lock);
+    if (knows_better(e)) {
+        e->down = dto->operating_state == OPERATING_DOWN;
+        e->failures = e->down ? e->failures : 0;
+    }
+    return e->down;
+}
+
 void sdk_note_snapshot(struct sdk_entry *e, const struct device *dto)
 {
-    bool down;
-    {
-        EDGE_LOCK(&e->lock);
-        if (!e->unreported) { /* else it does not know yet what we know */
-            e->down = dto->operating_state == OPERATING_DOWN;
-            e->failures = e->down ? e->failures : 0;
-        }
-        down = e->down;
-    }
-    if (down) {
+    if (take_state(e, dto)) {
         attend_in(e, probe_ms(e));
     }
 }
@@ -260,6 +273,10 @@ static bool begin_report(struct sdk_entry *e, bool *ret_down)
     e->dirty = false;
     e->unreported = false;
     *ret_down = e->down;
+    if (tell) {
+        e->echoes++;
+        e->echoes_until_ms = edge_now_mono_ms() + ECHO_MS;
+    }
     return tell;
 }
 
@@ -276,9 +293,14 @@ static void follow(struct sdk_entry *e, bool down)
     }
 }
 
-static bool note_untold(struct sdk_entry *e)
+/* There will be no echo; @p again: it is to be told later. True where the caller has to list it. */
+static bool note_untold(struct sdk_entry *e, bool again)
 {
     EDGE_LOCK(&e->lock);
+    e->echoes -= e->echoes > 0;
+    if (!again) {
+        return false;
+    }
     bool list = !e->dirty;
     e->unreported = true;
     e->dirty = true;
@@ -321,7 +343,7 @@ static bool report_some(devsdk_service *svc)
                       NULL);
     }
     for (size_t i = 0; i < n; i++) {
-        if (st == EDGE_UNAVAILABLE && note_untold(told[i])) {
+        if (st != EDGE_OK && note_untold(told[i], st == EDGE_UNAVAILABLE)) {
             list_dirty(told[i]);
         }
         sdk_entry_unref(told[i]);

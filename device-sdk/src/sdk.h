@@ -110,7 +110,9 @@ struct sdk_entry {
     unsigned failures EDGE_GUARDED;     /* in a row */
     bool down EDGE_GUARDED;             /* as far as we know */
     bool unreported EDGE_GUARDED;       /* metadata has not been told */
-    bool dirty EDGE_GUARDED;            /* stands in the service's list of such */
+    unsigned echoes EDGE_GUARDED;       /* updates to come that only repeat what we told */
+    int64_t echoes_until_ms EDGE_GUARDED;
+    bool dirty EDGE_GUARDED; /* stands in the service's list of such */
     struct sdk_entry *next_dirty;
     struct edge_timer timer;         /* next try of added(), or of a device that is DOWN */
     struct sdk_job attend;           /* that try, in the lane */
