@@ -60,7 +60,7 @@ static double loaded_mb(enum platform_shape shape, double *ret_rate)
 int main(void)
 {
     double rate[2] = {0}, idle[2], loaded[2], empty = empty_process_mb();
-    for (int shape = SHAPE_ONE; shape <= SHAPE_SPLIT; shape++) {
+    for (enum platform_shape shape = SHAPE_ONE; shape <= SHAPE_SPLIT; shape++) {
         idle[shape] = idle_mb(shape);
         loaded[shape] = loaded_mb(shape, &rate[shape]);
         printf("%s: idle %.1f MB, loaded %.1f MB at %.0f events/s\n",

@@ -38,8 +38,8 @@ static struct sdk_auto_step expected(enum sdk_auto_state state, enum sdk_auto_ev
 
 static void test_every_cell_of_the_table(void)
 {
-    for (int s = 0; s < SDK_AUTO_STATES; s++) {
-        for (int e = 0; e < SDK_AUTO_EVENTS; e++) {
+    for (enum sdk_auto_state s = 0; s < SDK_AUTO_STATES; s++) {
+        for (enum sdk_auto_event e = 0; e < SDK_AUTO_EVENTS; e++) {
             struct sdk_auto_step want = expected(s, e), have = sdk_auto_step(s, e);
             CU_ASSERT_EQUAL(have.next, want.next);
             CU_ASSERT_EQUAL(have.actions, want.actions);
@@ -52,7 +52,7 @@ static void walk(enum sdk_auto_state state, bool armed, bool queued, unsigned le
 {
     CU_ASSERT_EQUAL(armed, state != SDK_DISARMED); /* a timer exactly while enabled */
     CU_ASSERT_EQUAL(queued, state == SDK_QUEUED);  /* at most one read waits */
-    for (int e = 0; e < SDK_AUTO_EVENTS && left > 0; e++) {
+    for (enum sdk_auto_event e = 0; e < SDK_AUTO_EVENTS && left > 0; e++) {
         struct sdk_auto_step s = sdk_auto_step(state, e);
         bool arms = (s.actions & (SDK_ARM | SDK_REARM)) != 0;
         bool now_armed = (armed || arms) && !(s.actions & SDK_CANCEL);
