@@ -10,9 +10,10 @@ TEST_PACKAGES=(mosquitto mosquitto-clients libcunit1-dev clang libclang-rt-14-de
 LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)
 
 # In the order they are started; ports are the official ones.
-SERVICES=(core-metadata core-data core-command device-virtual)
+SERVICES=(core-keeper core-metadata core-data core-command device-virtual)
 service_port() {
     case "$1" in
+    core-keeper) echo 59890 ;;
     core-data) echo 59880 ;;
     core-metadata) echo 59881 ;;
     core-command) echo 59882 ;;
@@ -149,7 +150,7 @@ pid_of() { # prints the pid of a program this data directory started, if it live
 
 running_programs() { # in the order they are to be stopped
     local name
-    for name in edgexd device-virtual core-command core-data core-metadata mosquitto; do
+    for name in edgexd device-virtual core-command core-data core-metadata core-keeper mosquitto; do
         pid_of "$name" >/dev/null && echo "$name"
     done
     return 0

@@ -5,6 +5,7 @@
 
 #include "core_command.h"
 #include "core_data.h"
+#include "core_keeper.h"
 #include "core_metadata.h"
 #include "device_virtual.h"
 #include "devsdk/host.h"
@@ -82,8 +83,8 @@ int main(int argc, char **argv)
     }
     struct edge_service virtual_devices;
     devsdk_descriptor(&device_virtual, NULL, &virtual_devices);
-    const struct edge_service *const services[] = {&core_metadata, &core_data, &core_command,
-                                                   &virtual_devices};
+    const struct edge_service *const services[] = {&core_keeper, &core_metadata, &core_data,
+                                                   &core_command, &virtual_devices};
     bool ok = true;
     for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
         ok = write_page(services[i], argv[1]) && ok;

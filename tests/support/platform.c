@@ -18,7 +18,7 @@
 #include "edge/text.h"
 
 static const char *const NAMES[N_SERVICES] = {"core-metadata", "core-data", "core-command",
-                                              "device-virtual"};
+                                              "device-virtual", "core-keeper"};
 
 /* ---- preparation ------------------------------------------------------------------------- */
 
@@ -87,8 +87,11 @@ static void write_configuration(struct platform *p, enum platform_service s)
     if (p->shape == SHAPE_SPLIT) {
         fprintf(f, "MessageBus:\n  Type: mqtt\n  Host: 127.0.0.1\n  Port: %d\n", p->broker_port);
     }
+    const char *source = environment("EDGE_SOURCE_DIR");
+    if (s == KEEPER) {
+        fprintf(f, "CommonConfig:\n  File: %s/services/core-keeper/res/common.yaml\n", source);
+    }
     if (s == VIRTUAL) {
-        const char *source = environment("EDGE_SOURCE_DIR");
         fprintf(f, "Device:\n  ProfilesDir: %s/services/device-virtual/res/profiles\n", source);
         if (p->devices_dir) {
             fprintf(f, "  DevicesDir: %s\n", p->devices_dir);

@@ -14,7 +14,7 @@
 #include "wait.h"
 
 enum platform_shape { SHAPE_ONE, SHAPE_SPLIT };
-enum platform_service { METADATA, DATA, COMMAND, VIRTUAL, N_SERVICES };
+enum platform_service { METADATA, DATA, COMMAND, VIRTUAL, KEEPER, N_SERVICES };
 
 struct platform {
     struct scratch dir;

@@ -339,7 +339,7 @@ void journey_drivers_judge_devices(enum platform_shape shape)
 void journey_common_endpoints_answer(enum platform_shape shape)
 {
     static const char *const names[] = {"core-metadata", "core-data", "core-command",
-                                        "device-virtual"};
+                                        "device-virtual", "core-keeper"};
     PLATFORM(p, shape);
     EDGE_CTX_SCOPE(ctx);
     for (enum platform_service s = 0; s < N_SERVICES; s++) {
@@ -383,4 +383,33 @@ void journey_deletions_are_followed(enum platform_shape shape)
     expect(&ctx, &p, DATA, "DELETE", "/api/v3/event/age/3600000000000", NULL, 202);
     body = expect(&ctx, &p, DATA, "GET", "/api/v3/event/count/device/name/spared", NULL, 200);
     CU_ASSERT_EQUAL(int_at(body, "count"), 20);
+}
+
+/* ---- configuration and registry ---------------------------------------------------------- */
+
+void journey_configuration_is_served(enum platform_shape shape)
+{
+    PLATFORM(p, shape);
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body =
+        expect(&ctx, &p, KEEPER, "GET",
+               "/api/v3/kvs/key/edgex%2Fv4%2Fcore%2Dcommon%2Dconfig%2Dbootstrapper%2F"
+               "IsCommonConfigReady?plaintext=true",
+               NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(body, "response.0.value"), "true");
+    const char *key = "/api/v3/kvs/key/edgex/v4/mine/Writable/LogLevel";
+    expect(&ctx, &p, KEEPER, "PUT", key, "{\"apiVersion\":\"\",\"value\":\"DEBUG\"}", 200);
+    const char *registration =
+        "{\"apiVersion\":\"v3\",\"registration\":{\"serviceId\":\"mine\","
+        "\"host\":\"localhost\",\"port\":1,\"HealthCheck\":{\"interval\":\"1h\","
+        "\"path\":\"/api/v3/ping\",\"type\":\"http\"}}}";
+    expect(&ctx, &p, KEEPER, "POST", "/api/v3/registry", registration, 201);
+    expect(&ctx, &p, KEEPER, "POST", "/api/v3/registry", registration, 409);
+    CU_ASSERT_TRUE_FATAL(platform_down(&p));
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    body = expect(&ctx, &p, KEEPER, "GET", edge_printf(&ctx.arena, "%s?plaintext=true", key), NULL,
+                  200);
+    CU_ASSERT_STRING_EQUAL(text_at(body, "response.0.value"), "DEBUG");
+    body = expect(&ctx, &p, KEEPER, "GET", "/api/v3/registry/serviceId/mine", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(body, "registration.host"), "localhost");
 }

@@ -19,7 +19,8 @@
     X(bad_input_is_refused, "bad input is refused and changes nothing")                            \
     X(drivers_judge_devices, "a device its driver refuses is not stored")                          \
     X(common_endpoints_answer, "ping, version, config, metrics answer everywhere")                 \
-    X(deletions_are_followed, "readings of a device can be purged")
+    X(deletions_are_followed, "readings of a device can be purged")                                \
+    X(configuration_is_served, "the common configuration and the registry are there, and stay")
 
 #define DECLARE(name, text) void journey_##name(enum platform_shape shape);
 JOURNEYS(DECLARE)
