@@ -1,5 +1,6 @@
 /* The HTTP server over real sockets: routes, headers, envelopes, calls that wait, calls from
  * inside. */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,6 +115,15 @@ static enum edge_status keep(struct edge_call *call)
     return EDGE_PENDING;
 }
 
+/* As long as a device takes that is sometimes slower than the server's patience. */
+static enum edge_status take_some_time(struct edge_call *call)
+{
+    int64_t ms = strtol(edge_call_param(call, "ms"), NULL, 10);
+    poll(NULL, 0, (int)ms);
+    edge_buf_puts(edge_reply_body(call), "{\"took\":true}");
+    return EDGE_OK;
+}
+
 static enum edge_status go_to_worker(struct edge_call *call)
 {
     return edge_call_on_worker(call, wait_at_gate);
@@ -136,6 +146,7 @@ static const struct edge_route routes[] = {
     {"GET",  "/before",       finish_before_return,   "", 0,                0, NULL},
     {"GET",  "/late-failure", fail_later,             "", 0,                0, NULL},
     {"GET",  "/keep",         keep,                   "", 0,                0, NULL},
+    {"GET",  "/takes/{ms}",   take_some_time,         "", EDGE_ROUTE_WAITS, 0, NULL},
 };
 
 /* ---- fixture ----------------------------------------------------------------------------- */
@@ -594,6 +605,90 @@ static void test_timeouts_answer_and_drop_what_comes_late(void)
     done(&f);
 }
 
+/* A client that asks for answers just before, at and after the time-out, and sometimes leaves. */
+static void *ask_at_the_edge(void *arg)
+{
+    const struct fixture *f = arg;
+    struct edge_arena a = EDGE_ARENA_INIT;
+    unsigned seed = f->port;
+    size_t strange = 0;
+    int fd = -1;
+    for (int i = 0; i < 60; i++) {
+        struct http_answer answer;
+        if (fd < 0) {
+            fd = http_probe_open(f->port);
+        }
+        http_probe_text(
+            fd, edge_printf(&a, "GET /takes/%d HTTP/1.1\r\nHost: x\r\n\r\n", rand_r(&seed) % 25));
+        if (rand_r(&seed) % 4 > 0) {
+            http_probe_read(&a, fd, HTTP_PROBE_MS, &answer);
+            bool done = answer.code == 200 && strcmp(answer.body, "{\"took\":true}\n") == 0;
+            bool late = answer.code == 503 && strcmp(answer.body, "request timeout") == 0;
+            strange += !done && !late;
+        } else {
+            close(fd);
+            fd = -1;
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    edge_arena_done(&a);
+    return (void *)strange;
+}
+
+static void test_outcomes_race_with_time_outs(void)
+{
+    enum { N = 8 };
+    struct fixture f;
+    pthread_t clients[N];
+    serve_with(&f, (struct edge_http_config){.request_timeout_ms = 10});
+    for (int i = 0; i < N; i++) {
+        clients[i] = edge_thread_start("client", ask_at_the_edge, &f);
+    }
+    for (int i = 0; i < N; i++) {
+        void *strange;
+        pthread_join(clients[i], &strange);
+        CU_ASSERT_PTR_NULL(strange);
+    }
+    done(&f);
+}
+
+static void *ask_until_it_ends(void *arg)
+{
+    const struct fixture *f = arg;
+    struct edge_arena a = EDGE_ARENA_INIT;
+    static const char *const targets[] = {"/json", "/elsewhere", "/takes/1", "/before"};
+    struct http_answer answer = {.code = 200};
+    for (unsigned i = 0; answer.code > 0; i++) {
+        http_probe_ask(&a, f->port, "GET", targets[i % 4], NULL, NULL, &answer);
+    }
+    edge_arena_done(&a);
+    return NULL;
+}
+
+static void test_stop_under_load(void)
+{
+    enum { N = 4 };
+    for (int round = 0; round < 10; round++) {
+        struct fixture f;
+        pthread_t clients[N];
+        serve(&f);
+        for (int i = 0; i < N; i++) {
+            clients[i] = edge_thread_start("client", ask_until_it_ends, &f);
+        }
+        for (int i = 0; i < round; i++) { /* every client is under way */
+            ask(&f, "GET", "/takes/1", NULL, NULL);
+        }
+        edge_http_stop(f.http, round);
+        for (int i = 0; i < N; i++) {
+            pthread_join(clients[i], NULL);
+        }
+        f.http = NULL;
+        done(&f);
+    }
+}
+
 /* ---- calls from inside ------------------------------------------------------------------- */
 
 static void test_calls_from_inside(void)
@@ -772,6 +867,8 @@ CU_TestInfo http_tests[] = {
     {"calls finish any time",                    test_calls_finish_any_time                   },
     {"clients may be gone",                      test_clients_may_be_gone                     },
     {"timeouts answer and drop what comes late", test_timeouts_answer_and_drop_what_comes_late},
+    {"outcomes race with time-outs",             test_outcomes_race_with_time_outs            },
+    {"stop under load",                          test_stop_under_load                         },
     {"calls from inside",                        test_calls_from_inside                       },
     {"a timeout inside",                         test_inside_timeout                          },
     {"stop waits for calls under way",           test_stop_waits_for_calls_under_way          },
