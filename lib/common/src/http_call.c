@@ -154,7 +154,9 @@ void http_call_too_large(struct edge_call *call)
 static void run_work(void *arg)
 {
     struct edge_call *call = arg;
-    enum edge_status st = call->work(call);
+    /* What nobody waits for any more is not begun; under load that is what catches up. */
+    bool in_vain = http_call_is_given_up(call) && call->work == call->route->handler;
+    enum edge_status st = in_vain ? EDGE_UNAVAILABLE : call->work(call);
     if (st != EDGE_PENDING) {
         edge_call_finish(call, st);
     }
@@ -227,7 +229,7 @@ void edge_call_finish(struct edge_call *call, enum edge_status st)
 static void wake(struct edge_call *call)
 {
     if (call->mhd) {
-        MHD_resume_connection(call->mhd);
+        http_loop_resume(call);
         return;
     }
     EDGE_LOCK(&call->http->lock);
@@ -294,7 +296,7 @@ void http_give_up(struct edge_http *http, struct edge_call *call, const char *te
         return;
     }
     if (call->mhd) {
-        MHD_resume_connection(call->mhd);
+        http_loop_resume(call);
     } else {
         edge_cond_signal(&call->done);
     }

@@ -166,43 +166,60 @@ void http_cors_headers(const struct edge_call *call, http_header_sink *add, void
 /** Copy the headers and refuse what hops may read differently; false: settled, close. */
 bool http_guard_head(struct edge_call *call, const char *version);
 
-/* ---- the server (http_server.c) and its watch (http_watch.c) ----------------------------- */
+/* ---- the server (http_server.c) and its loops (http_loop.c) ------------------------------ */
 
+/* Belongs to the thread of its loop. */
 struct http_conn {
-    struct http_conn *next, **link; /* guarded by the server's lock */
-    struct edge_http *http;
+    struct http_conn *next, **link;
+    struct http_loop *loop;
     int fd;
-    _Atomic int64_t deadline_ms; /* monotonic; 0: none */
+    int64_t deadline_ms; /* monotonic; 0: none */
+};
+
+struct http_loop {
+    struct edge_http *http;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    struct http_conn *conns;
+    int64_t watched_ms;
+    bool has_room; /* a connection has ended */
+    int wake_fd;
+    atomic_bool woken; /* it will look without being told again */
 };
 
 struct edge_http {
     struct edge_http_config config;
     struct http_router *router;
-    struct MHD_Daemon *daemon;
+    struct http_loop *loops; /* config.threads of them */
+    int fd;                  /* listens */
     uint16_t port;
+    int64_t tick_ms; /* between two looks at the deadlines */
     struct edge_counter *requests;
     struct edge_histogram *duration;
 
     atomic_bool stopping; /* no keep-alive any more */
     atomic_bool closing;  /* nothing sleeps any more */
+    atomic_bool ended;    /* the loops end */
     atomic_uint n_open;   /* calls without an answer yet */
 
     struct edge_mutex lock;
     struct edge_cond changed;
     unsigned refs EDGE_GUARDED; /* the owner, and who may outlive it */
-    struct http_conn *conns EDGE_GUARDED;
     struct edge_call *parked EDGE_GUARDED;
-    bool watch_ends EDGE_GUARDED;
-    pthread_t watch;
-    int64_t tick_ms;
 };
 
 void http_ref(struct edge_http *http);
 void http_unref(struct edge_http *http);
 /** A call has its answer. */
 void http_call_ended(struct edge_http *http);
-void http_watch_start(struct edge_http *http);
-void http_watch_stop(struct edge_http *http);
+void http_loop_init(struct http_loop *loop, struct edge_http *http);
+void http_loop_done(struct http_loop *loop);
+/** Have it look around. Any thread. */
+void http_loop_wake(struct http_loop *loop);
+/** Wake the connection of a parked call. Any thread that holds the call. */
+void http_loop_resume(struct edge_call *call);
+void http_loop_start(struct http_loop *loop);
+void http_loop_join(struct http_loop *loop);
 /** Wake a parked call without an outcome; @p text is its answer (503). */
 void http_give_up(struct edge_http *http, struct edge_call *call, const char *text)
     EDGE_REQUIRES(http->lock);

@@ -1,5 +1,5 @@
 /*
- * The server: a listening socket, libmicrohttpd's epoll threads on it, and what they call back. A
+ * The server: a listening socket, event loops on it (http_loop.c), and what they call back. A
  * request is read into a call (http_call.c), which is run when it is whole; its reply is queued by
  * the thread that owns the connection, at once or when it is woken.
  */
@@ -26,55 +26,41 @@ enum {
     BYTES_PER_SECOND = 64 * 1024,  /* what a peer must read and write at least */
     FIRST_BODY = 64 * 1024,        /* room made on the client's word */
     CONNECTION_MEMORY = 16 * 1024, /* head and buffers of one connection */
-    THREAD_STACK = 512 * 1024,
     LEAST_TICK_MS = 10,
     LARGEST_TICK_MS = 500,
     ANSWER_MS = 1000, /* to send the last answers when stopping */
     LATE_MS = 2000,   /* for work that nobody waits for any more to end */
 };
 
-/* ---- deadlines --------------------------------------------------------------------------- */
-
-static void set_deadline(struct http_conn *conn, int64_t since_ms, int64_t ms, size_t bytes)
-{
-    atomic_store_explicit(&conn->deadline_ms,
-                          since_ms + ms + (int64_t)(bytes / BYTES_PER_SECOND) * 1000,
-                          memory_order_relaxed);
-}
-
-static void clear_deadline(struct http_conn *conn)
-{
-    atomic_store_explicit(&conn->deadline_ms, 0, memory_order_relaxed);
-}
-
 /* ---- connections ------------------------------------------------------------------------- */
 
-static struct http_conn *conn_open(struct edge_http *http, struct MHD_Connection *mhd)
+/* At least 64 KiB/s, and some time to begin with. */
+static void set_deadline(struct http_conn *conn, int64_t since_ms, int64_t ms, size_t bytes)
+{
+    conn->deadline_ms = since_ms + ms + (int64_t)(bytes / BYTES_PER_SECOND) * 1000;
+}
+
+static struct http_conn *conn_open(struct http_loop *loop, struct MHD_Connection *mhd)
 {
     struct http_conn *conn = edge_xalloc(1, sizeof(*conn));
+    conn->loop = loop;
     conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    conn->http = http;
-    set_deadline(conn, edge_now_mono_ms(), http->config.header_deadline_ms, 0);
-    EDGE_LOCK(&http->lock);
-    if (!http->conns) {
-        edge_cond_broadcast(&http->changed);
-    } else {
-        http->conns->link = &conn->next;
+    set_deadline(conn, edge_now_mono_ms(), loop->http->config.header_deadline_ms, 0);
+    conn->next = loop->conns;
+    conn->link = &loop->conns;
+    if (loop->conns) {
+        loop->conns->link = &conn->next;
     }
-    conn->next = http->conns;
-    conn->link = &http->conns;
-    http->conns = conn;
+    loop->conns = conn;
     return conn;
 }
 
 static void conn_close(struct http_conn *conn)
 {
-    {
-        EDGE_LOCK(&conn->http->lock);
-        *conn->link = conn->next;
-        if (conn->next) {
-            conn->next->link = conn->link;
-        }
+    conn->loop->has_room = true;
+    *conn->link = conn->next;
+    if (conn->next) {
+        conn->next->link = conn->link;
     }
     free(conn);
 }
@@ -157,15 +143,15 @@ static enum MHD_Result answer(struct edge_call *call)
 /* The request line is there, as it came. What is returned stands for the request from now on. */
 static void *on_target(void *arg, const char *target, struct MHD_Connection *mhd)
 {
-    struct edge_http *http = arg;
+    struct edge_http *http = ((struct http_loop *)arg)->http;
     struct edge_call *call = http_call_new(http);
     call->mhd = mhd;
     call->conn = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     call->raw_target = (uintptr_t)target;
     http_call_set_target(call, target ? target : "");
     int64_t by_ms = call->started_ns / 1000000 + http->config.header_deadline_ms;
-    if (atomic_load_explicit(&call->conn->deadline_ms, memory_order_relaxed) > by_ms) {
-        set_deadline(call->conn, by_ms, 0, 0);
+    if (call->conn->deadline_ms > by_ms) {
+        call->conn->deadline_ms = by_ms;
     }
     return call;
 }
@@ -179,7 +165,7 @@ static size_t keep_escaped(void *arg, struct MHD_Connection *mhd, char *text)
 static enum MHD_Result run(struct edge_call *call)
 {
     call->stage = HTTP_AT_WORK;
-    clear_deadline(call->conn);
+    call->conn->deadline_ms = 0; /* the handler's time is not the peer's */
     if (call->body.len > 0) {
         edge_buf_str(&call->body);
     }
@@ -267,7 +253,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
 static void on_completed(void *arg, struct MHD_Connection *mhd, void **request_context,
                          enum MHD_RequestTerminationCode code)
 {
-    struct edge_http *http = arg;
+    struct edge_http *http = ((struct http_loop *)arg)->http;
     struct edge_call *call = *request_context;
     (void)mhd, (void)code;
     if (!call) {
@@ -353,29 +339,42 @@ static bool is_ipv6(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_INET6;
 }
 
-static struct MHD_Daemon *start_daemon(struct edge_http *http, int fd)
+static struct MHD_Daemon *start_daemon(struct http_loop *loop)
 {
-    const struct edge_http_config *config = &http->config;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     (is_ipv6(fd) ? MHD_USE_IPv6 : 0);
+    const struct edge_http_config *config = &loop->http->config;
+    int fd = loop->http->fd;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (is_ipv6(fd) ? MHD_USE_IPv6 : 0);
+    unsigned share = (config->max_connections + config->threads - 1) / config->threads;
     struct MHD_OptionItem options[] = {
-        {MHD_OPTION_LISTEN_SOCKET,                                           fd,                                               NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT,                                       1,                                                NULL},
-        {MHD_OPTION_CONNECTION_LIMIT,                                        (intptr_t)config->max_connections,                NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT,                                      (intptr_t)(config->idle_timeout_ms + 999) / 1000, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT,                                 CONNECTION_MEMORY,                                NULL},
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-        {MHD_OPTION_THREAD_STACK_SIZE,                                       THREAD_STACK,                                     NULL},
-#endif
-        {config->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
-         (intptr_t)config->threads,                                                                                            NULL},
-        {MHD_OPTION_END,                                                     0,                                                NULL},
+        {MHD_OPTION_LISTEN_SOCKET,           fd,                                               NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT,       1,                                                NULL},
+        {MHD_OPTION_CONNECTION_LIMIT,        (intptr_t)share,                                  NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT,      (intptr_t)(config->idle_timeout_ms + 999) / 1000, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,                                NULL},
+        {MHD_OPTION_END,                     0,                                                NULL},
     };
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, options,
-                            MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, loop, MHD_OPTION_ARRAY, options,
+                            MHD_OPTION_URI_LOG_CALLBACK, on_target, loop,
                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
-                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop, MHD_OPTION_END);
+}
+
+static void wake_loops(struct http_loop *loops, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        http_loop_wake(&loops[i]);
+    }
+}
+
+/* Their threads have ended, or never begun. */
+static void stop_daemons(struct edge_http *http)
+{
+    for (unsigned i = 0; i < http->config.threads && http->loops[i].daemon; i++) {
+        MHD_quiesce_daemon(http->loops[i].daemon); /* the socket is ours */
+        MHD_stop_daemon(http->loops[i].daemon);
+    }
+    close(http->fd);
 }
 
 /* ---- start and stop ---------------------------------------------------------------------- */
@@ -383,6 +382,10 @@ static struct MHD_Daemon *start_daemon(struct edge_http *http, int fd)
 static void http_free(struct edge_http *http)
 {
     http_router_free(http->router);
+    for (unsigned i = 0; i < http->config.threads; i++) {
+        http_loop_done(&http->loops[i]);
+    }
+    free(http->loops);
     edge_mutex_done(&http->lock);
     edge_cond_done(&http->changed);
     free(http);
@@ -461,16 +464,18 @@ static enum edge_status open_server(struct edge_ctx *ctx, struct edge_http *http
     EDGE_TRY(check_pool(ctx, config, &config->common_routes));
     EDGE_TRY(http_router_add(ctx, http->router, &config->routes));
     EDGE_TRY(http_router_add(ctx, http->router, &config->common_routes));
-    int fd;
-    EDGE_TRY(listen_on(ctx, config->host, config->port, &fd));
-    http->port = port_of(fd);
-    http_watch_start(http);
-    http->daemon = start_daemon(http, fd);
-    if (!http->daemon) {
-        http_watch_stop(http);
-        close(fd);
-        return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot serve %s:%u", config->host,
-                         (unsigned)http->port);
+    EDGE_TRY(listen_on(ctx, config->host, config->port, &http->fd));
+    http->port = port_of(http->fd);
+    for (unsigned i = 0; i < config->threads; i++) {
+        http->loops[i].daemon = start_daemon(&http->loops[i]);
+        if (!http->loops[i].daemon) {
+            stop_daemons(http);
+            return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot serve %s:%u", config->host,
+                             (unsigned)http->port);
+        }
+    }
+    for (unsigned i = 0; i < config->threads; i++) {
+        http_loop_start(&http->loops[i]);
     }
     return EDGE_OK;
 }
@@ -486,6 +491,10 @@ enum edge_status edge_http_start(struct edge_ctx *ctx, const struct edge_http_co
     http_ref(http);
     fill_defaults(&http->config);
     http->tick_ms = tick_for(&http->config);
+    http->loops = edge_xalloc(http->config.threads, sizeof(*http->loops));
+    for (unsigned i = 0; i < http->config.threads; i++) {
+        http_loop_init(&http->loops[i], http);
+    }
     if (config->metrics) {
         http->requests = edge_counter(config->metrics, "HttpRequests", "Requests answered.");
         http->duration =
@@ -542,15 +551,17 @@ void edge_http_stop(struct edge_http *http, int64_t drain_ms)
         return;
     }
     atomic_store(&http->stopping, true);
-    int fd = MHD_quiesce_daemon(http->daemon);
+    shutdown(http->fd, SHUT_RDWR); /* clients are refused at once */
+    wake_loops(http->loops, http->config.threads);
     wait_until_quiet(http, drain_ms);
     give_up_the_rest(http);
     wait_until_quiet(http, ANSWER_MS);
-    MHD_stop_daemon(http->daemon);
-    if (fd >= 0) {
-        close(fd);
+    atomic_store(&http->ended, true);
+    wake_loops(http->loops, http->config.threads);
+    for (unsigned i = 0; i < http->config.threads; i++) {
+        http_loop_join(&http->loops[i]);
     }
-    http_watch_stop(http);
+    stop_daemons(http);
     wait_for_late_work(http);
     http_unref(http);
 }
