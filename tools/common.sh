@@ -1,13 +1,7 @@
 # shellcheck shell=bash
 # What the verbs share: packages, building, where things are.
 
-# Debian packages to build and run the platform, and what else the tests need.
-RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
-    libmicrohttpd-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libcbor-dev libyaml-dev
-    libpaho-mqtt-dev libpcre2-dev libssl-dev)
-SPLIT_PACKAGES=(mosquitto)
-TEST_PACKAGES=(mosquitto mosquitto-clients libcunit1-dev clang libclang-rt-14-dev llvm)
-LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)
+. "$EDGEX_HOME/tools/packages.sh"
 
 # In the order they are started; ports are the official ones.
 SERVICES=(core-keeper core-metadata core-data core-command device-virtual)
