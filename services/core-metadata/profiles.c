@@ -155,9 +155,9 @@ static enum edge_status profile_from_file(struct edge_call *call, struct device_
     }
     if (st != EDGE_OK) {
         /* The official words in front; what is wrong and where stays visible to the person. */
-        return edge_fail(ctx, EDGE_INVALID, "%s",
-                         edge_printf(&ctx->arena, "*dtos.DeviceProfile yaml decoding failed: %s",
-                                     edge_ctx_message(ctx, st)));
+        const char *why = edge_strdup(&ctx->arena, edge_ctx_message(ctx, st));
+        edge_ctx_clear(ctx);
+        return edge_fail(ctx, EDGE_INVALID, "*dtos.DeviceProfile yaml decoding failed: %s", why);
     }
     ret->created = ret->modified = 0; /* not the file's to say */
     return EDGE_OK;

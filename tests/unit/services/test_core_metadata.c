@@ -164,6 +164,8 @@ static void test_uploads_are_multipart(void)
         "Content-Type: application/x-yaml\r\n\r\nname: \"up\"\ndeviceResources:\n"
         "  - {name: R, properties: {valueType: int8, readWrite: RW, defaultValue: 0}}\n"
         "\r\n--BOUND--\r\n";
+    static const char nameless[] =
+        "--BOUND\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nmodel: x\r\n--BOUND--\r\n";
     static const struct {
         const char *type;
         int code;
@@ -183,6 +185,16 @@ static void test_uploads_are_multipart(void)
         edge_http_call(r.rt->http, &ctx, &req, &res);
         CU_ASSERT_EQUAL(res.code, cases[i].code);
     }
+    struct edge_http_request req = {.method = "POST",
+                                    .target = "/api/v3/deviceprofile/uploadfile",
+                                    .content_type = "multipart/form-data; boundary=BOUND",
+                                    .body = nameless,
+                                    .body_size = strlen(nameless)};
+    struct edge_http_response res = {0};
+    edge_http_call(r.rt->http, &ctx, &req, &res);
+    CU_ASSERT_EQUAL(res.code, 400);
+    CU_ASSERT_PTR_NOT_NULL(strstr(res.body, "\"*dtos.DeviceProfile yaml decoding failed: "
+                                            "DeviceProfile.name field is required\""));
     const cJSON *answer = ask(&ctx, &r, "GET", "/api/v3/deviceprofile/name/up", NULL, 200);
     CU_ASSERT_STRING_EQUAL(text_at(answer, "profile.deviceResources.0.properties.defaultValue"),
                            "0");
