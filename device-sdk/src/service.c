@@ -29,7 +29,7 @@ const struct sdk_writable *sdk_writable(const devsdk_service *svc)
 
 const char *sdk_topic_level(struct edge_arena *a, const devsdk_service *svc, const char *name)
 {
-    return svc->config->base.service.enable_name_field_escape ? edge_name_escape(a, name) : name;
+    return edge_name_level(a, name, svc->config->base.service.enable_name_field_escape);
 }
 
 struct background {

@@ -18,7 +18,7 @@ static bool usable_request_id(const char *id)
 static const char *topic_level(struct edge_arena *a, const struct edge_runtime *rt,
                                const char *name)
 {
-    return rt->base->service.enable_name_field_escape ? edge_name_escape(a, name) : name;
+    return edge_name_level(a, name, rt->base->service.enable_name_field_escape);
 }
 
 static void unref(void *message)

@@ -64,7 +64,7 @@ static const char *topic_name(struct edge_call *call, const struct core_data *da
 {
     const char *name = edge_call_param(call, param);
     bool escape = data->rt->base->service.enable_name_field_escape;
-    return escape ? edge_name_escape(&edge_call_ctx(call)->arena, name) : name;
+    return edge_name_level(&edge_call_ctx(call)->arena, name, escape);
 }
 
 /* Pass a posted event on to who listens (contract 5.4); that nobody can hear it stops nothing. */

@@ -8,7 +8,7 @@
 const char *metadata_topic_level(const struct metadata *meta, struct edge_arena *a,
                                  const char *name)
 {
-    return meta->rt->base->service.enable_name_field_escape ? edge_name_escape(a, name) : name;
+    return edge_name_level(a, name, meta->rt->base->service.enable_name_field_escape);
 }
 
 void metadata_announce(struct edge_ctx *ctx, struct metadata *meta, const char *type,

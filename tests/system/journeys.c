@@ -189,6 +189,20 @@ static bool command_gives(void *arg)
     return gone_or_answering(t->p, t->target, t->code);
 }
 
+void journey_odd_names_travel(enum platform_shape shape)
+{
+    PLATFORM(p, shape);
+    EDGE_CTX_SCOPE(ctx);
+    const char *added =
+        "[{\"apiVersion\":\"v3\",\"device\":{\"name\":\"hall 1/#2 100%25\",\"adminState\":\"UNLOCKED\","
+        "\"operatingState\":\"UP\",\"serviceName\":\"device-virtual\","
+        "\"profileName\":\"Random-Integer-Device\",\"protocols\":{\"other\":{}},"
+        "\"autoEvents\":[{\"interval\":\"50ms\",\"sourceName\":\"Int[0-9]+\"}]}}]";
+    const cJSON *body = expect(&ctx, &p, METADATA, "POST", "/api/v3/device", added, 207);
+    CU_ASSERT_EQUAL(int_at(body, "0.statusCode"), 201);
+    CU_ASSERT_TRUE(wait_for_total(&p, "/api/v3/reading/device/name/hall%201%2F%232%20100%2525", 4));
+}
+
 void journey_devices_come_and_go(enum platform_shape shape)
 {
     PLATFORM(p, shape);

@@ -15,6 +15,7 @@
     X(posted_events_are_stored, "events posted are stored, queried and deleted")                   \
     X(restart_keeps_everything, "a restart keeps what was acknowledged")                           \
     X(devices_come_and_go, "devices are added, locked and removed while running")                  \
+    X(odd_names_travel, "readings arrive whatever characters names have")                          \
     X(profiles_are_uploaded, "profiles are uploaded, used and protected")                          \
     X(bad_input_is_refused, "bad input is refused and changes nothing")                            \
     X(drivers_judge_devices, "a device its driver refuses is not stored")                          \

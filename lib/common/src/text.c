@@ -83,6 +83,15 @@ const char *edge_name_escape(struct edge_arena *a, const char *name)
     return text;
 }
 
+const char *edge_name_level(struct edge_arena *a, const char *name, bool escape)
+{
+    bool stands = true;
+    for (const char *s = name; *s && stands; s++) {
+        stands = (unsigned char)*s >= 0x20 && *s != 0x7f && !strchr("/+#%", *s);
+    }
+    return escape || !stands ? edge_name_escape(a, name) : name;
+}
+
 const char *edge_percent_decode(struct edge_arena *a, const char *s, size_t len)
 {
     char *text = edge_alloc(a, len + 1, 1);

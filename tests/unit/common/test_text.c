@@ -144,6 +144,29 @@ static void test_names_are_escaped_and_back(void)
     edge_arena_done(&a);
 }
 
+static void test_a_name_is_one_level_of_a_topic(void)
+{
+    static const struct {
+        const char *name, *plain, *escaped;
+    } cases[] = {
+        {"pump-1 \xc3\xa4", "pump-1 \xc3\xa4",   "pump%2D1%20%C3%A4"},
+        {"",                "",                  ""                 },
+        {"Int[0-9]+",       "Int%5B0%2D9%5D%2B", "Int%5B0%2D9%5D%2B"},
+        {"a/b",             "a%2Fb",             "a%2Fb"            },
+        {"#",               "%23",               "%23"              },
+        {"a%20b",           "a%2520b",           "a%2520b"          },
+        {"a\nb",            "a%0Ab",             "a%0Ab"            },
+    };
+    struct edge_arena a = EDGE_ARENA_INIT;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *plain = edge_name_level(&a, cases[i].name, false);
+        CU_ASSERT_STRING_EQUAL(plain, cases[i].plain);
+        CU_ASSERT_STRING_EQUAL(edge_percent_decode(&a, plain, strlen(plain)), cases[i].name);
+        CU_ASSERT_STRING_EQUAL(edge_name_level(&a, cases[i].name, true), cases[i].escaped);
+    }
+    edge_arena_done(&a);
+}
+
 static void test_utf8(void)
 {
     static const struct {
@@ -396,17 +419,18 @@ static void test_base64(void)
 }
 
 CU_TestInfo text_tests[] = {
-    {"uuids are new and strict",     test_uuids_are_new_and_strict    },
-    {"uuids differ after fork",      test_uuids_differ_after_fork     },
-    {"uuid grammars",                test_uuid_grammars               },
-    {"durations",                    test_durations                   },
-    {"names are escaped and back",   test_names_are_escaped_and_back  },
-    {"utf-8",                        test_utf8                        },
-    {"truth and integers",           test_truth_and_integers          },
-    {"reals of known text",          test_reals_of_known_text         },
-    {"floats use their own digits",  test_floats_use_their_own_digits },
-    {"plain reals have no exponent", test_plain_reals_have_no_exponent},
-    {"random reals are shortest",    test_random_reals_are_shortest   },
-    {"base64",                       test_base64                      },
+    {"uuids are new and strict",       test_uuids_are_new_and_strict      },
+    {"uuids differ after fork",        test_uuids_differ_after_fork       },
+    {"uuid grammars",                  test_uuid_grammars                 },
+    {"durations",                      test_durations                     },
+    {"a name is one level of a topic", test_a_name_is_one_level_of_a_topic},
+    {"names are escaped and back",     test_names_are_escaped_and_back    },
+    {"utf-8",                          test_utf8                          },
+    {"truth and integers",             test_truth_and_integers            },
+    {"reals of known text",            test_reals_of_known_text           },
+    {"floats use their own digits",    test_floats_use_their_own_digits   },
+    {"plain reals have no exponent",   test_plain_reals_have_no_exponent  },
+    {"random reals are shortest",      test_random_reals_are_shortest     },
+    {"base64",                         test_base64                        },
     CU_TEST_INFO_NULL,
 };

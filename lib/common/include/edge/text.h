@@ -29,6 +29,11 @@ bool edge_duration_parse(const char *s, bool days, int64_t *ret_ns);
 
 /** One name level of a topic or path segment, percent-encoded as contract 11.4 says. */
 const char *edge_name_escape(struct edge_arena *a, const char *name);
+/**
+ * The name as one level of a topic: escaped where @p escape says so (Service.EnableNameFieldEscape)
+ * and where it could not stand there as it is, such as "Int[0-9]+" or "a/b". Every receiver decodes.
+ */
+const char *edge_name_level(struct edge_arena *a, const char *name, bool escape);
 /** Percent-decode once. NULL where an escape is malformed or decodes to NUL. */
 const char *edge_percent_decode(struct edge_arena *a, const char *s, size_t len);
 
