@@ -66,6 +66,20 @@ static enum edge_status batch_end(struct edge_call *call)
     return EDGE_OK;
 }
 
+/* Each item has an arena of its own: thousands of them would not fit in memory together. */
+static struct edge_arena turn_begin(struct edge_call *call)
+{
+    struct edge_arena batch = call->ctx.arena;
+    call->ctx.arena = (struct edge_arena)EDGE_ARENA_INIT;
+    return batch;
+}
+
+static void turn_end(struct edge_call *call, struct edge_arena batch)
+{
+    edge_arena_done(&call->ctx.arena);
+    call->ctx.arena = batch;
+}
+
 enum edge_status edge_each_decoded(struct edge_call *call, const struct edge_dto *request,
                                    edge_item_handler *each)
 {
@@ -85,7 +99,9 @@ enum edge_status edge_each_decoded(struct edge_call *call, const struct edge_dto
         void *object = objects + i * request->size;
         const struct edge_base_request *base = object;
         struct edge_item item = {.request_id = base->request_id};
+        struct edge_arena batch = turn_begin(call);
         put_item(call, &item, each(call, object, &item));
+        turn_end(call, batch);
     }
     return batch_end(call);
 }
@@ -164,7 +180,9 @@ enum edge_status edge_each_patch(struct edge_call *call, const char *key,
     }
     for (i = 0; i < n; i++) {
         struct edge_item item = {.request_id = patches[i].base.request_id};
+        struct edge_arena batch = turn_begin(call);
         put_item(call, &item, each(call, patches[i].object, &item));
+        turn_end(call, batch);
     }
     return batch_end(call);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "contracts/base.h"
 #include "edge/config.h"
 #include "edge/http.h"
 #include "edge/metrics.h"
@@ -129,12 +130,31 @@ static enum edge_status go_to_worker(struct edge_call *call)
     return edge_call_on_worker(call, wait_at_gate);
 }
 
+/* Its id says how much memory of earlier items it found. */
+static enum edge_status take_much(struct edge_call *call, void *object, struct edge_item *item)
+{
+    struct edge_arena *a = &edge_call_ctx(call)->arena;
+    const struct edge_base_request *request = object;
+    item->code = 201;
+    item->id = edge_printf(a, "%zu of %s", a->used, request->api_version);
+    edge_alloc(a, 1, 1 << 20);
+    return strcmp(request->api_version, "bad") == 0
+               ? edge_fail(edge_call_ctx(call), EDGE_CONFLICT, "%s", item->id)
+               : EDGE_OK;
+}
+
+static enum edge_status take_each(struct edge_call *call)
+{
+    return edge_each_decoded(call, &EDGE_BASE_REQUEST, take_much);
+}
+
 static const struct edge_route routes[] = {
     {"GET",  "/show/{name}",  show,                   "", 0,                0, NULL},
     {"POST", "/show/{name}",  show,                   "", 0,                0, NULL},
     {"POST", "/small",        show,                   "", 0,                8, NULL},
     {"GET",  "/fail/{code}",  fail_as_asked,          "", 0,                0, NULL},
     {"GET",  "/empty-json",   answer_nothing_as_json, "", 0,                0, NULL},
+    {"POST", "/each",         take_each,              "", 0,                0, NULL},
     {"GET",  "/empty",        answer_empty,           "", 0,                0, NULL},
     {"GET",  "/open",         answer_ping,            "", EDGE_ROUTE_OPEN,  0, NULL},
     {"GET",  "/bare",         answer_ping,            "", EDGE_ROUTE_BARE,  0, NULL},
@@ -236,6 +256,19 @@ static void test_requests_reach_their_handler(void)
     EXPECT(&f, 200, "POST name=a q=- raw= header=- body=7:abcdefg");
     http_probe_raw(&f.arena, f.port, "GET /show/a HTTP/1.0\r\n\r\n", &f.answer);
     EXPECT(&f, 200, "GET name=a q=- raw= header=- body=0:");
+    done(&f);
+}
+
+static void test_items_leave_no_memory_behind(void)
+{
+    struct fixture f;
+    serve(&f);
+    ask(&f, "POST", "/each", NULL,
+        "[{\"apiVersion\":\"a\"},{\"apiVersion\":\"bad\"},{\"apiVersion\":\"c\"}]");
+    EXPECT(&f, 207,
+           "[{\"apiVersion\":\"v3\",\"statusCode\":201,\"id\":\"0 of a\"},"
+           "{\"apiVersion\":\"v3\",\"message\":\"0 of bad\",\"statusCode\":409},"
+           "{\"apiVersion\":\"v3\",\"statusCode\":201,\"id\":\"0 of c\"}]\n");
     done(&f);
 }
 
@@ -866,6 +899,7 @@ static void test_waiting_routes_need_a_pool(void)
 }
 
 CU_TestInfo http_tests[] = {
+    {"items leave no memory behind",             test_items_leave_no_memory_behind            },
     {"requests reach their handler",             test_requests_reach_their_handler            },
     {"connections are kept",                     test_connections_are_kept                    },
     {"framework answers",                        test_framework_answers                       },
