@@ -102,7 +102,7 @@ static void data_stop(const struct edge_runtime *rt)
 
 const struct edge_service core_data = {
     .name = "core-data",
-    .doc = "Keeps events and readings.",
+    .doc = "keeps events and readings",
     .port = 59880,
     .state_size = sizeof(struct core_data),
     .config = &DATA_CONFIG,
