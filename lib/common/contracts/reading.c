@@ -1,6 +1,7 @@
 /* Readings: the table, and the value part, which depends on the value type (contract 3.4). */
 #include "event.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- the value part, in -------------------------------------------------------------------- */
@@ -152,14 +153,13 @@ static void reading_encode_value(const void *obj, struct edge_encoder *e)
 static void put_number(struct edge_encoder *e, const char *key, unsigned type, const char *text)
 {
     struct value_number n;
-    if (!value_number_parse(type, text, &n)) {
-        edge_put_string(e, key, text);
+    bool known = value_number_parse(type, text, &n);
+    if (!known || (value_type_is_float(type) && !isfinite(n.f))) {
+        edge_put_string(e, key, text); /* NaN and infinities are no JSON numbers */
     } else if (value_type_is_unsigned(type)) {
         edge_put_uint(e, key, n.u);
     } else if (value_type_is_integer(type)) {
         edge_put_int(e, key, n.i);
-    } else if (n.f - n.f != 0) {
-        edge_put_string(e, key, text); /* NaN and infinities are no JSON numbers */
     } else {
         edge_put_real(e, key, value_number_real(type, &n));
     }

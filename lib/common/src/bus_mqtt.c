@@ -253,7 +253,7 @@ static enum work work_unconnected(struct link *link) EDGE_REQUIRES(link->lock)
         return WORK_NONE;
     }
     link->state = LINK_CONNECTING;
-    link->next_ms = now + link->connect_timeout_s * 1000 + LINK_ANSWER_MS;
+    link->next_ms = now + (int64_t)link->connect_timeout_s * 1000 + LINK_ANSWER_MS;
     return WORK_CONNECT;
 }
 
