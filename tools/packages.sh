@@ -5,3 +5,4 @@ RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
 SPLIT_PACKAGES=(mosquitto)
 TEST_PACKAGES=(mosquitto mosquitto-clients libcunit1-dev clang libclang-rt-14-dev llvm)
 LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)
+PACKAGE_PACKAGES=(dpkg-dev)

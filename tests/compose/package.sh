@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# The Debian packages as a user has them, in a container: install, run, upgrade over a changed configuration,
+# remove, purge; and a driver built against the SDK's package. Exit code 77: skipped, no Docker works here.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+packages_build() {
+    local revision
+    mkdir "$SCRATCH/1" "$SCRATCH/2" "$SCRATCH/again"
+    for revision in 1 2; do
+        EDGEX_REVISION=$revision "$SOURCE/edgex" package --output "$SCRATCH/$revision" >"$SCRATCH/build.log" 2>&1 ||
+            { tail -n 40 "$SCRATCH/build.log"; fail "./edgex package"; }
+    done
+    EDGEX_REVISION=1 "$SOURCE/edgex" package --output "$SCRATCH/again" >/dev/null
+    (cd "$SCRATCH/1" && for file in *; do cmp "$file" "../again/$file"; done) || fail "other bits from the same commit"
+}
+
+# Runs in the container; set -e ends it, set -x tells where.
+life_of_a_package() {
+    cat <<'INNER'
+set -eux
+apt-get update -q
+apt-get install -yq --no-install-recommends /packages/1/edgex_*.deb
+test "$(stat -c '%U %a' /var/lib/edgex)" = "edgex 750"
+test -L /etc/systemd/system/multi-user.target.wants/edgexd.service
+setpriv --reuid edgex --regid edgex --clear-groups env EDGEX_CONFIG_DIR=/etc/edgex EDGEX_DATA_DIR=/var/lib/edgex \
+    edgexd >/tmp/log 2>&1 &
+pid=$!
+n=0
+until EDGEX_CONFIG_DIR=/etc/edgex edgexd --health; do n=$((n + 1)); test $n -lt 100; sleep 0.1; done
+kill $pid
+wait $pid
+test -s /var/lib/edgex/core-data/core-data.db
+echo '# mine' >>/etc/edgex/core-data/configuration.yaml
+apt-get install -yq --no-install-recommends /packages/2/edgex_*.deb
+grep -qx '# mine' /etc/edgex/core-data/configuration.yaml
+test -s /var/lib/edgex/core-data/core-data.db
+apt-get install -yq --no-install-recommends gcc pkg-config /packages/2/edgex-device-sdk-dev_*.deb
+cc -o /tmp/hello /usr/share/doc/edgex-device-sdk-dev/examples/device-hello/device_hello.c \
+    $(pkg-config --cflags --libs edgex-device-sdk)
+/tmp/hello --version
+dpkg -r edgex
+test ! -e /usr/bin/edgexd
+test -s /var/lib/edgex/core-data/core-data.db
+dpkg -P edgex edgex-device-sdk-dev
+test ! -e /var/lib/edgex
+test ! -e /etc/edgex
+! getent passwd edgex
+test -z "$(find /usr /etc /var/lib -xdev -name '*edgex*' | grep -v '^/var/lib/dpkg/')"
+echo all went well
+INNER
+}
+
+test_life() {
+    "$DOCKER" run --rm -v "$SCRATCH:/packages:ro" -e DEBIAN_FRONTEND=noninteractive debian:bookworm-slim \
+        bash -c "$(life_of_a_package)" >"$SCRATCH/life.log" 2>&1 || { tail -n 30 "$SCRATCH/life.log"; fail "in the container"; }
+}
+
+test_units() {
+    local unit exposure
+    command -v systemd-analyze >/dev/null || { say "SKIPPED: no systemd-analyze: the units were not judged"; return 0; }
+    mkdir "$SCRATCH/root"
+    dpkg-deb -x "$SCRATCH"/1/edgex_*.deb "$SCRATCH/root"
+    for unit in "$SCRATCH"/root/usr/lib/systemd/system/*.service; do
+        exposure=$(systemd-analyze security --offline=yes "$unit" | sed -n 's/.*exposure level.*: \([0-9.]*\).*/\1/p')
+        awk -v e="${exposure:-10}" 'BEGIN {exit !(e < 2.5)}' || fail "$unit: exposure $exposure of 10"
+        say "${unit##*/}: exposure $exposure of 10"
+    done
+}
+
+docker_find
+scratch_make
+run packages_build
+run test_units
+run test_life
+say "passed"
