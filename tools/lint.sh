@@ -42,7 +42,7 @@ lint_headers() { # each compiles alone
     done
 }
 
-lint_shell() { shellcheck -x -e SC1090,SC1091,SC2046,SC2086,SC2034,SC2154,SC2164,SC2312 edgex tools/*.sh .ci/run; }
+lint_shell() { shellcheck -x -e SC1090,SC1091,SC2046,SC2086,SC2034,SC2154,SC2164,SC2312 edgex tools/*.sh tests/*/*.sh docker/collect packaging/p* .ci/run; }
 
 lint_compilers() {
     build build/lint-gcc -DEDGE_WERROR=ON -DEDGE_BENCH=ON &&

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # edgex package: Debian packages for this machine's architecture.
 
 package_usage() {

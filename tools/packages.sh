@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Debian packages: to build and run the platform, and what else a broker, the tests and lint need.
 RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
     libmicrohttpd-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libcbor-dev libyaml-dev

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the tests and the measurements of containers share: finding Docker, a stack of their own, waiting.
 
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
