@@ -16,8 +16,9 @@
 
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-/* Poisoning reads nothing, whatever gcc makes of its const argument. */
+#ifndef __clang__ /* poisoning reads nothing, whatever gcc makes of its const argument */
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 enum { REDZONE = 16 };
 #define POISON(p, n)   __asan_poison_memory_region((void *)(p), n)
 #define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
