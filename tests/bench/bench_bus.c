@@ -88,11 +88,13 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void report(const char *what, int64_t *samples, unsigned n)
+/* Returns the p99 in us. */
+static double report(const char *what, int64_t *samples, unsigned n)
 {
     qsort(samples, n, sizeof(*samples), compare);
     printf("  %-34s p50 %8.1f us  p99 %8.1f us  max %8.1f us\n", what, (double)samples[n / 2] / 1e3,
            (double)samples[n - 1 - n / 100] / 1e3, (double)samples[n - 1] / 1e3);
+    return (double)samples[n - 1 - n / 100] / 1e3;
 }
 
 static void wait_for(struct sink *sink, unsigned n)
@@ -104,7 +106,7 @@ static void wait_for(struct sink *sink, unsigned n)
     }
 }
 
-static void flood(struct edge_bus *bus, struct sink *sink, unsigned n)
+static double flood(struct edge_bus *bus, struct sink *sink, unsigned n)
 {
     sink->n = sink->n_samples = 0;
     int64_t start = edge_now_mono_ns();
@@ -112,11 +114,12 @@ static void flood(struct edge_bus *bus, struct sink *sink, unsigned n)
         say(bus, i);
     }
     wait_for(sink, n);
-    printf("  as fast as it goes: %.0f events/s\n",
-           n / ((double)(edge_now_mono_ns() - start) / 1e9));
+    double per_second = n / ((double)(edge_now_mono_ns() - start) / 1e9);
+    printf("  as fast as it goes: %.0f events/s\n", per_second);
+    return per_second;
 }
 
-static void paced(struct edge_bus *bus, struct sink *sink, unsigned per_second, unsigned n)
+static double paced(struct edge_bus *bus, struct sink *sink, unsigned per_second, unsigned n)
 {
     sink->n = sink->n_samples = 0;
     int64_t start = edge_now_mono_ns();
@@ -130,7 +133,7 @@ static void paced(struct edge_bus *bus, struct sink *sink, unsigned per_second, 
     wait_for(sink, n);
     char what[64];
     snprintf(what, sizeof(what), "latency at %u events/s", per_second);
-    report(what, sink->samples, sink->n_samples);
+    return report(what, sink->samples, sink->n_samples);
 }
 
 /* The cost of one publish when the message exists already and the listener is awake. */
@@ -166,7 +169,7 @@ static enum edge_status reply(void *bus, struct edge_ctx *ctx, const struct edge
     return st;
 }
 
-static void requests(struct edge_bus *bus, int64_t *samples)
+static double requests(struct edge_bus *bus, int64_t *samples)
 {
     enum { N = 3000 };
     for (unsigned i = 0; i < N; i++) {
@@ -182,7 +185,7 @@ static void requests(struct edge_bus *bus, int64_t *samples)
         edge_message_unref(answer);
         edge_message_unref(m);
     }
-    report("requests, one after the other", samples, N);
+    return report("requests, one after the other", samples, N);
 }
 
 static void listen_to(struct edge_bus *bus, const char *pattern, edge_bus_handler *handler,
@@ -200,8 +203,13 @@ static struct edge_bus *open_bus(const struct edge_bus_config *config)
     return bus;
 }
 
-static void run(const struct edge_bus_config *config, bool memory)
+struct figures {
+    double events_s, p99_us, request_p99_us;
+};
+
+static struct figures run(const struct edge_bus_config *config, bool memory)
 {
+    struct figures figures;
     struct sink sink = {.samples = calloc(MAX_SAMPLES, sizeof(int64_t))};
     struct edge_bus *neighbours[NEIGHBOURS];
     struct edge_bus *from = open_bus(config), *to = open_bus(config);
@@ -222,18 +230,25 @@ static void run(const struct edge_bus_config *config, bool memory)
     if (memory) {
         publish_cost(from, &sink);
     }
-    flood(from, &sink, memory ? 500 * 1000 : 9000);
-    flood(from, &sink, memory ? 500 * 1000 : 9000);
+    flood(from, &sink, memory ? 500 * 1000 : 9000); /* warms up */
+    figures.events_s = flood(from, &sink, memory ? 500 * 1000 : 9000);
     paced(from, &sink, 100, 300);
     paced(from, &sink, 2000, 6000);
-    paced(from, &sink, 11000, 22000);
-    requests(to, sink.samples);
+    figures.p99_us = paced(from, &sink, 11000, 22000);
+    figures.request_p99_us = requests(to, sink.samples);
     for (int i = 0; memory && i < NEIGHBOURS; i++) {
         edge_bus_close(neighbours[i], 100);
     }
     edge_bus_close(from, 100);
     edge_bus_close(to, 100);
     free(sink.samples);
+    return figures;
+}
+
+static void print_figures(const char *prefix, const struct figures *f)
+{
+    printf(" %s_events_s=%.0f %s_p99_us=%.1f %s_request_p99_us=%.1f", prefix, f->events_s, prefix,
+           f->p99_us, prefix, f->request_p99_us);
 }
 
 int main(void)
@@ -241,7 +256,7 @@ int main(void)
     struct edge_bus_config config = {
         .type = "memory", .service = "bench", .hub = edge_bus_hub_create()};
     printf("in process, %d connections of %d subscriptions beside\n", NEIGHBOURS, PATTERNS);
-    run(&config, true);
+    struct figures memory = run(&config, true), qos0 = {0}, qos1 = {0};
     edge_bus_hub_free(config.hub);
     struct broker *broker = broker_start(NULL);
     if (broker) {
@@ -251,11 +266,16 @@ int main(void)
                                           .host = "127.0.0.1",
                                           .port = broker_port(broker)};
         printf("through mosquitto, QoS 0\n");
-        run(&config, false);
+        qos0 = run(&config, false);
         config.qos = 1;
         printf("through mosquitto, QoS 1\n");
-        run(&config, false);
+        qos1 = run(&config, false);
     }
     broker_free(broker);
+    printf("bench bus");
+    print_figures("memory", &memory);
+    print_figures("qos0", &qos0);
+    print_figures("qos1", &qos1);
+    putchar('\n');
     return 0;
 }
