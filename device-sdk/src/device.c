@@ -106,8 +106,7 @@ static bool same_address(const devsdk_device *a, const devsdk_device *b)
             edge_json_put(&texts[k], both[k]->protocols[i].properties);
         }
     }
-    bool same =
-        texts[0].len == texts[1].len && memcmp(texts[0].data, texts[1].data, texts[0].len) == 0;
+    bool same = strcmp(edge_buf_str(&texts[0]), edge_buf_str(&texts[1])) == 0;
     edge_buf_done(&texts[0]);
     edge_buf_done(&texts[1]);
     return same;

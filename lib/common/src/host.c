@@ -165,8 +165,8 @@ static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *in
 {
     static const char placeholder[] = "{service}";
     const struct edge_runtime *rt = &inst->rt;
-    bool escape = rt->base->service.enable_name_field_escape;
-    const char *name = escape ? edge_name_escape(&ctx->arena, rt->name) : rt->name;
+    const char *name =
+        edge_name_level(&ctx->arena, rt->name, rt->base->service.enable_name_field_escape);
     inst->phase = PHASE_SUBSCRIBED;
     for (size_t i = 0; i < rt->service->n_subscriptions; i++) {
         const struct edge_subscription *s = &rt->service->subscriptions[i];
