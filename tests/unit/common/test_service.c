@@ -145,7 +145,9 @@ static enum edge_status tell_post(struct edge_call *call)
 {
     const struct edge_runtime *rt = ((struct state *)edge_call_state(call))->rt;
     struct edge_message *m = edge_message_create(0);
-    edge_message_topic(m, "%s/greetings/svc-b/from/%s", rt->base_topic, rt->name);
+    bool escape = rt->base->service.enable_name_field_escape;
+    edge_message_topic(m, "%s/greetings/%s/from/%s", rt->base_topic, escape ? "svc%2Db" : "svc-b",
+                       rt->name);
     m->content_type = "application/json";
     enum edge_status st = edge_bus_publish(edge_call_ctx(call), rt->bus, m);
     edge_message_unref(m);
@@ -385,6 +387,20 @@ static void test_messages_reach_subscribers(void)
 {
     struct bench b;
     bench_open(&b);
+    must_start(&b);
+    expect(&b, "svc-a", "POST", "/api/v3/tell", NULL, 202, "");
+    CU_ASSERT(wait_count(&b.stage, &b.stage.heard, 1));
+    bench_close(&b);
+}
+
+static void test_messages_reach_escaped_names(void)
+{
+    struct bench b;
+    bench_open(&b);
+#define ESCAPED "Writable: {LogLevel: ERROR}\nService: {EnableNameFieldEscape: true}\n"
+    put_file(&b, "svc-a", ESCAPED);
+    put_file(&b, "svc-b", ESCAPED "Clients: {svc-a: {Port: 59999}}\n");
+#undef ESCAPED
     must_start(&b);
     expect(&b, "svc-a", "POST", "/api/v3/tell", NULL, 202, "");
     CU_ASSERT(wait_count(&b.stage, &b.stage.heard, 1));
@@ -785,6 +801,7 @@ CU_TestInfo service_tests[] = {
     {"config is shown without secrets",              test_config_is_shown_without_secrets         },
     {"secrets have nowhere to go",                   test_secrets_have_nowhere_to_go              },
     {"messages reach subscribers",                   test_messages_reach_subscribers              },
+    {"messages reach escaped names",                 test_messages_reach_escaped_names            },
     {"metrics are published",                        test_metrics_are_published                   },
     {"stop is the reverse of start",                 test_stop_is_the_reverse_of_start            },
     {"a call under way is answered before the stop",
