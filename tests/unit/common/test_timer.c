@@ -242,9 +242,11 @@ static void *arm_and_cancel(void *arg)
     struct edge_timers *w = arg;
     struct probe p[20] = {0};
     unsigned seed = (unsigned)(uintptr_t)&p;
+    for (int i = 0; i < 20; i++) {
+        p[i].timer.fn = count_only;
+    }
     for (int i = 0; i < 5000; i++) {
         struct probe *x = &p[rand_r(&seed) % 20];
-        x->timer.fn = count_only;
         if (rand_r(&seed) % 3) {
             edge_timer_arm(w, &x->timer, edge_now_mono_ms() + rand_r(&seed) % 40);
         } else {
