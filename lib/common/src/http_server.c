@@ -260,7 +260,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **request_c
         return;
     }
     *request_context = NULL;
-    if (call->parked_link) {
+    if (call->holds_http) { /* it was parked: its neighbours in that list may be changing it */
         http_call_unpark(call);
     }
     /* A silent client is let go by libmicrohttpd; this is for one that begins but does not end. */
