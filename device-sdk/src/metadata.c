@@ -10,7 +10,7 @@ enum { PAGE = 1000, TIMEOUT_MS = 5000 };
 static enum edge_status call(struct edge_ctx *ctx, devsdk_service *svc,
                              const struct edge_http_request *req, const cJSON **ret)
 {
-    const char *url = edge_config_client_url(&ctx->arena, svc->rt->base, "core-metadata");
+    const char *url = edge_peer_url(ctx, svc->rt, "core-metadata");
     if (!url) {
         return edge_fail(ctx, EDGE_INTERNAL, "Clients.core-metadata is not configured");
     }

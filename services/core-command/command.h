@@ -17,9 +17,8 @@ struct command_config {
 
 struct command_state {
     const struct edge_runtime *rt;
-    struct edge_arena arena;  /* of what follows */
-    const char *metadata_url; /* "http://localhost:59881" */
 };
+#define METADATA "core-metadata"
 
 /* Handlers, by file. */
 edge_handler commands_all, commands_of_device, command_read, command_write; /* rest.c */

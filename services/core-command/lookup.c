@@ -29,7 +29,8 @@ static enum edge_status ask(struct edge_ctx *ctx, struct command_state *cmd, con
                             int64_t deadline_ms, const cJSON **ret)
 {
     struct edge_http_request req = {.method = "GET", .target = target};
-    return edge_client_json(cmd->rt->client, ctx, cmd->metadata_url, &req, deadline_ms, ret);
+    return edge_client_json(cmd->rt->client, ctx, edge_peer_url(ctx, cmd->rt, METADATA), &req,
+                            deadline_ms, ret);
 }
 
 /* The object below @p key of the answer to GET @p path<name>. */

@@ -29,17 +29,9 @@ static enum edge_status command_start(struct edge_ctx *ctx, const struct edge_ru
 {
     struct command_state *cmd = rt->state;
     cmd->rt = rt;
-    cmd->metadata_url = edge_config_client_url(&cmd->arena, rt->base, "core-metadata");
-    if (!cmd->metadata_url) {
-        return edge_fail(ctx, EDGE_INVALID, "Clients has no core-metadata");
-    }
-    return EDGE_OK;
-}
-
-static void command_stop(const struct edge_runtime *rt)
-{
-    struct command_state *cmd = rt->state;
-    edge_arena_done(&cmd->arena);
+    return edge_config_client_url(&ctx->arena, rt->base, METADATA)
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_INVALID, "Clients has no " METADATA);
 }
 
 static const char default_config[] = "Service:\n"
@@ -66,5 +58,4 @@ const struct edge_service core_command = {
     .subscriptions = subscriptions,
     .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
     .start = command_start,
-    .stop = command_stop,
 };

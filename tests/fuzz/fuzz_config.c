@@ -29,7 +29,7 @@ static enum edge_status take(struct edge_ctx *ctx, const char *text, size_t len,
     setenv("SERVICE_LABELS", value, 1);
     setenv("DRIVER_A", value, 1);
     EDGE_TRY(edge_yaml_parse(ctx, text, len, NULL, &from));
-    EDGE_TRY(config_overlay(ctx, &CONFIG, "fuzz", false, tree, from));
+    EDGE_TRY(config_overlay(ctx, &CONFIG, "fuzz", 0, tree, from));
     EDGE_TRY(config_overlay_env(ctx, &CONFIG, "", tree));
     EDGE_TRY(edge_dto_decode(ctx, &CONFIG, tree, &config));
     assert(edge_dto_text(&CONFIG, &config, &ctx->arena));

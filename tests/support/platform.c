@@ -79,16 +79,20 @@ static void write_configuration(struct platform *p, enum platform_service s)
     mkdir(path, 0700);
     snprintf(path, sizeof(path), "%s/res/%s/configuration.yaml", p->dir.path, NAMES[s]);
     FILE *f = must_create(path);
-    fprintf(f, "Service:\n  Host: localhost\n  Port: %d\nClients:\n", p->port[s]);
+    fprintf(f, "Service:\n  Host: localhost\n  Port: %d\n  HealthCheckInterval: 1s\nClients:\n",
+            p->port[s]);
     for (unsigned peer = 0; peer < N_SERVICES; peer++) {
         fprintf(f, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n", NAMES[peer],
                 p->port[peer]);
     }
+    fprintf(f, "Registry:\n  Host: localhost\n  Port: %d\n", p->port[KEEPER]);
     if (p->shape == SHAPE_SPLIT) {
         fprintf(f, "MessageBus:\n  Type: mqtt\n  Host: 127.0.0.1\n  Port: %d\n", p->broker_port);
     }
     const char *source = environment("EDGE_SOURCE_DIR");
     if (s == KEEPER) {
+        fputs(p->shape == SHAPE_SPLIT ? "" : "MessageBus:\n", f);
+        fputs("  BaseTopicPrefix: edgex/configs\n", f);
         fprintf(f, "CommonConfig:\n  File: %s/services/core-keeper/res/common.yaml\n", source);
     }
     if (s == VIRTUAL) {
@@ -163,7 +167,10 @@ static void start_program(struct platform *p, enum platform_service s)
     snprintf(resources, sizeof(resources), "%s/res%s%s", p->dir.path, one ? "" : "/",
              one ? "" : name);
     snprintf(data, sizeof(data), "%s/data", p->dir.path);
-    const char *const argv[] = {program, "-cd", resources, "--data", data, NULL};
+    char provider[64];
+    snprintf(provider, sizeof(provider), "-cp=keeper.http://localhost:%d", p->port[KEEPER]);
+    const char *const argv[] = {
+        program, "-cd", resources, "--data", data, p->provided ? provider : NULL, "-r", NULL};
     p->pid[s] = launch(p, name, argv);
 }
 
@@ -172,7 +179,7 @@ static unsigned n_programs(const struct platform *p)
     return p->shape == SHAPE_ONE ? 1 : N_SERVICES;
 }
 
-static void print_log(const struct platform *p)
+void platform_print_logs(const struct platform *p)
 {
     char command_path[128], line[512];
     for (unsigned s = 0; s < n_programs(p); s++) {
@@ -186,6 +193,21 @@ static void print_log(const struct platform *p)
             fclose(f);
         }
     }
+}
+
+bool platform_logged(const struct platform *p, enum platform_service service, const char *text)
+{
+    char path[128], line[1024];
+    snprintf(path, sizeof(path), "%s/%s.log", p->dir.path, NAMES[service]);
+    FILE *f = fopen(path, "r");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof(line), f)) {
+        found = strstr(line, text) != NULL;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return found;
 }
 
 struct awaited {
@@ -219,7 +241,7 @@ void platform_launch(struct platform *p)
         platform_start_broker(p);
     }
     for (unsigned s = 0; s < n_programs(p); s++) {
-        if (p->pid[s] <= 0) {
+        if (p->pid[s] <= 0 && !(p->absent & 1u << s)) {
             start_program(p, s);
         }
     }
@@ -235,7 +257,7 @@ bool platform_up(struct platform *p)
     }
     up = up && wait_until(devices_are_there, p, PATIENCE_MS);
     if (!up) {
-        print_log(p);
+        platform_print_logs(p);
     }
     return up;
 }
@@ -251,24 +273,28 @@ static bool has_ended(void *arg)
     return waitpid(e->pid, &e->status, WNOHANG) == e->pid;
 }
 
+bool platform_stop(struct platform *p, enum platform_service s)
+{
+    if (p->pid[s] <= 0) {
+        return true;
+    }
+    kill(p->pid[s], SIGTERM);
+    struct ended e = {p->pid[s], -1};
+    bool ended = wait_until(has_ended, &e, PATIENCE_MS);
+    bool clean = ended && WIFEXITED(e.status) && WEXITSTATUS(e.status) == 0;
+    if (!clean) {
+        fprintf(stderr, "program %u: status %x\n", s, (unsigned)e.status);
+        platform_print_logs(p);
+    }
+    p->pid[s] = 0;
+    return clean;
+}
+
 bool platform_down(struct platform *p)
 {
     bool all_clean = true;
-    for (unsigned i = 0; i < n_programs(p); i++) {
-        unsigned s = n_programs(p) - 1 - i;
-        if (p->pid[s] <= 0) {
-            continue;
-        }
-        kill(p->pid[s], SIGTERM);
-        struct ended e = {p->pid[s], -1};
-        bool ended = wait_until(has_ended, &e, PATIENCE_MS);
-        bool clean = ended && WIFEXITED(e.status) && WEXITSTATUS(e.status) == 0;
-        if (!clean) {
-            fprintf(stderr, "program %u: status %x\n", s, (unsigned)e.status);
-            print_log(p);
-        }
-        all_clean = all_clean && clean;
-        p->pid[s] = 0;
+    for (unsigned i = n_programs(p); i-- > 0;) {
+        all_clean = platform_stop(p, i) && all_clean;
     }
     return all_clean;
 }

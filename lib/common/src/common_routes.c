@@ -120,10 +120,35 @@ static enum edge_status config_get(struct edge_call *call)
 
 /* ---- secret and metrics -------------------------------------------------------------------- */
 
-/* Without a secret store and without a configuration provider there is nowhere to put it. */
+/* Below Writable.InsecureSecrets of the provider, from where it comes back as a change. */
+static enum edge_status secret_store(struct edge_ctx *ctx, const struct edge_instance *inst,
+                                     const struct secret_request *request)
+{
+    const char *level = provider_level(&ctx->arena, request->secret_name);
+    const char *key = edge_printf(&ctx->arena, PROVIDER_ROOT "%s/Writable/InsecureSecrets/%s",
+                                  provider_level(&ctx->arena, inst->rt.name), level);
+    cJSON *secret = edge_json_object(ctx), *data = cJSON_AddObjectToObject(secret, "SecretData");
+    cJSON_AddStringToObject(secret, "SecretName", request->secret_name);
+    for (size_t i = 0; i < request->n_secret_data; i++) {
+        cJSON_AddStringToObject(data, provider_level(&ctx->arena, request->secret_data[i].key),
+                                request->secret_data[i].value);
+    }
+    int64_t timeout_ms = inst->rt.request_timeout_ms;
+    enum edge_status st = provider_write(ctx, &inst->provider, key, secret,
+                                         edge_now_mono_ms() + (timeout_ms ? timeout_ms : 5000));
+    if (st != EDGE_OK) {
+        const char *reason = edge_ctx_message(ctx, st);
+        edge_ctx_clear(ctx);
+        return edge_fail(ctx, EDGE_REMOTE, "adding secret failed -> %s", reason);
+    }
+    edge_counter_add(edge_counter(inst->rt.metrics, SECRETS_STORED, "Secrets stored."), 1);
+    return EDGE_OK;
+}
+
 static enum edge_status secret_post(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
+    const struct edge_instance *inst = instance_of_call(call);
     struct secret_request request;
     const cJSON *body;
     if (edge_call_json(call, &body) != EDGE_OK ||
@@ -132,9 +157,14 @@ static enum edge_status secret_post(struct edge_call *call)
         return edge_fail(ctx, EDGE_INVALID, "JSON decode failed");
     }
     edge_call_set_request_id(call, request.base.request_id);
-    return edge_reply_base(call, 405,
-                           "adding secret failed -> can't store secrets. ConfigurationProvider is "
-                           "not in use or has not been properly initialized");
+    if (!inst->provider.url) { /* and no secret store: there is nowhere to put it */
+        return edge_reply_base(call, 405,
+                               "adding secret failed -> can't store secrets. "
+                               "ConfigurationProvider is not in use or has not been properly "
+                               "initialized");
+    }
+    EDGE_TRY(secret_store(ctx, inst, &request));
+    return edge_reply_base(call, 201, NULL);
 }
 
 static enum edge_status metrics_get(struct edge_call *call)
@@ -149,7 +179,7 @@ static const struct edge_route routes[] = {
     {"GET",  "/api/v3/ping",    ping_get,    "Tell that the service answers.",   EDGE_ROUTE_OPEN | EDGE_ROUTE_BARE},
     {"GET",  "/api/v3/version", version_get, "Version of the service.",          EDGE_ROUTE_BARE},
     {"GET",  "/api/v3/config",  config_get,  "The effective configuration.",     EDGE_ROUTE_BARE},
-    {"POST", "/api/v3/secret",  secret_post, "Store a secret of the service.",   EDGE_ROUTE_BARE, .request = &SECRET_REQUEST},
+    {"POST", "/api/v3/secret",  secret_post, "Store a secret of the service.",   EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = &SECRET_REQUEST},
     {"GET",  "/api/v3/metrics", metrics_get, "Metrics in Prometheus' text form.", EDGE_ROUTE_BARE},
 };
 /* clang-format on */

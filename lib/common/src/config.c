@@ -1,6 +1,6 @@
 /*
  * Puts a service's configuration together: built-in values, common file, private file, environment,
- * each laid over the one before in a JSON tree, which the service's table then decodes and checks.
+ * what a provider holds, each laid over the one before in a JSON tree, which the service's table then decodes and checks.
  */
 #include "edge/config.h"
 
@@ -146,7 +146,8 @@ static enum edge_status overlay_builtin(struct edge_ctx *ctx,
     const cJSON *from;
     EDGE_TRY(parse_yaml(ctx, "the built-in configuration", builtin_device_services,
                         sizeof(builtin_device_services) - 1, &from));
-    return config_overlay(ctx, source->dto, "the built-in configuration", true, tree, from);
+    return config_overlay(ctx, source->dto, "the built-in configuration", CONFIG_SHARED, tree,
+                          from);
 }
 
 static bool is_common_section(const char *name)
@@ -189,14 +190,27 @@ static enum edge_status overlay_section_of(struct edge_ctx *ctx,
 {
     const cJSON *from = common ? edge_json_member(common, section, true) : NULL;
     if (from) {
-        EDGE_TRY(
-            config_overlay(ctx, source->dto, source->options->common_config, true, tree, from));
+        EDGE_TRY(config_overlay(ctx, source->dto, source->options->common_config, CONFIG_SHARED,
+                                tree, from));
     }
     return config_overlay_env(ctx, source->dto, prefix, tree);
 }
 
-static enum edge_status overlay_common(struct edge_ctx *ctx,
-                                       const struct edge_config_source *source, cJSON *tree)
+/* What the provider has for all services stands in for the common file and its variables. */
+static enum edge_status overlay_remote_common(struct edge_ctx *ctx,
+                                              const struct edge_config_source *source, cJSON *tree)
+{
+    const struct edge_config_remote *remote = source->remote;
+    EDGE_TRY(config_overlay(ctx, source->dto, "all-services of the configuration provider",
+                            CONFIG_SHARED | CONFIG_TEXTS, tree, remote->all_services));
+    return source->is_device_service
+               ? config_overlay(ctx, source->dto, "device-services of the configuration provider",
+                                CONFIG_SHARED | CONFIG_TEXTS, tree, remote->device_services)
+               : EDGE_OK;
+}
+
+static enum edge_status overlay_common_file(struct edge_ctx *ctx,
+                                            const struct edge_config_source *source, cJSON *tree)
 {
     const cJSON *common = NULL;
     if (source->options->common_config) {
@@ -206,6 +220,19 @@ static enum edge_status overlay_common(struct edge_ctx *ctx,
     return source->is_device_service ? overlay_section_of(ctx, source, tree, common,
                                                           "device-services", "DEVICE_SERVICES_")
                                      : EDGE_OK;
+}
+
+/* In one process the bus is the process's own, whatever the services of the fleet have in common. */
+static enum edge_status overlay_common(struct edge_ctx *ctx,
+                                       const struct edge_config_source *source, cJSON *tree)
+{
+    EDGE_TRY(source->remote ? overlay_remote_common(ctx, source, tree)
+                            : overlay_common_file(ctx, source, tree));
+    if (source->bus_type && strcmp(source->bus_type, "memory") == 0) {
+        config_put(config_section(tree, "MessageBus"), "Type",
+                   cJSON_CreateString(source->bus_type));
+    }
+    return EDGE_OK;
 }
 
 static enum edge_status overlay_private(struct edge_ctx *ctx,
@@ -222,7 +249,7 @@ static enum edge_status overlay_private(struct edge_ctx *ctx,
         return EDGE_OK;
     }
     EDGE_TRY(parse_yaml(ctx, origin, text, len, &from));
-    return config_overlay(ctx, source->dto, origin, false, tree, from);
+    return config_overlay(ctx, source->dto, origin, 0, tree, from);
 }
 
 static enum edge_status overlay_environment(struct edge_ctx *ctx,
@@ -319,9 +346,25 @@ enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config
     EDGE_TRY(overlay_common(ctx, source, tree));
     EDGE_TRY(overlay_private(ctx, source, tree, file));
     EDGE_TRY(overlay_environment(ctx, source, tree));
+    if (source->remote) {
+        EDGE_TRY(config_overlay(ctx, source->dto, "the configuration provider", CONFIG_TEXTS, tree,
+                                source->remote->own));
+    }
     EDGE_TRY(apply_hosts(ctx, source->options, tree));
     EDGE_TRY(edge_dto_decode(ctx, source->dto, tree, config));
     *ret_file = file;
+    return EDGE_OK;
+}
+
+enum edge_status edge_config_private(struct edge_ctx *ctx, const struct edge_config_source *source,
+                                     cJSON **ret)
+{
+    cJSON *tree = edge_json_object(ctx);
+    const char *file = NULL, *dir;
+    EDGE_TRY(edge_config_locate(ctx, source, &file, &dir));
+    EDGE_TRY(overlay_private(ctx, source, tree, file));
+    EDGE_TRY(overlay_environment(ctx, source, tree));
+    *ret = tree;
     return EDGE_OK;
 }
 

@@ -67,29 +67,14 @@ static enum edge_status env_scalar(const struct env_layer *l, const struct edge_
     return EDGE_OK;
 }
 
-/* "a, b" as a list; an empty text is an empty list. */
 static enum edge_status env_list(const struct env_layer *l, const struct edge_field *f, cJSON *into,
                                  const struct config_path *at)
 {
     const char *text = NULL;
     EDGE_TRY(env_text(l, at, &text));
-    if (!text || f->sub) {
-        return EDGE_OK;
+    if (text && !f->sub) {
+        config_put(into, f->json, config_text_list(&l->ctx->arena, text));
     }
-    cJSON *list = cJSON_CreateArray();
-    while (*text) {
-        size_t len = strcspn(text, ",");
-        const char *from = text + strspn(text, " \t"), *to = text + len;
-        while (to > from && (to[-1] == ' ' || to[-1] == '\t')) {
-            to--;
-        }
-        if (to > from) {
-            const char *word = edge_strndup(&l->ctx->arena, from, (size_t)(to - from));
-            cJSON_AddItemToArray(list, cJSON_CreateString(word));
-        }
-        text += len + (text[len] == ',');
-    }
-    config_put(into, f->json, list);
     return EDGE_OK;
 }
 

@@ -18,7 +18,7 @@
 struct layer {
     struct edge_ctx *ctx;
     const char *origin;
-    bool shared;
+    unsigned flags;
 };
 
 static enum edge_status overlay_section(const struct layer *l, const struct edge_dto *dto,
@@ -103,8 +103,7 @@ cJSON *config_section(cJSON *object, const char *key)
     return section;
 }
 
-/* The node as a person would have written it; NULL where it is no single value. */
-static const char *scalar_text(struct edge_arena *a, const cJSON *node)
+const char *config_scalar_text(struct edge_arena *a, const cJSON *node)
 {
     int64_t i;
     double d;
@@ -123,6 +122,24 @@ static const char *scalar_text(struct edge_arena *a, const cJSON *node)
         return edge_strdup(a, text);
     }
     return NULL;
+}
+
+cJSON *config_text_list(struct edge_arena *a, const char *text)
+{
+    cJSON *list = cJSON_CreateArray();
+    while (*text) {
+        size_t len = strcspn(text, ",");
+        const char *from = text + strspn(text, " \t"), *to = text + len;
+        while (to > from && (to[-1] == ' ' || to[-1] == '\t')) {
+            to--;
+        }
+        if (to > from) {
+            cJSON_AddItemToArray(list,
+                                 cJSON_CreateString(edge_strndup(a, from, (size_t)(to - from))));
+        }
+        text += len + (text[len] == ',');
+    }
+    return list;
 }
 
 /* As the JSON door makes them: digits where a double would lose some. */
@@ -184,7 +201,7 @@ cJSON *config_coerce(struct edge_arena *a, const struct edge_field *f, const cJS
         [EDGE_K_REAL] = "a number",
     };
     unsigned kind = f->kind & EDGE_K_MASK;
-    const char *text = scalar_text(a, from);
+    const char *text = config_scalar_text(a, from);
     if (!text) {
         *ret_reason = "is not a single value";
         return NULL;
@@ -238,7 +255,7 @@ static bool is_idle(const struct config_path *at)
 static void unknown_key(const struct layer *l, const struct config_path *at)
 {
     const char *path = config_path_text(&l->ctx->arena, at);
-    if (l->shared || is_idle(at)) {
+    if ((l->flags & CONFIG_SHARED) || is_idle(at)) {
         edge_log_debug(l->ctx, "configuration key has no effect here", "key", path, "file",
                        l->origin, NULL);
     } else {
@@ -264,6 +281,10 @@ static enum edge_status overlay_list(const struct layer *l, const struct edge_fi
                                      const cJSON *from, const struct config_path *at)
 {
     static const struct edge_field text = {.kind = EDGE_K_STR};
+    if ((l->flags & CONFIG_TEXTS) && cJSON_IsString(from) && !f->sub) {
+        config_put(into, f->json, config_text_list(&l->ctx->arena, from->valuestring));
+        return EDGE_OK;
+    }
     if (!cJSON_IsArray(from)) {
         return fault(l, at, "must be a list");
     }
@@ -375,8 +396,8 @@ static enum edge_status overlay_section(const struct layer *l, const struct edge
 }
 
 enum edge_status config_overlay(struct edge_ctx *ctx, const struct edge_dto *dto,
-                                const char *origin, bool shared, cJSON *into, const cJSON *from)
+                                const char *origin, unsigned flags, cJSON *into, const cJSON *from)
 {
-    struct layer l = {ctx, origin, shared};
-    return overlay_section(&l, dto, into, from, NULL);
+    struct layer l = {ctx, origin, flags};
+    return from ? overlay_section(&l, dto, into, from, NULL) : EDGE_OK;
 }

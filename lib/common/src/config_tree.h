@@ -28,6 +28,10 @@ const struct edge_field *config_field_find(const struct edge_dto *dto, const cha
  */
 cJSON *config_coerce(struct edge_arena *a, const struct edge_field *field, const cJSON *from,
                      const char **ret_reason);
+/** "a, b" as a list of texts; an empty text is an empty list. */
+cJSON *config_text_list(struct edge_arena *a, const char *text);
+/** A single value as a person would have written it; NULL where @p node is none. */
+const char *config_scalar_text(struct edge_arena *a, const cJSON *node);
 /** Set @p key of @p object, replacing what was there. */
 void config_put(cJSON *object, const char *key, cJSON *item);
 /** The section @p key of @p object, made where it is missing. */
@@ -36,12 +40,15 @@ cJSON *config_section(cJSON *object, const char *key);
 cJSON *config_member(const cJSON *object, const char *key);
 
 /**
- * Lay @p from (null: nothing) over @p into. @p origin names it in failures and warnings. Keys no
- * table knows are left out, with a warning; @p shared: without one, since the file is for other
- * services too.
+ * Lay @p from (NULL or null: nothing) over @p into. @p origin names it in failures and warnings.
+ * Keys no table knows are left out, with a warning.
  */
+enum config_origin_flags {
+    CONFIG_SHARED = 1 << 0, /* for other services too: unknown keys are no reason to warn */
+    CONFIG_TEXTS = 1 << 1,  /* every value is a text, a list too: "a, b" */
+};
 enum edge_status config_overlay(struct edge_ctx *ctx, const struct edge_dto *dto,
-                                const char *origin, bool shared, cJSON *into, const cJSON *from);
+                                const char *origin, unsigned flags, cJSON *into, const cJSON *from);
 
 /** Lay the environment's values over @p into: variables called @p prefix and the key's path. */
 enum edge_status config_overlay_env(struct edge_ctx *ctx, const struct edge_dto *dto,

@@ -4,15 +4,18 @@
  * is a host of one.
  */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "edge/text.h"
 #include "instance.h"
 
-enum { POOL_THREADS = 32, POOL_QUEUE = 1024 };
+enum { POOL_THREADS = 32, POOL_QUEUE = 1024, SIGN_OFF_MS = 500 };
 
 typedef enum edge_status instance_step(struct edge_ctx *ctx, struct edge_instance *inst);
 
@@ -58,6 +61,48 @@ static const struct edge_dto *writable_of(const struct edge_service *service)
     return &EDGE_WRITABLE_CONFIG;
 }
 
+/* At once, then 50 ms, 100 ms, ... and at last EDGEX_STARTUP_INTERVAL later. */
+static enum edge_status wait_for_provider(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    const struct edge_options *o = inst->rt.options;
+    const int64_t first_ms = 50, longest_ms = o->startup_interval_ms;
+    int64_t until = edge_now_mono_ms() + o->startup_duration_ms;
+    for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
+        EDGE_CTX_SCOPE(attempt);
+        attempt.log = ctx->log;
+        enum edge_status st =
+            provider_ready(&attempt, &inst->provider, edge_now_mono_ms() + longest_ms);
+        if (st == EDGE_OK) {
+            return EDGE_OK;
+        }
+        const char *reason = edge_ctx_message(&attempt, st);
+        if (pause == first_ms || pause >= longest_ms) {
+            edge_log_info(ctx, "waiting for the configuration", "reason", reason, NULL);
+        }
+        if (edge_now_mono_ms() + pause >= until) {
+            return edge_fail(ctx, EDGE_UNAVAILABLE, "%s", reason);
+        }
+        if (!host_pause(inst->host, pause)) {
+            return edge_fail(ctx, EDGE_UNAVAILABLE, "stopped while waiting for the configuration");
+        }
+    }
+}
+
+/* What the provider has; what it does not know yet it is told first. */
+static enum edge_status consult_provider(struct edge_ctx *ctx, struct edge_instance *inst,
+                                         const struct edge_config_source *source,
+                                         struct edge_config_remote *ret)
+{
+    const struct provider *p = &inst->provider;
+    bool written;
+    EDGE_TRY(wait_for_provider(ctx, inst));
+    int64_t deadline_ms = edge_now_mono_ms() + inst->rt.options->startup_duration_ms;
+    EDGE_TRY(provider_read(ctx, p, source, deadline_ms, ret, &inst->remote_mark));
+    EDGE_TRY(
+        provider_seed(ctx, p, source, ret, inst->rt.options->overwrite, deadline_ms, &written));
+    return written ? provider_read(ctx, p, source, deadline_ms, ret, &inst->remote_mark) : EDGE_OK;
+}
+
 /* @p ctx is the instance's own: what is loaded stays. */
 static enum edge_status load(struct edge_ctx *ctx, struct edge_instance *inst)
 {
@@ -70,6 +115,11 @@ static enum edge_status load(struct edge_ctx *ctx, struct edge_instance *inst)
     EDGE_TRY(edge_config_locate(ctx, &source, &file, &dir));
     if (file) {
         (void)stat(file, &inst->seen);
+    }
+    struct edge_config_remote remote;
+    if (inst->provider.url) {
+        EDGE_TRY(consult_provider(ctx, inst, &source, &remote));
+        source.remote = &remote;
     }
     EDGE_TRY(edge_config_load(ctx, &source, config, &inst->file));
     rt->config = config;
@@ -104,6 +154,10 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     struct edge_runtime *rt = &inst->rt;
     enum edge_log_level level;
     inst->phase = PHASE_CONFIGURED;
+    if (rt->options->config_provider && !rt->service->is_provider) {
+        inst->provider.client = inst->host->client;
+        EDGE_TRY(provider_url(&inst->ctx, rt->options->config_provider, &inst->provider.url));
+    }
     enum edge_status st = load(&inst->ctx, inst);
     if (st != EDGE_OK) {
         return edge_fail(ctx, st, "%s", edge_ctx_message(&inst->ctx, st));
@@ -117,6 +171,9 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     rt->pool = edge_pool_create(rt->name, POOL_THREADS, POOL_QUEUE);
     edge_counter(rt->metrics, SECRETS_REQUESTED, "Secrets asked for.");
     edge_counter(rt->metrics, SECRETS_STORED, "Secrets stored.");
+    if (rt->options->registry && !rt->service->is_provider) {
+        EDGE_TRY(registry_open(&inst->ctx, &inst->registry, rt));
+    }
     return open_bus(ctx, inst);
 }
 
@@ -177,7 +234,7 @@ static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *in
                 : edge_printf(&ctx->arena, "%s/%s", rt->base_topic, s->topic);
         EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, pattern, s->handler, rt->state, s->flags));
     }
-    return EDGE_OK;
+    return inst->provider.url ? watch_provider(ctx, inst) : EDGE_OK;
 }
 
 static void log_ready(const struct edge_instance *inst)
@@ -192,10 +249,15 @@ static void log_ready(const struct edge_instance *inst)
                   "ms", edge_printf(&ctx.arena, "%.1f", ms), NULL);
 }
 
+void host_wake(struct edge_host *host)
+{
+    const uint64_t one = 1;
+    (void)!write(host->wake_fd, &one, sizeof(one));
+}
+
 /* One service less to wait for, or a failure that ends the process. */
 static void host_note_ready(struct edge_host *host, enum edge_status st, const char *reason)
 {
-    const uint64_t one = 1;
     EDGE_LOCK(&host->lock);
     host->n_pending--;
     if (st != EDGE_OK && host->failure == EDGE_OK && !atomic_load(&host->stopping)) {
@@ -205,7 +267,7 @@ static void host_note_ready(struct edge_host *host, enum edge_status st, const c
         host->failure_text[len] = '\0';
     }
     edge_cond_broadcast(&host->changed);
-    (void)!write(host->wake_fd, &one, sizeof(one));
+    host_wake(host);
 }
 
 static void *ready_main(void *arg)
@@ -227,6 +289,7 @@ static enum edge_status get_ready(struct edge_ctx *ctx, struct edge_instance *in
 {
     (void)ctx;
     telemetry_apply(inst);
+    registry_start(&inst->registry);
     if (!inst->rt.service->ready) {
         log_ready(inst);
         host_note_ready(inst->host, EDGE_OK, "");
@@ -269,7 +332,7 @@ static enum edge_status attach(struct edge_ctx *ctx, struct edge_instance *inst)
     inst->urls = edge_new_n(a, const char *, host->n + 1);
     for (size_t i = 0; i < host->n; i++) {
         const struct edge_base_config *base = host->instances[i]->rt.base;
-        for (size_t k = 0; k < base->n_clients; k++) {
+        for (size_t k = 0; base && k < base->n_clients; k++) { /* NULL: not configured yet */
             if (means(&base->clients[k], inst)) {
                 attach_as(inst, edge_config_client_url(a, base, base->clients[k].name));
                 break;
@@ -307,11 +370,15 @@ static struct edge_instance *instance_create(struct edge_host *host,
     return inst;
 }
 
-/* Take one step with every service; a failure says whose it is. */
-static enum edge_status each(struct edge_ctx *ctx, struct edge_host *host, instance_step *step)
+/* Take one step with every service, provider of others or not; a failure says whose it is. */
+static enum edge_status each(struct edge_ctx *ctx, struct edge_host *host, bool provider,
+                             instance_step *step)
 {
     for (size_t i = 0; i < host->n; i++) {
         struct edge_instance *inst = host->instances[i];
+        if (inst->rt.service->is_provider != provider) {
+            continue;
+        }
         EDGE_CTX_SCOPE(own);
         own.log = inst->rt.log;
         enum edge_status st = step(&own, inst);
@@ -344,8 +411,19 @@ static void set_pending(struct edge_host *host)
     host->n_pending = host->n;
 }
 
+/* Who keeps the configuration of others has to answer before these are configured. */
+static enum edge_status launch(struct edge_ctx *ctx, struct edge_host *host, bool provider)
+{
+    static instance_step *const steps[] = {configure, start, listen_http, attach, subscribe};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        EDGE_TRY(each(ctx, host, provider, steps[i]));
+    }
+    return EDGE_OK;
+}
+
 enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *const *services,
-                             size_t n, const struct edge_options *options, struct edge_host **ret)
+                             size_t n, const struct edge_options *options, int signal_fd,
+                             struct edge_host **ret)
 {
     struct edge_host *host = edge_xalloc(1, sizeof(*host));
     *ret = host;
@@ -356,6 +434,7 @@ enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *co
     edge_cond_init(&host->changed);
     host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     host->watch_fd = -1;
+    host->signal_fd = signal_fd;
     host->client = edge_client_create();
     host->timers = edge_timers_create();
     host->hub = edge_bus_hub_create();
@@ -368,14 +447,12 @@ enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *co
     if (host->wake_fd < 0) {
         return edge_fail(ctx, EDGE_INTERNAL, "cannot make an eventfd: %s", strerror(errno));
     }
-    EDGE_TRY(each(ctx, host, configure));
+    EDGE_TRY(launch(ctx, host, true));
+    EDGE_TRY(launch(ctx, host, false));
     log_open(host);
-    EDGE_TRY(each(ctx, host, start));
-    EDGE_TRY(each(ctx, host, listen_http));
-    EDGE_TRY(each(ctx, host, attach));
-    EDGE_TRY(each(ctx, host, subscribe));
     host_watch_open(host);
-    return each(ctx, host, get_ready);
+    EDGE_TRY(each(ctx, host, true, get_ready));
+    return each(ctx, host, false, get_ready);
 }
 
 enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host)
@@ -397,6 +474,7 @@ static void instance_stop(struct edge_instance *inst, int64_t deadline_ms)
 {
     struct edge_runtime *rt = &inst->rt;
     telemetry_stop(inst);
+    registry_stop(&inst->registry, SIGN_OFF_MS);
     detach(inst);
     if (inst->phase >= PHASE_LISTENS) {
         edge_http_stop(rt->http, left_ms(deadline_ms));
@@ -417,6 +495,7 @@ static void instance_free(struct edge_instance *inst)
 {
     struct edge_runtime *rt = &inst->rt;
     edge_pool_free(rt->pool);
+    registry_done(&inst->registry);
     if (rt->metrics) {
         edge_metrics_free(rt->metrics);
     }
@@ -433,11 +512,22 @@ static void instance_free(struct edge_instance *inst)
 
 static void announce_stop(struct edge_host *host)
 {
-    const uint64_t one = 1;
     EDGE_LOCK(&host->lock);
     atomic_store(&host->stopping, true);
     edge_cond_broadcast(&host->changed);
-    (void)!write(host->wake_fd, &one, sizeof(one));
+    host_wake(host);
+}
+
+bool host_pause(struct edge_host *host, int64_t ms)
+{
+    struct pollfd fd = {.fd = host->signal_fd, .events = POLLIN};
+    struct signalfd_siginfo info;
+    if (poll(&fd, 1, (int)ms) > 0 &&
+        read(host->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+        info.ssi_signo != SIGHUP) {
+        announce_stop(host);
+    }
+    return !atomic_load(&host->stopping);
 }
 
 void host_stop(struct edge_host *host, int64_t drain_ms)

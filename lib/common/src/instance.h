@@ -10,6 +10,8 @@
 #include "edge/clock.h"
 #include "edge/service.h"
 #include "edge/thread.h"
+#include "provider.h"
+#include "registry.h"
 
 /** How far a service has come; what was reached is undone in reverse. */
 enum instance_phase {
@@ -34,6 +36,13 @@ struct edge_instance {
     const char *file;                            /* private configuration file, NULL if none */
     struct stat seen;                            /* the file as it was when read */
 
+    struct provider provider;    /* url NULL: the configuration comes from files only */
+    uint64_t remote_mark;        /* of what the provider had when read */
+    _Atomic bool remote_changed; /* it announced a change */
+    bool remote_owed;            /* a change was announced and could not be read yet */
+    int64_t remote_due_ms;       /* when to look without being told; both by the watch alone */
+    struct registry registry;
+
     struct edge_timer telemetry;
     _Atomic int64_t telemetry_ms; /* 0: never */
     bool publishing EDGE_GUARDED; /* by the host's lock: a worker has the metrics in hand */
@@ -55,8 +64,9 @@ struct edge_host {
     struct edge_instance **instances;
     size_t n;
     int64_t started_ns;
-    int wake_fd;  /* written when the watch has to look up */
-    int watch_fd; /* inotify */
+    int wake_fd;   /* written when the watch has to look up */
+    int watch_fd;  /* inotify */
+    int signal_fd; /* -1 in tests */
     bool watch_running;
     pthread_t watch_thread;
     _Atomic bool stopping;
@@ -75,11 +85,16 @@ struct edge_instance *instance_of_state(void *state);
 /** Bring every service up to its ready, which then run on threads of their own; *ret also on
  * failure. */
 enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *const *services,
-                             size_t n, const struct edge_options *options, struct edge_host **ret);
+                             size_t n, const struct edge_options *options, int signal_fd,
+                             struct edge_host **ret);
 /** Stop in reverse, within about @p drain_ms, and free. */
 void host_stop(struct edge_host *host, int64_t drain_ms);
 /** The failure of a ready, if there was one. */
 enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host);
+/** Have the watch look up. Any thread. */
+void host_wake(struct edge_host *host);
+/** Wait while starting; false where SIGTERM or SIGINT came, and the host is stopping from then on. */
+bool host_pause(struct edge_host *host, int64_t ms);
 /** Where a service's configuration comes from. */
 struct edge_config_source instance_source(const struct edge_service *service,
                                           const struct edge_options *options, const char *name,
@@ -94,9 +109,11 @@ const char *instance_name(struct edge_arena *a, const struct edge_service *servi
 void options_keep(struct edge_arena *a, struct edge_options *options);
 
 /* reload.c */
-/** Look after files and signals until the host stops, SIGTERM or SIGINT comes, or a ready fails. */
+/** Look after files, the provider and signals until the host stops, SIGTERM or SIGINT comes, or a ready fails. */
 void host_watch(struct edge_host *host, int signal_fd);
 void host_watch_open(struct edge_host *host);
+/** Hear what the provider announces. */
+enum edge_status watch_provider(struct edge_ctx *ctx, struct edge_instance *inst);
 
 /* telemetry.c */
 /** Publish metrics as the Writable part says from now on. */

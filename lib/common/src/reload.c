@@ -1,5 +1,6 @@
 /*
- * Changes while running: private configuration files are watched (and read again on SIGHUP). The
+ * Changes while running: private configuration files are watched (and read again on SIGHUP), a
+ * provider announces what changed, and is looked at now and then in case that was missed. The
  * Writable part of what was read takes effect at once; anything unsound leaves the running
  * configuration as it is.
  */
@@ -14,7 +15,12 @@
 
 #include "instance.h"
 
-enum { SETTLE_MS = 100 }; /* editors write a file in several strokes */
+enum {
+    SETTLE_MS = 100, /* editors write a file in several strokes */
+    REMOTE_EVERY_MS = 10000,
+    REMOTE_RETRY_MS = 1000,
+    REMOTE_CALL_MS = 2000,
+};
 
 /* ---- one service --------------------------------------------------------------------------- */
 
@@ -65,12 +71,26 @@ static void log_restart_keys(struct edge_ctx *ctx, const cJSON *running, const c
     }
 }
 
+/* *ret stays NULL where there is nothing new; *ret_unread: the provider could not be asked. */
 static enum edge_status load_again(struct edge_ctx *ctx, struct edge_instance *inst,
-                                   const void **ret)
+                                   const void **ret, bool *ret_unread)
 {
     const struct edge_runtime *rt = &inst->rt;
     struct edge_config_source source =
         instance_source(rt->service, rt->options, rt->name, inst->host->n > 1);
+    struct edge_config_remote remote;
+    if (inst->provider.url) {
+        uint64_t mark = 0;
+        *ret_unread = true;
+        EDGE_TRY(provider_read(ctx, &inst->provider, &source, edge_now_mono_ms() + REMOTE_CALL_MS,
+                               &remote, &mark));
+        *ret_unread = false;
+        if (mark == inst->remote_mark) {
+            return EDGE_OK;
+        }
+        inst->remote_mark = mark;
+        source.remote = &remote;
+    }
     void *config = edge_alloc(&ctx->arena, 1, rt->service->config->size);
     const char *file;
     EDGE_TRY(edge_config_load(ctx, &source, config, &file));
@@ -78,20 +98,10 @@ static enum edge_status load_again(struct edge_ctx *ctx, struct edge_instance *i
     return EDGE_OK;
 }
 
-static void reload(struct edge_instance *inst)
+/* @p ctx holds @p config and is the instance's from now on. */
+static void take_up(struct edge_instance *inst, struct edge_ctx *ctx, const void *config)
 {
     const struct edge_runtime *rt = &inst->rt;
-    struct edge_ctx *ctx = edge_xalloc(1, sizeof(*ctx));
-    const void *config = NULL;
-    ctx->log = rt->log;
-    enum edge_status st = load_again(ctx, inst, &config);
-    if (st != EDGE_OK) {
-        edge_log_error(ctx, "configuration not taken up, going on with the one before", "error",
-                       edge_ctx_message(ctx, st), NULL);
-        edge_ctx_done(ctx);
-        free(ctx);
-        return;
-    }
     EDGE_CTX_SCOPE(scratch);
     scratch.log = rt->log;
     log_restart_keys(&scratch, edge_dto_tree(&scratch, rt->service->config, rt->config),
@@ -105,16 +115,44 @@ static void reload(struct edge_instance *inst)
         edge_log_set_level(rt->log, level);
     }
     telemetry_apply(inst);
-    edge_log_info(&scratch, "configuration read again", "file", inst->file ? inst->file : "", NULL);
+    edge_log_info(&scratch, "configuration read again", "from",
+                  inst->provider.url ? inst->provider.url
+                  : inst->file       ? inst->file
+                                     : "",
+                  NULL);
     if (rt->service->reconfigured) {
         rt->service->reconfigured(rt);
     }
 }
 
+/* False where a provider could not be asked: worth another try. */
+static bool reload(struct edge_instance *inst)
+{
+    struct edge_ctx *ctx = edge_xalloc(1, sizeof(*ctx));
+    const void *config = NULL;
+    ctx->log = inst->rt.log;
+    bool unread = false;
+    enum edge_status st = load_again(ctx, inst, &config, &unread);
+    if (st == EDGE_OK && config) {
+        take_up(inst, ctx, config);
+        return true;
+    }
+    if (unread) {
+        edge_log_info(ctx, "configuration provider does not answer, trying again", "error",
+                      edge_ctx_message(ctx, st), NULL);
+    } else if (st != EDGE_OK) {
+        edge_log_error(ctx, "configuration not taken up, going on with the one before", "error",
+                       edge_ctx_message(ctx, st), NULL);
+    }
+    edge_ctx_done(ctx);
+    free(ctx);
+    return !unread;
+}
+
 static bool file_changed(struct edge_instance *inst)
 {
     struct stat now;
-    if (!inst->file || stat(inst->file, &now) != 0) {
+    if (!inst->file || inst->provider.url || stat(inst->file, &now) != 0) {
         return false;
     }
     bool changed = now.st_ino != inst->seen.st_ino || now.st_size != inst->seen.st_size ||
@@ -122,6 +160,70 @@ static bool file_changed(struct edge_instance *inst)
                    now.st_mtim.tv_nsec != inst->seen.st_mtim.tv_nsec;
     inst->seen = now;
     return changed;
+}
+
+/* ---- the provider --------------------------------------------------------------------------- */
+
+static enum edge_status provider_announced(void *state, struct edge_ctx *ctx,
+                                           const struct edge_message *m)
+{
+    struct edge_instance *inst = instance_of_state(state);
+    (void)ctx;
+    (void)m; /* what changed is looked up: messages may be old, or forged */
+    atomic_store(&inst->remote_changed, true);
+    host_wake(inst->host);
+    return EDGE_OK;
+}
+
+enum edge_status watch_provider(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    struct edge_arena *a = &ctx->arena;
+    const struct edge_runtime *rt = &inst->rt;
+    const char *keys[] = {edge_printf(a, PROVIDER_ROOT "%s", provider_level(a, rt->name)),
+                          PROVIDER_COMMON "/all-services",
+                          rt->service->is_device_service ? PROVIDER_COMMON "/device-services"
+                                                         : NULL};
+    inst->remote_due_ms = edge_now_mono_ms() + REMOTE_EVERY_MS;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && keys[i]; i++) {
+        /* The fixed prefix of contract 11.3, whatever this service's own is. */
+        EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, edge_printf(a, "edgex/configs/%s/#", keys[i]),
+                                    provider_announced, rt->state, 0));
+    }
+    return EDGE_OK;
+}
+
+static bool any_announced(struct edge_host *host)
+{
+    for (size_t i = 0; i < host->n; i++) {
+        if (atomic_load(&host->instances[i]->remote_changed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When a provider is to be asked unasked; 0: there is none. */
+static int64_t remote_due_ms(const struct edge_host *host)
+{
+    int64_t first = 0;
+    for (size_t i = 0; i < host->n; i++) {
+        const struct edge_instance *inst = host->instances[i];
+        if (inst->provider.url && (first == 0 || inst->remote_due_ms < first)) {
+            first = inst->remote_due_ms;
+        }
+    }
+    return first;
+}
+
+/* A change that was announced is asked for until it could be read. */
+static void reload_remote(struct edge_instance *inst)
+{
+    bool announced = atomic_exchange(&inst->remote_changed, false);
+    int64_t now = edge_now_mono_ms();
+    if (announced || now >= inst->remote_due_ms) {
+        inst->remote_owed = !reload(inst) && (announced || inst->remote_owed);
+        inst->remote_due_ms = now + (inst->remote_owed ? REMOTE_RETRY_MS : REMOTE_EVERY_MS);
+    }
 }
 
 /* ---- the watch ----------------------------------------------------------------------------- */
@@ -165,7 +267,7 @@ static bool take_signal(struct edge_host *host, int signal_fd)
         return false;
     }
     for (size_t i = 0; i < host->n; i++) {
-        reload(host->instances[i]);
+        (void)reload(host->instances[i]);
     }
     return true;
 }
@@ -173,8 +275,10 @@ static bool take_signal(struct edge_host *host, int signal_fd)
 static void reload_changed(struct edge_host *host)
 {
     for (size_t i = 0; i < host->n; i++) {
-        if (file_changed(host->instances[i])) {
-            reload(host->instances[i]);
+        if (host->instances[i]->provider.url) {
+            reload_remote(host->instances[i]);
+        } else if (file_changed(host->instances[i])) {
+            (void)reload(host->instances[i]);
         }
     }
 }
@@ -185,17 +289,22 @@ static bool may_go_on(struct edge_host *host)
     return host->failure == EDGE_OK && !atomic_load(&host->stopping);
 }
 
+static int64_t earlier(int64_t a_ms, int64_t b_ms) /* 0: never */
+{
+    return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 void host_watch(struct edge_host *host, int signal_fd)
 {
-    int64_t settled_ms = 0; /* when to look at the files; 0: nothing changed */
+    int64_t settled_ms = 0; /* when to look at what changed; 0: nothing did */
     struct pollfd fds[] = {
         {.fd = host->wake_fd,  .events = POLLIN},
         {.fd = host->watch_fd, .events = POLLIN},
         {.fd = signal_fd,      .events = POLLIN},
     };
     while (may_go_on(host)) {
-        int64_t now = edge_now_mono_ms();
-        int timeout = settled_ms == 0 ? -1 : settled_ms > now ? (int)(settled_ms - now) : 0;
+        int64_t now = edge_now_mono_ms(), due_ms = earlier(settled_ms, remote_due_ms(host));
+        int timeout = due_ms == 0 ? -1 : due_ms > now ? (int)(due_ms - now) : 0;
         if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout) < 0 && errno != EINTR) {
             return;
         }
@@ -204,12 +313,15 @@ void host_watch(struct edge_host *host, int signal_fd)
         }
         if (fds[1].revents) {
             swallow(host->watch_fd);
-            settled_ms = settled_ms ? settled_ms : edge_now_mono_ms() + SETTLE_MS;
+        }
+        if (settled_ms == 0 && (fds[1].revents || any_announced(host))) {
+            settled_ms = edge_now_mono_ms() + SETTLE_MS;
         }
         if (fds[2].revents && !take_signal(host, signal_fd)) {
             return;
         }
-        if (settled_ms != 0 && edge_now_mono_ms() >= settled_ms) {
+        due_ms = earlier(settled_ms, remote_due_ms(host));
+        if (due_ms != 0 && edge_now_mono_ms() >= due_ms) {
             settled_ms = 0;
             reload_changed(host);
         }

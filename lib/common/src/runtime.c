@@ -30,21 +30,28 @@ bool edge_runtime_sleep(const struct edge_runtime *rt, int64_t ms)
     return !atomic_load(&host->stopping);
 }
 
+const char *edge_peer_url(struct edge_ctx *ctx, const struct edge_runtime *rt, const char *client)
+{
+    struct registry *registry = &instance_of(rt)->registry;
+    const char *url = registry->url ? registry_find(registry, ctx, client) : NULL;
+    return url ? url : edge_config_client_url(&ctx->arena, rt->base, client);
+}
+
 /* At once, then 50 ms, 100 ms, ... and at last EDGEX_STARTUP_INTERVAL later. */
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client)
 {
     const int64_t first_ms = 50, longest_ms = rt->options->startup_interval_ms;
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
-    const char *url = edge_config_client_url(&ctx->arena, rt->base, client);
     int64_t until = edge_now_mono_ms() + rt->options->startup_duration_ms;
-    if (!url) {
-        return edge_fail(ctx, EDGE_INVALID, "Clients.%s is not configured", client);
-    }
     for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
         EDGE_CTX_SCOPE(attempt);
         attempt.log = ctx->log;
         struct edge_http_response answer;
+        const char *url = edge_peer_url(&attempt, rt, client);
+        if (!url) {
+            return edge_fail(ctx, EDGE_INVALID, "Clients.%s is not configured", client);
+        }
         int64_t now = edge_now_mono_ms();
         int64_t deadline = now + longest_ms < until ? now + longest_ms : until;
         enum edge_status st = edge_client_call(rt->client, &attempt, url, &ping, deadline, &answer);

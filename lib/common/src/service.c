@@ -34,23 +34,14 @@ static enum edge_status check_security(struct edge_ctx *ctx)
 
 static enum edge_status check_options(struct edge_ctx *ctx, const struct edge_options *o)
 {
-    if (o->config_provider) {
-        return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "-cp %s: a configuration provider is not supported yet; use files (-cd, "
-                         "-cf, -cc) and environment variables",
-                         o->config_provider);
-    }
-    return EDGE_OK;
+    const char *url;
+    return o->config_provider ? provider_url(ctx, o->config_provider, &url) : EDGE_OK;
 }
 
 /* What was asked for and cannot be had, but does no harm. */
-static void warn_options(const struct edge_options *o, bool device_services)
+static void warn_options(const struct edge_options *o, bool device_services, bool provider)
 {
-    if (o->registry) {
-        edge_log_warn(NULL, "a registry is not supported yet, going on without", "flag", "-r",
-                      NULL);
-    }
-    if (o->overwrite) {
+    if (o->overwrite && !o->config_provider && !provider) {
         edge_log_warn(NULL, "nothing to overwrite without a configuration provider", "flag", "-o",
                       NULL);
     }
@@ -60,14 +51,15 @@ static void warn_options(const struct edge_options *o, bool device_services)
     }
 }
 
-static bool any_device_service(const struct edge_service *const *services, size_t n)
+static void warn_of(const struct edge_options *o, const struct edge_service *const *services,
+                    size_t n)
 {
+    bool device_service = false, provider = false;
     for (size_t i = 0; i < n; i++) {
-        if (services[i]->is_device_service) {
-            return true;
-        }
+        device_service = device_service || services[i]->is_device_service;
+        provider = provider || services[i]->is_provider;
     }
-    return false;
+    warn_options(o, device_service, provider);
 }
 
 /* Flags and environment, judged. */
@@ -81,7 +73,7 @@ static enum edge_status take_options(struct edge_ctx *ctx,
     }
     EDGE_TRY(check_options(ctx, ret));
     EDGE_TRY(check_security(ctx));
-    warn_options(ret, any_device_service(services, n));
+    warn_of(ret, services, n);
     return EDGE_OK;
 }
 
@@ -109,6 +101,21 @@ static const char *health_host(const struct edge_base_config *base)
     return strcmp(addr, "0.0.0.0") == 0 || strcmp(addr, "::") == 0 ? "127.0.0.1" : addr;
 }
 
+/* Where the service listens may be said there; if it is out of reach, the files have to do. */
+static bool ask_provider(struct edge_ctx *ctx, struct edge_client *client,
+                         const struct edge_config_source *source, int64_t patience_ms,
+                         struct edge_config_remote *ret)
+{
+    struct provider provider = {.client = client};
+    uint64_t mark;
+    enum edge_status st = provider_url(ctx, source->options->config_provider, &provider.url);
+    if (st == EDGE_OK) {
+        st = provider_read(ctx, &provider, source, edge_now_mono_ms() + patience_ms, ret, &mark);
+    }
+    edge_ctx_clear(ctx);
+    return st == EDGE_OK;
+}
+
 static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *client,
                                    const struct edge_service *service,
                                    const struct edge_options *options, bool shared_process)
@@ -118,6 +125,11 @@ static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *cli
     struct edge_config_source source = instance_source(service, options, name, shared_process);
     struct edge_base_config *base = edge_alloc(&ctx->arena, 1, service->config->size);
     const char *file;
+    struct edge_config_remote remote;
+    if (options->config_provider && !service->is_provider &&
+        ask_provider(ctx, client, &source, patience_ms / 2, &remote)) {
+        source.remote = &remote;
+    }
     EDGE_TRY(edge_config_load(ctx, &source, base, &file));
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
     const char *url =
@@ -203,12 +215,14 @@ static int run(const char *program, const struct edge_service *const *services, 
     struct edge_host *host;
     tune_memory();
     int signal_fd = signals_open(&heard);
-    enum edge_status st = host_launch(&ctx, services, n, options, &host);
+    enum edge_status st = host_launch(&ctx, services, n, options, signal_fd, &host);
     if (st == EDGE_OK) {
         host_watch(host, signal_fd);
         st = host_failure(&ctx, host);
     }
-    if (st != EDGE_OK) {
+    if (st != EDGE_OK && atomic_load(&host->stopping)) {
+        st = EDGE_OK; /* told to stop before it was up */
+    } else if (st != EDGE_OK) {
         edge_log_error(&ctx, "cannot go on", "error", edge_ctx_message(&ctx, st), NULL);
     }
     signals_hurry(&heard);
@@ -272,7 +286,7 @@ enum edge_status edge_host_start(struct edge_ctx *ctx, const struct edge_service
     struct edge_options options;
     struct edge_host *host;
     EDGE_TRY(take_options(ctx, services, n, argc, argv, &options));
-    enum edge_status st = host_launch(ctx, services, n, &options, &host);
+    enum edge_status st = host_launch(ctx, services, n, &options, -1, &host);
     if (st == EDGE_OK) {
         st = wait_ready(ctx, host);
     }

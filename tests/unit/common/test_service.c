@@ -597,11 +597,16 @@ static void test_bad_variables_are_fatal(void)
         {"SERVICE_PORT",                "x"                   },
         {"SVC_B__WRITABLE_SPEED",       "10x"                 },
         {"EDGEX_SECURITY_SECRET_STORE", "true"                },
-        {"EDGEX_CONFIG_PROVIDER",       "keeper.http://host:1"},
+        {"EDGEX_CONFIG_PROVIDER",       "consul.http://host:1"},
+        {"EDGEX_CONFIG_PROVIDER",       "keeper.http://host"  },
         {"EDGEX_USE_REGISTRY",          "perhaps"             },
     };
-    static const char *const names[] = {"SERVICE_PORT", "SVC_B__WRITABLE_SPEED",
-                                        "EDGEX_SECURITY_SECRET_STORE", "-cp", "EDGEX_USE_REGISTRY"};
+    static const char *const names[] = {"SERVICE_PORT",
+                                        "SVC_B__WRITABLE_SPEED",
+                                        "EDGEX_SECURITY_SECRET_STORE",
+                                        "'consul.http://host:1': only keeper.http://HOST:PORT",
+                                        "not of the form keeper.http://HOST:PORT",
+                                        "EDGEX_USE_REGISTRY"};
     struct bench b;
     bench_open(&b);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -730,13 +735,13 @@ static void test_flags_have_exit_codes(void)
         const char *flag, *says;
         int code;
     } cases[] = {
-        {"--help",        "A service for tests.",                        0},
-        {"--version",     "svc-a 4.0.0",                                 0},
-        {"--nonsense",    "svc-a: unknown flag '--nonsense'",            2},
-        {"-cp",
-         "svc-a: -cp keeper.http://localhost:59890: a configuration provider is not "
-         "supported yet",                                                1},
-        {"-cf=none.yaml", "configuration file none.yaml does not exist", 1},
+        {"--help",                           "A service for tests.",                        0},
+        {"--version",                        "svc-a 4.0.0",                                 0},
+        {"--nonsense",                       "svc-a: unknown flag '--nonsense'",            2},
+        {"-cp=consul.http://localhost:8500",
+         "svc-a: configuration provider 'consul.http://localhost:8500': only "
+         "keeper.http://HOST:PORT is supported",                                            1},
+        {"-cf=none.yaml",                    "configuration file none.yaml does not exist", 1},
     };
     struct bench b;
     bench_open(&b);

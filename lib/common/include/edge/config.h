@@ -2,7 +2,7 @@
  * Configuration: a struct and a field table per service. Values come, later over earlier, from the
  * table's defaults, the common file (-cc: sections all-services, then device-services), the
  * service's own YAML file, and the environment (contract 12.1: SERVICE_PORT, WRITABLE_LOGLEVEL,
- * ...). The effective whole is what GET /config shows. A change of the file while running is taken
+ * ...). With a configuration provider (-cp) what it holds goes before all of these. The effective whole is what GET /config shows. A change of the file while running is taken
  * up where the key is below Writable; anything unsound leaves the running configuration as it is.
  */
 #ifndef EDGE_CONFIG_H
@@ -112,6 +112,15 @@ enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,
 /** The flags for --help, one a line: names, a tab, what it does. */
 const char *edge_options_help(void);
 
+/**
+ * What a configuration provider has for a service: trees of texts, each NULL where there is nothing.
+ * The common ones stand in for the common file and its variables; own wins over the private file and
+ * the environment, which it was made from once (contract 7.4, 12.2).
+ */
+struct edge_config_remote {
+    const cJSON *all_services, *device_services, *own;
+};
+
 struct edge_config_source {
     const struct edge_dto *dto; /* of the whole configuration */
     const char *service; /* key: default of MessageBus.Optional.ClientId, folder of its files */
@@ -121,6 +130,7 @@ struct edge_config_source {
     const char *bus_type; /* default of MessageBus.Type; NULL: "mqtt" */
     const struct edge_options *options;
     const char *base_yaml; /* the service's built-in file, used where none is found; may be NULL */
+    const struct edge_config_remote *remote; /* NULL: no provider */
 };
 
 /**
@@ -142,6 +152,13 @@ enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_conf
  */
 enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
                                   void *config, const char **ret_file);
+
+/**
+ * What private file and environment say, and nothing else, under the canonical key names: what a
+ * provider is given that does not know the service yet.
+ */
+enum edge_status edge_config_private(struct edge_ctx *ctx, const struct edge_config_source *source,
+                                     cJSON **ret);
 
 /**
  * The text of a file a configuration names, at most 1 MiB: @p path as it stands or, where that is

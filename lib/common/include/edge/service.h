@@ -56,6 +56,8 @@ struct edge_service {
     uint16_t port;
     const char *sdk_version; /* device and app services; else NULL */
     bool is_device_service;
+    bool
+        is_provider; /* keeps configuration and registry of others: takes its own from files, starts first */
     size_t state_size;
     const struct edge_dto *config; /* whole configuration; struct starts with edge_base_config */
     size_t writable_offset;        /* of the writable struct, which starts with edge_writable */
@@ -89,7 +91,12 @@ int edge_host_main(const struct edge_service *const *services, size_t n, int arg
 /** The service's writable struct as it is now; valid until two further changes. Any thread. */
 const void *edge_runtime_writable(const struct edge_runtime *rt);
 bool edge_runtime_stopping(const struct edge_runtime *rt);
-/** Wait for a neighbour of Clients to answer ping; UNAVAILABLE when stopping or at the start-up
+/**
+ * Where a neighbour is: as the registry says (-r), else as Clients does; NULL where neither knows.
+ * May wait for the registry: not on an event thread.
+ */
+const char *edge_peer_url(struct edge_ctx *ctx, const struct edge_runtime *rt, const char *client);
+/** Wait for a neighbour to answer ping; UNAVAILABLE when stopping or at the start-up
  * deadline. */
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client);

@@ -1,0 +1,273 @@
+/*
+ * core-keeper as configuration provider: reads the trees of texts a service's configuration is made
+ * from, and writes what it does not know yet. Keys are paths of the configuration, '/' between the
+ * levels; entries of lists are levels called 0, 1, ...
+ */
+#include "provider.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "config_tree.h"
+#include "edge/log.h"
+#include "edge/text.h"
+
+enum { MAX_LEVELS = 32 };
+
+static const char READY[] = PROVIDER_COMMON "/IsCommonConfigReady";
+
+enum edge_status provider_url(struct edge_ctx *ctx, const char *text, const char **ret_url)
+{
+    static const char kind[] = "keeper.";
+    const char *rest = text + sizeof(kind) - 1;
+    if (strncmp(text, kind, sizeof(kind) - 1) != 0) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "configuration provider '%s': only keeper.http://HOST:PORT is supported",
+                         text);
+    }
+    static const char scheme[] = "http://";
+    const char *host = rest + sizeof(scheme) - 1;
+    if (strncmp(rest, scheme, sizeof(scheme) - 1) != 0) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "configuration provider '%s': only http is supported", text);
+    }
+    const char *colon = strrchr(host, ':');
+    int64_t port;
+    if (!colon || colon == host || host[strcspn(host, "/?# ")] != '\0' ||
+        !edge_int_parse(colon + 1, &port) || port < 1 || port > 65535) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "configuration provider '%s': not of the form keeper.http://HOST:PORT",
+                         text);
+    }
+    *ret_url = rest;
+    return EDGE_OK;
+}
+
+/* ---- names of levels ------------------------------------------------------------------------ */
+
+const char *provider_level(struct edge_arena *a, const char *name)
+{
+    size_t len = strlen(name);
+    char *out = edge_new_n(a, char, 3 * len + 1), *at = out;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (isalnum(c) || strchr("-_~;=.", c)) {
+            *at++ = (char)c;
+        } else {
+            *at++ = '%';
+            *at++ = "0123456789ABCDEF"[c >> 4];
+            *at++ = "0123456789ABCDEF"[c & 15];
+        }
+    }
+    return out;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void mark_text(uint64_t *mark, const char *text)
+{
+    const uint64_t prime = 1099511628211u; /* FNV-1a; the NUL parts one text from the next */
+    size_t len = strlen(text);
+    for (size_t i = 0; i <= len; i++) {
+        *mark = (*mark ^ (unsigned char)text[i]) * prime;
+    }
+}
+
+/* Put @p text where the levels of @p path lead; a section wins over a text of the same name. */
+static void put_value(struct edge_ctx *ctx, cJSON *tree, const char *path, const char *text)
+{
+    const char *at = path;
+    for (size_t depth = 0; depth < MAX_LEVELS; depth++) {
+        size_t len = strcspn(at, "/");
+        const char *level = edge_percent_decode(&ctx->arena, at, len);
+        if (!level) {
+            break;
+        }
+        if (at[len] == '\0') {
+            if (!cJSON_IsObject(config_member(tree, level))) {
+                config_put(tree, level, cJSON_CreateString(text));
+            }
+            return;
+        }
+        tree = config_section(tree, level);
+        at += len + 1;
+    }
+    edge_log_warn(ctx, "a key of the provider cannot be one of the configuration, ignored", "key",
+                  path, NULL);
+}
+
+/* Levels called 0, 1, ... are a list. */
+static void make_lists(cJSON *tree)
+{
+    cJSON *member;
+    int64_t next = 0;
+    cJSON_ArrayForEach(member, tree)
+    {
+        int64_t i;
+        make_lists(member);
+        next = next >= 0 && edge_int_parse(member->string, &i) && i == next ? next + 1 : -1;
+    }
+    if (cJSON_IsObject(tree) && next > 0) {
+        tree->type = cJSON_Array;
+    }
+}
+
+static enum edge_status get(struct edge_ctx *ctx, const struct provider *p, const char *key,
+                            int64_t deadline_ms, const cJSON **ret)
+{
+    const struct edge_http_request request = {
+        .method = "GET",
+        .target = edge_printf(&ctx->arena, "/api/v3/kvs/key/%s?plaintext=true",
+                              edge_name_escape(&ctx->arena, key)),
+    };
+    const cJSON *answer;
+    EDGE_TRY(edge_client_json(p->client, ctx, p->url, &request, deadline_ms, &answer));
+    *ret = edge_json_member(answer, "response", false);
+    return cJSON_IsArray(*ret)
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_REMOTE,
+                           "the configuration provider at %s answers without values", p->url);
+}
+
+static const char *text_member(const cJSON *object, const char *name)
+{
+    const cJSON *member = edge_json_member(object, name, false);
+    return cJSON_IsString(member) ? member->valuestring : NULL;
+}
+
+/* What there is below @p key as a tree, NULL where there is nothing. */
+static enum edge_status read_below(struct edge_ctx *ctx, const struct provider *p, const char *key,
+                                   int64_t deadline_ms, const cJSON **ret, uint64_t *mark)
+{
+    const cJSON *values, *value;
+    size_t len = strlen(key);
+    enum edge_status st = get(ctx, p, key, deadline_ms, &values);
+    *ret = NULL;
+    if (st == EDGE_NOT_FOUND) {
+        edge_ctx_clear(ctx);
+        return EDGE_OK;
+    }
+    EDGE_TRY(st);
+    cJSON *tree = edge_json_object(ctx);
+    cJSON_ArrayForEach(value, values)
+    {
+        const char *name = text_member(value, "key"), *text = text_member(value, "value");
+        if (!name || !text || strncmp(name, key, len) != 0 || name[len] != '/') {
+            continue; /* the key itself, or nothing we could use */
+        }
+        mark_text(mark, name);
+        mark_text(mark, text);
+        put_value(ctx, tree, name + len + 1, text);
+    }
+    make_lists(tree);
+    *ret = tree;
+    return EDGE_OK;
+}
+
+enum edge_status provider_ready(struct edge_ctx *ctx, const struct provider *p, int64_t deadline_ms)
+{
+    const cJSON *values;
+    enum edge_status st = get(ctx, p, READY, deadline_ms, &values);
+    if (st != EDGE_OK && st != EDGE_NOT_FOUND) {
+        return edge_wrap(ctx, st, "configuration provider at %s", p->url);
+    }
+    const char *text = st == EDGE_OK ? text_member(cJSON_GetArrayItem(values, 0), "value") : NULL;
+    if (text && strcmp(text, "true") == 0) {
+        return EDGE_OK;
+    }
+    edge_ctx_clear(ctx);
+    return edge_fail(ctx, EDGE_UNAVAILABLE,
+                     "configuration provider at %s: the common configuration is not there yet (%s)",
+                     p->url, READY);
+}
+
+static const char *own_key(struct edge_ctx *ctx, const struct edge_config_source *source)
+{
+    return edge_printf(&ctx->arena, PROVIDER_ROOT "%s",
+                       provider_level(&ctx->arena, source->service));
+}
+
+enum edge_status provider_read(struct edge_ctx *ctx, const struct provider *p,
+                               const struct edge_config_source *source, int64_t deadline_ms,
+                               struct edge_config_remote *ret, uint64_t *ret_mark)
+{
+    struct edge_config_remote remote = {0};
+    uint64_t mark = 14695981039346656037u; /* where FNV-1a begins */
+    EDGE_TRY(read_below(ctx, p, PROVIDER_COMMON "/all-services", deadline_ms, &remote.all_services,
+                        &mark));
+    if (source->is_device_service) {
+        EDGE_TRY(read_below(ctx, p, PROVIDER_COMMON "/device-services", deadline_ms,
+                            &remote.device_services, &mark));
+    }
+    EDGE_TRY(read_below(ctx, p, own_key(ctx, source), deadline_ms, &remote.own, &mark));
+    *ret = remote;
+    *ret_mark = mark;
+    return EDGE_OK;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+enum edge_status provider_write(struct edge_ctx *ctx, const struct provider *p, const char *key,
+                                const cJSON *tree, int64_t deadline_ms)
+{
+    char uuid[EDGE_UUID_SIZE];
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf body = EDGE_BUF_INIT;
+    edge_uuid_new(uuid);
+    edge_buf_puts(&body, "{\"apiVersion\":\"v3\",\"requestId\":");
+    edge_json_put_string(&body, uuid);
+    edge_buf_puts(&body, ",\"value\":");
+    edge_json_put(&body, tree);
+    edge_buf_puts(&body, "}");
+    const struct edge_http_request request = {
+        .method = "PUT",
+        .target = edge_printf(&ctx->arena, "/api/v3/kvs/key/%s?flatten=true",
+                              edge_name_escape(&ctx->arena, key)),
+        .body = body.data,
+        .body_size = body.len,
+    };
+    const cJSON *answer;
+    return edge_client_json(p->client, ctx, p->url, &request, deadline_ms, &answer);
+}
+
+/* The leaves of @p from that @p known lacks, as texts below @p into; true if there are any. */
+static bool collect(struct edge_arena *a, const cJSON *from, const cJSON *known, cJSON *into)
+{
+    bool any = false;
+    size_t i = 0;
+    for (const cJSON *member = from->child; member; member = member->next, i++) {
+        const char *name = cJSON_IsArray(from) ? edge_printf(a, "%zu", i) : member->string;
+        const cJSON *there = cJSON_IsArray(known) ? cJSON_GetArrayItem(known, (int)i)
+                             : known              ? edge_json_member(known, name, true)
+                                                  : NULL;
+        const char *level = provider_level(a, name), *text = config_scalar_text(a, member);
+        if (cJSON_IsArray(member) && there) {
+            continue; /* a list is known or not, as a whole */
+        }
+        if (cJSON_IsObject(member) || cJSON_IsArray(member)) {
+            cJSON *section = cJSON_CreateObject();
+            bool more = collect(a, member, there, section);
+            any = any || more;
+            if (more) {
+                config_put(into, level, section);
+            } else {
+                cJSON_Delete(section);
+            }
+        } else if (text && !there) {
+            config_put(into, level, cJSON_CreateString(text));
+            any = true;
+        }
+    }
+    return any;
+}
+
+enum edge_status provider_seed(struct edge_ctx *ctx, const struct provider *p,
+                               const struct edge_config_source *source,
+                               const struct edge_config_remote *remote, bool overwrite,
+                               int64_t deadline_ms, bool *ret_written)
+{
+    cJSON *mine = NULL, *missing = edge_json_object(ctx);
+    EDGE_TRY(edge_config_private(ctx, source, &mine));
+    *ret_written = collect(&ctx->arena, mine, overwrite ? NULL : remote->own, missing);
+    return *ret_written ? provider_write(ctx, p, own_key(ctx, source), missing, deadline_ms)
+                        : EDGE_OK;
+}

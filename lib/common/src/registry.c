@@ -1,0 +1,199 @@
+/*
+ * The registry (contract 7.2, 7.4): tells core-keeper where the service is, which from then on asks
+ * it for its health, and looks up where neighbours are.
+ */
+#include "registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "contracts/keeper.h"
+#include "edge/clock.h"
+#include "edge/log.h"
+#include "edge/text.h"
+
+enum { CALL_MS = 2000, FIRST_PAUSE_MS = 50, PAUSE_MS = 1000, PEER_KEPT_MS = 5000 };
+
+enum edge_status registry_open(struct edge_ctx *ctx, struct registry *r,
+                               const struct edge_runtime *rt)
+{
+    const struct edge_registry_info *info = &rt->base->registry;
+    if (strcmp(info->type, "keeper") != 0) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED, "Registry.Type '%s' is not supported: keeper",
+                         info->type);
+    }
+    r->rt = rt;
+    r->url = edge_printf(&ctx->arena, "http://%s:%d", info->host, (int)info->port);
+    edge_mutex_init(&r->lock);
+    return EDGE_OK;
+}
+
+static const char *entry_target(struct edge_ctx *ctx, const char *service)
+{
+    return edge_printf(&ctx->arena, "/api/v3/registry/serviceId/%s",
+                       edge_name_escape(&ctx->arena, service));
+}
+
+/* ---- the service's own entry ---------------------------------------------------------------- */
+
+static enum edge_status send_entry(struct edge_ctx *ctx, const struct registry *r,
+                                   const char *method, const char *status, int64_t deadline_ms)
+{
+    const struct edge_runtime *rt = r->rt;
+    const struct edge_service_info *info = &rt->base->service;
+    struct registration_request request = {
+        .base = {EDGE_API_VERSION,                 edge_uuid_make(&ctx->arena)        },
+        .registration = { .service_id = rt->name,
+                 .status = status,
+                 .host = info->host,
+                 .port = edge_http_port(rt->http),
+                 .health_check = {info->health_check_interval, "/api/v3/ping", "http"}},
+    };
+    const char *body = edge_dto_text(&REGISTRATION_REQUEST, &request, &ctx->arena);
+    const struct edge_http_request call = {
+        .method = method, .target = "/api/v3/registry", .body = body, .body_size = strlen(body)};
+    const cJSON *answer;
+    return edge_client_json(rt->client, ctx, r->url, &call, deadline_ms, &answer);
+}
+
+/* Known or not is the registry's to say: it may have been set up anew meanwhile. */
+static enum edge_status enter(struct edge_ctx *ctx, const struct registry *r)
+{
+    int64_t deadline_ms = edge_now_mono_ms() + CALL_MS;
+    enum edge_status st = send_entry(ctx, r, "PUT", "", deadline_ms);
+    if (st != EDGE_NOT_FOUND) {
+        return st;
+    }
+    edge_ctx_clear(ctx);
+    return send_entry(ctx, r, "POST", "", deadline_ms);
+}
+
+static void *registry_main(void *arg)
+{
+    struct registry *r = arg;
+    const struct edge_runtime *rt = r->rt;
+    int64_t pause_ms = FIRST_PAUSE_MS;
+    bool told = false;
+    do {
+        EDGE_CTX_SCOPE(ctx);
+        ctx.log = rt->log;
+        enum edge_status st = enter(&ctx, r);
+        if (st == EDGE_OK) {
+            atomic_store(&r->registered, true);
+            edge_log_info(&ctx, "registered", "registry", r->url, NULL);
+            return NULL;
+        }
+        if (!told && !edge_runtime_stopping(rt)) {
+            edge_log_warn(&ctx, "not registered yet, trying again", "registry", r->url, "error",
+                          edge_ctx_message(&ctx, st), NULL);
+            told = true;
+        }
+        pause_ms = pause_ms * 2 < PAUSE_MS ? pause_ms * 2 : PAUSE_MS;
+    } while (edge_runtime_sleep(rt, pause_ms));
+    return NULL;
+}
+
+void registry_start(struct registry *r)
+{
+    if (r->url) {
+        r->thread = edge_thread_start("registry", registry_main, r);
+        r->running = true;
+    }
+}
+
+void registry_stop(struct registry *r, int64_t patience_ms)
+{
+    const struct edge_runtime *rt = r->rt;
+    if (!r->running) {
+        return;
+    }
+    pthread_join(r->thread, NULL);
+    r->running = false;
+    if (!atomic_load(&r->registered)) {
+        return;
+    }
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = rt->log;
+    enum edge_status st = send_entry(&ctx, r, "PUT", "HALT", edge_now_mono_ms() + patience_ms);
+    if (st != EDGE_OK) {
+        edge_log_warn(&ctx, "could not sign off from the registry", "registry", r->url, "error",
+                      edge_ctx_message(&ctx, st), NULL);
+    }
+}
+
+void registry_done(struct registry *r)
+{
+    if (!r->url) {
+        return;
+    }
+    for (size_t i = 0; i < REGISTRY_PEERS; i++) {
+        free(r->peers[i].name);
+        free(r->peers[i].url);
+    }
+    edge_mutex_done(&r->lock);
+}
+
+/* ---- neighbours ----------------------------------------------------------------------------- */
+
+static const char *kept(struct registry *r, struct edge_arena *a, const char *service)
+{
+    EDGE_LOCK(&r->lock);
+    for (size_t i = 0; i < REGISTRY_PEERS; i++) {
+        const struct registry_peer *peer = &r->peers[i];
+        if (peer->name && strcmp(peer->name, service) == 0 && edge_now_mono_ms() < peer->until_ms) {
+            return edge_strdup(a, peer->url);
+        }
+    }
+    return NULL;
+}
+
+/* In its old place, else in a free one, else in the oldest one's. */
+static void keep(struct registry *r, const char *service, const char *url)
+{
+    EDGE_LOCK(&r->lock);
+    struct registry_peer *place = &r->peers[0];
+    for (size_t i = 0; i < REGISTRY_PEERS; i++) {
+        struct registry_peer *peer = &r->peers[i];
+        if (!peer->name || strcmp(peer->name, service) == 0) {
+            place = peer;
+            break;
+        }
+        place = peer->until_ms < place->until_ms ? peer : place;
+    }
+    free(place->name);
+    free(place->url);
+    place->name = edge_xstrdup(service);
+    place->url = edge_xstrdup(url);
+    place->until_ms = edge_now_mono_ms() + PEER_KEPT_MS;
+}
+
+static const char *address_of(struct edge_ctx *ctx, const cJSON *answer)
+{
+    struct registration entry;
+    if (edge_dto_decode(ctx, &REGISTRATION, edge_json_member(answer, "registration", false),
+                        &entry) != EDGE_OK ||
+        registration_is(&entry, REGISTRATION_HALT)) {
+        return NULL;
+    }
+    return edge_printf(&ctx->arena, "http://%s:%d", entry.host, (int)entry.port);
+}
+
+const char *registry_find(struct registry *r, struct edge_ctx *ctx, const char *service)
+{
+    const char *url = kept(r, &ctx->arena, service);
+    if (url) {
+        return url;
+    }
+    EDGE_CTX_SCOPE(own); /* what fails here is not the caller's failure */
+    own.log = ctx->log;
+    const struct edge_http_request request = {.method = "GET",
+                                              .target = entry_target(&own, service)};
+    const cJSON *answer;
+    if (edge_client_json(r->rt->client, &own, r->url, &request, edge_now_mono_ms() + CALL_MS,
+                         &answer) != EDGE_OK ||
+        !(url = address_of(&own, answer))) {
+        return NULL;
+    }
+    keep(r, service, url);
+    return edge_strdup(&ctx->arena, url);
+}

@@ -1,0 +1,222 @@
+/* The platform with its configuration and its registry in core-keeper (-cp, -r), in both shapes:
+ * values are seeded, changes arrive, and whoever comes late or goes away is waited for. */
+#include <CUnit/CUnit.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "platform.h"
+#include "suites.h"
+
+/* Sooner than the provider is asked unasked: an announcement was heard. */
+enum { PROMPT_MS = 7000 };
+
+#define KVS    "/api/v3/kvs/key/"
+#define COMMON "edgex/v4/core-common-config-bootstrapper"
+
+#define PROVIDED(name, shape)                                                                      \
+    __attribute__((cleanup(platform_done))) struct platform name;                                  \
+    platform_make(&name, shape);                                                                   \
+    name.provided = true;                                                                          \
+    CU_ASSERT_TRUE_FATAL(platform_up(&name))
+
+static void put(const struct platform *p, const char *key, const char *json)
+{
+    EDGE_CTX_SCOPE(ctx);
+    expect(&ctx, p, KEEPER, "PUT", edge_printf(&ctx.arena, KVS "%s", key),
+           edge_printf(&ctx.arena, "{\"apiVersion\":\"\",\"requestId\":\"\",\"value\":%s}", json),
+           200);
+}
+
+/* A text at a path of an answer, once it is there. */
+struct awaited_text {
+    const struct platform *p;
+    enum platform_service service;
+    const char *target, *path, *text;
+};
+
+static bool has_text(void *arg)
+{
+    const struct awaited_text *w = arg;
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = NULL;
+    call(&ctx, w->p, w->service, "GET", w->target, NULL, &body);
+    return strcmp(text_at(body, w->path), w->text) == 0;
+}
+
+static void shows_within(int64_t ms, const struct platform *p, enum platform_service service,
+                         const char *target, const char *path, const char *text)
+{
+    struct awaited_text w = {p, service, target, path, text};
+    bool shown = wait_until(has_text, &w, ms);
+    if (!shown) {
+        EDGE_CTX_SCOPE(ctx);
+        const cJSON *body = NULL;
+        call(&ctx, p, service, "GET", target, NULL, &body);
+        fprintf(stderr, "%s: %s is '%s' instead of '%s'\n", target, path, text_at(body, path),
+                text);
+        platform_print_logs(p);
+    }
+    CU_ASSERT_TRUE(shown);
+}
+
+static void shows(const struct platform *p, enum platform_service service, const char *target,
+                  const char *path, const char *text)
+{
+    shows_within(PATIENCE_MS, p, service, target, path, text);
+}
+
+/* What GET /config shows of Writable, and soon. */
+static void writable(const struct platform *p, enum platform_service service, const char *key,
+                     const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "config.Writable.%s", key);
+    shows_within(PROMPT_MS, p, service, "/api/v3/config", path, text);
+}
+
+static void registered(const struct platform *p, const char *service, const char *status)
+{
+    char target[128];
+    snprintf(target, sizeof(target), "/api/v3/registry/serviceId/%s", service);
+    shows(p, KEEPER, target, "registration.status", status);
+}
+
+static void values_and_changes(enum platform_shape shape)
+{
+    PROVIDED(p, shape);
+    char port[8];
+    snprintf(port, sizeof(port), "%d", p.port[DATA]);
+    shows(&p, KEEPER, KVS "edgex/v4/core-data/Service/Port?plaintext=true", "response.0.value",
+          port);
+    shows(&p, KEEPER, KVS "edgex/v4/device-virtual/Clients/core-metadata/Host?plaintext=true",
+          "response.0.value", "localhost");
+
+    put(&p, "edgex/v4/core-data/Writable/LogLevel", "\"DEBUG\"");
+    writable(&p, DATA, "LogLevel", "DEBUG");
+    put(&p, "edgex/v4/core-metadata/Writable", "\"flat\""); /* a text where a section is: no harm */
+    put(&p, "edgex/v4/core-metadata/Writable/LogLevel", "\"WARN\"");
+    writable(&p, METADATA, "LogLevel", "WARN");
+    put(&p, COMMON "/all-services/Writable/Telemetry/Interval", "\"11m\"");
+    writable(&p, VIRTUAL, "Telemetry.Interval", "11m");
+    writable(&p, COMMAND, "Telemetry.Interval", "11m");
+    put(&p, COMMON "/device-services/Writable/Telemetry/Interval", "\"12m\"");
+    writable(&p, VIRTUAL, "Telemetry.Interval", "12m");
+
+    /* What cannot be is logged and changes nothing; the next sound value is taken up again. */
+    put(&p, "edgex/v4/core-data/Writable/PersistData", "\"perhaps\"");
+    put(&p, "edgex/v4/core-data/Writable/LogLevel", "\"ERROR\"");
+    put(&p, "edgex/v4/core-data/Writable/PersistData", "true");
+    writable(&p, DATA, "LogLevel", "ERROR");
+
+    /* Other values wait for a restart, and win over the file then. */
+    put(&p, "edgex/v4/core-command/Service/StartupMsg", "\"hello again\"");
+    CU_ASSERT_TRUE(platform_down(&p));
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    shows(&p, COMMAND, "/api/v3/config", "config.Service.StartupMsg", "hello again");
+    writable(&p, DATA, "LogLevel", "ERROR");
+}
+
+static void test_values_and_changes_in_one_process(void)
+{
+    values_and_changes(SHAPE_ONE);
+}
+
+static void test_values_and_changes_between_processes(void)
+{
+    values_and_changes(SHAPE_SPLIT);
+}
+
+static void the_registry_knows(enum platform_shape shape)
+{
+    static const char *const others[] = {"core-metadata", "core-data", "core-command",
+                                         "device-virtual"};
+    PROVIDED(p, shape);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        registered(&p, others[i], "UP");
+    }
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *command = expect(&ctx, &p, COMMAND, "GET",
+                                  "/api/v3/device/name/Random-Integer-Device/Int8", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(command, "event.deviceName"), "Random-Integer-Device");
+}
+
+static void test_the_registry_knows_one_process(void)
+{
+    the_registry_knows(SHAPE_ONE);
+}
+
+static void test_the_registry_knows_processes(void)
+{
+    the_registry_knows(SHAPE_SPLIT);
+}
+
+/* Each service, stopped and started again while the others run. */
+static void test_restarts_in_any_order(void)
+{
+    PROVIDED(p, SHAPE_SPLIT);
+    registered(&p, "core-command", "UP");
+    CU_ASSERT_TRUE(platform_stop(&p, COMMAND));
+    registered(&p, "core-command", "HALT");
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    registered(&p, "core-command", "UP");
+
+    CU_ASSERT_TRUE(platform_stop(&p, KEEPER));
+    EDGE_CTX_SCOPE(ctx);
+    expect(&ctx, &p, COMMAND, "GET", "/api/v3/device/name/Random-Integer-Device/Int8", NULL, 200);
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    put(&p, "edgex/v4/core-data/Writable/LogLevel", "\"WARN\"");
+    writable(&p, DATA, "LogLevel", "WARN");
+
+    platform_kill_broker(&p);
+    platform_start_broker(&p);
+    put(&p, "edgex/v4/core-data/Writable/LogLevel",
+        "\"INFO\""); /* nobody may have been there to hear */
+    shows(&p, DATA, "/api/v3/config", "config.Writable.LogLevel", "INFO");
+}
+
+static bool command_waits(void *p)
+{
+    return platform_logged(p, COMMAND, "waiting for the configuration");
+}
+
+/* All but core-keeper are started, which comes when they have been waiting for it. */
+static void test_services_wait_for_the_keeper(void)
+{
+    __attribute__((cleanup(platform_done))) struct platform p;
+    platform_make(&p, SHAPE_SPLIT);
+    p.provided = true;
+    p.absent = 1 << KEEPER;
+    platform_launch(&p);
+    CU_ASSERT_TRUE(wait_until(command_waits, &p, PATIENCE_MS));
+    CU_ASSERT_TRUE(platform_stop(&p, COMMAND)); /* told to stop while it waits: no failure */
+    p.absent = 0;
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    registered(&p, "device-virtual", "UP");
+}
+
+static void test_secrets_are_kept_by_the_keeper(void)
+{
+    static const char secret[] = "{\"apiVersion\":\"v3\",\"secretName\":\"a/b c\",\"secretData\":"
+                                 "[{\"key\":\"username\",\"value\":\"ann\"}]}";
+    static const char shown[] = KVS "edgex/v4/core-data/Writable/InsecureSecrets/"
+                                    "a%252Fb%2520c/SecretData/username?plaintext=true";
+    PROVIDED(p, SHAPE_SPLIT);
+    EDGE_CTX_SCOPE(ctx);
+    expect(&ctx, &p, DATA, "POST", "/api/v3/secret", secret, 201);
+    shows(&p, KEEPER, shown, "response.0.value", "ann");
+    shows(&p, DATA, "/api/v3/config", "config.Writable.InsecureSecrets.a/b c.SecretName", "a/b c");
+    CU_ASSERT_TRUE(platform_stop(&p, KEEPER));
+    expect(&ctx, &p, DATA, "POST", "/api/v3/secret", secret, 502);
+}
+
+CU_TestInfo provider_tests[] = {
+    {"values and changes, in one process",    test_values_and_changes_in_one_process   },
+    {"values and changes, between processes", test_values_and_changes_between_processes},
+    {"the registry knows one process",        test_the_registry_knows_one_process      },
+    {"the registry knows processes",          test_the_registry_knows_processes        },
+    {"restarts in any order",                 test_restarts_in_any_order               },
+    {"services wait for the keeper",          test_services_wait_for_the_keeper        },
+    {"secrets are kept by the keeper",        test_secrets_are_kept_by_the_keeper      },
+    CU_TEST_INFO_NULL,
+};
