@@ -19,6 +19,8 @@
 #include "edge/text.h"
 #include "http_internal.h"
 
+enum { DEFAULT_MAX_BODY = 1024 * 1024 };
+
 static void wake(struct edge_call *call);
 
 struct edge_call *http_call_new(struct edge_http *http)
@@ -110,6 +112,15 @@ static bool is_preflight(const struct edge_call *call, enum http_method method)
     return method == HTTP_OPTIONS && edge_call_header(call, "Access-Control-Request-Method");
 }
 
+/* The server's limit holds for every route; a route that wants less is stricter. */
+static size_t body_limit(size_t of_route, size_t of_server)
+{
+    if (of_route == 0) {
+        return of_server ? of_server : DEFAULT_MAX_BODY;
+    }
+    return of_server && of_server < of_route ? of_server : of_route;
+}
+
 void http_call_find_route(struct edge_call *call, enum http_method method)
 {
     struct http_match match;
@@ -118,8 +129,7 @@ void http_call_find_route(struct edge_call *call, enum http_method method)
     if (match.end) {
         call->end = match.end;
         call->route = match.end->row;
-        call->max_body =
-            call->route->max_body ? call->route->max_body : call->http->config.max_body;
+        call->max_body = body_limit(call->route->max_body, call->http->config.max_body);
         for (size_t i = 0; i < match.end->n_names; i++) {
             struct http_slice raw = match.params[i];
             const char *value = edge_percent_decode(&call->ctx.arena, raw.text, raw.len);
