@@ -204,10 +204,26 @@ static bool admit(struct edge_call *call)
     return false;
 }
 
+/* A segment may be empty and still match; it names nothing (contract 2.1). False: settled. */
+static bool has_all_params(struct edge_call *call)
+{
+    for (size_t i = 0; i < call->end->n_names; i++) {
+        if (*call->params[i] == '\0') {
+            const struct http_slice *name = &call->end->names[i];
+            call->settled = true;
+            enum edge_status st = edge_fail(&call->ctx, EDGE_INVALID, "path param %.*s is empty",
+                                            (int)name->len, name->text);
+            http_reply_failure(call, st, edge_status_http(st), true);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool http_call_run(struct edge_call *call)
 {
     enum edge_status st = EDGE_OK;
-    if (!call->settled && admit(call)) {
+    if (!call->settled && admit(call) && has_all_params(call)) {
         atomic_store_explicit(&call->refs, 2, memory_order_relaxed);
         st = (call->route->flags & EDGE_ROUTE_WAITS)
                  ? edge_call_on_worker(call, call->route->handler)

@@ -107,6 +107,7 @@ static void test_dependencies_hold(void)
     ask(&ctx, &r, "DELETE", "/api/v3/deviceservice/name/S", NULL, 409);
     ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P", NULL, 409);
     ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P/resource/R", NULL, 409);
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name//resource/R", NULL, 400);
     CU_ASSERT_EQUAL(item_code(ask(&ctx, &r, "POST", "/api/v3/device?bypassValidation=true",
                                   DEVICE_BODY("child", ",\"parent\":\"D\""), 207)),
                     201);
