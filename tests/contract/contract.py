@@ -1,6 +1,8 @@
 """Runs the daemons and compares what they answer with the OpenAPI files; see README.md."""
 import argparse
+import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -12,11 +14,13 @@ import pages
 import valid
 from daemons import Daemons
 from derive import FRAMEWORK, derived
-from wire import Request, Wire
+from wire import Raw, Request, Wire
 from world import World
 
 # What a server may always say: that it is out of order.
 ALWAYS = {500, 502, 503}
+# What all services have is answered without a newline at the end.
+BARE = {"/ping", "/version", "/config", "/secret"}
 
 
 class Run:
@@ -59,6 +63,7 @@ class Run:
         if faults:
             self.problem(f"{where}: {'; '.join(faults[:3])} in {answer}")
         self.items(where, answer, item)
+        self.echo(where, operation, request, answer)
         return answer
 
     def items(self, where, answer, item):
@@ -70,6 +75,20 @@ class Run:
                     self.problem(f"{where}: expected an item of {item or 'success'}, got {answer}")
         elif isinstance(body, dict) and body.get("statusCode", answer.status) != answer.status:
             self.problem(f"{where}: status {answer.status} and statusCode differ in {answer}")
+
+    def echo(self, where, operation, request, answer):
+        """Request ids come back, and core services end their lines (2.2, 2.3 of the contract)."""
+        if answer.type != "application/json" or not answer.body:
+            return
+        lines = operation.service != "device-sdk" and operation.path not in BARE
+        routed = not any(isinstance(value, Raw) for value in request.path.values())
+        if routed and answer.body.endswith(b"\n") != lines:
+            self.problem(f"{where}: {'no' if lines else 'a'} newline at the end of {answer}")
+        if answer.status == 207 and request.body:
+            sent = request.body if isinstance(request.body, list) else json.loads(request.body)
+            sent = [{k.lower(): v for k, v in part.items()}.get("requestid") for part in sent]
+            if sent != [part.get("requestId") for part in answer.json()]:
+                self.problem(f"{where}: other request ids than {sent} in {answer}")
 
     def faults(self, operation, answer):
         """What is wrong with an answer, looked at through the file."""
@@ -145,13 +164,13 @@ class Run:
         if make is None:
             return  # said before
         request = make(self.world)[0]
-        for method in ("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD"):
+        for method in ("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"):
             if method in mine:
                 continue
             answer = self.wire.ask(service, method, path, Request(request.path))
             title = f"{service} {method} {path}"
             allowed = sorted(m for m in answer.headers.get("allow", "").replace(" ", "").split(",") if m != "OPTIONS")
-            if answer.status != 405 or allowed != mine:
+            if answer.status != (204 if method == "OPTIONS" else 405) or allowed != mine:
                 self.problem(f"{title}: a method it has not, got {answer}, Allow: {allowed}")
 
     # ---- the whole --------------------------------------------------------------------------
@@ -201,6 +220,7 @@ def main():
     run = Run(os.environ["EDGE_API_DIR"], only)
     if not only:
         run.problems += pages.differences(run.operations, os.environ["EDGE_SOURCE_DIR"])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     daemons = Daemons()
     clean, done = False, False
     try:
