@@ -86,9 +86,6 @@ static enum edge_status find_destination(struct edge_call *call, struct destinat
     struct edge_ctx *ctx = edge_call_ctx(call);
     const char *name = edge_call_param(call, "name");
     const char *command = edge_call_param(call, "command");
-    if (!*name) {
-        return edge_fail(ctx, EDGE_INVALID, "device name is empty");
-    }
     struct device device;
     ret->deadline_ms = command_deadline(cmd);
     EDGE_TRY(lookup_device(ctx, cmd, name, ret->deadline_ms, &device));

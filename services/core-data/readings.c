@@ -121,16 +121,10 @@ static enum edge_status parse_path(struct edge_call *call, unsigned parts, struc
     EDGE_TRY(data_query_parse(call, parts & BY_TIME, ret));
     if (parts & BY_DEVICE) {
         ret->filter.device = edge_call_param(call, "name");
-        if (!*ret->filter.device) {
-            return edge_fail(ctx, EDGE_INVALID, "device name is empty");
-        }
     }
     if (parts & BY_RESOURCE) {
         const char **names = edge_new_n(&ctx->arena, const char *, 1);
         names[0] = edge_call_param(call, "resourceName");
-        if (!*names[0]) {
-            return edge_fail(ctx, EDGE_INVALID, "resource name is empty");
-        }
         ret->filter.resources = names;
         ret->filter.n_resources = 1;
     }

@@ -250,19 +250,11 @@ static enum edge_status tree_collect(struct edge_ctx *ctx, struct metadata *meta
     return EDGE_OK;
 }
 
-static enum edge_status reply_tree(struct edge_call *call, const char *root)
+static enum edge_status reply_tree(struct edge_call *call, const char *root, int64_t max_levels)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct edge_page page;
     EDGE_TRY(edge_call_page(call, 0, &page));
-    int64_t max_levels = 0;
-    const char *levels = edge_call_query(call, "maxLevels");
-    if (levels && *levels && !edge_int_parse(levels, &max_levels)) {
-        return edge_fail(ctx, EDGE_INVALID,
-                         "failed to parse querystring maxLevels's value %s into integer. "
-                         "Error:strconv.Atoi: parsing \"%s\": invalid syntax",
-                         levels, levels);
-    }
     struct tree t = {0};
     EDGE_TRY(tree_collect(ctx, edge_call_state(call), &page, root, max_levels, &t));
     edge_reply_list_open(call, "devices", (int64_t)t.n);
@@ -276,9 +268,11 @@ static enum edge_status reply_tree(struct edge_call *call, const char *root)
 
 enum edge_status devices_all(struct edge_call *call)
 {
+    int64_t max_levels = 0;
+    EDGE_TRY(edge_call_param_int(call, "maxLevels", -1, &max_levels));
     const char *root = edge_call_query(call, "descendantsOf");
     if (root && *root) {
-        return reply_tree(call, root);
+        return reply_tree(call, root, max_levels);
     }
     struct edge_query query = {.collection = &DEVICES};
     return metadata_reply_page(call, "devices", &query);

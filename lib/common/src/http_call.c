@@ -19,6 +19,8 @@
 #include "edge/text.h"
 #include "http_internal.h"
 
+enum { DEFAULT_MAX_BODY = 1024 * 1024 };
+
 static void wake(struct edge_call *call);
 
 struct edge_call *http_call_new(struct edge_http *http)
@@ -110,6 +112,15 @@ static bool is_preflight(const struct edge_call *call, enum http_method method)
     return method == HTTP_OPTIONS && edge_call_header(call, "Access-Control-Request-Method");
 }
 
+/* The server's limit holds for every route; a route that wants less is stricter. */
+static size_t body_limit(size_t of_route, size_t of_server)
+{
+    if (of_route == 0) {
+        return of_server ? of_server : DEFAULT_MAX_BODY;
+    }
+    return of_server && of_server < of_route ? of_server : of_route;
+}
+
 void http_call_find_route(struct edge_call *call, enum http_method method)
 {
     struct http_match match;
@@ -118,8 +129,7 @@ void http_call_find_route(struct edge_call *call, enum http_method method)
     if (match.end) {
         call->end = match.end;
         call->route = match.end->row;
-        call->max_body =
-            call->route->max_body ? call->route->max_body : call->http->config.max_body;
+        call->max_body = body_limit(call->route->max_body, call->http->config.max_body);
         for (size_t i = 0; i < match.end->n_names; i++) {
             struct http_slice raw = match.params[i];
             const char *value = edge_percent_decode(&call->ctx.arena, raw.text, raw.len);
@@ -194,10 +204,26 @@ static bool admit(struct edge_call *call)
     return false;
 }
 
+/* A segment may be empty and still match; it names nothing (contract 2.1). False: settled. */
+static bool has_all_params(struct edge_call *call)
+{
+    for (size_t i = 0; i < call->end->n_names; i++) {
+        if (*call->params[i] == '\0') {
+            const struct http_slice *name = &call->end->names[i];
+            call->settled = true;
+            enum edge_status st = edge_fail(&call->ctx, EDGE_INVALID, "path param %.*s is empty",
+                                            (int)name->len, name->text);
+            http_reply_failure(call, st, edge_status_http(st), true);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool http_call_run(struct edge_call *call)
 {
     enum edge_status st = EDGE_OK;
-    if (!call->settled && admit(call)) {
+    if (!call->settled && admit(call) && has_all_params(call)) {
         atomic_store_explicit(&call->refs, 2, memory_order_relaxed);
         st = (call->route->flags & EDGE_ROUTE_WAITS)
                  ? edge_call_on_worker(call, call->route->handler)

@@ -19,7 +19,6 @@
 
 enum {
     DEFAULT_CONNECTIONS = 1024,
-    DEFAULT_MAX_BODY = 1024 * 1024,
     DEFAULT_HEADER_MS = 5000,
     DEFAULT_BODY_MS = 10000,
     DEFAULT_IDLE_MS = 15000,
@@ -427,7 +426,6 @@ static void fill_defaults(struct edge_http_config *c)
     }
     c->host = !c->host || strcmp(c->host, "localhost") == 0 ? "127.0.0.1" : c->host;
     c->max_connections = c->max_connections ? c->max_connections : DEFAULT_CONNECTIONS;
-    c->max_body = c->max_body ? c->max_body : DEFAULT_MAX_BODY;
     c->header_deadline_ms = c->header_deadline_ms ? c->header_deadline_ms : DEFAULT_HEADER_MS;
     c->body_deadline_ms = c->body_deadline_ms ? c->body_deadline_ms : DEFAULT_BODY_MS;
     c->idle_timeout_ms = c->idle_timeout_ms ? c->idle_timeout_ms : DEFAULT_IDLE_MS;

@@ -503,6 +503,18 @@ static void test_body_limits(void)
     done(&f);
 }
 
+/* Service.MaxRequestSize (contract 2.7) is for all routes, also for those that take more. */
+static void test_server_limits_all_bodies(void)
+{
+    struct fixture f;
+    serve_with(&f, (struct edge_http_config){.max_body = 4});
+    ask(&f, "POST", "/small", NULL, "1234");
+    CU_ASSERT_NOT_EQUAL(f.answer.code, 413);
+    ask(&f, "POST", "/small", NULL, "12345");
+    CU_ASSERT_EQUAL(f.answer.code, 413);
+    done(&f);
+}
+
 /* ---- calls that wait --------------------------------------------------------------------- */
 
 static void test_waiting_calls_run_on_workers(void)
@@ -910,6 +922,7 @@ CU_TestInfo http_tests[] = {
     {"other origins",                            test_other_origins                           },
     {"requests are counted",                     test_requests_are_counted                    },
     {"body limits",                              test_body_limits                             },
+    {"the server limits all bodies",             test_server_limits_all_bodies                },
     {"waiting calls run on workers",             test_waiting_calls_run_on_workers            },
     {"a full pool refuses",                      test_full_pool_refuses                       },
     {"calls finish any time",                    test_calls_finish_any_time                   },

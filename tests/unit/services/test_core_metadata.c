@@ -107,12 +107,16 @@ static void test_dependencies_hold(void)
     ask(&ctx, &r, "DELETE", "/api/v3/deviceservice/name/S", NULL, 409);
     ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P", NULL, 409);
     ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name/P/resource/R", NULL, 409);
+    ask(&ctx, &r, "DELETE", "/api/v3/deviceprofile/name//resource/R", NULL, 400);
     CU_ASSERT_EQUAL(item_code(ask(&ctx, &r, "POST", "/api/v3/device?bypassValidation=true",
                                   DEVICE_BODY("child", ",\"parent\":\"D\""), 207)),
                     201);
     ask(&ctx, &r, "DELETE", "/api/v3/device/name/D", NULL, 409);
     const cJSON *answer = ask(&ctx, &r, "GET", "/api/v3/device/all?descendantsOf=D", NULL, 200);
     CU_ASSERT_STRING_EQUAL(text_at(answer, "devices.0.name"), "child");
+    ask(&ctx, &r, "GET", "/api/v3/device/all?descendantsOf=D&maxLevels=-1", NULL, 200);
+    ask(&ctx, &r, "GET", "/api/v3/device/all?descendantsOf=D&maxLevels=-2", NULL, 400);
+    ask(&ctx, &r, "GET", "/api/v3/device/all?maxLevels=some", NULL, 400);
     answer = ask(&ctx, &r, "GET", "/api/v3/deviceprofile/name/P", NULL, 200);
     CU_ASSERT_EQUAL(int_at(answer, "profile.linkedDeviceCount"), 2);
     ask(&ctx, &r, "DELETE", "/api/v3/device/name/child", NULL, 200);

@@ -47,7 +47,7 @@ struct edge_route {
     edge_handler *handler;
     const char *doc; /* one line for the API page */
     unsigned flags;
-    size_t max_body;                /* bytes; 0: the server's default (1 MiB) */
+    size_t max_body;                /* bytes, if the server allows as much; 0: its limit */
     const struct edge_dto *request; /* for the API page; may be NULL */
 };
 
@@ -66,7 +66,7 @@ struct edge_ctx *edge_call_ctx(struct edge_call *call);
 /** The service's state (edge_http_config.state). */
 void *edge_call_state(struct edge_call *call);
 const char *edge_call_method(const struct edge_call *call);
-/** Decoded path parameter by its name in the route; never NULL, "" where a segment was empty. */
+/** Decoded path parameter by its name in the route; never NULL or "" (an empty segment is a 400). */
 const char *edge_call_param(const struct edge_call *call, const char *name);
 /** Decoded query parameter, NULL where absent; the first of several. */
 const char *edge_call_query(const struct edge_call *call, const char *name);
@@ -178,7 +178,7 @@ struct edge_http_config {
     const struct edge_log *log;
     unsigned threads;           /* 0: one per core */
     unsigned max_connections;   /* 0: 1024 */
-    size_t max_body;            /* bytes; 0: 1 MiB */
+    size_t max_body;            /* bytes, of any route; 0: what each takes, or 1 MiB */
     int64_t max_result_count;   /* Service.MaxResultCount */
     int64_t request_timeout_ms; /* 503 "request timeout" for calls that wait; 0: none */
     bool full_chain; /* error texts are the whole chain (device services, contract 2.4) */

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The daemons in EDGE_BIN_DIR against the platform's OpenAPI files in EDGE_API_DIR; see README.md.
+# Exit code 77: skipped, because the files or what reads them are not here.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+skip() {
+    echo "SKIPPED: $1: nothing of the contract was tested" >&2
+    exit 77
+}
+
+EDGE_SOURCE_DIR=$(cd ../.. && pwd)
+export EDGE_SOURCE_DIR
+export EDGE_BIN_DIR=${EDGE_BIN_DIR:-$EDGE_SOURCE_DIR/build/release}
+export EDGE_API_DIR=${EDGE_API_DIR:-$EDGE_SOURCE_DIR/../shared/edgex-api}
+export PATH="$PATH:/usr/sbin"
+
+# Debian's own Python: the packages belong to it.
+[ -f "$EDGE_API_DIR/core-data.yaml" ] || skip "no OpenAPI files in EDGE_API_DIR ($EDGE_API_DIR)"
+/usr/bin/python3 -c 'import yaml, jsonschema' 2>/dev/null || skip "no python3-yaml, python3-jsonschema"
+command -v mosquitto >/dev/null || skip "no mosquitto"
+exec /usr/bin/python3 -B contract.py "$@"
