@@ -285,7 +285,7 @@ static enum edge_status overlay_list(const struct layer *l, const struct edge_fi
         config_put(into, f->json, config_text_list(&l->ctx->arena, from->valuestring));
         return EDGE_OK;
     }
-    if (!cJSON_IsArray(from)) {
+    if (!cJSON_IsArray(from) && !((l->flags & CONFIG_TEXTS) && cJSON_IsObject(from))) {
         return fault(l, at, "must be a list");
     }
     cJSON *list = cJSON_CreateArray();

@@ -45,7 +45,8 @@ cJSON *config_member(const cJSON *object, const char *key);
  */
 enum config_origin_flags {
     CONFIG_SHARED = 1 << 0, /* for other services too: unknown keys are no reason to warn */
-    CONFIG_TEXTS = 1 << 1,  /* every value is a text, a list too: "a, b" */
+    /* Every value is a text; a list is one too ("a, b"), or a section of its elements ("0", "1"). */
+    CONFIG_TEXTS = 1 << 1,
 };
 enum edge_status config_overlay(struct edge_ctx *ctx, const struct edge_dto *dto,
                                 const char *origin, unsigned flags, cJSON *into, const cJSON *from);

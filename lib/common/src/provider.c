@@ -96,22 +96,6 @@ static void put_value(struct edge_ctx *ctx, cJSON *tree, const char *path, const
                   path, NULL);
 }
 
-/* Levels called 0, 1, ... are a list. */
-static void make_lists(cJSON *tree)
-{
-    cJSON *member;
-    int64_t next = 0;
-    cJSON_ArrayForEach(member, tree)
-    {
-        int64_t i;
-        make_lists(member);
-        next = next >= 0 && edge_int_parse(member->string, &i) && i == next ? next + 1 : -1;
-    }
-    if (cJSON_IsObject(tree) && next > 0) {
-        tree->type = cJSON_Array;
-    }
-}
-
 static enum edge_status get(struct edge_ctx *ctx, const struct provider *p, const char *key,
                             int64_t deadline_ms, const cJSON **ret)
 {
@@ -159,7 +143,6 @@ static enum edge_status read_below(struct edge_ctx *ctx, const struct provider *
         mark_text(mark, text);
         put_value(ctx, tree, name + len + 1, text);
     }
-    make_lists(tree);
     *ret = tree;
     return EDGE_OK;
 }
