@@ -126,7 +126,10 @@ enum edge_status device_removed(void *state, struct edge_ctx *ctx, const struct 
     p->log = ctx->log;
     p->device = edge_xstrdup(name->valuestring);
     p->job = (struct event_job){
-        .kind = EVENT_REMOVE, .device = p->device, .cutoff = INT64_MAX, .done = purge_done};
+        .kind = EVENT_REMOVE,
+        .removal = {.device = p->device, .cutoff = INT64_MAX},
+        .done = purge_done
+    };
     enum edge_status st = event_store_submit(ctx, data->store, &p->job, ROOM_MS);
     if (st != EDGE_OK) {
         free(p->device);

@@ -274,7 +274,9 @@ enum edge_status events_delete_by_device(struct edge_call *call)
     }
     EDGE_TRY(edge_reply_base(call, 202, NULL));
     return wait_for(call,
-                    &(struct event_job){.kind = EVENT_REMOVE, .device = name, .cutoff = INT64_MAX});
+                    &(struct event_job){
+                        .kind = EVENT_REMOVE, .removal = {.device = name, .cutoff = INT64_MAX}
+    });
 }
 
 enum edge_status events_delete_by_age(struct edge_call *call)
@@ -284,5 +286,6 @@ enum edge_status events_delete_by_age(struct edge_call *call)
         return edge_fail(edge_call_ctx(call), EDGE_INVALID, "age format parsing failed");
     }
     EDGE_TRY(edge_reply_base(call, 202, NULL));
-    return wait_for(call, &(struct event_job){.kind = EVENT_REMOVE, .cutoff = edge_now_ns() - age});
+    return wait_for(call, &(struct event_job){.kind = EVENT_REMOVE,
+                                              .removal = {.cutoff = edge_now_ns() - age}});
 }
