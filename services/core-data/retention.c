@@ -12,6 +12,7 @@
 #include "state.h"
 
 enum {
+    PING_MS = 500,              /* a stop of core-data waits no longer for who is away */
     RETRY_MS = 1000,            /* while core-metadata is away */
     RELOAD_MS = 60 * 60 * 1000, /* what the bus may have failed to tell is asked for again */
     SUBMIT_MS = 5000,           /* for room in the store's queue; then at the next run */
@@ -215,10 +216,20 @@ static enum edge_status list_page(struct edge_ctx *ctx, const struct retention_l
     return EDGE_OK;
 }
 
+/* Calls are tried again until their deadline, which for lists is far away. */
+static enum edge_status ping(struct edge_ctx *ctx, const struct retention_loop *loop)
+{
+    const struct edge_http_request req = {.method = "GET", .target = "/api/v3/ping"};
+    const cJSON *answer = NULL;
+    return edge_client_json(loop->data->rt->client, ctx, loop->metadata_url, &req,
+                            edge_now_mono_ms() + PING_MS, &answer);
+}
+
 /* All of them, or none counts: who is missing would be held to the defaults. */
 static enum edge_status list_devices(struct edge_ctx *ctx, const struct retention_loop *loop)
 {
     int64_t offset = 0, total = 1;
+    EDGE_TRY(ping(ctx, loop));
     for (bool first = true; offset < total; first = false) {
         EDGE_CTX_SCOPE(own);
         int64_t n = 0, now_total = 0;

@@ -110,6 +110,23 @@ static void data_stop(const struct edge_runtime *rt)
     edge_arena_done(&data->arena);
 }
 
+static const char default_config[] = "Writable:\n"
+                                     "  Telemetry:\n"
+                                     "    Metrics:\n"
+                                     "      EventsPersisted: false\n"
+                                     "      ReadingsPersisted: false\n"
+                                     "Service:\n"
+                                     "  Port: 59880\n"
+                                     "  StartupMsg: core-data is up\n"
+                                     "MessageBus:\n"
+                                     "  Optional:\n"
+                                     "    ClientId: core-data\n"
+                                     "Clients:\n"
+                                     "  core-metadata:\n"
+                                     "    Protocol: http\n"
+                                     "    Host: localhost\n"
+                                     "    Port: 59881\n";
+
 const struct edge_service core_data = {
     .name = "core-data",
     .doc = "keeps events and readings",
@@ -117,6 +134,7 @@ const struct edge_service core_data = {
     .state_size = sizeof(struct core_data),
     .config = &DATA_CONFIG,
     .writable_offset = offsetof(struct data_config, writable),
+    .default_config = default_config,
     .routes = EDGE_TABLE(routes),
     .subscriptions = subscriptions,
     .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),

@@ -347,8 +347,9 @@ static void test_core_metadata_may_come_late(void)
              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
              strlen(BODY), BODY);
     const struct peer_step script[] = {
-        {PEER_CLOSE,  "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"},
-        {PEER_ANSWER, text                                          },
+        {PEER_CLOSE,  "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"  },
+        {PEER_ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"},
+        {PEER_ANSWER, text                                            },
     };
     struct tcp_peer *metadata = tcp_peer_create(script, N(script));
     const struct setting late[] = {
