@@ -303,6 +303,28 @@ static enum edge_status find_in_file(struct edge_ctx *ctx, struct event_store *s
     return EDGE_OK;
 }
 
+/* Has the segment any rows it may take? Asked before anything that costs: old segments of which
+ * little is left meet every removal. */
+static bool may_take(const struct event_store *s, const struct removal *r,
+                     const struct segment *seg)
+{
+    if (seg->rows[ROW_EVENT].min > r->rows.cutoff) {
+        return false;
+    }
+    if (!r->device || seg->state != SEGMENT_SEALED) {
+        return true;
+    }
+    size_t n = 0;
+    struct dict_entry **sources = candidates(s, r, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct tally *t = segment_tally(&seg->rows[ROW_EVENT], sources[i]->id);
+        if (t && t->n > 0 && removal_names(r, sources[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* *ret_did: something of the segment was removed, and there may be more. */
 static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_store *s,
                                            const struct removal *r, struct segment *seg,
@@ -312,15 +334,15 @@ static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_st
     if (seg->rows[ROW_EVENT].n == 0 && seg->state == SEGMENT_OPEN) {
         return EDGE_OK;
     }
+    if (seg->rows[ROW_EVENT].n > 0 && !may_take(s, r, seg)) {
+        return EDGE_OK;
+    }
     if (seg->rows[ROW_EVENT].n == 0 || takes_all(s, r, seg)) {
         *ret_did = true;
         if (seg->state == SEGMENT_OPEN) {
             EDGE_TRY(segment_rotate(ctx, s));
         }
         return segment_drop(ctx, s, seg);
-    }
-    if (seg->rows[ROW_EVENT].min > r->rows.cutoff) {
-        return EDGE_OK;
     }
     struct victims v = {.events = edge_new_n(&ctx->arena, int64_t, SLICE_EVENTS)};
     if (seg->hot) {
