@@ -1,13 +1,8 @@
-/* The message bus side (contract 6.2): commands handed on to the device service's topic, its answer
- * back to who asked; queries answered from core-metadata. What goes wrong is told in an error
- * envelope, only silence of the device service is met with silence. */
+/* The message bus side (contract 6.2): who asks, and where the answer goes. What goes wrong is told
+ * in an error envelope, only silence of the device service is met with silence. */
 #include <string.h>
-#include <strings.h>
 
 #include "command.h"
-#include "contracts/event.h"
-#include "edge/clock.h"
-#include "edge/text.h"
 
 /* Could it be the last level of a topic, and of no other than meant? */
 static bool usable_request_id(const char *id)
@@ -15,100 +10,16 @@ static bool usable_request_id(const char *id)
     return id && *id && !strpbrk(id, "/+#");
 }
 
-static const char *topic_level(struct edge_arena *a, const struct edge_runtime *rt,
-                               const char *name)
-{
-    return edge_name_level(a, name, rt->base->service.enable_name_field_escape);
-}
-
-static void unref(void *message)
-{
-    edge_message_unref(message);
-}
-
-/* A message with the payload of @p m, which lives on as long as it. */
-static struct edge_message *passed_on(const struct edge_message *m)
-{
-    struct edge_message *out = edge_message_create(0);
-    edge_defer(edge_message_arena(out), unref, edge_message_ref(m));
-    out->correlation_id = m->correlation_id;
-    out->request_id = m->request_id;
-    out->error_code = m->error_code;
-    out->content_type = m->content_type;
-    out->params = m->params;
-    out->n_params = m->n_params;
-    out->dto = m->dto;
-    out->object = m->object;
-    out->json = m->json;
-    out->text = m->text;
-    return out;
-}
-
-/* A tree knows bytes as base64 text only. What came as CBOR has to go on with byte strings, so an
- * event goes on as an event. */
-static void keep_binaries(struct edge_ctx *ctx, const struct edge_message *m,
-                          struct edge_message *out)
-{
-    const void *event = NULL;
-    if (!m->json || strcmp(m->content_type, "application/cbor") != 0) {
-        return;
-    }
-    if (edge_message_decode(ctx, m, &EVENT_RESPONSE, &event) != EDGE_OK) {
-        edge_ctx_clear(ctx); /* no event, so none of its binaries */
-        return;
-    }
-    out->dto = &EVENT_RESPONSE;
-    out->object = edge_dto_clone(&EVENT_RESPONSE, edge_message_arena(out), event);
-    out->json = NULL;
-}
-
-/* Publish on our response topic and drop our reference. */
-static enum edge_status respond(struct edge_ctx *ctx, const struct command_state *cmd,
-                                const char *request_id, struct edge_message *out)
+static struct asker asker_of(struct edge_ctx *ctx, const struct command_state *cmd,
+                             const struct edge_message *m)
 {
     const struct edge_runtime *rt = cmd->rt;
-    edge_message_topic(out, "%s/response/%s/%s", rt->base_topic, rt->name, request_id);
-    enum edge_status st = edge_bus_publish(ctx, rt->bus, out);
-    edge_message_unref(out);
-    return st;
+    return (struct asker){
+        .bus = rt->bus,
+        .topic =
+            edge_printf(&ctx->arena, "%s/response/%s/%s", rt->base_topic, rt->name, m->request_id),
+    };
 }
-
-/* Tell who asked what went wrong, and hand the failure on to be logged. */
-static enum edge_status respond_failure(struct edge_ctx *ctx, const struct command_state *cmd,
-                                        const struct edge_message *m, enum edge_status st)
-{
-    struct edge_message *out = edge_message_create(0);
-    struct edge_arena *a = edge_message_arena(out);
-    out->correlation_id = edge_uuid_make(a);
-    out->request_id = edge_strdup(a, m->request_id);
-    out->error_code = 1;
-    out->content_type = "text/plain";
-    out->text = edge_strdup(a, edge_ctx_message(ctx, st));
-    EDGE_TRY(respond(ctx, cmd, m->request_id, out));
-    return st;
-}
-
-static enum edge_status respond_object(struct edge_ctx *ctx, const struct command_state *cmd,
-                                       const struct edge_message *m, const struct edge_dto *dto,
-                                       const void *object)
-{
-    struct edge_message *out = edge_message_create(4096);
-    struct edge_arena *a = edge_message_arena(out);
-    out->correlation_id = edge_strdup(a, m->correlation_id);
-    out->request_id = edge_strdup(a, m->request_id);
-    out->content_type = "application/json";
-    out->dto = dto;
-    out->object = edge_dto_clone(dto, a, object);
-    return respond(ctx, cmd, m->request_id, out);
-}
-
-/* ---- commands ---------------------------------------------------------------------------------
- */
-
-struct bus_target {
-    const char *device, *command, *method, *service;
-    int64_t deadline_ms;
-};
 
 /* Device, command and method are the last three levels of the topic. */
 static enum edge_status read_topic(struct edge_ctx *ctx, const struct edge_message *m,
@@ -120,105 +31,21 @@ static enum edge_status read_topic(struct edge_ctx *ctx, const struct edge_messa
         return edge_fail(ctx, EDGE_INVALID, "topic %s does not end in device, command and method",
                          m->topic);
     }
-    ret->device = levels[n - 3];
-    ret->command = levels[n - 2];
-    bool get = strcasecmp(levels[n - 1], "get") == 0;
-    if (!get && strcasecmp(levels[n - 1], "set") != 0) {
-        return edge_fail(ctx, EDGE_INVALID, "unknown request method %s, only get or set",
-                         levels[n - 1]);
-    }
-    ret->method = get ? "get" : "set";
+    *ret = (struct bus_target){levels[n - 3], levels[n - 2], levels[n - 1]};
     return EDGE_OK;
-}
-
-static enum edge_status prepare(struct edge_ctx *ctx, struct command_state *cmd,
-                                const struct edge_message *m, struct bus_target *ret)
-{
-    struct device device;
-    EDGE_TRY(read_topic(ctx, m, ret));
-    if (strcmp(ret->method, "get") == 0) {
-        EDGE_TRY(check_event_switch(ctx, edge_message_param(m, "ds-returnevent")));
-        EDGE_TRY(check_event_switch(ctx, edge_message_param(m, "ds-pushevent")));
-    }
-    ret->deadline_ms = command_deadline(cmd);
-    EDGE_TRY(lookup_device(ctx, cmd, ret->device, ret->deadline_ms, &device));
-    ret->service = device.service_name;
-    return EDGE_OK;
-}
-
-/* Ask the device service and hand its answer back. */
-static enum edge_status hand_on(struct edge_ctx *ctx, const struct command_state *cmd,
-                                const struct edge_message *m, const struct bus_target *to)
-{
-    const struct edge_runtime *rt = cmd->rt;
-    struct edge_arena *a = &ctx->arena;
-    struct edge_message *out = passed_on(m), *answer = NULL;
-    const char *service = topic_level(a, rt, to->service);
-    edge_message_topic(out, "%s/device/command/request/%s/%s/%s/%s", rt->base_topic, service,
-                       topic_level(a, rt, to->device), topic_level(a, rt, to->command), to->method);
-    enum edge_status st = edge_bus_request(
-        ctx, rt->bus, out, edge_printf(a, "%s/response/%s", rt->base_topic, service),
-        to->deadline_ms, &answer);
-    edge_message_unref(out);
-    if (st == EDGE_UNAVAILABLE) { /* no answer is passed on as none (contract 6.2) */
-        return edge_wrap(ctx, st, "device service '%s' is silent", to->service);
-    }
-    if (st != EDGE_OK) {
-        return respond_failure(ctx, cmd, m, st);
-    }
-    struct edge_message *back = passed_on(answer);
-    keep_binaries(ctx, answer, back);
-    edge_message_unref(answer);
-    return respond(ctx, cmd, m->request_id, back);
 }
 
 enum edge_status bus_command(void *state, struct edge_ctx *ctx, const struct edge_message *m)
 {
     struct command_state *cmd = state;
-    struct bus_target to = {0};
+    struct bus_target target;
     if (!usable_request_id(m->request_id)) {
         return edge_fail(ctx, EDGE_INVALID, "command without a usable requestID is dropped");
     }
-    enum edge_status st = prepare(ctx, cmd, m, &to);
-    if (st != EDGE_OK) {
-        return respond_failure(ctx, cmd, m, st);
-    }
-    return hand_on(ctx, cmd, m, &to);
-}
-
-/* ---- queries ----------------------------------------------------------------------------------
- */
-
-static enum edge_status page_param(struct edge_ctx *ctx, const struct edge_message *m,
-                                   const char *key, int64_t absent, int64_t *ret)
-{
-    const char *text = edge_message_param(m, key);
-    *ret = absent;
-    if (text && *text && !edge_int_parse(text, ret)) {
-        return edge_fail(ctx, EDGE_INVALID, "failed to parse %s '%s' into integer", key, text);
-    }
-    return EDGE_OK;
-}
-
-static enum edge_status query_all(struct edge_ctx *ctx, struct command_state *cmd,
-                                  const struct edge_message *m)
-{
-    int64_t offset, limit;
-    struct multi_device_core_commands_response answer;
-    EDGE_TRY(page_param(ctx, m, "offset", 0, &offset));
-    EDGE_TRY(page_param(ctx, m, "limit", 20, &limit));
-    EDGE_TRY(lookup_all_commands(ctx, cmd, offset, limit, command_deadline(cmd), &answer));
-    answer.request_id = m->request_id;
-    return respond_object(ctx, cmd, m, &MULTI_DEVICE_CORE_COMMANDS_RESPONSE, &answer);
-}
-
-static enum edge_status query_one(struct edge_ctx *ctx, struct command_state *cmd,
-                                  const struct edge_message *m, const char *device)
-{
-    struct device_core_command_response answer = {
-        .api_version = EDGE_API_VERSION, .request_id = m->request_id, .status_code = 200};
-    EDGE_TRY(lookup_commands(ctx, cmd, device, command_deadline(cmd), &answer.device_core_command));
-    return respond_object(ctx, cmd, m, &DEVICE_CORE_COMMAND_RESPONSE, &answer);
+    const struct asker to = asker_of(ctx, cmd, m);
+    enum edge_status st = read_topic(ctx, m, &target);
+    return st == EDGE_OK ? serve_command(ctx, cmd, m, &target, &to)
+                         : serve_failure(ctx, m, &to, st);
 }
 
 enum edge_status bus_query(void *state, struct edge_ctx *ctx, const struct edge_message *m)
@@ -227,10 +54,8 @@ enum edge_status bus_query(void *state, struct edge_ctx *ctx, const struct edge_
     if (!usable_request_id(m->request_id)) {
         return edge_fail(ctx, EDGE_INVALID, "command query without a usable requestID is dropped");
     }
+    const struct asker to = asker_of(ctx, cmd, m);
     const char **levels;
     size_t n = edge_topic_levels(&ctx->arena, m->topic, true, &levels);
-    const char *device = levels[n - 1];
-    enum edge_status st =
-        strcmp(device, "all") == 0 ? query_all(ctx, cmd, m) : query_one(ctx, cmd, m, device);
-    return st == EDGE_OK ? st : respond_failure(ctx, cmd, m, st);
+    return serve_query(ctx, cmd, m, levels[n - 1], &to);
 }

@@ -1,6 +1,7 @@
 /**
  * What the rooms of core-command share: its state, and the questions it asks core-metadata. rest.c
- * answers HTTP, bus.c the message bus, lookup.c is their common ground. core-command keeps nothing:
+ * answers HTTP, bus.c the message bus, external.c a broker outside; lookup.c is their common ground,
+ * serve.c that of the latter two. core-command keeps nothing:
  * every answer is made from what core-metadata and the device services say now.
  */
 #ifndef COMMAND_H
@@ -10,19 +11,73 @@
 #include "contracts/device.h"
 #include "edge/service.h"
 
+struct external_topics {
+    const char *request, *response_prefix, *query_request, *query_response;
+};
+struct external_mqtt {
+    bool enabled, auto_reconnect, retain, skip_cert_verify;
+    const char *url, *client_id, *connect_timeout, *secret_name;
+    unsigned auth_mode; /* enum external_auth */
+    int64_t keep_alive, qos;
+    struct external_topics topics;
+};
+enum external_auth { AUTH_NONE, AUTH_USERNAME_PASSWORD, AUTH_CLIENT_CERT, AUTH_CA_CERT };
+struct external_command {
+    int64_t max_concurrent_requests;
+};
 struct command_config {
     struct edge_base_config base;
     struct edge_writable writable;
+    struct external_mqtt external_mqtt;
+    struct external_command external_command;
 };
 
 struct command_state {
     const struct edge_runtime *rt;
+    struct edge_arena arena;   /* of what external was made from */
+    struct external *external; /* NULL: ExternalMQTT is off */
 };
 #define METADATA "core-metadata"
 
 /* Handlers, by file. */
 edge_handler commands_all, commands_of_device, command_read, command_write; /* rest.c */
 edge_bus_handler bus_command, bus_query;                                    /* bus.c */
+
+/* ---- external.c ---- */
+
+/** INVALID or UNSUPPORTED names what of ExternalMQTT cannot be. Connects to nobody yet. */
+enum edge_status external_create(struct edge_ctx *ctx, struct command_state *cmd);
+/** Connect and listen, now and whenever the broker is there: returns at once. */
+enum edge_status external_open(struct edge_ctx *ctx, struct command_state *cmd);
+/** Take no more requests; those under way are waited for, for a while. */
+void external_quiesce(struct command_state *cmd);
+void external_free(struct command_state *cmd);
+
+/* ---- serve.c ---- */
+
+/** Who asks over a message bus, and where the answer goes. */
+struct asker {
+    struct edge_bus *bus;
+    const char *topic; /* of the answer */
+    bool external; /* the answer names its topic, and is one too where a device service is silent */
+};
+/** What a command is about. */
+struct bus_target {
+    const char *device, *command, *method;
+};
+/** Hand a command on, and its answer back. What fails is told to who asks, and returned. */
+enum edge_status serve_command(struct edge_ctx *ctx, struct command_state *cmd,
+                               const struct edge_message *m, const struct bus_target *target,
+                               const struct asker *to);
+/** Which commands there are; @p device may be "all". */
+enum edge_status serve_query(struct edge_ctx *ctx, struct command_state *cmd,
+                             const struct edge_message *m, const char *device,
+                             const struct asker *to);
+/** Tell who asks that it failed with @p st, and return that. */
+enum edge_status serve_failure(struct edge_ctx *ctx, const struct edge_message *m,
+                               const struct asker *to, enum edge_status st);
+/** A message with the payload of @p m, which lives on as long as it. */
+struct edge_message *serve_copy(const struct edge_message *m);
 
 /* ---- lookup.c ---- */
 

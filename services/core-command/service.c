@@ -5,9 +5,46 @@
 #include "command.h"
 
 /* clang-format off */
+#define F(m, ...) EDGE_FIELD(struct external_topics, m, __VA_ARGS__)
+static const struct edge_field topics_fields[] = {
+    F(request, "CommandRequestTopic", "<device>/<command>/<get|set> in place of #.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/command/request/#"),
+    F(response_prefix, "CommandResponseTopicPrefix", "Before <device>/<command>/<get|set>, for answers.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/command/response"),
+    F(query_request, "CommandQueryRequestTopic", "<device|all> in place of #.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/commandquery/request/#"),
+    F(query_response, "CommandQueryResponseTopic", "Answers to queries.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/commandquery/response"),
+};
+#undef F
+static const struct edge_dto EXTERNAL_TOPICS = EDGE_DTO(struct external_topics, "Topics", topics_fields);
+
+static const char *const AUTH_MODES[] = {"none", "usernamepassword", "clientcert", "cacert", NULL};
+
+#define F(m, ...) EDGE_FIELD(struct external_mqtt, m, __VA_ARGS__)
+static const struct edge_field external_mqtt_fields[] = {
+    F(enabled, "Enabled", "Take commands from a broker outside.", .flags = EDGE_EMIT_EMPTY, .def = "false"),
+    F(url, "Url", "Of that broker: tcp, mqtt, ssl, tls or mqtts.", .flags = EDGE_EMIT_EMPTY, .def = "tcp://localhost:1883"),
+    F(client_id, "ClientId", "Nobody else's at that broker.", .flags = EDGE_EMIT_EMPTY, .def = "ex-core-command"),
+    F(connect_timeout, "ConnectTimeout", "For the broker's answer to a connection.", .flags = EDGE_EMIT_EMPTY, .def = "5s", .check = edge_check_duration),
+    F(auto_reconnect, "AutoReconnect", "A broker that is away is waited for in any case.", .flags = EDGE_EMIT_EMPTY, .def = "true"),
+    F(keep_alive, "KeepAlive", "Seconds between signs of life.", .flags = EDGE_EMIT_EMPTY, .def = "10"),
+    F(qos, "QoS", "Of requests and answers: 0, 1 or 2.", .flags = EDGE_EMIT_EMPTY, .def = "0"),
+    F(retain, "Retain", "Whether the broker keeps answers.", .flags = EDGE_EMIT_EMPTY, .def = "true"),
+    F(skip_cert_verify, "SkipCertVerify", "Trust any broker.", .flags = EDGE_EMIT_EMPTY, .def = "false"),
+    F(secret_name, "SecretName", "Of the secret with username and password.", .flags = EDGE_EMIT_EMPTY, .def = "mqtt"),
+    F(auth_mode, "AuthMode", "How to show who one is; certificates are not supported.", .flags = EDGE_EMIT_EMPTY, .def = "none", .names = AUTH_MODES),
+    EDGE_OBJECT(struct external_mqtt, topics, "Topics", "Where commands come and answers go.", &EXTERNAL_TOPICS),
+};
+#undef F
+static const struct edge_dto EXTERNAL_MQTT = EDGE_DTO(struct external_mqtt, "ExternalMQTT", external_mqtt_fields);
+
+static const struct edge_field external_command_fields[] = {
+    EDGE_FIELD(struct external_command, max_concurrent_requests, "MaxConcurrentRequests", "More at a time are told that core-command is busy; below 1: 32.", .flags = EDGE_EMIT_EMPTY, .def = "32"),
+};
+static const struct edge_dto EXTERNAL_COMMAND = EDGE_DTO(struct external_command, "ExternalCommand", external_command_fields);
+
 static const struct edge_field config_fields[] = {
     EDGE_OBJECT(struct command_config, writable, "Writable", "May change while running.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_WRITABLE),
     EDGE_OBJECT(struct command_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_OBJECT(struct command_config, external_mqtt, "ExternalMQTT", "Commands over a broker outside.", &EXTERNAL_MQTT),
+    EDGE_OBJECT(struct command_config, external_command, "ExternalCommand", "Bounds of commands from outside.", &EXTERNAL_COMMAND),
 };
 static const struct edge_dto COMMAND_CONFIG = EDGE_DTO(struct command_config, "Configuration", config_fields);
 
@@ -29,9 +66,27 @@ static enum edge_status command_start(struct edge_ctx *ctx, const struct edge_ru
 {
     struct command_state *cmd = rt->state;
     cmd->rt = rt;
-    return edge_config_client_url(&ctx->arena, rt->base, METADATA)
-               ? EDGE_OK
-               : edge_fail(ctx, EDGE_INVALID, "Clients has no " METADATA);
+    if (!edge_config_client_url(&ctx->arena, rt->base, METADATA)) {
+        return edge_fail(ctx, EDGE_INVALID, "Clients has no " METADATA);
+    }
+    return external_create(ctx, cmd);
+}
+
+static enum edge_status command_ready(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    return external_open(ctx, rt->state);
+}
+
+static void command_quiesce(const struct edge_runtime *rt)
+{
+    external_quiesce(rt->state);
+}
+
+static void command_stop(const struct edge_runtime *rt)
+{
+    struct command_state *cmd = rt->state;
+    external_free(cmd);
+    edge_arena_done(&cmd->arena);
 }
 
 static const char default_config[] = "Service:\n"
@@ -58,4 +113,7 @@ const struct edge_service core_command = {
     .subscriptions = subscriptions,
     .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
     .start = command_start,
+    .ready = command_ready,
+    .quiesce = command_quiesce,
+    .stop = command_stop,
 };

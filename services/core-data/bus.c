@@ -1,4 +1,4 @@
-/* What core-data hears on the message bus: events of devices, and devices that are gone. */
+/* What core-data hears on the message bus: events of devices, and changes of devices. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +83,7 @@ enum edge_status event_received(void *state, struct edge_ctx *ctx, const struct 
     return st;
 }
 
-/* ---- devices that are gone ---------------------------------------------------------------------
+/* ---- devices that change ---------------------------------------------------------------------
  */
 
 struct purge {
@@ -107,30 +107,56 @@ static void purge_done(struct event_job *job, enum edge_status st, const char *w
     free(p);
 }
 
-enum edge_status device_removed(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+static enum edge_status purge(struct edge_ctx *ctx, const struct core_data *data,
+                              const char *device)
 {
-    const struct core_data *data = state;
-    const struct data_writable *writable = edge_runtime_writable(data->rt);
-    const void *object = NULL;
-    EDGE_TRY(edge_message_decode(ctx, m, &SYSTEM_EVENT, &object));
-    const struct system_event *e = object;
-    if (!writable->event_purge || strcmp(e->type, "device") != 0 ||
-        strcmp(e->action, "delete") != 0) {
-        return EDGE_OK;
-    }
-    const cJSON *name = edge_json_member(e->details, "name", false);
-    if (!cJSON_IsString(name)) {
-        return edge_fail(ctx, EDGE_INVALID, "system event names no device");
-    }
     struct purge *p = edge_xalloc(1, sizeof(*p));
     p->log = ctx->log;
-    p->device = edge_xstrdup(name->valuestring);
+    p->device = edge_xstrdup(device);
     p->job = (struct event_job){
-        .kind = EVENT_REMOVE, .device = p->device, .cutoff = INT64_MAX, .done = purge_done};
+        .kind = EVENT_REMOVE,
+        .removal = {.device = p->device, .cutoff = INT64_MAX},
+        .done = purge_done
+    };
     enum edge_status st = event_store_submit(ctx, data->store, &p->job, ROOM_MS);
     if (st != EDGE_OK) {
         free(p->device);
         free(p);
     }
     return st;
+}
+
+static enum edge_status device_removed(struct edge_ctx *ctx, const struct core_data *data,
+                                       const cJSON *details)
+{
+    const struct data_writable *writable = edge_runtime_writable(data->rt);
+    const cJSON *name = edge_json_member(details, "name", false);
+    if (!cJSON_IsString(name)) {
+        return edge_fail(ctx, EDGE_INVALID, "system event names no device");
+    }
+    if (data->policies) {
+        policies_remove(data->policies, name->valuestring);
+    }
+    return writable->event_purge ? purge(ctx, data, name->valuestring) : EDGE_OK;
+}
+
+enum edge_status device_changed(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    const struct core_data *data = state;
+    const void *object = NULL;
+    EDGE_TRY(edge_message_decode(ctx, m, &SYSTEM_EVENT, &object));
+    const struct system_event *e = object;
+    if (strcmp(e->type, "device") != 0) {
+        return EDGE_OK;
+    }
+    if (strcmp(e->action, "delete") == 0) {
+        return device_removed(ctx, data, e->details);
+    }
+    if (data->policies) {
+        struct device device;
+        EDGE_TRY(edge_wrap(ctx, edge_dto_decode(ctx, &DEVICE, e->details, &device),
+                           "system event about a device"));
+        policies_put(data->policies, &device);
+    }
+    return EDGE_OK;
 }

@@ -189,6 +189,7 @@ void event_store_stats(struct event_store *s, struct event_store_stats *ret)
         .events = atomic_load(&s->events_persisted),
         .readings = atomic_load(&s->readings_persisted),
         .wal_pages = atomic_load(&s->wal_pages),
+        .removals = atomic_load(&s->n_removals),
     };
     {
         EDGE_LOCK(&s->catalogue.lock);

@@ -42,10 +42,17 @@ void event_store_close(struct event_store *store);
  */
 
 enum event_job_kind {
-    EVENT_ADD,       /* event */
-    EVENT_REMOVE_ID, /* id; NOT_FOUND where there is none */
-    EVENT_REMOVE, /* every event stored so far of device and source with origin <= cutoff; reported
-                     once it is noted durably, done bit by bit beside the ingest */
+    EVENT_ADD,         /* event */
+    EVENT_REMOVE_ID,   /* id; NOT_FOUND where there is none */
+    EVENT_REMOVE,      /* removal; reported once it is noted durably, done bit by bit beside the
+                        ingest */
+    EVENT_REMOVE_EACH, /* the same for each of removals, noted together */
+};
+
+/** Every event stored so far of device and source with origin <= cutoff. */
+struct event_removal {
+    const char *device, *source; /* NULL: any */
+    int64_t cutoff;              /* ns; INT64_MAX: any */
 };
 
 /** A change; it and all it points to stay put until done was called, by the writer's thread, once.
@@ -54,8 +61,9 @@ struct event_job {
     enum event_job_kind kind;
     const struct event *event;
     const char *id;
-    const char *device, *source; /* NULL: any */
-    int64_t cutoff;              /* ns; INT64_MAX: any */
+    struct event_removal removal;
+    const struct event_removal *removals;
+    size_t n_removals;
     void (*done)(struct event_job *job, enum edge_status st, const char *why); /* why: "" when OK */
     struct event_job *next;                                                    /* the store's */
 };
@@ -96,6 +104,12 @@ enum edge_status event_store_count_events(struct edge_ctx *ctx, struct event_sto
 enum edge_status event_store_count_readings(struct edge_ctx *ctx, struct event_store *store,
                                             const struct event_filter *filter, int64_t *ret);
 
+/** Origin of the event @p nth of those that match (0: the newest); NOT_FOUND where there are fewer.
+ * Fetches no event. */
+enum edge_status event_store_nth_origin(struct edge_ctx *ctx, struct event_store *store,
+                                        const struct event_filter *filter, int64_t nth,
+                                        int64_t *ret);
+
 enum event_aggregate {
     AGGREGATE_MIN,
     AGGREGATE_MAX,
@@ -131,6 +145,7 @@ void event_store_sources(struct edge_ctx *ctx, struct event_store *store, struct
 struct event_store_stats {
     uint64_t events, readings; /* persisted since open */
     size_t segments, queued;
+    size_t removals; /* noted and not done yet */
     int64_t wal_pages;
 };
 void event_store_stats(struct event_store *store, struct event_store_stats *ret);

@@ -33,6 +33,9 @@ struct dict_entry {
     const char *device, *name, *profile, *units, *media;
     uint64_t hash;
     int64_t n; /* rows in all segments; under the catalogue's lock */
+    struct removed_rows {
+        int64_t cutoff, last_event; /* origin, sequence number: up to these, both included */
+    } removed;                      /* of a source, by its latest removal; the writer's */
 };
 
 struct dict_group {
@@ -127,12 +130,12 @@ struct catalogue {
     size_t n_segments, cap_segments;
 };
 
-/** A deletion under way (event_store_remove.c). */
+/** A deletion under way (event_store_removals.c). */
 struct removal {
     struct removal *next;
     int64_t id; /* its row */
     char *device, *source;
-    int64_t cutoff, last_event;
+    struct removed_rows rows;
 };
 
 /* ---- reading connections (event_store_reader.c) ------------------------------------------------
@@ -222,7 +225,8 @@ struct event_store {
     sqlite3_stmt *insert[ROW_KINDS]; /* into the open segment */
     sqlite3_stmt *insert_entry[ROW_KINDS];
     int64_t next_seq[ROW_KINDS];
-    struct removal *removals;
+    struct removal *removals, *last_removal; /* oldest first */
+    _Atomic size_t n_removals;
     int64_t next_background_ms; /* after a failure: not before */
 };
 
@@ -265,8 +269,16 @@ enum edge_status segment_prepare_inserts(struct edge_ctx *ctx, struct event_stor
 
 /* event_store_remove.c: by the writer */
 enum edge_status remove_by_id(struct edge_ctx *ctx, struct event_store *s, const char *id);
-enum edge_status removal_note(struct edge_ctx *ctx, struct event_store *s,
-                              const struct event_job *job);
+/** Events of one segment, by their sequence numbers, each named once. */
+enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s, struct segment *seg,
+                               int64_t *events, size_t n);
+
+/* event_store_removals.c: by the writer */
+/** Note all of them in one transaction. */
+enum edge_status removals_note(struct edge_ctx *ctx, struct event_store *s,
+                               const struct event_removal *removals, size_t n);
+/** Take up one that the database holds, in the order they were noted; its texts are ours now. */
+void removal_restore(struct event_store *s, const struct removal *stored);
 enum edge_status removal_step(struct edge_ctx *ctx, struct event_store *s, bool *ret_did);
 void removals_done(struct event_store *s);
 

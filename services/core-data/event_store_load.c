@@ -222,24 +222,21 @@ static enum edge_status load_removals(struct edge_ctx *ctx, struct event_store *
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(db_prepare(ctx, s->db,
                         "SELECT id, device, source, cutoff, last_event FROM removal"
-                        " ORDER BY id DESC",
+                        " ORDER BY id",
                         0, &stmt));
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *device = (const char *)sqlite3_column_text(stmt, 1);
         const char *source = (const char *)sqlite3_column_text(stmt, 2);
-        struct removal *r = edge_xalloc(1, sizeof(*r));
-        *r = (struct removal){
-            .next = s->removals,
+        const struct removal r = {
             .id = sqlite3_column_int64(stmt, 0),
             .device = device ? edge_xstrdup(device) : NULL,
             .source = source ? edge_xstrdup(source) : NULL,
-            .cutoff = sqlite3_column_int64(stmt, 3),
-            .last_event = sqlite3_column_int64(stmt, 4),
+            .rows = {sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4)},
         };
-        s->removals = r;
-        if (r->last_event >= s->next_seq[ROW_EVENT]) {
-            s->next_seq[ROW_EVENT] = r->last_event + 1; /* new events are not what was meant */
+        removal_restore(s, &r);
+        if (r.rows.last_event >= s->next_seq[ROW_EVENT]) {
+            s->next_seq[ROW_EVENT] = r.rows.last_event + 1; /* new events are not what was meant */
         }
     }
     return rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, s->db, "reading removals");

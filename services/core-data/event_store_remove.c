@@ -1,16 +1,8 @@
-/**
- * Deletions. One event goes at once. Everything else (a device, everything older, one source beyond
- * its cap) is noted in the file, then done in slices between batches of ingest, and taken up again
- * after a restart. A segment that goes whole is dropped, at a price that does not depend on its
- * rows.
- */
+/** Taking events out of a segment, row by row, and finding the one with an id. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "edge/log.h"
 #include "event_store_impl.h"
-
-enum { SLICE_EVENTS = 256 };
 
 /* Rows removed of one key, within a transaction. */
 struct decrement {
@@ -162,8 +154,8 @@ static void publish_removal(const struct gone *g)
     }
 }
 
-static enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s,
-                                      struct segment *seg, int64_t *events, size_t n)
+enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s, struct segment *seg,
+                               int64_t *events, size_t n)
 {
     struct gone g = {
         .store = s,
@@ -259,199 +251,4 @@ enum edge_status remove_by_id(struct edge_ctx *ctx, struct event_store *s, const
         }
         EDGE_TRY(remove_events(ctx, s, seg, &seq, 1));
     }
-}
-
-/* ---- many at once ------------------------------------------------------------------------------
- */
-
-static void removal_free(struct removal *r)
-{
-    free(r->device);
-    free(r->source);
-    free(r);
-}
-
-void removals_done(struct event_store *s)
-{
-    for (struct removal *r = s->removals, *next; r; r = next) {
-        next = r->next;
-        removal_free(r);
-    }
-    s->removals = NULL;
-}
-
-static void bind_text_or_null(sqlite3_stmt *stmt, int at, const char *text)
-{
-    if (text) {
-        sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
-    }
-}
-
-enum edge_status removal_note(struct edge_ctx *ctx, struct event_store *s,
-                              const struct event_job *job)
-{
-    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(db_prepare(ctx, s->db,
-                        "INSERT INTO removal(device, source, cutoff, last_event)"
-                        " VALUES(?1, ?2, ?3, ?4)",
-                        0, &stmt));
-    bind_text_or_null(stmt, 1, job->device);
-    bind_text_or_null(stmt, 2, job->source);
-    sqlite3_bind_int64(stmt, 3, job->cutoff);
-    sqlite3_bind_int64(stmt, 4, s->next_seq[ROW_EVENT] - 1);
-    EDGE_TRY(db_run(ctx, s->db, stmt, "noting a removal"));
-    struct removal *r = edge_xalloc(1, sizeof(*r));
-    *r = (struct removal){
-        .id = sqlite3_last_insert_rowid(s->db),
-        .device = job->device ? edge_xstrdup(job->device) : NULL,
-        .source = job->source ? edge_xstrdup(job->source) : NULL,
-        .cutoff = job->cutoff,
-        .last_event = s->next_seq[ROW_EVENT] - 1,
-    };
-    struct removal **link = &s->removals;
-    while (*link) {
-        link = &(*link)->next;
-    }
-    *link = r;
-    return EDGE_OK;
-}
-
-static enum edge_status removal_finish(struct edge_ctx *ctx, struct event_store *s)
-{
-    struct removal *r = s->removals;
-    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(db_prepare(ctx, s->db, "DELETE FROM removal WHERE id=?1", 0, &stmt));
-    sqlite3_bind_int64(stmt, 1, r->id);
-    EDGE_TRY(db_run(ctx, s->db, stmt, "finishing a removal"));
-    edge_log_debug(ctx, "events removed", "device", r->device ? r->device : "*", "source",
-                   r->source ? r->source : "*", NULL);
-    s->removals = r->next;
-    removal_free(r);
-    return EDGE_OK;
-}
-
-static bool removal_names(const struct removal *r, const struct dict_entry *source)
-{
-    return (!r->device || strcmp(r->device, source->device) == 0) &&
-           (!r->source || strcmp(r->source, source->name) == 0);
-}
-
-/* Does everything in the segment go? */
-static bool takes_all(const struct event_store *s, const struct removal *r,
-                      const struct segment *seg)
-{
-    const struct segment_rows *events = &seg->rows[ROW_EVENT];
-    if (events->max > r->cutoff) {
-        return false;
-    }
-    if (seg->last_event > r->last_event &&
-        !(seg->state == SEGMENT_OPEN && s->next_seq[ROW_EVENT] - 1 <= r->last_event)) {
-        return false;
-    }
-    if (!r->device && !r->source) {
-        return true;
-    }
-    for (size_t i = 0; i < events->n_tallies; i++) {
-        const struct dict_entry *e = s->catalogue.dicts[ROW_EVENT].by_id[events->tallies[i].key];
-        if (events->tallies[i].n > 0 && !removal_names(r, e)) {
-            return false;
-        }
-    }
-    return seg->state == SEGMENT_SEALED;
-}
-
-static size_t victims_in_memory(const struct event_store *s, const struct removal *r,
-                                const struct segment *seg, int64_t *events)
-{
-    size_t n = 0;
-    const struct dict *d = &s->catalogue.dicts[ROW_EVENT];
-    for (const struct hot_chunk *c = seg->hot->newest[ROW_EVENT]; c; c = c->older) {
-        for (uint32_t i = 0; i < c->n && n < SLICE_EVENTS; i++) {
-            uint32_t key = atomic_load_explicit(&c->key[i], memory_order_relaxed);
-            int64_t seq = c->first_seq + i;
-            if (key != KEY_REMOVED && c->origin[i] <= r->cutoff && seq <= r->last_event &&
-                removal_names(r, d->by_id[key])) {
-                events[n++] = seq;
-            }
-        }
-    }
-    return n;
-}
-
-static enum edge_status victims_in_file(struct edge_ctx *ctx, struct event_store *s,
-                                        const struct removal *r, const struct segment *seg,
-                                        int64_t *events, size_t *n)
-{
-    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(db_prepare(ctx, s->db,
-                        "SELECT seq FROM event_# INDEXED BY event_#_source"
-                        " WHERE source=?1 AND origin<=?2 AND seq<=?3 LIMIT ?4",
-                        seg->id, &stmt));
-    const struct segment_rows *rows = &seg->rows[ROW_EVENT];
-    for (size_t i = 0; i < rows->n_tallies && *n < SLICE_EVENTS; i++) {
-        uint32_t key = rows->tallies[i].key;
-        if (rows->tallies[i].n == 0 ||
-            !removal_names(r, s->catalogue.dicts[ROW_EVENT].by_id[key])) {
-            continue;
-        }
-        sqlite3_bind_int64(stmt, 1, key);
-        sqlite3_bind_int64(stmt, 2, r->cutoff);
-        sqlite3_bind_int64(stmt, 3, r->last_event);
-        sqlite3_bind_int64(stmt, 4, (int64_t)(SLICE_EVENTS - *n));
-        int rc;
-        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-            events[(*n)++] = sqlite3_column_int64(stmt, 0);
-        }
-        sqlite3_reset(stmt);
-        if (rc != SQLITE_DONE) {
-            return db_fail(ctx, s->db, "finding events to remove");
-        }
-    }
-    return EDGE_OK;
-}
-
-/* *ret_did: something of the segment was removed, and there may be more. */
-static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_store *s,
-                                           const struct removal *r, struct segment *seg,
-                                           bool *ret_did)
-{
-    *ret_did = false;
-    if (seg->rows[ROW_EVENT].n == 0 && seg->state == SEGMENT_OPEN) {
-        return EDGE_OK;
-    }
-    if (seg->rows[ROW_EVENT].n == 0 || takes_all(s, r, seg)) {
-        *ret_did = true;
-        if (seg->state == SEGMENT_OPEN) {
-            EDGE_TRY(segment_rotate(ctx, s));
-        }
-        return segment_drop(ctx, s, seg);
-    }
-    if (seg->rows[ROW_EVENT].min > r->cutoff) {
-        return EDGE_OK;
-    }
-    int64_t *events = edge_new_n(&ctx->arena, int64_t, SLICE_EVENTS);
-    size_t n = 0;
-    if (seg->hot) {
-        n = victims_in_memory(s, r, seg, events);
-    } else {
-        EDGE_TRY(victims_in_file(ctx, s, r, seg, events, &n));
-    }
-    *ret_did = n > 0;
-    return n > 0 ? remove_events(ctx, s, seg, events, n) : EDGE_OK;
-}
-
-enum edge_status removal_step(struct edge_ctx *ctx, struct event_store *s, bool *ret_did)
-{
-    *ret_did = s->removals != NULL;
-    if (!s->removals) {
-        return EDGE_OK;
-    }
-    for (size_t i = 0; i < s->catalogue.n_segments; i++) {
-        bool did = false;
-        EDGE_TRY(removal_in_segment(ctx, s, s->removals, s->catalogue.segments[i], &did));
-        if (did) {
-            return EDGE_OK;
-        }
-    }
-    return removal_finish(ctx, s);
 }

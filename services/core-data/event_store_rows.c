@@ -226,6 +226,22 @@ enum edge_status event_store_count_readings(struct edge_ctx *ctx, struct event_s
     return count(ctx, s, ROW_READING, filter, ret);
 }
 
+enum edge_status event_store_nth_origin(struct edge_ctx *ctx, struct event_store *s,
+                                        const struct event_filter *filter, int64_t nth,
+                                        int64_t *ret)
+{
+    EDGE_CLEANUP(question_done) struct question q = {0};
+    EDGE_TRY(ask(ctx, s, ROW_EVENT, filter, &q));
+    struct row_ref *rows = NULL;
+    size_t n = 0;
+    EDGE_TRY(row_plan_newest(ctx, s, q.fetch.reader, &q.plan, nth, 1, &rows, &n));
+    if (n == 0) {
+        return EDGE_NOT_FOUND;
+    }
+    *ret = rows[0].origin;
+    return EDGE_OK;
+}
+
 /* ---- one event by its id -----------------------------------------------------------------------
  */
 

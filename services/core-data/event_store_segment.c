@@ -301,7 +301,9 @@ enum edge_status segment_drop(struct edge_ctx *ctx, struct event_store *s, struc
     for (int kind = 0; kind < ROW_KINDS; kind++) {
         for (size_t i = 0; i < seg->rows[kind].n_tallies; i++) {
             const struct tally *t = &seg->rows[kind].tallies[i];
-            cat->dicts[kind].by_id[t->key]->n -= t->n;
+            if (t->n > 0) { /* who has no rows may be forgotten */
+                cat->dicts[kind].by_id[t->key]->n -= t->n;
+            }
         }
     }
     size_t at = 0;

@@ -342,8 +342,17 @@ static struct event_job *remove_one(struct event_store *s, struct event_job *job
 {
     EDGE_CTX_SCOPE(ctx);
     struct event_job *next = job->next;
-    enum edge_status st =
-        job->kind == EVENT_REMOVE_ID ? remove_by_id(&ctx, s, job->id) : removal_note(&ctx, s, job);
+    enum edge_status st;
+    switch (job->kind) {
+    case EVENT_REMOVE_ID:
+        st = remove_by_id(&ctx, s, job->id);
+        break;
+    case EVENT_REMOVE_EACH:
+        st = removals_note(&ctx, s, job->removals, job->n_removals);
+        break;
+    default:
+        st = removals_note(&ctx, s, &job->removal, 1);
+    }
     report(&ctx, job, st);
     return next;
 }

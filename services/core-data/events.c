@@ -9,6 +9,8 @@
 #include "edge/text.h"
 #include "state.h"
 
+enum { ENVELOPE_BYTES = 1024 }; /* of a message, beside its payload; topics have no part in it */
+
 /* ---- in ----------------------------------------------------------------------------------------
  */
 
@@ -29,8 +31,10 @@ static bool is_blank(const char *text)
 
 static bool is_cbor(struct edge_call *call)
 {
+    static const char cbor[] = "application/cbor";
     const char *type = edge_call_header(call, "Content-Type");
-    return type && strcasecmp(type, "application/cbor") == 0;
+    return type && strncasecmp(type, cbor, strlen(cbor)) == 0 &&
+           strchr("; ", type[strlen(cbor)]) != NULL; /* parameters do not matter */
 }
 
 static enum edge_status check_size(struct edge_call *call, const struct core_data *data)
@@ -67,7 +71,51 @@ static const char *topic_name(struct edge_call *call, const struct core_data *da
     return edge_name_level(&edge_call_ctx(call)->arena, name, escape);
 }
 
-/* Pass a posted event on to who listens (contract 5.4); that nobody can hear it stops nothing. */
+/* MaxEventSize holds for the encoded envelope too. It is measured only where it may be larger: no
+ * request becomes four times its size. */
+static enum edge_status check_envelope(struct edge_call *call, const struct core_data *data,
+                                       const struct edge_message *m)
+{
+    const struct data_config *config = data->rt->config;
+    uint64_t limit = (uint64_t)config->max_event_size * 1024;
+    size_t size = 0;
+    (void)edge_call_body(call, &size);
+    if (limit == 0 || size + ENVELOPE_BYTES < limit / 4) {
+        return EDGE_OK;
+    }
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf envelope = EDGE_BUF_INIT;
+    edge_envelope_encode(m, &envelope);
+    if (envelope.len > limit) {
+        return edge_fail(edge_call_ctx(call), EDGE_TOO_LARGE,
+                         "its message of %zu bytes exceeds %" PRId64 " KB", envelope.len,
+                         config->max_event_size);
+    }
+    return EDGE_OK;
+}
+
+static void message_drop(struct edge_message **m)
+{
+    edge_message_unref(*m);
+}
+
+static enum edge_status pass_on(struct edge_call *call, const struct core_data *data,
+                                const char *topic, const struct add_event_request *request)
+{
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    EDGE_CLEANUP(message_drop) struct edge_message *m = edge_message_create(0);
+    struct edge_arena *arena = edge_message_arena(m);
+    edge_message_topic(m, "%s", topic);
+    m->correlation_id = edge_strdup(arena, ctx->correlation_id);
+    m->content_type =
+        is_cbor(call) || event_always_cbor() ? "application/cbor" : "application/json";
+    m->dto = &ADD_EVENT_REQUEST;
+    m->object = edge_dto_clone(&ADD_EVENT_REQUEST, arena, request);
+    EDGE_TRY(check_envelope(call, data, m));
+    return edge_bus_publish(ctx, data->rt->bus, m);
+}
+
+/* Pass a posted event on to who listens, in the encoding it came in (contract 5.4); that nobody can
+ * hear it stops nothing. */
 static void announce(struct edge_call *call, const struct core_data *data,
                      const struct add_event_request *request)
 {
@@ -80,20 +128,12 @@ static void announce(struct edge_call *call, const struct core_data *data,
     if (!edge_bus_wanted(rt->bus, topic)) {
         return;
     }
-    struct edge_message *m = edge_message_create(0);
-    struct edge_arena *arena = edge_message_arena(m);
-    bool cbor = is_cbor(call) || event_encoding(&request->event) == EDGE_CBOR;
-    edge_message_topic(m, "%s", topic);
-    m->correlation_id = edge_strdup(arena, ctx->correlation_id);
-    m->content_type = cbor ? "application/cbor" : "application/json";
-    m->dto = &ADD_EVENT_REQUEST;
-    m->object = edge_dto_clone(&ADD_EVENT_REQUEST, arena, request);
-    if (edge_bus_publish(ctx, rt->bus, m) != EDGE_OK) {
-        edge_log_warn(ctx, "event not passed on", "topic", topic, "reason",
-                      edge_ctx_message(ctx, EDGE_UNAVAILABLE), NULL);
+    enum edge_status st = pass_on(call, data, topic, request);
+    if (st != EDGE_OK) {
+        edge_log_error(ctx, "event not passed on", "topic", topic, "reason",
+                       edge_ctx_message(ctx, st), NULL);
         edge_ctx_clear(ctx);
     }
-    edge_message_unref(m);
 }
 
 static enum edge_status check_path(struct edge_call *call, const struct event *event)
@@ -274,7 +314,9 @@ enum edge_status events_delete_by_device(struct edge_call *call)
     }
     EDGE_TRY(edge_reply_base(call, 202, NULL));
     return wait_for(call,
-                    &(struct event_job){.kind = EVENT_REMOVE, .device = name, .cutoff = INT64_MAX});
+                    &(struct event_job){
+                        .kind = EVENT_REMOVE, .removal = {.device = name, .cutoff = INT64_MAX}
+    });
 }
 
 enum edge_status events_delete_by_age(struct edge_call *call)
@@ -284,5 +326,6 @@ enum edge_status events_delete_by_age(struct edge_call *call)
         return edge_fail(edge_call_ctx(call), EDGE_INVALID, "age format parsing failed");
     }
     EDGE_TRY(edge_reply_base(call, 202, NULL));
-    return wait_for(call, &(struct event_job){.kind = EVENT_REMOVE, .cutoff = edge_now_ns() - age});
+    return wait_for(call, &(struct event_job){.kind = EVENT_REMOVE,
+                                              .removal = {.cutoff = edge_now_ns() - age}});
 }

@@ -61,7 +61,7 @@ static const struct edge_route routes[] = {
 
 static const struct edge_subscription subscriptions[] = {
     {"events/device/#", event_received, "Events of device services, stored.", 0},
-    {"system-events/core-metadata/device/#", device_removed, "Removed devices, whose events go where EventPurge says so.", 0},
+    {"system-events/core-metadata/device/#", device_changed, "Devices: how long their events are kept; those of removed ones go where EventPurge says so.", 0},
 };
 /* clang-format on */
 
@@ -90,15 +90,42 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
             edge_printf(&ctx->arena, "%s/%s", rt->data_dir, name && *name ? name : "core-data.db"),
         .log = rt->log,
     };
+    EDGE_TRY(retention_create(ctx, data));
     return event_store_open(ctx, &config, &data->store);
+}
+
+static enum edge_status data_ready(struct edge_ctx *ctx, const struct edge_runtime *rt)
+{
+    (void)ctx;
+    retention_start(rt->state);
+    return EDGE_OK;
 }
 
 static void data_stop(const struct edge_runtime *rt)
 {
     struct core_data *data = rt->state;
+    retention_free(data);
     event_store_close(data->store);
     data->store = NULL;
+    edge_arena_done(&data->arena);
 }
+
+static const char default_config[] = "Writable:\n"
+                                     "  Telemetry:\n"
+                                     "    Metrics:\n"
+                                     "      EventsPersisted: false\n"
+                                     "      ReadingsPersisted: false\n"
+                                     "Service:\n"
+                                     "  Port: 59880\n"
+                                     "  StartupMsg: core-data is up\n"
+                                     "MessageBus:\n"
+                                     "  Optional:\n"
+                                     "    ClientId: core-data\n"
+                                     "Clients:\n"
+                                     "  core-metadata:\n"
+                                     "    Protocol: http\n"
+                                     "    Host: localhost\n"
+                                     "    Port: 59881\n";
 
 const struct edge_service core_data = {
     .name = "core-data",
@@ -107,9 +134,11 @@ const struct edge_service core_data = {
     .state_size = sizeof(struct core_data),
     .config = &DATA_CONFIG,
     .writable_offset = offsetof(struct data_config, writable),
+    .default_config = default_config,
     .routes = EDGE_TABLE(routes),
     .subscriptions = subscriptions,
     .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
     .start = data_start,
+    .ready = data_ready,
     .stop = data_stop,
 };

@@ -2,6 +2,7 @@
 #ifndef CORE_DATA_STATE_H
 #define CORE_DATA_STATE_H
 
+#include "contracts/device.h"
 #include "edge/service.h"
 #include "event_store.h"
 
@@ -22,7 +23,10 @@ struct data_config {
 
 struct core_data {
     const struct edge_runtime *rt;
+    struct edge_arena arena; /* of what lives as long */
     struct event_store *store;
+    struct policies *policies;        /* NULL: no retention */
+    struct retention_loop *retention; /* likewise */
     struct edge_counter *events_persisted, *readings_persisted;
 };
 
@@ -41,7 +45,35 @@ edge_handler readings_by_device_and_time, readings_by_device_resource_and_time;
 edge_handler readings_count, readings_count_by_device;
 
 /* bus.c */
-edge_bus_handler event_received, device_removed;
+edge_bus_handler event_received, device_changed;
+
+/* policies.c: how long events are kept, as auto events of devices say. Any thread. */
+struct policy {
+    int64_t max_cap;  /* as many start a clean-up; not above 0: any number */
+    int64_t min_cap;  /* so many of those that may go stay, the newest; not above 0: none */
+    int64_t duration; /* ns; younger ones stay; 0: none is too young; below: all stay */
+};
+struct policies *policies_create(const struct policy *defaults);
+void policies_free(struct policies *p); /* NULL is fine */
+/** What a device says from now on; what it said before is forgotten. */
+void policies_put(struct policies *p, const struct device *device);
+void policies_remove(struct policies *p, const char *device);
+/** A list of all devices: what put and remove say between begin and end stands against it. Without
+ * end it adds only. One list at a time. */
+void policies_list_begin(struct policies *p);
+void policies_list(struct policies *p, const struct device *device);
+void policies_list_end(struct policies *p);
+struct policy policies_find(struct policies *p, const char *device, const char *source);
+
+/* retention.c: the thread that looks for old events */
+/** INVALID names the setting. Makes nothing where Retention.Interval is not above 0. */
+enum edge_status retention_create(struct edge_ctx *ctx, struct core_data *data);
+void retention_start(struct core_data *data);
+void retention_free(struct core_data *data);
+/** Up to which origin (ns, included) events of a source go; NOT_FOUND: none goes. */
+enum edge_status retention_cutoff(struct edge_ctx *ctx, struct event_store *store,
+                                  const struct policy *policy, const struct event_source *source,
+                                  int64_t now, int64_t *ret);
 
 /* query.c: what queries of events and readings share */
 struct data_query {

@@ -146,6 +146,10 @@ bool event_has_binary(const struct event *e)
 
 enum edge_encoding event_encoding(const struct event *e)
 {
-    bool cbor = env_is_true("EDGEX_ENCODE_ALL_EVENTS_CBOR") || event_has_binary(e);
-    return cbor ? EDGE_CBOR : EDGE_JSON;
+    return event_always_cbor() || event_has_binary(e) ? EDGE_CBOR : EDGE_JSON;
+}
+
+bool event_always_cbor(void)
+{
+    return env_is_true("EDGEX_ENCODE_ALL_EVENTS_CBOR");
 }

@@ -41,7 +41,7 @@ static const struct edge_dto PAIR = EDGE_DTO(struct edge_pair, "QueryParam", pai
 #define F(m, ...) EDGE_FIELD(struct envelope, m, __VA_ARGS__)
 static const struct edge_field envelope_fields[] = {
     F(api_version, "apiVersion", "v3.", .flags = EDGE_EMIT_EMPTY),
-    F(received_topic, "receivedTopic", "Empty when sent.", .flags = EDGE_EMIT_EMPTY),
+    F(received_topic, "receivedTopic", "Empty, but to who asked from outside.", .flags = EDGE_EMIT_EMPTY),
     F(correlation_id, "correlationID", "Of the HTTP request it all began with.", .flags = EDGE_EMIT_EMPTY),
     F(request_id, "requestID", "Of requests and their answers.", .flags = EDGE_EMIT_EMPTY),
     F(error_code, "errorCode", "1: the payload is an error text.", .flags = EDGE_EMIT_EMPTY, .max = INT32_MAX),
@@ -115,7 +115,7 @@ void edge_envelope_encode(const struct edge_message *m, struct edge_buf *out)
 {
     const struct envelope env = {
         .api_version = "v3",
-        .received_topic = "",
+        .received_topic = m->received_topic,
         .correlation_id = m->correlation_id,
         .request_id = m->request_id,
         .content_type = m->content_type,
@@ -226,6 +226,8 @@ static enum edge_status fill(struct edge_ctx *ctx, const struct bus_message *fro
     EDGE_TRY(parse(ctx, from->wire, from->wire_size, looks_like_cbor(from->wire, from->wire_size),
                    &ENVELOPE_LIMITS, &tree));
     EDGE_TRY(edge_dto_decode(ctx, &ENVELOPE, tree, &env));
+    m->api_version = text_or(env.api_version, "");
+    m->received_topic = text_or(env.received_topic, "");
     m->correlation_id = text_or(env.correlation_id, "");
     m->request_id = text_or(env.request_id, "");
     m->content_type = text_or(env.content_type, "application/json");

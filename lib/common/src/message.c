@@ -12,7 +12,8 @@ struct edge_message *edge_message_create(size_t arena_hint)
     struct edge_arena arena = EDGE_ARENA_INIT;
     edge_arena_reserve(&arena, sizeof(struct bus_message) + arena_hint);
     struct bus_message *m = edge_new(&arena, struct bus_message);
-    m->pub.topic = m->pub.correlation_id = m->pub.request_id = "";
+    m->pub.topic = m->pub.correlation_id = m->pub.request_id = m->pub.received_topic = "";
+    m->pub.api_version = "v3";
     m->pub.content_type = "application/json";
     atomic_init(&m->refs, 1);
     m->arena = arena;

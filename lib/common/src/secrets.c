@@ -20,3 +20,9 @@ const char *secret_find(const struct edge_writable *writable, struct edge_metric
     }
     return NULL;
 }
+
+const char *edge_runtime_secret(const struct edge_runtime *rt, const char *secret_name,
+                                const char *key)
+{
+    return secret_find(edge_runtime_writable(rt), rt->metrics, secret_name, key);
+}

@@ -97,9 +97,10 @@ enum edge_status store_remove_id(struct store_fixture *f, const char *id)
 enum edge_status store_remove(struct store_fixture *f, const char *device, const char *source,
                               int64_t cutoff)
 {
-    enum edge_status st = store_do(
-        f, &(struct event_job){
-               .kind = EVENT_REMOVE, .device = device, .source = source, .cutoff = cutoff});
+    enum edge_status st =
+        store_do(f, &(struct event_job){
+                        .kind = EVENT_REMOVE, .removal = {device, source, cutoff}
+    });
     event_store_settle(f->store);
     return st;
 }

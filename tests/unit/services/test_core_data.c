@@ -402,7 +402,8 @@ struct heard {
     struct edge_mutex lock;
     struct edge_cond changed;
     int n;
-    char topic[128], correlation_id[64];
+    char topic[128], correlation_id[64], content_type[32];
+    char bytes[16]; /* of a binary first reading */
 };
 
 static enum edge_status hear(void *state, struct edge_ctx *ctx, const struct edge_message *m)
@@ -413,6 +414,9 @@ static enum edge_status hear(void *state, struct edge_ctx *ctx, const struct edg
     EDGE_LOCK(&h->lock);
     snprintf(h->topic, sizeof(h->topic), "%s", m->topic);
     snprintf(h->correlation_id, sizeof(h->correlation_id), "%s", m->correlation_id);
+    snprintf(h->content_type, sizeof(h->content_type), "%s", m->content_type);
+    const struct reading *r = ((const struct add_event_request *)object)->event.readings;
+    snprintf(h->bytes, sizeof(h->bytes), "%.*s", (int)r->binary.size, (const char *)r->binary.data);
     h->n++;
     edge_cond_broadcast(&h->changed);
     return EDGE_OK;
@@ -427,16 +431,32 @@ static int wait_heard(struct heard *h, int n)
     return h->n;
 }
 
+static void heard_init(struct heard *h)
+{
+    *h = (struct heard){.n = 0};
+    edge_mutex_init(&h->lock);
+    edge_cond_init(&h->changed);
+}
+
+/* The bus ends first: it calls until then. */
+static void heard_done(struct fixture *f, struct heard *h)
+{
+    edge_host_stop(f->host);
+    f->host = NULL;
+    edge_cond_done(&h->changed);
+    edge_mutex_done(&h->lock);
+}
+
+static const struct setting NOT_STORED[] = {
+    {"WRITABLE_PERSISTDATA", "false"},
+    {NULL,                   NULL   }
+};
+
 static void test_posted_events_are_passed_on(void)
 {
-    static const struct setting NOT_STORED[] = {
-        {"WRITABLE_PERSISTDATA", "false"},
-        {NULL,                   NULL   }
-    };
     CORE_DATA(f, NOT_STORED);
-    struct heard heard = {.n = 0};
-    edge_mutex_init(&heard.lock);
-    edge_cond_init(&heard.changed);
+    struct heard heard;
+    heard_init(&heard);
     CU_ASSERT_EQUAL(edge_bus_subscribe(&f.ctx, f.rt->bus, "edgex/events/core/#", hear, &heard, 0),
                     EDGE_OK);
     post(&f, 1, "D", 100);
@@ -449,10 +469,124 @@ static void test_posted_events_are_passed_on(void)
            event_json(&f, ID, "D", "S", 5, reading_json(&f, "D", "a", 5, "Int8", "5")), 400,
            "mismatches");
     CU_ASSERT_EQUAL(wait_heard(&heard, 2), 2);
-    edge_host_stop(f.host);
-    f.host = NULL;
-    edge_cond_done(&heard.changed);
-    edge_mutex_done(&heard.lock);
+    heard_done(&f, &heard);
+}
+
+/* A posted event of one binary reading, in @p encoding. */
+static void post_bytes(struct fixture *f, enum edge_encoding encoding, const char *type,
+                       const void *bytes, size_t size)
+{
+    struct reading reading = {
+        .device_name = "D",
+        .resource_name = "picture",
+        .profile_name = "P",
+        .origin = 5,
+        .value_type = VT_BINARY,
+        .binary = {bytes, size},
+        .media_type = "image/png",
+    };
+    struct add_event_request request = {
+        .base = {"v3", R },
+        .event = { "v3", ID, "D", "P", "S", 5, &reading, 1, NULL},
+    };
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf body = EDGE_BUF_INIT;
+    edge_dto_encode(&ADD_EVENT_REQUEST, &request, encoding, &body);
+    int code = 0;
+    (void)call(f, "POST", API "/event/svc/P/D/S", type, body.data, body.len, &code);
+    CU_ASSERT_EQUAL(code, 201);
+}
+
+static void test_events_are_passed_on_as_they_came(void)
+{
+    static const struct {
+        enum edge_encoding encoding;
+        const char *type, *always, *heard;
+    } rows[] = {
+        {EDGE_JSON, NULL,                             NULL,   "application/json"},
+        {EDGE_JSON, "application/json",               NULL,   "application/json"},
+        {EDGE_CBOR, "application/cbor",               NULL,   "application/cbor"},
+        {EDGE_CBOR, "application/CBOR; charset=none", NULL,   "application/cbor"},
+        {EDGE_JSON, "application/json",               "true", "application/cbor"},
+    };
+    CORE_DATA(f, NOT_STORED);
+    struct heard heard;
+    heard_init(&heard);
+    CU_ASSERT_EQUAL(edge_bus_subscribe(&f.ctx, f.rt->bus, "edgex/events/core/#", hear, &heard, 0),
+                    EDGE_OK);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].always) {
+            setenv("EDGEX_ENCODE_ALL_EVENTS_CBOR", rows[i].always, 1);
+        }
+        char bytes[8];
+        snprintf(bytes, sizeof(bytes), "\xff%zu", i);
+        post_bytes(&f, rows[i].encoding, rows[i].type, bytes, strlen(bytes));
+        unsetenv("EDGEX_ENCODE_ALL_EVENTS_CBOR");
+        CU_ASSERT_EQUAL(wait_heard(&heard, (int)i + 1), (int)i + 1);
+        CU_ASSERT_STRING_EQUAL(heard.content_type, rows[i].heard);
+        CU_ASSERT_STRING_EQUAL(heard.bytes, bytes);
+    }
+    heard_done(&f, &heard);
+}
+
+/* The limit holds for the request and for the message made of it, which may be larger. */
+static void test_large_messages_are_not_passed_on(void)
+{
+    static const struct setting SMALL[] = {
+        {"MAXEVENTSIZE",      "4"    },
+        {"WRITABLE_LOGLEVEL", "ERROR"},
+        {NULL,                NULL   }
+    };
+    CORE_DATA(f, SMALL);
+    struct heard heard;
+    heard_init(&heard);
+    CU_ASSERT_EQUAL(edge_bus_subscribe(&f.ctx, f.rt->bus, "edgex/events/core/#", hear, &heard, 0),
+                    EDGE_OK);
+    static char bytes[3500];
+    memset(bytes, 'x', sizeof(bytes));
+    post_bytes(&f, EDGE_CBOR, "application/cbor", bytes, 3500); /* base64 makes it a third more */
+    expect(&f, "GET", API "/event/count", NULL, 200, "\"count\":1}");
+    post_bytes(&f, EDGE_CBOR, "application/cbor", "after", 5);
+    CU_ASSERT_EQUAL(wait_heard(&heard, 1), 1);
+    CU_ASSERT_STRING_EQUAL(heard.bytes, "after");
+    post_bytes(&f, EDGE_CBOR, "application/cbor", bytes, 2000);
+    CU_ASSERT_EQUAL(wait_heard(&heard, 2), 2);
+    heard_done(&f, &heard);
+}
+
+static enum edge_status hear_metric(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    struct heard *h = state;
+    const void *object = NULL;
+    EDGE_TRY(edge_message_decode(ctx, m, &METRIC, &object));
+    const struct metric *metric = object;
+    EDGE_LOCK(&h->lock);
+    if (metric->fields[0].value == 2) {
+        snprintf(h->topic, sizeof(h->topic), "%s", m->topic);
+        snprintf(h->bytes, sizeof(h->bytes), "%s", metric->fields[0].name);
+        h->n = 1;
+        edge_cond_broadcast(&h->changed);
+    }
+    return EDGE_OK;
+}
+
+static void test_what_is_stored_is_counted_on_the_bus(void)
+{
+    static const struct setting COUNTED[] = {
+        {"WRITABLE_TELEMETRY_INTERVAL",                  "20ms"},
+        {"WRITABLE_TELEMETRY_METRICS_READINGSPERSISTED", "true"},
+        {NULL,                                           NULL  }
+    };
+    CORE_DATA(f, COUNTED);
+    struct heard heard;
+    heard_init(&heard);
+    CU_ASSERT_EQUAL(
+        edge_bus_subscribe(&f.ctx, f.rt->bus, "edgex/telemetry/#", hear_metric, &heard, 0),
+        EDGE_OK);
+    post(&f, 1, "D", 100);
+    CU_ASSERT_EQUAL(wait_heard(&heard, 1), 1);
+    CU_ASSERT_STRING_EQUAL(heard.topic, "edgex/telemetry/core-data/ReadingsPersisted");
+    CU_ASSERT_STRING_EQUAL(heard.bytes, "counter-count");
+    heard_done(&f, &heard);
 }
 
 static void publish_removed(struct fixture *f, const char *action, const char *device)
@@ -536,6 +670,9 @@ CU_TestInfo core_data_tests[] = {
     {"deletions answer and happen",          test_deletions_answer_and_happen         },
     {"events of the bus are stored",         test_events_of_the_bus_are_stored        },
     {"posted events are passed on",          test_posted_events_are_passed_on         },
+    {"events are passed on as they came",    test_events_are_passed_on_as_they_came   },
+    {"large messages are not passed on",     test_large_messages_are_not_passed_on    },
+    {"what is stored is counted on the bus", test_what_is_stored_is_counted_on_the_bus},
     {"events of removed devices are purged", test_events_of_removed_devices_are_purged},
     {"concurrent posts are all there",       test_concurrent_posts_are_all_there      },
     CU_TEST_INFO_NULL,

@@ -238,6 +238,69 @@ static void test_age_drops_whole_segments(void)
     CU_ASSERT_EQUAL(count_readings(&f, &ALL), 2);
 }
 
+static size_t n_removals(struct store_fixture *f)
+{
+    struct event_store_stats stats;
+    event_store_stats(f->store, &stats);
+    return stats.removals;
+}
+
+/* What no deletion takes alone, a segment of two devices, they take together. */
+static void test_deletions_drop_segments_together(void)
+{
+    STORE_FIXTURE(f);
+    for (int64_t i = 0; i < 400; i++) {
+        const char *device = i % 2 ? "odd" : "even";
+        CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, device, "s", i, 2)), EDGE_OK);
+    }
+    event_store_settle(f.store);
+    size_t before = n_segments(&f);
+    CU_ASSERT(before > 4);
+    static const struct event_removal both[] = {
+        {"odd",  "s", 300},
+        {"even", "s", 340}
+    };
+    CU_ASSERT_EQUAL(
+        store_do(&f,
+                 &(struct event_job){.kind = EVENT_REMOVE_EACH, .removals = both, .n_removals = 2}),
+        EDGE_OK);
+    event_store_settle(f.store);
+    CU_ASSERT_EQUAL(n_removals(&f), 0);
+    CU_ASSERT(n_segments(&f) < before - 3);
+    struct event_filter odd = {.device = "odd", EVENT_FILTER_ALL};
+    struct event_filter even = {.device = "even", EVENT_FILTER_ALL};
+    CU_ASSERT_EQUAL(count_events(&f, &odd), 50);
+    CU_ASSERT_EQUAL(count_events(&f, &even), 29);
+    store_reopen(&f);
+    CU_ASSERT_EQUAL(count_readings(&f, &ALL), 158);
+}
+
+static void test_origins_are_found_by_rank(void)
+{
+    STORE_FIXTURE(f);
+    for (int64_t i = 0; i < 100; i++) {
+        CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, "d", i % 2 ? "a" : "b", i, 1)),
+                        EDGE_OK);
+    }
+    static const struct {
+        int64_t nth, origin; /* -1: there is none */
+    } rows[] = {
+        {0,  89},
+        {1,  87},
+        {44, 1 },
+        {45, -1}
+    };
+    const struct event_filter filter = {
+        .device = "d", .source = "a", .start = INT64_MIN, .end = 90};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t origin = -1;
+        enum edge_status st =
+            event_store_nth_origin(&f.ctx, f.store, &filter, rows[i].nth, &origin);
+        CU_ASSERT_EQUAL(st, rows[i].origin < 0 ? EDGE_NOT_FOUND : EDGE_OK);
+        CU_ASSERT_EQUAL(origin, rows[i].origin);
+    }
+}
+
 static void test_devices_are_removed_and_counted_apart(void)
 {
     STORE_FIXTURE(f);
@@ -271,7 +334,7 @@ static void test_events_after_a_removal_stay(void)
     struct latch l;
     latch_init(&l, 2);
     struct latched_job jobs[2] = {
-        {.job = {.kind = EVENT_REMOVE, .device = "d", .cutoff = INT64_MAX}},
+        {.job = {.kind = EVENT_REMOVE, .removal = {.device = "d", .cutoff = INT64_MAX}}},
         {.job = {.kind = EVENT_ADD, .event = make_event(&f.ctx.arena, "d", "s", 7, 1)}},
     };
     latched_submit(f.store, &jobs[0], &l);
@@ -333,6 +396,8 @@ CU_TestInfo event_store_tests[] = {
     {"removing one event takes its readings",   test_removing_one_event_takes_its_readings  },
     {"equal ids are kept and removed together", test_equal_ids_are_kept_and_removed_together},
     {"age drops whole segments",                test_age_drops_whole_segments               },
+    {"deletions drop segments together",        test_deletions_drop_segments_together       },
+    {"origins are found by rank",               test_origins_are_found_by_rank              },
     {"devices are removed and counted apart",   test_devices_are_removed_and_counted_apart  },
     {"events after a removal stay",             test_events_after_a_removal_stay            },
     {"sums are exact",                          test_sums_are_exact                         },

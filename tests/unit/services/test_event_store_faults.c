@@ -162,8 +162,10 @@ static void test_a_noted_removal_survives_a_kill(void)
                 _exit(2);
             }
         }
-        (void)store_do(
-            &f, &(struct event_job){.kind = EVENT_REMOVE, .device = "a", .cutoff = INT64_MAX});
+        (void)store_do(&f,
+                       &(struct event_job){
+                           .kind = EVENT_REMOVE, .removal = {.device = "a", .cutoff = INT64_MAX}
+        });
         (void)!write(fds[1], "x", 1);
         kill(getpid(), SIGKILL);
     }
@@ -242,7 +244,9 @@ static void test_a_full_disk_says_so_and_recovers(void)
     store_reopen(&f);
     CU_ASSERT_EQUAL(count_readings(&f), kept);
     /* Room is made: it goes on, and what was kept is still there after a restart. */
-    CU_ASSERT_EQUAL(store_do(&f, &(struct event_job){.kind = EVENT_REMOVE, .cutoff = 19}), EDGE_OK);
+    CU_ASSERT_EQUAL(
+        store_do(&f, &(struct event_job){.kind = EVENT_REMOVE, .removal = {.cutoff = 19}}),
+        EDGE_OK);
     CU_ASSERT_TRUE(wait_until(has_room, &f, 20000));
     CU_ASSERT_EQUAL(fill(&f, 1), EDGE_OK);
     kept = count_readings(&f);

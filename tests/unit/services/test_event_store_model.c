@@ -185,11 +185,44 @@ static void add_some(struct store_fixture *f, struct model *m, size_t n)
     CU_ASSERT_EQUAL(l.st, EDGE_OK);
 }
 
+static void note_removed(struct model *m, const struct event_filter *filter)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        m->events[i].gone = m->events[i].gone || event_matches(filter, m->events[i].event);
+    }
+}
+
+/* Several at once, which may take the same events. */
+static void remove_each(struct store_fixture *f, struct model *m)
+{
+    struct event_removal removals[6];
+    for (size_t i = 0; i < 6; i++) {
+        const struct event *e = m->events[draw(m, (uint32_t)m->n)].event;
+        removals[i] = (struct event_removal){
+            .device = i % 3 == 2 ? NULL : e->device_name,
+            .source = i % 3 == 1 ? NULL : e->source_name,
+            .cutoff = (int64_t)draw(m, (uint32_t)m->n / 4 + 1),
+        };
+        note_removed(m, &(struct event_filter){.device = removals[i].device,
+                                               .source = removals[i].source,
+                                               .start = INT64_MIN,
+                                               .end = removals[i].cutoff});
+    }
+    CU_ASSERT_EQUAL(store_do(f, &(struct event_job){.kind = EVENT_REMOVE_EACH,
+                                                    .removals = removals,
+                                                    .n_removals = 6}),
+                    EDGE_OK);
+    event_store_settle(f->store);
+}
+
 static void remove_some(struct store_fixture *f, struct model *m)
 {
     struct event_filter filter = {EVENT_FILTER_ALL};
     const struct known *one = &m->events[draw(m, (uint32_t)m->n)];
-    switch (draw(m, 4)) {
+    switch (draw(m, 5)) {
+    case 4:
+        remove_each(f, m);
+        return;
     case 0:
         filter.end = (int64_t)m->n / 8;
         break;
@@ -207,9 +240,7 @@ static void remove_some(struct store_fixture *f, struct model *m)
         return;
     }
     CU_ASSERT_EQUAL(store_remove(f, filter.device, filter.source, filter.end), EDGE_OK);
-    for (size_t i = 0; i < m->n; i++) {
-        m->events[i].gone = m->events[i].gone || event_matches(&filter, m->events[i].event);
-    }
+    note_removed(m, &filter);
 }
 
 static void test_answers_equal_the_lists(void)

@@ -30,6 +30,8 @@ struct edge_pair {
 struct edge_message {
     const char *topic;                       /* complete, base prefix included */
     const char *correlation_id, *request_id; /* "" if none */
+    const char *api_version;                 /* as the sender said, "" if not at all; ours: "v3" */
+    const char *received_topic;              /* sent along; "", but to who asked from outside */
     unsigned error_code;                     /* 1: text holds an error */
     const char *content_type;                /* application/json, application/cbor, text/plain */
     struct edge_pair *params;                /* queryParams */

@@ -90,6 +90,9 @@ int edge_host_main(const struct edge_service *const *services, size_t n, int arg
 
 /** The service's writable struct as it is now; valid until two further changes. Any thread. */
 const void *edge_runtime_writable(const struct edge_runtime *rt);
+/** A value of Writable.InsecureSecrets; NULL if there is none. Valid as the writable struct is. */
+const char *edge_runtime_secret(const struct edge_runtime *rt, const char *secret_name,
+                                const char *key);
 bool edge_runtime_stopping(const struct edge_runtime *rt);
 /**
  * Where a neighbour is: as the registry says (-r), else as Clients does; NULL where neither knows.

@@ -1,0 +1,459 @@
+/* Commands from outside (contract 6.3): a second MQTT broker, topics of its own. Requests are checked
+ * and counted on the delivery thread and served by workers; what a stranger sends costs a line in the
+ * log and no more. A broker that is away is waited for, and core-command does all else meanwhile. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "command.h"
+#include "edge/clock.h"
+#include "edge/text.h"
+#include "edge/thread.h"
+
+enum {
+    MAX_CONCURRENT = 32, /* where the configuration says nothing of use */
+    QUIESCE_MS = 2000,   /* for requests under way when stopping */
+    DRAIN_MS = 1000,
+    MAX_PENDING = 1000, /* messages not taken yet; answers not sent yet */
+};
+
+/* A request under way; it ends on the worker that served it. */
+struct external_request {
+    struct external_request *next;
+    struct external *external;
+    struct edge_message *message;
+    struct bus_target target; /* of a command */
+    const char *device;       /* of a query; NULL: it is a command */
+    struct asker asker;
+};
+
+struct external {
+    struct command_state *cmd;
+    const struct external_mqtt *config;
+    struct edge_bus_config connection;
+    struct edge_bus *bus; /* NULL: not opened yet */
+    size_t max_active;
+    struct edge_mutex lock;
+    struct edge_cond changed;
+    struct external_request *active EDGE_GUARDED;
+    size_t n_active EDGE_GUARDED;
+    bool closing EDGE_GUARDED;
+};
+
+/* ---- configuration ----------------------------------------------------------------------------
+ */
+
+static bool given(const char *text)
+{
+    return text && *text;
+}
+
+static bool is_known_scheme(const char *scheme)
+{
+    static const char *const known[] = {"tcp", "mqtt", "ssl", "tls", "mqtts"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(known[i], scheme) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* scheme://host[:port] */
+static enum edge_status read_url(struct edge_ctx *ctx, struct edge_arena *a, const char *url,
+                                 struct edge_bus_config *c)
+{
+    static const char shape[] = "ExternalMQTT.Url '%s' is not like tcp://host:1883";
+    const char *host = strstr(url, "://");
+    if (!host || host == url) {
+        return edge_fail(ctx, EDGE_INVALID, shape, url);
+    }
+    c->protocol = edge_strndup(a, url, (size_t)(host - url));
+    if (!is_known_scheme(c->protocol)) {
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "ExternalMQTT.Url '%s': %s is not supported, only tcp, mqtt, ssl, tls and "
+                         "mqtts",
+                         url, c->protocol);
+    }
+    host += strlen("://");
+    size_t len = strcspn(host, *host == '[' ? "]" : ":/?#@");
+    const char *rest = host + len;
+    if (*host == '[') { /* IPv6 */
+        host++;
+        len--;
+        rest += *rest == ']';
+    }
+    int64_t port =
+        strcmp(c->protocol, "tcp") == 0 || strcmp(c->protocol, "mqtt") == 0 ? 1883 : 8883;
+    bool has_port = *rest == ':';
+    if (len == 0 || (has_port ? !edge_int_parse(rest + 1, &port) : *rest != '\0') || port < 1 ||
+        port > 65535) {
+        return edge_fail(ctx, EDGE_INVALID, shape, url);
+    }
+    c->host = edge_strndup(a, host, len);
+    c->port = (uint16_t)port;
+    return EDGE_OK;
+}
+
+static enum edge_status read_credentials(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                                         struct edge_arena *a, const struct external_mqtt *config,
+                                         struct edge_bus_config *c)
+{
+    switch (config->auth_mode) {
+    case AUTH_NONE:
+        return EDGE_OK;
+    case AUTH_USERNAME_PASSWORD: {
+        const char *username = edge_runtime_secret(rt, config->secret_name, "username");
+        const char *password = edge_runtime_secret(rt, config->secret_name, "password");
+        if (!given(username)) {
+            return edge_fail(ctx, EDGE_INVALID,
+                             "ExternalMQTT.AuthMode usernamepassword: no secret '%s' with a "
+                             "username in Writable.InsecureSecrets",
+                             config->secret_name);
+        }
+        c->username = edge_strdup(a, username);
+        c->password = password ? edge_strdup(a, password) : NULL;
+        return EDGE_OK;
+    }
+    default:
+        return edge_fail(ctx, EDGE_UNSUPPORTED,
+                         "ExternalMQTT.AuthMode: certificates are not supported, only none and "
+                         "usernamepassword");
+    }
+}
+
+static enum edge_status check_number(struct edge_ctx *ctx, const char *key, int64_t value,
+                                     int64_t max)
+{
+    return value >= 0 && value <= max
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_INVALID, "ExternalMQTT.%s must be from 0 to %lld", key,
+                           (long long)max);
+}
+
+/* An answer that is heard as a request would be answered, without end. */
+static enum edge_status check_topics(struct edge_ctx *ctx, const struct external_topics *t)
+{
+    const struct {
+        const char *key, *value;
+    } all[] = {
+        {"CommandRequestTopic",        t->request        },
+        {"CommandResponseTopicPrefix", t->response_prefix},
+        {"CommandQueryRequestTopic",   t->query_request  },
+        {"CommandQueryResponseTopic",  t->query_response },
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (!given(all[i].value)) {
+            return edge_fail(ctx, EDGE_INVALID, "ExternalMQTT.Topics.%s is missing", all[i].key);
+        }
+    }
+    const char *const answers[] = {
+        edge_printf(&ctx->arena, "%s/device/command/get", t->response_prefix),
+        t->query_response,
+    };
+    for (size_t i = 0; i < 2; i++) {
+        if (strpbrk(answers[i], "+#")) {
+            return edge_fail(ctx, EDGE_INVALID,
+                             "ExternalMQTT.Topics: answers cannot go to '%s', it has wildcards",
+                             answers[i]);
+        }
+        if (edge_topic_matches(t->request, answers[i]) ||
+            edge_topic_matches(t->query_request, answers[i])) {
+            return edge_fail(ctx, EDGE_INVALID,
+                             "ExternalMQTT.Topics: answers on '%s' would be taken for requests",
+                             answers[i]);
+        }
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status read_config(struct edge_ctx *ctx, struct command_state *cmd,
+                                    const struct external_mqtt *config, struct edge_bus_config *c)
+{
+    int64_t timeout = 0;
+    EDGE_TRY(read_url(ctx, &cmd->arena, config->url, c));
+    EDGE_TRY(read_credentials(ctx, cmd->rt, &cmd->arena, config, c));
+    EDGE_TRY(check_number(ctx, "QoS", config->qos, 2));
+    EDGE_TRY(check_number(ctx, "KeepAlive", config->keep_alive, 65535));
+    EDGE_TRY(check_topics(ctx, &config->topics));
+    if (given(config->connect_timeout) &&
+        !edge_duration_parse(config->connect_timeout, true, &timeout)) {
+        return edge_fail(ctx, EDGE_INVALID, "ExternalMQTT.ConnectTimeout '%s' is no duration",
+                         config->connect_timeout);
+    }
+    c->type = "mqtt";
+    c->service = "external";
+    c->client_id = config->client_id;
+    c->qos = (int)config->qos;
+    c->keep_alive_s = (int)config->keep_alive;
+    c->connect_timeout_s = timeout <= 0 ? 0 : (int)((timeout + 999999999) / 1000000000);
+    c->retained = config->retain;
+    c->skip_cert_verify = config->skip_cert_verify;
+    c->max_queued = c->max_outgoing = MAX_PENDING;
+    c->log = cmd->rt->log;
+    return EDGE_OK;
+}
+
+enum edge_status external_create(struct edge_ctx *ctx, struct command_state *cmd)
+{
+    const struct command_config *config = cmd->rt->config;
+    int64_t max = config->external_command.max_concurrent_requests;
+    struct edge_bus_config connection = {0};
+    if (!config->external_mqtt.enabled) {
+        return EDGE_OK;
+    }
+    EDGE_TRY(read_config(ctx, cmd, &config->external_mqtt, &connection));
+    if (!config->external_mqtt.auto_reconnect) {
+        edge_log_warn(ctx, "ExternalMQTT.AutoReconnect false has no effect: brokers are waited for",
+                      NULL);
+    }
+    struct external *x = edge_xalloc(1, sizeof(*x));
+    x->cmd = cmd;
+    x->config = &config->external_mqtt;
+    x->connection = connection;
+    x->max_active = max > 0 ? (size_t)max : MAX_CONCURRENT;
+    edge_mutex_init(&x->lock);
+    edge_cond_init(&x->changed);
+    cmd->external = x;
+    return EDGE_OK;
+}
+
+/* ---- requests ---------------------------------------------------------------------------------
+ */
+
+/* What is no sound request gets no answer: whoever sent it may not be who it says. */
+static enum edge_status check_envelope(struct edge_ctx *ctx, const struct edge_message *m)
+{
+    static const char json[] = "application/json";
+    size_t len = strlen(json);
+    if (strcmp(m->api_version, "v3") != 0) {
+        return edge_fail(ctx, EDGE_INVALID, "apiVersion '%.32s' is not v3", m->api_version);
+    }
+    if (!edge_uuid_parse(m->request_id, NULL)) {
+        return edge_fail(ctx, EDGE_INVALID, "requestID '%.64s' is no uuid", m->request_id);
+    }
+    if (*m->correlation_id && !edge_uuid_parse(m->correlation_id, NULL)) {
+        return edge_fail(ctx, EDGE_INVALID, "correlationID '%.64s' is no uuid", m->correlation_id);
+    }
+    if (strncmp(m->content_type, json, len) != 0 || !strchr("; ", m->content_type[len])) {
+        return edge_fail(ctx, EDGE_INVALID, "contentType '%.64s' is not application/json",
+                         m->content_type);
+    }
+    return EDGE_OK;
+}
+
+static void request_free(struct external_request *r)
+{
+    edge_message_unref(r->message);
+    free(r);
+}
+
+/* A copy of the message that holds the request's texts. */
+static struct external_request *request_make(struct external *x, const struct edge_message *m)
+{
+    struct external_request *r = edge_xalloc(1, sizeof(*r));
+    r->external = x;
+    r->message = serve_copy(m);
+    if (!*m->correlation_id) {
+        r->message->correlation_id = edge_uuid_make(edge_message_arena(r->message));
+    }
+    r->asker = (struct asker){.bus = x->bus, .external = true};
+    return r;
+}
+
+static void leave(struct external_request *r)
+{
+    struct external *x = r->external;
+    {
+        EDGE_LOCK(&x->lock);
+        struct external_request **at = &x->active;
+        while (*at != r) {
+            at = &(*at)->next;
+        }
+        *at = r->next;
+        x->n_active--;
+        edge_cond_broadcast(&x->changed);
+    }
+    request_free(r);
+}
+
+/* By a worker. */
+static void serve(void *arg)
+{
+    struct external_request *r = arg;
+    struct command_state *cmd = r->external->cmd;
+    const struct edge_message *m = r->message;
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = cmd->rt->log;
+    size_t len = strnlen(m->correlation_id, sizeof(ctx.correlation_id) - 1);
+    memcpy(ctx.correlation_id, m->correlation_id, len);
+    enum edge_status st = r->device ? serve_query(&ctx, cmd, m, r->device, &r->asker)
+                                    : serve_command(&ctx, cmd, m, &r->target, &r->asker);
+    if (st != EDGE_OK) {
+        edge_log_warn(&ctx, "external request failed", "answer", r->asker.topic, "reason",
+                      edge_ctx_message(&ctx, st), NULL);
+    }
+    leave(r);
+}
+
+static enum edge_status busy(struct edge_ctx *ctx)
+{
+    return edge_fail(ctx, EDGE_UNAVAILABLE,
+                     "core-command busy: too many concurrent external commands");
+}
+
+/* CONFLICT: the same request is under way, sent again by the broker or by mistake. A write must not
+ * happen twice, and the answer to the first is one to both. */
+static enum edge_status enter(struct edge_ctx *ctx, struct external *x, struct external_request *r)
+{
+    EDGE_LOCK(&x->lock);
+    if (x->closing) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "core-command is stopping");
+    }
+    for (const struct external_request *other = x->active; other; other = other->next) {
+        if (strcasecmp(other->message->request_id, r->message->request_id) == 0) {
+            return edge_fail(ctx, EDGE_CONFLICT, "request %s is under way already",
+                             r->message->request_id);
+        }
+    }
+    if (x->n_active >= x->max_active) {
+        return busy(ctx);
+    }
+    r->next = x->active;
+    x->active = r;
+    x->n_active++;
+    return EDGE_OK;
+}
+
+/* To a worker, or back to who asks; @p r is gone afterwards. */
+static enum edge_status take(struct edge_ctx *ctx, struct external *x, struct external_request *r)
+{
+    enum edge_status st = enter(ctx, x, r);
+    if (st == EDGE_OK) {
+        if (edge_pool_submit(x->cmd->rt->pool, serve, r)) {
+            return EDGE_OK;
+        }
+        st = serve_failure(ctx, r->message, &r->asker, busy(ctx));
+        leave(r);
+        return st;
+    }
+    if (st != EDGE_CONFLICT) {
+        st = serve_failure(ctx, r->message, &r->asker, st);
+    }
+    request_free(r);
+    return st;
+}
+
+/* How many levels stand before those that a request fills in. */
+static size_t n_fixed(struct edge_ctx *ctx, const char *pattern)
+{
+    const char **levels;
+    size_t n = edge_topic_levels(&ctx->arena, pattern, false, &levels);
+    size_t fixed = 0;
+    while (fixed < n && strcmp(levels[fixed], "#") != 0 && strcmp(levels[fixed], "+") != 0) {
+        fixed++;
+    }
+    return fixed;
+}
+
+static enum edge_status levels_after(struct edge_ctx *ctx, const char *topic, const char *pattern,
+                                     size_t n_wanted, const char *wanted, struct edge_arena *a,
+                                     const char ***ret)
+{
+    const char **levels;
+    size_t n = edge_topic_levels(a, topic, true, &levels);
+    if (n < n_fixed(ctx, pattern) + n_wanted) {
+        return edge_fail(ctx, EDGE_INVALID, "topic '%s' does not end in %s", topic, wanted);
+    }
+    *ret = levels + n - n_wanted;
+    return EDGE_OK;
+}
+
+static enum edge_status external_command(void *state, struct edge_ctx *ctx,
+                                         const struct edge_message *m)
+{
+    struct external *x = state;
+    const struct external_topics *topics = &x->config->topics;
+    const char **levels;
+    EDGE_TRY(check_envelope(ctx, m));
+    struct external_request *r = request_make(x, m);
+    struct edge_arena *a = edge_message_arena(r->message);
+    enum edge_status st =
+        levels_after(ctx, m->topic, topics->request, 3, "device, command and method", a, &levels);
+    if (st != EDGE_OK) {
+        request_free(r);
+        return st;
+    }
+    bool escape = x->cmd->rt->base->service.enable_name_field_escape;
+    r->target = (struct bus_target){levels[0], levels[1], levels[2]};
+    r->asker.topic = edge_printf(
+        a, "%s/%s/%s/%s", topics->response_prefix, edge_name_level(a, levels[0], escape),
+        edge_name_level(a, levels[1], escape), edge_name_level(a, levels[2], false));
+    return take(ctx, x, r);
+}
+
+static enum edge_status external_query(void *state, struct edge_ctx *ctx,
+                                       const struct edge_message *m)
+{
+    struct external *x = state;
+    const struct external_topics *topics = &x->config->topics;
+    const char **levels;
+    EDGE_TRY(check_envelope(ctx, m));
+    struct external_request *r = request_make(x, m);
+    enum edge_status st = levels_after(ctx, m->topic, topics->query_request, 1, "a device or all",
+                                       edge_message_arena(r->message), &levels);
+    if (st != EDGE_OK) {
+        request_free(r);
+        return st;
+    }
+    r->device = levels[0];
+    r->asker.topic = topics->query_response;
+    return take(ctx, x, r);
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+enum edge_status external_open(struct edge_ctx *ctx, struct command_state *cmd)
+{
+    struct external *x = cmd->external;
+    if (!x) {
+        return EDGE_OK;
+    }
+    EDGE_TRY(edge_wrap(ctx, edge_bus_open(ctx, &x->connection, &x->bus), "ExternalMQTT"));
+    EDGE_TRY(edge_wrap(
+        ctx, edge_bus_subscribe(ctx, x->bus, x->config->topics.request, external_command, x, 0),
+        "ExternalMQTT.Topics.CommandRequestTopic"));
+    return edge_wrap(
+        ctx, edge_bus_subscribe(ctx, x->bus, x->config->topics.query_request, external_query, x, 0),
+        "ExternalMQTT.Topics.CommandQueryRequestTopic");
+}
+
+void external_quiesce(struct command_state *cmd)
+{
+    struct external *x = cmd->external;
+    if (!x) {
+        return;
+    }
+    {
+        int64_t deadline_ms = edge_now_mono_ms() + QUIESCE_MS;
+        EDGE_LOCK(&x->lock);
+        x->closing = true;
+        while (x->n_active > 0 && edge_cond_wait_until(&x->changed, &x->lock, deadline_ms)) {
+        }
+    }
+    edge_bus_stop(x->bus, DRAIN_MS);
+}
+
+void external_free(struct command_state *cmd)
+{
+    struct external *x = cmd->external;
+    if (!x) {
+        return;
+    }
+    edge_bus_close(x->bus, DRAIN_MS);
+    edge_cond_done(&x->changed);
+    edge_mutex_done(&x->lock);
+    free(x);
+    cmd->external = NULL;
+}

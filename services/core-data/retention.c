@@ -1,0 +1,355 @@
+/* Old events go (contract 5.6): now and then a thread looks at every source that has events, and
+ * has the store remove what its policy no longer keeps. It asks for counts and single origins only,
+ * never for events; the removing is the store's, beside the ingest. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/clock.h"
+#include "edge/text.h"
+#include "edge/thread.h"
+#include "state.h"
+
+enum {
+    PING_MS = 500,              /* a stop of core-data waits no longer for who is away */
+    RETRY_MS = 1000,            /* while core-metadata is away */
+    RELOAD_MS = 60 * 60 * 1000, /* what the bus may have failed to tell is asked for again */
+    SUBMIT_MS = 5000,           /* for room in the store's queue; then at the next run */
+    BATCH = 256,                /* removals noted in one commit */
+};
+
+static const char METADATA[] = "core-metadata";
+
+struct retention_loop {
+    struct core_data *data;
+    struct policy defaults;
+    int64_t interval_ms;
+    bool loaded;          /* policies are known */
+    int64_t next_load_ms; /* monotonic */
+    bool warned;
+    bool running;
+    pthread_t thread;
+};
+
+/* ---- what goes ---------------------------------------------------------------------------------
+ */
+
+enum edge_status retention_cutoff(struct edge_ctx *ctx, struct event_store *store,
+                                  const struct policy *policy, const struct event_source *source,
+                                  int64_t now, int64_t *ret)
+{
+    if ((policy->max_cap > 0 && source->n_events < policy->max_cap) || policy->duration < 0 ||
+        (policy->min_cap > 0 && source->n_events <= policy->min_cap)) {
+        return EDGE_NOT_FOUND;
+    }
+    struct event_filter going = {
+        .device = source->device,
+        .source = source->source,
+        .start = INT64_MIN,
+        .end = policy->duration > 0 ? now - policy->duration : INT64_MAX,
+    };
+    if (policy->min_cap >
+        0) { /* the newest of them stay, and what is as old as the last of these */
+        int64_t oldest = 0;
+        EDGE_TRY(event_store_nth_origin(ctx, store, &going, policy->min_cap - 1, &oldest));
+        if (oldest == INT64_MIN) {
+            return EDGE_NOT_FOUND;
+        }
+        going.end = oldest - 1;
+    }
+    int64_t n = 0;
+    EDGE_TRY(event_store_count_events(ctx, store, &going, &n));
+    *ret = going.end;
+    return n > 0 ? EDGE_OK : EDGE_NOT_FOUND;
+}
+
+/* Removals on their way into the store's notes. */
+struct noting {
+    struct event_job job;
+    struct edge_mutex lock;
+    struct edge_cond changed;
+    bool done EDGE_GUARDED;
+    enum edge_status st;
+    char why[256];
+};
+
+static void noted(struct event_job *job, enum edge_status st, const char *why)
+{
+    struct noting *n = (struct noting *)job;
+    EDGE_LOCK(&n->lock);
+    n->st = st;
+    snprintf(n->why, sizeof(n->why), "%s", why);
+    n->done = true;
+    edge_cond_broadcast(&n->changed);
+}
+
+static enum edge_status note(struct edge_ctx *ctx, struct event_store *store,
+                             const struct event_removal *removals, size_t n_removals)
+{
+    if (n_removals == 0) {
+        return EDGE_OK;
+    }
+    struct noting n = {
+        .job = {.kind = EVENT_REMOVE_EACH,
+                .removals = removals,
+                .n_removals = n_removals,
+                .done = noted}
+    };
+    edge_mutex_init(&n.lock);
+    edge_cond_init(&n.changed);
+    enum edge_status st = event_store_submit(ctx, store, &n.job, SUBMIT_MS);
+    if (st == EDGE_OK) {
+        EDGE_LOCK(&n.lock);
+        while (!n.done) {
+            edge_cond_wait(&n.changed, &n.lock);
+        }
+        st = n.st == EDGE_OK ? EDGE_OK : edge_fail(ctx, n.st, "%s", n.why);
+    }
+    edge_cond_done(&n.changed);
+    edge_mutex_done(&n.lock);
+    return st;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct event_source *x = a, *y = b;
+    int order = strcmp(x->device, y->device);
+    return order != 0 ? order : strcmp(x->source, y->source);
+}
+
+/* The store keeps sources of different profiles apart; here they are one. */
+static size_t merge(struct event_source *sources, size_t n)
+{
+    if (n == 0) {
+        return 0;
+    }
+    qsort(sources, n, sizeof(*sources), by_name);
+    size_t last = 0;
+    for (size_t i = 1; i < n; i++) {
+        if (by_name(&sources[last], &sources[i]) == 0) {
+            sources[last].n_events += sources[i].n_events;
+        } else {
+            sources[++last] = sources[i];
+        }
+    }
+    return last + 1;
+}
+
+/* Look at one source; OK with *ret filled where some of its events go. */
+static enum edge_status look(struct edge_ctx *ctx, const struct retention_loop *loop,
+                             const struct event_source *source, struct event_removal *ret)
+{
+    EDGE_CTX_SCOPE(own);
+    const struct policy policy =
+        policies_find(loop->data->policies, source->device, source->source);
+    int64_t cutoff = 0;
+    enum edge_status st =
+        retention_cutoff(&own, loop->data->store, &policy, source, edge_now_ns(), &cutoff);
+    if (st == EDGE_OK) {
+        *ret = (struct event_removal){source->device, source->source, cutoff};
+    } else if (st != EDGE_NOT_FOUND) {
+        return edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+    }
+    return st;
+}
+
+static enum edge_status run(struct edge_ctx *ctx, const struct retention_loop *loop)
+{
+    struct event_store *store = loop->data->store;
+    struct event_store_stats stats;
+    event_store_stats(store, &stats);
+    if (stats.removals > 0) {
+        edge_log_debug(ctx, "retention waits for earlier deletions", NULL);
+        return EDGE_OK;
+    }
+    struct event_source *sources = NULL;
+    size_t n = 0, n_removals = 0, n_sources = 0;
+    event_store_sources(ctx, store, &sources, &n);
+    n = merge(sources, n);
+    struct event_removal *removals = edge_new_n(&ctx->arena, struct event_removal, BATCH);
+    for (size_t i = 0; i < n && !edge_runtime_stopping(loop->data->rt); i++) {
+        enum edge_status st = look(ctx, loop, &sources[i], &removals[n_removals]);
+        if (st == EDGE_NOT_FOUND) {
+            continue;
+        }
+        EDGE_TRY(st);
+        n_sources++;
+        if (++n_removals == BATCH) {
+            EDGE_TRY(note(ctx, store, removals, n_removals));
+            n_removals = 0;
+        }
+    }
+    if (n_sources > 0) {
+        edge_log_debug(ctx, "removing old events", "sources",
+                       edge_printf(&ctx->arena, "%zu of %zu", n_sources, n), NULL);
+    }
+    return note(ctx, store, removals, n_removals);
+}
+
+/* ---- policies ----------------------------------------------------------------------------------
+ */
+
+static enum edge_status list_page(struct edge_ctx *ctx, const struct retention_loop *loop,
+                                  int64_t offset, int64_t *ret_n, int64_t *ret_total)
+{
+    const struct edge_runtime *rt = loop->data->rt;
+    const char *target =
+        edge_printf(&ctx->arena, "/api/v3/device/all?offset=%" PRId64 "&limit=-1", offset);
+    const struct edge_http_request req = {.method = "GET", .target = target};
+    const cJSON *page = NULL;
+    int64_t deadline_ms =
+        edge_now_mono_ms() + (rt->request_timeout_ms > 0 ? rt->request_timeout_ms : 60000);
+    EDGE_TRY(edge_client_json(rt->client, ctx, edge_peer_url(ctx, rt, METADATA), &req, deadline_ms,
+                              &page));
+    if (!edge_json_int(edge_json_member(page, "totalCount", false), ret_total)) {
+        return edge_fail(ctx, EDGE_REMOTE, "answer to %s has no totalCount", target);
+    }
+    const cJSON *item;
+    *ret_n = 0;
+    cJSON_ArrayForEach(item, edge_json_member(page, "devices", false))
+    {
+        struct device device;
+        EDGE_TRY(
+            edge_wrap(ctx, edge_dto_decode(ctx, &DEVICE, item, &device), "answer to %s", target));
+        policies_list(loop->data->policies, &device);
+        ++*ret_n;
+    }
+    return EDGE_OK;
+}
+
+/* Calls are tried again until their deadline, which for lists is far away. */
+static enum edge_status ping(struct edge_ctx *ctx, const struct retention_loop *loop)
+{
+    const struct edge_http_request req = {.method = "GET", .target = "/api/v3/ping"};
+    const cJSON *answer = NULL;
+    const struct edge_runtime *rt = loop->data->rt;
+    return edge_client_json(rt->client, ctx, edge_peer_url(ctx, rt, METADATA), &req,
+                            edge_now_mono_ms() + PING_MS, &answer);
+}
+
+/* All of them, or none counts: who is missing would be held to the defaults. */
+static enum edge_status list_devices(struct edge_ctx *ctx, const struct retention_loop *loop)
+{
+    int64_t offset = 0, total = 1;
+    EDGE_TRY(ping(ctx, loop));
+    for (bool first = true; offset < total; first = false) {
+        EDGE_CTX_SCOPE(own);
+        int64_t n = 0, now_total = 0;
+        enum edge_status st = list_page(&own, loop, offset, &n, &now_total);
+        if (st != EDGE_OK) {
+            return edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+        }
+        if ((!first && now_total != total) || (n == 0 && offset < now_total)) {
+            return edge_fail(ctx, EDGE_UNAVAILABLE, "devices changed while they were listed");
+        }
+        total = now_total;
+        offset += n;
+    }
+    return EDGE_OK;
+}
+
+static void load(struct edge_ctx *ctx, struct retention_loop *loop)
+{
+    struct policies *policies = loop->data->policies;
+    policies_list_begin(policies);
+    enum edge_status st = list_devices(ctx, loop);
+    if (st == EDGE_OK) {
+        policies_list_end(policies);
+        loop->loaded = true;
+        loop->warned = false;
+        loop->next_load_ms = edge_now_mono_ms() + RELOAD_MS;
+        return;
+    }
+    loop->next_load_ms = edge_now_mono_ms() + RETRY_MS;
+    if (!loop->warned && !edge_runtime_stopping(loop->data->rt)) {
+        edge_log_warn(ctx,
+                      loop->loaded ? "devices not listed again, their policies are as known so far"
+                                   : "retention waits for core-metadata",
+                      "reason", edge_ctx_message(ctx, st), NULL);
+        loop->warned = true;
+    }
+    edge_ctx_clear(ctx);
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------
+ */
+
+static void *retention_main(void *arg)
+{
+    struct retention_loop *loop = arg;
+    const struct edge_runtime *rt = loop->data->rt;
+    int64_t wait_ms = 0, next_run_ms = edge_now_mono_ms() + loop->interval_ms;
+    while (edge_runtime_sleep(rt, wait_ms)) {
+        EDGE_CTX_SCOPE(ctx);
+        ctx.log = rt->log;
+        if (edge_now_mono_ms() >= loop->next_load_ms) {
+            load(&ctx, loop);
+        }
+        if (loop->loaded && edge_now_mono_ms() >= next_run_ms) {
+            enum edge_status st = run(&ctx, loop);
+            if (st != EDGE_OK) {
+                edge_log_warn(&ctx, "retention did not finish, will try again", "reason",
+                              edge_ctx_message(&ctx, st), NULL);
+            }
+            next_run_ms = edge_now_mono_ms() + loop->interval_ms;
+        }
+        int64_t wake_ms =
+            loop->loaded && next_run_ms < loop->next_load_ms ? next_run_ms : loop->next_load_ms;
+        int64_t now_ms = edge_now_mono_ms();
+        wait_ms = wake_ms > now_ms ? wake_ms - now_ms : 0;
+    }
+    return NULL;
+}
+
+static enum edge_status read_duration(struct edge_ctx *ctx, const char *key, const char *text,
+                                      int64_t *ret_ns)
+{
+    if (!text || !edge_duration_parse(text, true, ret_ns)) {
+        return edge_fail(ctx, EDGE_INVALID, "Retention.%s needs a duration", key);
+    }
+    return EDGE_OK;
+}
+
+enum edge_status retention_create(struct edge_ctx *ctx, struct core_data *data)
+{
+    const struct data_retention *config =
+        &((const struct data_config *)data->rt->config)->retention;
+    int64_t interval = 0;
+    struct policy defaults = {config->default_max_cap, config->default_min_cap, 0};
+    EDGE_TRY(read_duration(ctx, "Interval", config->interval, &interval));
+    EDGE_TRY(read_duration(ctx, "DefaultDuration", config->default_duration, &defaults.duration));
+    if (interval <= 0) {
+        return EDGE_OK;
+    }
+    struct retention_loop *loop = edge_xalloc(1, sizeof(*loop));
+    loop->data = data;
+    loop->interval_ms = interval / 1000000 > 0 ? interval / 1000000 : 1;
+    loop->defaults = defaults;
+    if (!edge_config_client_url(&data->arena, data->rt->base, METADATA)) { /* defaults for all */
+        loop->loaded = true;
+        loop->next_load_ms = INT64_MAX;
+    }
+    data->policies = policies_create(&defaults);
+    data->retention = loop;
+    return EDGE_OK;
+}
+
+void retention_start(struct core_data *data)
+{
+    if (data->retention) {
+        data->retention->thread = edge_thread_start("retention", retention_main, data->retention);
+        data->retention->running = true;
+    }
+}
+
+void retention_free(struct core_data *data)
+{
+    if (data->retention && data->retention->running) {
+        pthread_join(data->retention->thread, NULL);
+    }
+    free(data->retention);
+    policies_free(data->policies);
+    data->retention = NULL;
+    data->policies = NULL;
+}
