@@ -253,6 +253,8 @@ struct devsdk_service {
     struct sdk_watcher **watchers EDGE_GUARDED;
     size_t n_watchers EDGE_GUARDED;
     devsdk_scan *scan EDGE_GUARDED; /* the discovery under way */
+    struct sdk_profile_scan *profile_scans EDGE_GUARDED;
+    size_t n_profile_scans EDGE_GUARDED;
     struct edge_timer discovery;
 
     struct edge_counter *events_sent, *readings_sent, *events_dropped, *auto_events_skipped,
@@ -334,12 +336,19 @@ struct edge_message *sdk_answer(devsdk_service *svc, const struct edge_message *
 /* discovery.c */
 enum edge_status sdk_http_discovery_start(struct edge_call *call);
 enum edge_status sdk_http_discovery_stop(struct edge_call *call);
-enum edge_status sdk_http_scan_unsupported(struct edge_call *call);
 enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
                                    const struct provision_watcher *dto);
 void sdk_watcher_remove(devsdk_service *svc, const char *name);
+/** Remove those whose name is not in @p names. */
+void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct edge_map *names);
 void sdk_watchers_clear(devsdk_service *svc);
 void sdk_discovery_schedule(devsdk_service *svc);
 void sdk_discovery_cancel(devsdk_service *svc);
+
+/* profilescan.c */
+enum edge_status sdk_http_profile_scan_start(struct edge_call *call);
+enum edge_status sdk_http_profile_scan_stop(struct edge_call *call);
+/** Stop the one of @p device; NULL: all of them. */
+void sdk_profile_scan_cancel(devsdk_service *svc, const char *device);
 
 #endif

@@ -206,6 +206,7 @@ static void quiesce(const struct edge_runtime *rt)
     edge_timer_cancel(rt->timers, &svc->tick);
     edge_timer_cancel(rt->timers, &svc->discovery);
     sdk_discovery_cancel(svc);
+    sdk_profile_scan_cancel(svc, NULL);
     sdk_catalog_refresh(svc);
     if (svc->lanes) {
         sdk_lanes_wait_quiet(svc->lanes, edge_now_mono_ms() + QUIET_MS);
@@ -292,8 +293,8 @@ static const struct edge_route routes[] = {
     {"POST",   "/api/v3/discovery", sdk_http_discovery_start, "Look for devices.", EDGE_ROUTE_BARE},
     {"DELETE", "/api/v3/discovery", sdk_http_discovery_stop, "Stop looking.", EDGE_ROUTE_BARE},
     {"DELETE", "/api/v3/discovery/requestId/{id}", sdk_http_discovery_stop, "Stop that one.", EDGE_ROUTE_BARE},
-    {"POST",   "/api/v3/profilescan", sdk_http_scan_unsupported, "Make a profile of a device.", EDGE_ROUTE_BARE},
-    {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_scan_unsupported, "Stop that.", EDGE_ROUTE_BARE},
+    {"POST",   "/api/v3/profilescan", sdk_http_profile_scan_start, "Make a profile of a device.", EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = &PROFILE_SCAN_REQUEST},
+    {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_profile_scan_stop, "Stop that.", EDGE_ROUTE_BARE},
 };
 static const struct edge_subscription subscriptions[] = {
     {"device/command/request/{service}/#", sdk_bus_command, "Reads and writes."},
