@@ -117,16 +117,6 @@ static struct sdk_entry *entry_get(devsdk_service *svc, const char *name)
         return e;
     }
     e = sdk_entry_create(svc, name);
-    const struct edge_telemetry *telemetry = &sdk_writable(svc)->base.telemetry;
-    for (size_t i = 0; i < telemetry->n_metrics; i++) {
-        if (telemetry->metrics[i].value &&
-            strcmp(telemetry->metrics[i].name, "LastConnected") == 0) {
-            EDGE_CTX_SCOPE(ctx);
-            e->last_connected =
-                edge_gauge(svc->rt->metrics, edge_printf(&ctx.arena, "LastConnected-%s", name),
-                           "When the device answered last, ns since 1970.");
-        }
-    }
     EDGE_LOCK(&svc->lock);
     edge_map_put(&svc->entries, name, sdk_entry_ref(e));
     return e;
@@ -203,6 +193,7 @@ void sdk_device_remove(devsdk_service *svc, const char *name)
     sdk_schedules_update(e, NULL);
     devsdk_put(device_swap(e, NULL)); /* nobody arms its timer from now on */
     edge_timer_cancel(svc->rt->timers, &e->timer);
+    sdk_connected_forget(e);
     sdk_entry_unref(e);
 }
 

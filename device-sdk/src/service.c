@@ -93,6 +93,8 @@ static void counters_init(devsdk_service *svc)
     svc->events_dropped = edge_counter(m, "EventsDropped", "Events that could not be published.");
     svc->auto_events_skipped =
         edge_counter(m, "AutoEventsSkipped", "Auto-events whose time passed unused.");
+    svc->reads_executed = edge_counter(m, "ReadCommandsExecuted", "Reads handed to the driver.");
+    svc->writes_executed = edge_counter(m, "WriteCommandsExecuted", "Writes handed to the driver.");
     svc->requests_refused = edge_counter(m, "RequestsRefused", "Commands refused by full lanes.");
 }
 
@@ -110,6 +112,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     edge_cond_init(&svc->idle);
     svc->initialised = true;
     counters_init(svc);
+    sdk_connected_reconfigure(svc);
     EDGE_TRY(check_driver(ctx, driver));
     svc->driver_config = edge_alloc(&svc->arena, 1, driver->config_size + 1);
     svc->driver_data = edge_alloc(&svc->arena, 1, driver->service_size + 1);
@@ -172,6 +175,11 @@ static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *r
         edge_runtime_sleep(rt, pause_ms);
     }
     return EDGE_OK;
+}
+
+static void reconfigured(const struct edge_runtime *rt)
+{
+    sdk_connected_reconfigure(rt->state);
 }
 
 /* ---- every second -------------------------------------------------------------------------- */
@@ -326,6 +334,7 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
         .ready = ready,
         .quiesce = quiesce,
         .stop = stop,
+        .reconfigured = reconfigured,
     };
 }
 
