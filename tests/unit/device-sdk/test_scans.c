@@ -675,6 +675,29 @@ static void test_watchers_that_are_gone_are_forgotten(void)
     wait_watchers(&r, 0);
 }
 
+/* ---- files --------------------------------------------------------------------------------------- */
+
+static void test_watchers_may_be_brought_along(void)
+{
+    begin();
+    EDGE_CTX_SCOPE(ctx);
+    __attribute__((cleanup(scratch_done))) struct scratch dir;
+    scratch_make(&dir);
+    FILE *f = fopen(edge_printf(&ctx.arena, "%s/w.yaml", dir.path), "w");
+    fputs("name: Brought\nserviceName: device-test\nadminState: UNLOCKED\n"
+          "identifiers: {Line: north}\ndiscoveredDevice: {adminState: UNLOCKED}\n",
+          f);
+    fclose(f);
+    DEVICE_RIG(r, &driver,
+               edge_printf(&ctx.arena, DISCOVERY "  ProvisionWatchersDir: %s\n", dir.path));
+    const cJSON *answer =
+        ask(&ctx, r.metadata, "GET", "/api/v3/provisionwatcher/name/Brought", NULL, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "provisionWatcher.identifiers.Line"), "north");
+    wait_watchers(&r, 1);
+    discovery(&ctx, &r, ID("1"), 202);
+    wait_for_code(r.metadata, "/api/v3/device/name/Found-2", 200);
+}
+
 CU_TestInfo scans_tests[] = {
     {"a scan makes the profile of its device", test_a_scan_makes_the_profile_of_its_device         },
     {"a scan without names makes them up",     test_a_scan_without_names_makes_them_up             },
@@ -691,5 +714,6 @@ CU_TestInfo scans_tests[] = {
     {"a discovery by itself",                  test_a_discovery_by_itself                          },
     {"watchers say what is wanted",            test_watchers_say_what_is_wanted                    },
     {"watchers that are gone are forgotten",   test_watchers_that_are_gone_are_forgotten           },
+    {"watchers may be brought along",          test_watchers_may_be_brought_along                  },
     CU_TEST_INFO_NULL,
 };
