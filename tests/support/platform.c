@@ -225,6 +225,27 @@ void platform_launch(struct platform *p)
     }
 }
 
+void platform_start(struct platform *p, enum platform_service s)
+{
+    write_configuration(p, s);
+    start_program(p, s);
+}
+
+bool platform_logged(const struct platform *p, enum platform_service s, const char *text)
+{
+    char path[128], line[1024];
+    snprintf(path, sizeof(path), "%s/%s.log", p->dir.path, NAMES[s]);
+    FILE *f = fopen(path, "r");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof(line), f)) {
+        found = strstr(line, text) != NULL;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return found;
+}
+
 bool platform_up(struct platform *p)
 {
     platform_launch(p);

@@ -29,6 +29,10 @@ struct platform {
 void platform_make(struct platform *p, enum platform_shape shape);
 /** Starts what does not run; does not wait. */
 void platform_launch(struct platform *p);
+/** Starts this one only, of a platform of processes; does not wait. */
+void platform_start(struct platform *p, enum platform_service s);
+/** Has it logged @p text? */
+bool platform_logged(const struct platform *p, enum platform_service s, const char *text);
 /** Starts what does not run and waits until every service answers; else prints the logs, false. */
 bool platform_up(struct platform *p);
 /** SIGTERM to all; true if each ended with exit code 0 in time. */
