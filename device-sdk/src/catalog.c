@@ -117,16 +117,6 @@ static struct sdk_entry *entry_get(devsdk_service *svc, const char *name)
         return e;
     }
     e = sdk_entry_create(svc, name);
-    const struct edge_telemetry *telemetry = &sdk_writable(svc)->base.telemetry;
-    for (size_t i = 0; i < telemetry->n_metrics; i++) {
-        if (telemetry->metrics[i].value &&
-            strcmp(telemetry->metrics[i].name, "LastConnected") == 0) {
-            EDGE_CTX_SCOPE(ctx);
-            e->last_connected =
-                edge_gauge(svc->rt->metrics, edge_printf(&ctx.arena, "LastConnected-%s", name),
-                           "When the device answered last, ns since 1970.");
-        }
-    }
     EDGE_LOCK(&svc->lock);
     edge_map_put(&svc->entries, name, sdk_entry_ref(e));
     return e;
@@ -199,9 +189,11 @@ void sdk_device_remove(devsdk_service *svc, const char *name)
     if (!e) {
         return;
     }
+    sdk_profile_scan_cancel(svc, name);
     sdk_schedules_update(e, NULL);
     devsdk_put(device_swap(e, NULL)); /* nobody arms its timer from now on */
     edge_timer_cancel(svc->rt->timers, &e->timer);
+    sdk_connected_forget(e);
     sdk_entry_unref(e);
 }
 
@@ -316,11 +308,11 @@ static enum edge_status take_up_device(struct edge_ctx *ctx, devsdk_service *svc
 }
 
 static enum edge_status take_up_watcher(struct edge_ctx *ctx, devsdk_service *svc,
-                                        const cJSON *item, void *arg)
+                                        const cJSON *item, void *seen)
 {
     struct provision_watcher dto;
-    (void)arg;
     EDGE_TRY(edge_dto_decode(ctx, &PROVISION_WATCHER, item, &dto));
+    edge_map_put(seen, dto.name, svc);
     return sdk_watcher_apply(ctx, svc, &dto);
 }
 
@@ -343,6 +335,17 @@ static enum edge_status sync_devices(struct edge_ctx *ctx, devsdk_service *svc)
             sdk_device_remove(svc, names[i]);
         }
     }
+    return EDGE_OK;
+}
+
+static enum edge_status sync_watchers(struct edge_ctx *ctx, devsdk_service *svc)
+{
+    struct edge_map *seen = edge_new(&ctx->arena, struct edge_map);
+    edge_defer(&ctx->arena, free_map, seen);
+    const char *path = edge_printf(&ctx->arena, "/api/v3/provisionwatcher/service/name/%s",
+                                   edge_name_escape(&ctx->arena, svc->driver->name));
+    EDGE_TRY(sdk_metadata_each(ctx, svc, path, "provisionWatchers", take_up_watcher, seen));
+    sdk_watchers_keep(ctx, svc, seen);
     return EDGE_OK;
 }
 
@@ -391,7 +394,5 @@ enum edge_status sdk_catalog_sync(struct edge_ctx *ctx, devsdk_service *svc)
         }
     }
     EDGE_TRY(sync_devices(ctx, svc));
-    const char *path =
-        edge_printf(&ctx->arena, "/api/v3/provisionwatcher/service/name/%s", svc->driver->name);
-    return sdk_metadata_each(ctx, svc, path, "provisionWatchers", take_up_watcher, NULL);
+    return sync_watchers(ctx, svc);
 }

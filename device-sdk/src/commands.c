@@ -67,17 +67,22 @@ static enum edge_status find_device(struct edge_ctx *ctx, devsdk_service *svc, c
     return EDGE_OK;
 }
 
+enum edge_status sdk_source_check(struct edge_ctx *ctx, const devsdk_device *dev,
+                                  const struct sdk_source *source)
+{
+    int64_t most = dev->entry->svc->config->device.max_cmd_ops;
+    return (int64_t)source->n_ops <= most
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_INTERNAL, "command %s exceeds MaxCmdOps (%lld)", source->name,
+                           (long long)most);
+}
+
 static enum edge_status find_source(struct edge_ctx *ctx, const devsdk_device *dev,
                                     const char *name, enum sdk_access access, bool patterns,
                                     struct sdk_source *ret)
 {
-    int64_t most = dev->entry->svc->config->device.max_cmd_ops;
     EDGE_TRY(sdk_source_find(ctx, &ctx->arena, dev->profile, name, access, patterns, ret));
-    if ((int64_t)ret->n_ops > most) {
-        return edge_fail(ctx, EDGE_INTERNAL, "command %s exceeds MaxCmdOps (%lld)", name,
-                         (long long)most);
-    }
-    return EDGE_OK;
+    return sdk_source_check(ctx, dev, ret);
 }
 
 /* ---- answers ------------------------------------------------------------------------------- */
@@ -151,7 +156,7 @@ static void read_done(struct devsdk_request *r, devsdk_result result)
     }
     answer(r->svc, asker, &ctx, st, asker->return_event ? event : NULL);
     if (event && asker->push_event) {
-        sdk_event_publish(r->svc, r->dev, event);
+        sdk_event_publish(r->svc, event);
     }
     edge_message_unref(event);
 }
@@ -172,7 +177,7 @@ static void tell_written(struct edge_ctx *ctx, struct devsdk_request *r)
         edge_log_warn(ctx, "no event of written values", "device", r->dev->dto->name, "error",
                       edge_ctx_message(ctx, st), NULL);
     } else if (event) {
-        sdk_event_publish(r->svc, r->dev, event);
+        sdk_event_publish(r->svc, event);
         edge_message_unref(event);
     }
 }

@@ -31,8 +31,10 @@ static const struct edge_dto AUTO_EVENTS_CONFIG = EDGE_DTO(struct sdk_auto_event
 static const struct edge_field device_fields[] = {
     F(data_transform, "DataTransform", "Apply the transforms of profiles.", .def = "true"),
     F(max_cmd_ops, "MaxCmdOps", "Most resources one command may touch.", .def = "12800", .min = 1, .max = 1000000),
+    F(max_cmd_value_len, "MaxCmdValueLen", "Kept for compatibility with older files.", .def = "256"),
     F(profiles_dir, "ProfilesDir", "Profiles to bring along.", .def = "./res/profiles"),
     F(devices_dir, "DevicesDir", "Devices to bring along.", .def = "./res/devices"),
+    F(watchers_dir, "ProvisionWatchersDir", "Provision watchers to bring along; empty: none."),
     F(enable_async_readings, "EnableAsyncReadings", "Take readings the driver was not asked for.", .def = "true"),
     F(async_buffer_size, "AsyncBufferSize", "Kept for compatibility; the outbox has a bound of its own.", .def = "16"),
     EDGE_OBJECT(struct sdk_device_config, discovery, "Discovery", "Looking for devices.", &DISCOVERY_CONFIG, .flags = EDGE_EMIT_EMPTY),

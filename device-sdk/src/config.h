@@ -21,8 +21,8 @@ struct sdk_auto_events_config {
 };
 struct sdk_device_config {
     bool data_transform, enable_async_readings;
-    int64_t max_cmd_ops, async_buffer_size;
-    const char *profiles_dir, *devices_dir;
+    int64_t max_cmd_ops, max_cmd_value_len, async_buffer_size;
+    const char *profiles_dir, *devices_dir, *watchers_dir;
     struct sdk_discovery_config discovery;
     struct sdk_auto_events_config auto_events;
     int64_t allowed_fails, device_down_timeout; /* 0: off; seconds */

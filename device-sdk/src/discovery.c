@@ -5,21 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contracts/system_event.h"
 #include "edge/clock.h"
 #include "edge/pattern.h"
 #include "edge/text.h"
 #include "params.h"
-#include "sdk.h"
+#include "scan.h"
 
 enum { MAX_FOUND = 10000 };
-
-struct devsdk_scan {
-    devsdk_service *svc;
-    char request_id[64];
-    atomic_bool cancelled;
-    atomic_uint n_added, n_reported;
-};
 
 /* Immutable but for its place in the service's list. */
 struct sdk_watcher {
@@ -82,6 +74,18 @@ static struct sdk_watcher *watcher_swap(devsdk_service *svc, const char *name,
     return before;
 }
 
+/* All watchers, each with a reference, in the context's arena. */
+static size_t all_watchers(struct edge_ctx *ctx, devsdk_service *svc, struct sdk_watcher ***ret)
+{
+    EDGE_LOCK(&svc->scan_lock);
+    *ret = edge_new_n(&ctx->arena, struct sdk_watcher *, svc->n_watchers + 1);
+    for (size_t i = 0; i < svc->n_watchers; i++) {
+        (*ret)[i] = svc->watchers[i];
+        atomic_fetch_add(&svc->watchers[i]->refs, 1);
+    }
+    return svc->n_watchers;
+}
+
 enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
                                    const struct provision_watcher *dto)
 {
@@ -94,6 +98,18 @@ enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
 void sdk_watcher_remove(devsdk_service *svc, const char *name)
 {
     watcher_unref(watcher_swap(svc, name, NULL));
+}
+
+void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct edge_map *names)
+{
+    struct sdk_watcher **watchers;
+    size_t n = all_watchers(ctx, svc, &watchers);
+    for (size_t i = 0; i < n; i++) {
+        if (!edge_map_find(names, watchers[i]->dto->name)) {
+            sdk_watcher_remove(svc, watchers[i]->dto->name);
+        }
+        watcher_unref(watchers[i]);
+    }
 }
 
 void sdk_watchers_clear(devsdk_service *svc)
@@ -146,20 +162,23 @@ static bool blocked(struct edge_ctx *ctx, const struct sdk_watcher *w, const cJS
     return false;
 }
 
-/* The first watcher that wants it, with a reference; NULL: none. */
+/* The first watcher that wants it, with a reference; NULL: none. Patterns may take their time, so
+ * no lock is held meanwhile. */
 static struct sdk_watcher *watcher_for(struct edge_ctx *ctx, devsdk_service *svc,
                                        const cJSON *properties)
 {
-    EDGE_LOCK(&svc->scan_lock);
-    for (size_t i = 0; i < svc->n_watchers; i++) {
-        struct sdk_watcher *w = svc->watchers[i];
-        if (w->dto->admin_state == UNLOCKED && identified(ctx, w, properties) &&
+    struct sdk_watcher **watchers, *wanted = NULL;
+    size_t n = all_watchers(ctx, svc, &watchers);
+    for (size_t i = 0; i < n; i++) {
+        struct sdk_watcher *w = watchers[i];
+        if (!wanted && w->dto->admin_state == UNLOCKED && identified(ctx, w, properties) &&
             !blocked(ctx, w, properties)) {
-            atomic_fetch_add(&w->refs, 1);
-            return w;
+            wanted = w;
+        } else {
+            watcher_unref(w);
         }
     }
-    return NULL;
+    return wanted;
 }
 
 /* ---- reporting ----------------------------------------------------------------------------- */
@@ -213,6 +232,9 @@ devsdk_result devsdk_report(devsdk_scan *scan, const devsdk_found *found)
     if (!found->name || !*found->name || !found->protocol) {
         return DEVSDK_INVALID;
     }
+    if (scan->profile) {
+        return DEVSDK_UNSUPPORTED;
+    }
     if (atomic_fetch_add(&scan->n_reported, 1) >= MAX_FOUND) {
         return DEVSDK_BUSY;
     }
@@ -241,71 +263,28 @@ devsdk_result devsdk_report(devsdk_scan *scan, const devsdk_found *found)
     return st == EDGE_OK ? DEVSDK_OK : DEVSDK_LINK;
 }
 
-static void publish_progress(devsdk_scan *scan, int percent, const char *message)
-{
-    EDGE_CTX_SCOPE(ctx);
-    devsdk_service *svc = scan->svc;
-    cJSON *details = edge_json_object(&ctx);
-    cJSON_AddStringToObject(details, "requestId", scan->request_id);
-    cJSON_AddNumberToObject(details, "progress", percent);
-    if (message && *message) {
-        cJSON_AddStringToObject(details, "message", message);
-    }
-    cJSON_AddNumberToObject(details, "discoveredDeviceCount", atomic_load(&scan->n_added));
-    struct edge_message *m = edge_message_create(0);
-    struct edge_arena *a = edge_message_arena(m);
-    struct system_event *e = edge_new(a, struct system_event);
-    *e = (struct system_event){.api_version = EDGE_API_VERSION,
-                               .type = "device",
-                               .action = "discovery",
-                               .source = edge_strdup(a, svc->rt->name),
-                               .owner = edge_strdup(a, svc->rt->name),
-                               .details = edge_json_clone(a, details),
-                               .timestamp = edge_now_ns()};
-    m->dto = &SYSTEM_EVENT;
-    m->object = e;
-    m->content_type = "application/json";
-    m->correlation_id = edge_strdup(a, scan->request_id);
-    m->request_id = "";
-    const char *name = sdk_topic_level(a, svc, svc->rt->name);
-    edge_message_topic(m, "%s/system-events/%s/device/discovery/%s", svc->rt->base_topic, name,
-                       name);
-    sdk_outbox_put(svc->outbox, m, 0);
-    edge_message_unref(m);
-}
-
-void devsdk_progress(devsdk_scan *scan, unsigned percent, const char *message)
-{
-    publish_progress(scan, percent < 100 ? (int)percent : 99, message);
-}
-
-bool devsdk_cancelled(const devsdk_scan *scan)
-{
-    return atomic_load(&scan->cancelled);
-}
-
 /* ---- running ------------------------------------------------------------------------------- */
 
-/* NULL where one is under way. */
-static devsdk_scan *scan_open(devsdk_service *svc, const char *request_id)
+/* The one under way stays: false, and its id, where there is one ("" when stopping). */
+static bool scan_open(devsdk_service *svc, const char *request_id, devsdk_scan **ret,
+                      char running[SDK_SCAN_ID_SIZE])
 {
     EDGE_LOCK(&svc->scan_lock);
+    running[0] = '\0';
     if (svc->scan || atomic_load(&svc->quiet)) {
-        return NULL;
+        memcpy(running, svc->scan ? svc->scan->request_id : "", svc->scan ? SDK_SCAN_ID_SIZE : 1);
+        return false;
     }
-    devsdk_scan *scan = edge_xalloc(1, sizeof(*scan));
-    scan->svc = svc;
-    size_t len = strnlen(request_id, sizeof(scan->request_id) - 1);
-    memcpy(scan->request_id, request_id, len);
-    svc->scan = scan;
-    return scan;
+    svc->scan = *ret = edge_xalloc(1, sizeof(**ret));
+    sdk_scan_init(*ret, svc, "discovery", request_id);
+    return true;
 }
 
-static void scan_close(devsdk_service *svc, devsdk_scan *scan)
+/* Whoever hears of the end may begin another one at once. */
+static void scan_leave(devsdk_service *svc)
 {
     EDGE_LOCK(&svc->scan_lock);
     svc->scan = NULL;
-    free(scan);
 }
 
 static void discover(devsdk_service *svc, void *arg)
@@ -313,34 +292,42 @@ static void discover(devsdk_service *svc, void *arg)
     EDGE_CTX_SCOPE(ctx);
     ctx.log = svc->rt->log;
     devsdk_scan *scan = arg;
-    publish_progress(scan, 0, NULL);
+    sdk_scan_progress(scan, 0, NULL);
     devsdk_result result = svc->driver->discover(svc, scan);
-    if (result == DEVSDK_OK) {
-        publish_progress(scan, 100, atomic_load(&scan->cancelled) ? "stopped" : NULL);
+    scan_leave(svc);
+    if (result == DEVSDK_OK || devsdk_cancelled(scan)) {
+        sdk_scan_progress(scan, 100, devsdk_cancelled(scan) ? "stopped" : NULL);
     } else {
-        edge_log_error(&ctx, "discovery failed", NULL);
-        publish_progress(scan, -1, "the driver failed");
+        const char *why = sdk_scan_fault(&ctx, scan, result);
+        edge_log_error(&ctx, "discovery failed", "error", why, NULL);
+        sdk_scan_progress(scan, -1, why);
     }
-    scan_close(svc, scan);
+    sdk_scan_done(scan);
+    free(scan);
 }
 
-static bool scan_begin(devsdk_service *svc, const char *request_id)
+/* *ret_id: of what runs now, by us or before us; "": nothing can. */
+static void scan_begin(devsdk_service *svc, const char *request_id, char ret_id[SDK_SCAN_ID_SIZE])
 {
-    devsdk_scan *scan = scan_open(svc, request_id);
-    if (!scan) {
-        return false;
+    devsdk_scan *scan;
+    if (!scan_open(svc, request_id, &scan, ret_id)) {
+        return;
     }
+    memcpy(ret_id, scan->request_id, SDK_SCAN_ID_SIZE);
     if (!sdk_background(svc, discover, scan)) {
-        scan_close(svc, scan);
-        return false;
+        ret_id[0] = '\0';
+        scan_leave(svc);
+        sdk_scan_done(scan);
+        free(scan);
     }
-    return true;
 }
 
+/* Asked for while one runs, it is that one which was triggered (contract 10.1 knows no 409 here). */
 enum edge_status sdk_http_discovery_start(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     devsdk_service *svc = edge_call_state(call);
+    char id[SDK_SCAN_ID_SIZE];
     if (atomic_load(&svc->locked)) {
         return edge_fail(ctx, EDGE_LOCKED, "service locked");
     }
@@ -350,10 +337,11 @@ enum edge_status sdk_http_discovery_start(struct edge_call *call)
     if (!svc->driver->discover) {
         return edge_fail(ctx, EDGE_UNSUPPORTED, "%s cannot discover devices", svc->rt->name);
     }
-    if (!scan_begin(svc, ctx->correlation_id)) {
-        return edge_fail(ctx, EDGE_CONFLICT, "another device discovery is under way");
+    scan_begin(svc, ctx->correlation_id, id);
+    if (!*id) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "too busy to discover devices");
     }
-    edge_call_set_request_id(call, ctx->correlation_id);
+    edge_call_set_request_id(call, edge_strdup(&ctx->arena, id));
     return edge_reply_base(call, 202, "Device Discovery is triggered.");
 }
 
@@ -381,6 +369,7 @@ enum edge_status sdk_http_discovery_stop(struct edge_call *call)
     struct edge_ctx *ctx = edge_call_ctx(call);
     devsdk_service *svc = edge_call_state(call);
     const char *id = edge_call_param(call, "id");
+    edge_call_set_request_id(call, id);
     if (!svc->driver->discover) {
         return edge_fail(ctx, EDGE_UNSUPPORTED, "%s cannot discover devices", svc->rt->name);
     }
@@ -388,13 +377,6 @@ enum edge_status sdk_http_discovery_stop(struct edge_call *call)
         return edge_fail(ctx, EDGE_NOT_FOUND, "no discovery with request id '%s' is under way", id);
     }
     return edge_reply_base(call, 200, NULL);
-}
-
-enum edge_status sdk_http_scan_unsupported(struct edge_call *call)
-{
-    devsdk_service *svc = edge_call_state(call);
-    return edge_fail(edge_call_ctx(call), EDGE_UNSUPPORTED, "%s cannot make profiles of devices",
-                     svc->rt->name);
 }
 
 /* ---- by itself ----------------------------------------------------------------------------- */
@@ -413,10 +395,10 @@ static void discovery_due(struct edge_timer *timer)
 {
     devsdk_service *svc =
         (devsdk_service *)((char *)timer - offsetof(struct devsdk_service, discovery));
-    char id[EDGE_UUID_SIZE];
+    char id[EDGE_UUID_SIZE], running[SDK_SCAN_ID_SIZE];
     edge_uuid_new(id);
     if (!atomic_load(&svc->locked)) {
-        scan_begin(svc, id);
+        scan_begin(svc, id, running);
     }
     arm_discovery(svc);
 }

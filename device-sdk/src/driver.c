@@ -57,7 +57,7 @@ static void push_done(struct devsdk_request *r, devsdk_result result)
         edge_log_warn(&ctx, "unsolicited data not taken", "device", r->dev->dto->name, "error",
                       edge_ctx_message(&ctx, st), NULL);
     } else if (event) {
-        sdk_event_publish(r->svc, r->dev, event);
+        sdk_event_publish(r->svc, event);
         edge_message_unref(event);
     }
 }

@@ -215,7 +215,7 @@ static bool is_too_large(devsdk_service *svc, const struct edge_message *m)
     return large;
 }
 
-bool sdk_event_publish(devsdk_service *svc, devsdk_device *dev, const struct edge_message *m)
+bool sdk_event_publish(devsdk_service *svc, const struct edge_message *m)
 {
     if (is_too_large(svc, m)) {
         EDGE_CTX_SCOPE(ctx);
@@ -223,9 +223,6 @@ bool sdk_event_publish(devsdk_service *svc, devsdk_device *dev, const struct edg
         edge_counter_add(svc->events_dropped, 1);
         edge_log_error(&ctx, "event larger than MaxEventSize, dropped", "topic", m->topic, NULL);
         return false;
-    }
-    if (dev->entry->last_connected) {
-        edge_gauge_set(dev->entry->last_connected, edge_now_ns());
     }
     return sdk_outbox_put(svc->outbox, m, sdk_event_of(m)->n_readings);
 }

@@ -1,5 +1,5 @@
 /*
- * What a device service brings along: files of profiles and of devices, YAML or JSON, given to
+ * What a device service brings along: files of profiles, devices and provision watchers, YAML or JSON, given to
  * core-metadata where it does not have them yet. A file that is unsound is logged and left out;
  * only metadata's silence stops the upload, to be tried again.
  */
@@ -190,9 +190,27 @@ static enum edge_status upload_devices(struct edge_ctx *ctx, devsdk_service *svc
     return EDGE_OK;
 }
 
+/* ---- provision watchers ---------------------------------------------------------------------- */
+
+/* One per file; metadata's own stays as it is. */
+static enum edge_status upload_watcher(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
+{
+    struct provision_watcher_request request = {.base = {.api_version = EDGE_API_VERSION}};
+    bool known;
+    EDGE_TRY(edge_dto_decode(ctx, &PROVISION_WATCHER, tree, &request.watcher));
+    EDGE_TRY(sdk_metadata_has(ctx, svc, "provisionwatcher", request.watcher.name, &known));
+    if (known) {
+        return EDGE_OK;
+    }
+    const char *body = edge_printf(
+        &ctx->arena, "[%s]", edge_dto_text(&PROVISION_WATCHER_REQUEST, &request, &ctx->arena));
+    return sdk_metadata_send(ctx, svc, "POST", "/api/v3/provisionwatcher", body, true);
+}
+
 enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc)
 {
     const struct sdk_device_config *config = &svc->config->device;
     EDGE_TRY(visit_dir(ctx, svc, find_dir(ctx, svc, config->profiles_dir), upload_profile));
-    return visit_dir(ctx, svc, find_dir(ctx, svc, config->devices_dir), upload_devices);
+    EDGE_TRY(visit_dir(ctx, svc, find_dir(ctx, svc, config->devices_dir), upload_devices));
+    return visit_dir(ctx, svc, find_dir(ctx, svc, config->watchers_dir), upload_watcher);
 }

@@ -3,6 +3,8 @@
  * the consequences (auto-events stop, metadata is told) are drawn on the worker pool, for all
  * devices that changed at once: a dead line with a thousand devices is one PATCH.
  */
+#include <string.h>
+
 #include "edge/clock.h"
 #include "sdk.h"
 
@@ -84,10 +86,51 @@ static void log_change(struct sdk_entry *e, bool up, const char *why)
     }
 }
 
+/* A metric per device is shown to those who ask for it only: there may be thousands. */
+void sdk_connected_reconfigure(devsdk_service *svc)
+{
+    static const char name[] = "LastConnected";
+    const struct edge_telemetry *t = &sdk_writable(svc)->base.telemetry;
+    bool wanted = false;
+    for (size_t i = 0; i < t->n_metrics; i++) {
+        const char *prefix = t->metrics[i].name;
+        size_t len = strlen(prefix) < sizeof(name) - 1 ? strlen(prefix) : sizeof(name) - 1;
+        wanted = wanted || (t->metrics[i].value && len > 0 && strncmp(prefix, name, len) == 0);
+    }
+    atomic_store(&svc->wants_last_connected, wanted);
+}
+
+static void note_connected(struct sdk_entry *e)
+{
+    struct edge_gauge *gauge = atomic_load(&e->last_connected);
+    if (!atomic_load(&e->svc->wants_last_connected)) {
+        return;
+    }
+    if (!gauge) {
+        EDGE_CTX_SCOPE(ctx);
+        gauge = edge_gauge_tagged(
+            e->svc->rt->metrics, edge_printf(&ctx.arena, "LastConnected-%s", e->name),
+            "When the device answered last, ns since 1970.", "device", e->name);
+        atomic_store(&e->last_connected, gauge);
+    }
+    edge_gauge_set(gauge, edge_now_ns());
+}
+
+void sdk_connected_forget(struct sdk_entry *e)
+{
+    struct edge_gauge *gauge = atomic_load(&e->last_connected);
+    if (gauge) {
+        edge_gauge_retire(gauge);
+    }
+}
+
 void sdk_note_result(devsdk_device *dev, devsdk_result result)
 {
     bool good = result == DEVSDK_OK, changed;
     struct sdk_entry *e = dev->entry;
+    if (good) {
+        note_connected(e);
+    }
     if (!good && result != DEVSDK_TIMEOUT && result != DEVSDK_LINK) {
         return; /* "no such register" says that the device lives */
     }

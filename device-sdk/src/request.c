@@ -173,8 +173,10 @@ static devsdk_result call_driver(struct devsdk_request *r)
     if (r->dev->fault) {
         return devsdk_fail(r, DEVSDK_INVALID, "%s", r->dev->fault);
     }
+    const bool reads = r->access == SDK_FOR_READ;
     devsdk_result (*handler)(devsdk_device *, devsdk_request *) =
-        r->access == SDK_FOR_READ ? driver->read : driver->write;
+        reads ? driver->read : driver->write;
+    edge_counter_add(reads ? r->svc->reads_executed : r->svc->writes_executed, 1);
     return handler ? handler(r->dev, r) : DEVSDK_UNSUPPORTED;
 }
 

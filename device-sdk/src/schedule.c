@@ -197,8 +197,7 @@ static void publish(struct edge_ctx *ctx, struct sdk_schedule *s, struct devsdk_
         return;
     }
     /* What was sent is remembered only when it is on its way. */
-    if ((!s->on_change || keep_changes(s, m)) && sdk_event_publish(r->svc, r->dev, m) &&
-        s->on_change) {
+    if ((!s->on_change || keep_changes(s, m)) && sdk_event_publish(r->svc, m) && s->on_change) {
         remember(s, sdk_event_of(m));
     }
     edge_message_unref(m);
@@ -230,11 +229,13 @@ static bool resolve(struct sdk_schedule *s, devsdk_device *dev, struct edge_ctx 
 {
     enum edge_status st =
         sdk_source_find(ctx, &ctx->arena, dev->profile, s->source, SDK_FOR_READ, true, ret);
+    if (st == EDGE_OK) {
+        st = sdk_source_check(ctx, dev, ret);
+    }
     if (st != EDGE_OK && !s->warned) {
         s->warned = true;
-        edge_log_warn(ctx, "auto-event names what its profile does not have", "device",
-                      s->entry->name, "source", s->source, "error", edge_ctx_message(ctx, st),
-                      NULL);
+        edge_log_warn(ctx, "auto-event names what cannot be read", "device", s->entry->name,
+                      "source", s->source, "error", edge_ctx_message(ctx, st), NULL);
     }
     return st == EDGE_OK;
 }

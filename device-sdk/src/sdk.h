@@ -119,7 +119,7 @@ struct sdk_entry {
     bool attending EDGE_GUARDED;     /* it waits there, and holds a reference */
     struct sdk_schedule **schedules; /* changed under service.changes */
     size_t n_schedules;
-    struct edge_gauge *last_connected; /* NULL: nobody wants to know */
+    _Atomic(struct edge_gauge *) last_connected; /* NULL: nobody wanted to know yet */
 };
 
 struct sdk_entry *sdk_entry_create(devsdk_service *svc, const char *name);
@@ -205,7 +205,7 @@ enum edge_status sdk_event_build(struct edge_ctx *ctx, const struct devsdk_reque
 /** The event inside. */
 const struct event *sdk_event_of(const struct edge_message *m);
 /** Publish it, counted; takes its own reference. */
-bool sdk_event_publish(devsdk_service *svc, devsdk_device *dev, const struct edge_message *m);
+bool sdk_event_publish(devsdk_service *svc, const struct edge_message *m);
 
 struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max);
 /** Send what is queued until @p deadline_ms, then take and send no more. */
@@ -232,6 +232,7 @@ struct devsdk_service {
     bool initialised, driver_started;
     atomic_bool quiet;  /* stopping: no new work */
     atomic_bool locked; /* adminState of the service */
+    atomic_bool wants_last_connected;
     struct sdk_lanes *lanes;
     struct sdk_outbox *outbox;
     struct edge_timer tick; /* every second */
@@ -253,10 +254,12 @@ struct devsdk_service {
     struct sdk_watcher **watchers EDGE_GUARDED;
     size_t n_watchers EDGE_GUARDED;
     devsdk_scan *scan EDGE_GUARDED; /* the discovery under way */
+    struct sdk_profile_scan *profile_scans EDGE_GUARDED;
+    size_t n_profile_scans EDGE_GUARDED;
     struct edge_timer discovery;
 
     struct edge_counter *events_sent, *readings_sent, *events_dropped, *auto_events_skipped,
-        *requests_refused;
+        *requests_refused, *reads_executed, *writes_executed;
 };
 
 /** Run fn(svc, arg) on the worker pool; false where it cannot. */
@@ -286,6 +289,9 @@ void sdk_catalog_refresh(devsdk_service *svc);
 void sdk_catalog_clear(devsdk_service *svc);
 
 /* opstate.c: up and down */
+/** Does the telemetry name LastConnected now? */
+void sdk_connected_reconfigure(devsdk_service *svc);
+void sdk_connected_forget(struct sdk_entry *e);
 void sdk_note_result(devsdk_device *dev, devsdk_result result);
 void sdk_note_link(struct sdk_entry *e, bool up, const char *why);
 /** Take up what metadata says of the state. */
@@ -319,6 +325,9 @@ enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc);
 enum edge_status sdk_http_get(struct edge_call *call);
 enum edge_status sdk_http_put(struct edge_call *call);
 edge_bus_handler sdk_bus_command;
+/** Not more resources than Device.MaxCmdOps. */
+enum edge_status sdk_source_check(struct edge_ctx *ctx, const devsdk_device *dev,
+                                  const struct sdk_source *source);
 
 /* callbacks.c: what core-metadata tells and asks over the bus */
 edge_bus_handler sdk_bus_validate, sdk_bus_system_event;
@@ -334,12 +343,19 @@ struct edge_message *sdk_answer(devsdk_service *svc, const struct edge_message *
 /* discovery.c */
 enum edge_status sdk_http_discovery_start(struct edge_call *call);
 enum edge_status sdk_http_discovery_stop(struct edge_call *call);
-enum edge_status sdk_http_scan_unsupported(struct edge_call *call);
 enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
                                    const struct provision_watcher *dto);
 void sdk_watcher_remove(devsdk_service *svc, const char *name);
+/** Remove those whose name is not in @p names. */
+void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct edge_map *names);
 void sdk_watchers_clear(devsdk_service *svc);
 void sdk_discovery_schedule(devsdk_service *svc);
 void sdk_discovery_cancel(devsdk_service *svc);
+
+/* profilescan.c */
+enum edge_status sdk_http_profile_scan_start(struct edge_call *call);
+enum edge_status sdk_http_profile_scan_stop(struct edge_call *call);
+/** Stop the one of @p device; NULL: all of them. */
+void sdk_profile_scan_cancel(devsdk_service *svc, const char *device);
 
 #endif

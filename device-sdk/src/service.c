@@ -93,6 +93,8 @@ static void counters_init(devsdk_service *svc)
     svc->events_dropped = edge_counter(m, "EventsDropped", "Events that could not be published.");
     svc->auto_events_skipped =
         edge_counter(m, "AutoEventsSkipped", "Auto-events whose time passed unused.");
+    svc->reads_executed = edge_counter(m, "ReadCommandsExecuted", "Reads handed to the driver.");
+    svc->writes_executed = edge_counter(m, "WriteCommandsExecuted", "Writes handed to the driver.");
     svc->requests_refused = edge_counter(m, "RequestsRefused", "Commands refused by full lanes.");
 }
 
@@ -110,6 +112,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     edge_cond_init(&svc->idle);
     svc->initialised = true;
     counters_init(svc);
+    sdk_connected_reconfigure(svc);
     EDGE_TRY(check_driver(ctx, driver));
     svc->driver_config = edge_alloc(&svc->arena, 1, driver->config_size + 1);
     svc->driver_data = edge_alloc(&svc->arena, 1, driver->service_size + 1);
@@ -174,6 +177,11 @@ static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *r
     return EDGE_OK;
 }
 
+static void reconfigured(const struct edge_runtime *rt)
+{
+    sdk_connected_reconfigure(rt->state);
+}
+
 /* ---- every second -------------------------------------------------------------------------- */
 
 static void tick(struct edge_timer *timer)
@@ -206,6 +214,7 @@ static void quiesce(const struct edge_runtime *rt)
     edge_timer_cancel(rt->timers, &svc->tick);
     edge_timer_cancel(rt->timers, &svc->discovery);
     sdk_discovery_cancel(svc);
+    sdk_profile_scan_cancel(svc, NULL);
     sdk_catalog_refresh(svc);
     if (svc->lanes) {
         sdk_lanes_wait_quiet(svc->lanes, edge_now_mono_ms() + QUIET_MS);
@@ -292,8 +301,8 @@ static const struct edge_route routes[] = {
     {"POST",   "/api/v3/discovery", sdk_http_discovery_start, "Look for devices.", EDGE_ROUTE_BARE},
     {"DELETE", "/api/v3/discovery", sdk_http_discovery_stop, "Stop looking.", EDGE_ROUTE_BARE},
     {"DELETE", "/api/v3/discovery/requestId/{id}", sdk_http_discovery_stop, "Stop that one.", EDGE_ROUTE_BARE},
-    {"POST",   "/api/v3/profilescan", sdk_http_scan_unsupported, "Make a profile of a device.", EDGE_ROUTE_BARE},
-    {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_scan_unsupported, "Stop that.", EDGE_ROUTE_BARE},
+    {"POST",   "/api/v3/profilescan", sdk_http_profile_scan_start, "Make a profile of a device.", EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = &PROFILE_SCAN_REQUEST},
+    {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_profile_scan_stop, "Stop that.", EDGE_ROUTE_BARE},
 };
 static const struct edge_subscription subscriptions[] = {
     {"device/command/request/{service}/#", sdk_bus_command, "Reads and writes."},
@@ -325,6 +334,7 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
         .ready = ready,
         .quiesce = quiesce,
         .stop = stop,
+        .reconfigured = reconfigured,
     };
 }
 

@@ -55,6 +55,8 @@ VALUE_TYPES = ("Bool String Uint8 Uint16 Uint32 Uint64 Int8 Int16 Int32 Int64 Fl
                "Int64Array Float32Array Float64Array ObjectArray").split()
 
 CORRECTIONS = [
+    Correction("device-sdk", "components schemas BaseResponse properties requestId", {"format": None},
+               "10.1: the id of the path comes back"),
     # ---- core-metadata
     Correction("core-metadata", "paths", nothing_for_nothing, "2.5: an empty list is answered null"),
     Correction("core-metadata", "paths", changes_have_no_id, "2.5: only additions have an id"),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core_metadata.h"
 #include "devsdk/host.h"
@@ -89,18 +90,22 @@ static void put_config(const struct device_rig *r, const char *service, const ch
     fclose(f);
 }
 
-void device_rig_make(struct device_rig *r, const devsdk_driver *driver, const char *config)
+static const char quiet[] = "Writable:\n  LogLevel: ERROR\n";
+
+static void prepare(struct device_rig *r)
 {
-    EDGE_CTX_SCOPE(ctx);
-    static struct edge_service device; /* one rig at a time */
-    const char *quiet = "Writable:\n  LogLevel: ERROR\n";
-    devsdk_descriptor(driver, NULL, &device);
-    const struct edge_service *services[] = {&core_metadata, &listener, &device};
     *r = (struct device_rig){0};
     scratch_make(&r->dir);
     put_config(r, "core-metadata", quiet);
     put_config(r, "listener", quiet);
-    put_config(r, driver->name, config ? config : quiet);
+}
+
+static void start(struct device_rig *r, const devsdk_driver *driver)
+{
+    EDGE_CTX_SCOPE(ctx);
+    static struct edge_service device; /* one rig at a time */
+    devsdk_descriptor(driver, NULL, &device);
+    const struct edge_service *services[] = {&core_metadata, &listener, &device};
     char program[] = "test", cd[] = "-cd", data[] = "--data";
     char *argv[] = {program, cd, r->dir.path, data, r->dir.path, NULL};
     enum edge_status st = edge_host_start(&ctx, services, 3, 5, argv, &r->host);
@@ -111,6 +116,22 @@ void device_rig_make(struct device_rig *r, const devsdk_driver *driver, const ch
     r->metadata = edge_host_runtime(r->host, "core-metadata");
     r->device = edge_host_runtime(r->host, driver->name);
     r->listener = edge_host_runtime(r->host, "listener")->state;
+}
+
+void device_rig_make(struct device_rig *r, const devsdk_driver *driver, const char *config)
+{
+    prepare(r);
+    put_config(r, driver->name, config ? config : quiet);
+    start(r, driver);
+}
+
+void device_rig_make_from(struct device_rig *r, const devsdk_driver *driver, const char *folder)
+{
+    char path[256];
+    prepare(r);
+    snprintf(path, sizeof(path), "%s/%s", r->dir.path, driver->name);
+    CU_ASSERT_EQUAL_FATAL(symlink(folder, path), 0);
+    start(r, driver);
 }
 
 void device_rig_done(struct device_rig *r)

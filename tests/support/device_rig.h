@@ -23,6 +23,8 @@ struct device_rig {
 
 /** @p config: YAML of the device service below its ports; NULL: defaults, no files of its own. */
 void device_rig_make(struct device_rig *r, const devsdk_driver *driver, const char *config);
+/** With the configuration.yaml of @p folder, and what lies beside it, as they are. */
+void device_rig_make_from(struct device_rig *r, const devsdk_driver *driver, const char *folder);
 void device_rig_done(struct device_rig *r);
 #define DEVICE_RIG(name, driver, config)                                                           \
     __attribute__((cleanup(device_rig_done))) struct device_rig name;                              \

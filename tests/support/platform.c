@@ -195,21 +195,6 @@ void platform_print_logs(const struct platform *p)
     }
 }
 
-bool platform_logged(const struct platform *p, enum platform_service service, const char *text)
-{
-    char path[128], line[1024];
-    snprintf(path, sizeof(path), "%s/%s.log", p->dir.path, NAMES[service]);
-    FILE *f = fopen(path, "r");
-    bool found = false;
-    while (f && !found && fgets(line, sizeof(line), f)) {
-        found = strstr(line, text) != NULL;
-    }
-    if (f) {
-        fclose(f);
-    }
-    return found;
-}
-
 struct awaited {
     const struct platform *p;
     enum platform_service service;
@@ -241,10 +226,31 @@ void platform_launch(struct platform *p)
         platform_start_broker(p);
     }
     for (unsigned s = 0; s < n_programs(p); s++) {
-        if (p->pid[s] <= 0 && !(p->absent & 1u << s)) {
+        if (p->pid[s] <= 0) {
             start_program(p, s);
         }
     }
+}
+
+void platform_start(struct platform *p, enum platform_service s)
+{
+    write_configuration(p, s);
+    start_program(p, s);
+}
+
+bool platform_logged(const struct platform *p, enum platform_service s, const char *text)
+{
+    char path[128], line[1024];
+    snprintf(path, sizeof(path), "%s/%s.log", p->dir.path, NAMES[s]);
+    FILE *f = fopen(path, "r");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof(line), f)) {
+        found = strstr(line, text) != NULL;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return found;
 }
 
 bool platform_up(struct platform *p)

@@ -21,7 +21,6 @@ struct platform {
     enum platform_shape shape;
     uint16_t port[N_SERVICES], broker_port;
     pid_t pid[N_SERVICES], broker; /* one process: only pid[0] */
-    unsigned absent;               /* 1 << service: it is not started; platform_launch() only */
     bool provided;                 /* -cp and -r: configuration and registry are core-keeper's */
     const char *devices_dir;       /* of device-virtual; NULL: its own six devices */
     int64_t expected_devices;      /* platform_up waits for so many; default 6 */
@@ -31,6 +30,10 @@ struct platform {
 void platform_make(struct platform *p, enum platform_shape shape);
 /** Starts what does not run; does not wait. */
 void platform_launch(struct platform *p);
+/** Starts this one only, of a platform of processes; does not wait. */
+void platform_start(struct platform *p, enum platform_service s);
+/** Has it logged @p text? */
+bool platform_logged(const struct platform *p, enum platform_service s, const char *text);
 /** Starts what does not run and waits until every service answers; else prints the logs, false. */
 bool platform_up(struct platform *p);
 /** SIGTERM to all; true if each ended with exit code 0 in time. */
@@ -41,8 +44,6 @@ bool platform_stop(struct platform *p, enum platform_service service);
 void platform_kill(struct platform *p);
 void platform_done(struct platform *p);
 void platform_print_logs(const struct platform *p);
-/** Does the log of @p service (of a split platform) hold @p text? */
-bool platform_logged(const struct platform *p, enum platform_service service, const char *text);
 void platform_start_broker(struct platform *p);
 void platform_kill_broker(struct platform *p);
 

@@ -186,11 +186,14 @@ static void test_services_wait_for_the_keeper(void)
     __attribute__((cleanup(platform_done))) struct platform p;
     platform_make(&p, SHAPE_SPLIT);
     p.provided = true;
-    p.absent = 1 << KEEPER;
-    platform_launch(&p);
+    platform_start_broker(&p);
+    for (unsigned s = 0; s < N_SERVICES; s++) {
+        if (s != KEEPER) {
+            platform_start(&p, s);
+        }
+    }
     CU_ASSERT_TRUE(wait_until(command_waits, &p, PATIENCE_MS));
     CU_ASSERT_TRUE(platform_stop(&p, COMMAND)); /* told to stop while it waits: no failure */
-    p.absent = 0;
     CU_ASSERT_TRUE_FATAL(platform_up(&p));
     registered(&p, "device-virtual", "UP");
 }

@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-enum { DEVSDK_ABI = 1 };
+enum { DEVSDK_ABI = 2 };
 
 /** Outcomes; the comment is the HTTP status a client sees. */
 typedef enum devsdk_result {
@@ -97,7 +97,7 @@ typedef struct devsdk_field {
 typedef struct devsdk_service devsdk_service;
 typedef struct devsdk_device devsdk_device;   /* immutable snapshot, reference counted by the SDK */
 typedef struct devsdk_request devsdk_request; /* a read or write of 1..n resources */
-typedef struct devsdk_scan devsdk_scan;       /* one discovery */
+typedef struct devsdk_scan devsdk_scan;       /* one discovery, or one scan of a device */
 
 typedef struct devsdk_protocol {
     const char *name; /* "modbus-tcp"; NULL in the only row: any protocol, nothing parsed */
@@ -125,6 +125,9 @@ typedef struct devsdk_driver {
     devsdk_result (*read)(devsdk_device *, devsdk_request *);
     devsdk_result (*write)(devsdk_device *, devsdk_request *);
     devsdk_result (*discover)(devsdk_service *, devsdk_scan *); /* NULL: 501 */
+    /** Find out what the device has: devsdk_offer() each resource. After added(), beside reads and
+     * writes of its lane. NULL: 501. */
+    devsdk_result (*scan_profile)(devsdk_device *, devsdk_scan *);
 } devsdk_driver;
 
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver);
@@ -177,15 +180,34 @@ void devsdk_done(devsdk_request *, devsdk_result); /* after DEVSDK_PENDING; any 
 /** Unsolicited data: fill like a read, then devsdk_done(). NULL: no such source, locked, full. */
 devsdk_request *devsdk_push(devsdk_device *, const char *source);
 
-/* ---- discovery ---- */
+/* ---- discovery and profile scans: as long as they take, but look at devsdk_cancelled() ---- */
 typedef struct devsdk_found {
     const char *name, *parent, *description, *protocol;
     const void *addr;          /* your address struct; written back through the field table */
     const char *const *labels; /* NULL-ended; may be NULL */
 } devsdk_found;
 devsdk_result devsdk_report(devsdk_scan *, const devsdk_found *);
+
+/** A resource of the profile to be. Texts may be NULL. */
+typedef struct devsdk_offered {
+    const char *name, *description, *units, *media_type, *def;
+    devsdk_type type, elem; /* an ARRAY of OBJECT is an array of objects */
+    bool readable, writable;
+    double min, max;  /* both 0: no limit */
+    const void *attr; /* your attribute struct; written back through the field table */
+} devsdk_offered;
+/** INVALID: no name, one of that name is there, or no such type. BUSY: more than 10,000. */
+devsdk_result devsdk_offer(devsdk_scan *, const devsdk_offered *);
+/** What the device says of itself; texts may be NULL. */
+void devsdk_describe(devsdk_scan *, const char *manufacturer, const char *model,
+                     const char *description);
+/** An option of who asked for the scan, as text (JSON where it is no single value), or NULL. */
+const char *devsdk_scan_option(devsdk_scan *, const char *key);
+
 void devsdk_progress(devsdk_scan *, unsigned percent, const char *message);
 bool devsdk_cancelled(const devsdk_scan *);
+devsdk_result devsdk_scan_fail(devsdk_scan *, devsdk_result, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- helpers ---- */
 int64_t devsdk_now_ms(void); /* CLOCK_MONOTONIC */

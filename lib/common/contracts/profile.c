@@ -93,6 +93,14 @@ static const struct edge_field profile_request_fields[] = {
     EDGE_BASE_REQUEST_ROW(struct profile_request),
     EDGE_OBJECT(struct profile_request, profile, "profile", "The profile.", &DEVICE_PROFILE),
 };
+#define F(m, ...) EDGE_FIELD(struct profile_scan_request, m, __VA_ARGS__)
+static const struct edge_field profile_scan_fields[] = {
+    EDGE_BASE_REQUEST_ROW(struct profile_scan_request),
+    F(device_name, "deviceName", "Device to look at.", .flags = EDGE_REQUIRED),
+    F(profile_name, "profileName", "Of the profile to make; <deviceName>_profile_<ms since 1970> where none is given."),
+    F(options, "options", "For the driver."),
+};
+#undef F
 /* clang-format on */
 const struct edge_dto PROFILE_BASIC_INFO =
     EDGE_DTO(struct device_profile, "DeviceProfileBasicInfo", basic_info_fields);
@@ -100,6 +108,8 @@ const struct edge_dto DEVICE_PROFILE =
     EDGE_DTO(struct device_profile, "DeviceProfile", profile_fields, .check = profile_check);
 const struct edge_dto PROFILE_REQUEST =
     EDGE_DTO(struct profile_request, "DeviceProfileRequest", profile_request_fields);
+const struct edge_dto PROFILE_SCAN_REQUEST =
+    EDGE_DTO(struct profile_scan_request, "ProfileScanRequest", profile_scan_fields);
 
 const struct device_resource *profile_resource(const struct device_profile *p, const char *name)
 {

@@ -52,7 +52,14 @@ struct profile_request {
     struct edge_base_request base;
     struct device_profile profile;
 };
+/** Asks a device service to find out what a device has (contract 10.1). */
+struct profile_scan_request {
+    struct edge_base_request base;
+    const char *device_name, *profile_name; /* profile_name NULL: the service makes one up */
+    const cJSON *options;
+};
 extern const struct edge_dto DEVICE_RESOURCE, DEVICE_COMMAND, DEVICE_PROFILE, PROFILE_REQUEST;
+extern const struct edge_dto PROFILE_SCAN_REQUEST;
 /** A profile without resources, commands and apiVersion; the same struct. */
 extern const struct edge_dto PROFILE_BASIC_INFO;
 

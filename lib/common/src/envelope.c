@@ -113,18 +113,19 @@ static void payload_encode(const void *obj, struct edge_encoder *enc)
 
 void edge_envelope_encode(const struct edge_message *m, struct edge_buf *out)
 {
+    bool cbor = switched_on("EDGEX_MSG_CBOR_ENCODE");
+    bool same_form = cbor && is_type(m->content_type, "application/json"); /* contract 11.2 */
     const struct envelope env = {
         .api_version = "v3",
         .received_topic = m->received_topic,
         .correlation_id = m->correlation_id,
         .request_id = m->request_id,
-        .content_type = m->content_type,
+        .content_type = same_form ? "application/cbor" : m->content_type,
         .error_code = m->error_code,
         .params = m->params,
         .n_params = m->n_params,
         .message = m,
     };
-    bool cbor = switched_on("EDGEX_MSG_CBOR_ENCODE");
     edge_dto_encode(&ENVELOPE, &env, cbor ? EDGE_CBOR : EDGE_JSON, out);
 }
 

@@ -29,6 +29,7 @@ struct edge_counter {
 
 struct edge_gauge {
     _Atomic int64_t value;
+    atomic_bool retired;
 };
 
 struct edge_histogram {
@@ -42,6 +43,7 @@ struct metric {
     _Atomic(struct metric *) next;
     enum kind kind;
     char *name, *help;
+    char *tag, *tag_value; /* NULL: none */
     union {
         struct edge_counter counter;
         struct edge_gauge gauge;
@@ -88,11 +90,18 @@ void edge_metrics_free(struct edge_metrics *m)
         }
         free(x->name);
         free(x->help);
+        free(x->tag);
+        free(x->tag_value);
         free(x);
     }
     edge_mutex_done(&m->lock);
     free(m->service);
     free(m);
+}
+
+static bool is_shown(const struct metric *x)
+{
+    return x->kind != GAUGE || !atomic_load_explicit(&x->gauge.retired, memory_order_relaxed);
 }
 
 static struct metric *find(const struct edge_metrics *m, enum kind kind, const char *name)
@@ -106,12 +115,15 @@ static struct metric *find(const struct edge_metrics *m, enum kind kind, const c
     return NULL;
 }
 
-static struct metric *metric_create(enum kind kind, const char *name, const char *help)
+static struct metric *metric_create(enum kind kind, const char *name, const char *help,
+                                    const char *tag, const char *value)
 {
     struct metric *x = edge_xalloc(1, sizeof(*x));
     x->kind = kind;
     x->name = edge_xstrdup(name);
     x->help = edge_xstrdup(help);
+    x->tag = tag ? edge_xstrdup(tag) : NULL;
+    x->tag_value = tag ? edge_xstrdup(value) : NULL;
     if (kind == HISTOGRAM) {
         x->histogram = edge_xalloc(1, sizeof(*x->histogram));
         atomic_init(&x->histogram->min, UINT64_MAX);
@@ -120,7 +132,7 @@ static struct metric *metric_create(enum kind kind, const char *name, const char
 }
 
 static struct metric *find_or_add(struct edge_metrics *m, enum kind kind, const char *name,
-                                  const char *help)
+                                  const char *help, const char *tag, const char *value)
 {
     struct metric *x = find(m, kind, name);
     if (x) {
@@ -131,7 +143,7 @@ static struct metric *find_or_add(struct edge_metrics *m, enum kind kind, const 
     if (x) {
         return x;
     }
-    x = metric_create(kind, name, help);
+    x = metric_create(kind, name, help, tag, value);
     _Atomic(struct metric *) *end = &m->first;
     for (struct metric *at = first_metric(m); at; at = next_metric(at)) {
         end = &at->next;
@@ -142,17 +154,31 @@ static struct metric *find_or_add(struct edge_metrics *m, enum kind kind, const 
 
 struct edge_counter *edge_counter(struct edge_metrics *m, const char *name, const char *help)
 {
-    return &find_or_add(m, COUNTER, name, help)->counter;
+    return &find_or_add(m, COUNTER, name, help, NULL, NULL)->counter;
 }
 
 struct edge_gauge *edge_gauge(struct edge_metrics *m, const char *name, const char *help)
 {
-    return &find_or_add(m, GAUGE, name, help)->gauge;
+    return edge_gauge_tagged(m, name, help, NULL, NULL);
+}
+
+struct edge_gauge *edge_gauge_tagged(struct edge_metrics *m, const char *name, const char *help,
+                                     const char *tag, const char *value)
+{
+    struct edge_gauge *g = &find_or_add(m, GAUGE, name, help, tag, value)->gauge;
+    atomic_store_explicit(&g->retired, false, memory_order_relaxed);
+    return g;
+}
+
+void edge_gauge_retire(struct edge_gauge *g)
+{
+    atomic_store_explicit(&g->value, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->retired, true, memory_order_relaxed);
 }
 
 struct edge_histogram *edge_histogram(struct edge_metrics *m, const char *name, const char *help)
 {
-    return find_or_add(m, HISTOGRAM, name, help)->histogram;
+    return find_or_add(m, HISTOGRAM, name, help, NULL, NULL)->histogram;
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -283,7 +309,9 @@ static void visit_histogram(const struct metric *x, edge_metric_visitor *visit, 
         {"histogram-stddev",   sqrt(variance)                          },
         {"histogram-variance", variance                                },
     };
-    visit(arg, x->name, fields, sizeof(fields) / sizeof(fields[0]));
+    visit(arg, &(struct edge_metric_shown){.name = x->name,
+                                           .fields = fields,
+                                           .n_fields = sizeof(fields) / sizeof(fields[0])});
 }
 
 void edge_metrics_each(const struct edge_metrics *m, edge_metric_visitor *visit, void *arg)
@@ -291,13 +319,15 @@ void edge_metrics_each(const struct edge_metrics *m, edge_metric_visitor *visit,
     for (const struct metric *x = first_metric(m); x; x = next_metric(x)) {
         if (x->kind == HISTOGRAM) {
             visit_histogram(x, visit, arg);
+        }
+        if (x->kind == HISTOGRAM || !is_shown(x)) {
             continue;
         }
         struct edge_metric_field field = {"counter-count", (double)edge_counter_get(&x->counter)};
         if (x->kind == GAUGE) {
             field = (struct edge_metric_field){"gauge-value", (double)edge_gauge_get(&x->gauge)};
         }
-        visit(arg, x->name, &field, 1);
+        visit(arg, &(struct edge_metric_shown){x->name, x->tag, x->tag_value, &field, 1});
     }
 }
 
@@ -411,6 +441,9 @@ static void put_histogram(struct edge_buf *out, const struct edge_metrics *m,
 void edge_metrics_prometheus(const struct edge_metrics *m, struct edge_buf *out)
 {
     for (const struct metric *x = first_metric(m); x; x = next_metric(x)) {
+        if (!is_shown(x)) {
+            continue;
+        }
         put_head(out, x);
         if (x->kind == HISTOGRAM) {
             put_histogram(out, m, x);

@@ -37,12 +37,26 @@ const char *edge_peer_url(struct edge_ctx *ctx, const struct edge_runtime *rt, c
     return url ? url : edge_config_client_url(&ctx->arena, rt->base, client);
 }
 
+/* Said when the waiting begins and every ten seconds of it: a service that waits tells for whom. */
+static void tell_waiting(struct edge_ctx *ctx, const char *client, const char *url, const char *why,
+                         int64_t *next_ms)
+{
+    const int64_t every_ms = 10000;
+    int64_t now = edge_now_mono_ms();
+    if (now >= *next_ms) {
+        *next_ms = now + every_ms;
+        edge_log_info(ctx, "waiting for a neighbour", "neighbour", client, "url", url, "reason",
+                      why, NULL);
+    }
+}
+
 /* At once, then 50 ms, 100 ms, ... and at last EDGEX_STARTUP_INTERVAL later. */
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client)
 {
     const int64_t first_ms = 50, longest_ms = rt->options->startup_interval_ms;
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
+    int64_t next_word_ms = 0;
     int64_t until = edge_now_mono_ms() + rt->options->startup_duration_ms;
     for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
         EDGE_CTX_SCOPE(attempt);
@@ -58,7 +72,9 @@ enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runt
         if (st == EDGE_OK && answer.code == 200) {
             return EDGE_OK;
         }
-        edge_log_debug(ctx, "waiting for a neighbour", "neighbour", client, "url", url, NULL);
+        tell_waiting(ctx, client, url,
+                     st == EDGE_OK ? "it is not ready" : edge_ctx_message(&attempt, st),
+                     &next_word_ms);
         if (now + pause >= until) {
             return edge_fail(ctx, EDGE_UNAVAILABLE, "%s does not answer at %s", client, url);
         }

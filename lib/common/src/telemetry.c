@@ -26,26 +26,32 @@ static const char *configured_name(const struct edge_telemetry *t, const char *m
     return NULL;
 }
 
+static void tag_add(struct metric *m, const char *name, const char *value)
+{
+    m->tags[m->n_tags++] = (struct metric_tag){name, value};
+}
+
 static struct metric *metric_make(struct edge_arena *a, const struct publication *p,
-                                  const char *name, const struct edge_metric_field *fields,
-                                  unsigned n_fields)
+                                  const struct edge_metric_shown *shown)
 {
     const struct edge_telemetry *t = p->telemetry;
     struct metric *m = edge_new(a, struct metric);
     m->api_version = EDGE_API_VERSION;
-    m->name = edge_strdup(a, name);
+    m->name = edge_strdup(a, shown->name);
     m->timestamp = p->now_ns;
-    m->fields = edge_new_n(a, struct metric_field, n_fields);
-    for (unsigned i = 0; i < n_fields; i++) {
+    m->fields = edge_new_n(a, struct metric_field, shown->n_fields);
+    for (unsigned i = 0; i < shown->n_fields; i++) {
         m->fields[m->n_fields++] =
-            (struct metric_field){edge_strdup(a, fields[i].name), fields[i].value};
+            (struct metric_field){edge_strdup(a, shown->fields[i].name), shown->fields[i].value};
     }
-    m->tags = edge_new_n(a, struct metric_tag, t->n_tags + 1);
+    m->tags = edge_new_n(a, struct metric_tag, t->n_tags + 2);
     for (size_t i = 0; i < t->n_tags; i++) {
-        m->tags[m->n_tags++] =
-            (struct metric_tag){edge_strdup(a, t->tags[i].name), edge_strdup(a, t->tags[i].value)};
+        tag_add(m, edge_strdup(a, t->tags[i].name), edge_strdup(a, t->tags[i].value));
     }
-    m->tags[m->n_tags++] = (struct metric_tag){"service", edge_strdup(a, p->inst->rt.name)};
+    tag_add(m, "service", edge_strdup(a, p->inst->rt.name));
+    if (shown->tag) {
+        tag_add(m, edge_strdup(a, shown->tag), edge_strdup(a, shown->tag_value));
+    }
     return m;
 }
 
@@ -54,12 +60,11 @@ static void message_drop(struct edge_message **m)
     edge_message_unref(*m);
 }
 
-static void metric_publish(void *arg, const char *name, const struct edge_metric_field *fields,
-                           unsigned n_fields)
+static void metric_publish(void *arg, const struct edge_metric_shown *shown)
 {
     struct publication *p = arg;
     const struct edge_runtime *rt = &p->inst->rt;
-    const char *configured = configured_name(p->telemetry, name);
+    const char *configured = configured_name(p->telemetry, shown->name);
     if (!configured) {
         return;
     }
@@ -68,9 +73,9 @@ static void metric_publish(void *arg, const char *name, const struct edge_metric
     edge_message_topic(m, "%s/telemetry/%s/%s", rt->base_topic, rt->name, configured);
     m->correlation_id = edge_uuid_make(a);
     m->dto = &METRIC;
-    m->object = metric_make(a, p, name, fields, n_fields);
+    m->object = metric_make(a, p, shown);
     if (edge_bus_publish(p->ctx, rt->bus, m) != EDGE_OK) {
-        edge_log_debug(p->ctx, "metric not published", "metric", name, NULL);
+        edge_log_debug(p->ctx, "metric not published", "metric", shown->name, NULL);
         edge_ctx_clear(p->ctx);
     }
 }

@@ -133,12 +133,14 @@ static void test_prometheus_histograms(void)
     edge_metrics_free(m);
 }
 
-static void put_fields(void *out, const char *name, const struct edge_metric_field *fields,
-                       unsigned n_fields)
+static void put_fields(void *out, const struct edge_metric_shown *shown)
 {
-    edge_buf_printf(out, "%s:", name);
-    for (unsigned i = 0; i < n_fields; i++) {
-        edge_buf_printf(out, " %s=%g", fields[i].name, fields[i].value);
+    edge_buf_printf(out, "%s:", shown->name);
+    if (shown->tag) {
+        edge_buf_printf(out, " [%s=%s]", shown->tag, shown->tag_value);
+    }
+    for (unsigned i = 0; i < shown->n_fields; i++) {
+        edge_buf_printf(out, " %s=%g", shown->fields[i].name, shown->fields[i].value);
     }
     edge_buf_puts(out, "\n");
 }
@@ -160,6 +162,24 @@ static void test_telemetry_fields(void)
                            "histogram-stddev=2 histogram-variance=4\n"
                            "Empty: histogram-count=0 histogram-min=0 histogram-max=0 "
                            "histogram-mean=0 histogram-stddev=0 histogram-variance=0\n");
+    edge_buf_done(&out);
+    edge_metrics_free(m);
+}
+
+static void test_gauges_may_have_a_tag_and_go(void)
+{
+    struct edge_metrics *m = edge_metrics_create("s");
+    struct edge_gauge *g = edge_gauge_tagged(m, "Last-D", "", "device", "D");
+    edge_gauge_set(g, 7);
+    struct edge_buf out = EDGE_BUF_INIT;
+    edge_metrics_each(m, put_fields, &out);
+    edge_gauge_retire(g);
+    edge_metrics_each(m, put_fields, &out);
+    edge_metrics_prometheus(m, &out);
+    CU_ASSERT_PTR_EQUAL(edge_gauge_tagged(m, "Last-D", "", "device", "D"), g);
+    edge_metrics_each(m, put_fields, &out);
+    CU_ASSERT_STRING_EQUAL(edge_buf_str(&out),
+                           "Last-D: [device=D] gauge-value=7\nLast-D: [device=D] gauge-value=0\n");
     edge_buf_done(&out);
     edge_metrics_free(m);
 }
@@ -199,6 +219,7 @@ CU_TestInfo metrics_tests[] = {
     {"prometheus text",                    test_prometheus_text                   },
     {"prometheus histograms",              test_prometheus_histograms             },
     {"telemetry fields",                   test_telemetry_fields                  },
+    {"gauges may have a tag and go",       test_gauges_may_have_a_tag_and_go      },
     {"threads lose nothing",               test_threads_lose_nothing              },
     CU_TEST_INFO_NULL,
 };

@@ -25,6 +25,7 @@ static void test_every_table_is_sound(void)
         &DEVICE_PROFILE,
         &PROFILE_BASIC_INFO,
         &PROFILE_REQUEST,
+        &PROFILE_SCAN_REQUEST,
         &AUTO_EVENT,
         &DEVICE,
         &DEVICE_REQUEST,

@@ -22,6 +22,12 @@ struct edge_gauge *edge_gauge(struct edge_metrics *m, const char *name, const ch
 /** Of durations in ns, or of any non-negative integer; relative error of a quantile below 7 %. */
 struct edge_histogram *edge_histogram(struct edge_metrics *m, const char *name, const char *help);
 
+/** A gauge of one of many things of a kind (a device): telemetry shows the tag beside it. */
+struct edge_gauge *edge_gauge_tagged(struct edge_metrics *m, const char *name, const char *help,
+                                     const char *tag, const char *value);
+/** Show it no more, until somebody asks for it again by its name. */
+void edge_gauge_retire(struct edge_gauge *g);
+
 void edge_counter_add(struct edge_counter *c, uint64_t n);
 uint64_t edge_counter_get(const struct edge_counter *c);
 void edge_gauge_set(struct edge_gauge *g, int64_t v);
@@ -40,8 +46,12 @@ struct edge_metric_field {
     const char *name; /* "counter-count", "gauge-value", "histogram-mean", ... */
     double value;
 };
-typedef void edge_metric_visitor(void *arg, const char *name,
-                                 const struct edge_metric_field *fields, unsigned n_fields);
+struct edge_metric_shown {
+    const char *name, *tag, *tag_value; /* tag NULL: none */
+    const struct edge_metric_field *fields;
+    unsigned n_fields;
+};
+typedef void edge_metric_visitor(void *arg, const struct edge_metric_shown *shown);
 void edge_metrics_each(const struct edge_metrics *m, edge_metric_visitor *visit, void *arg);
 
 #endif
