@@ -204,3 +204,16 @@ func TestLifeOfADevice(t *testing.T) {
 		}
 	})
 }
+
+// Looking for devices and making profiles of them is not what device-virtual can do; it says so.
+func TestDiscoveryOfADriverWithoutIt(t *testing.T) {
+	inBothShapes(t, func(t *testing.T, p *platform) {
+		d := p.driver
+		d.refused(t, 503, "device discovery disabled", "POST", "/discovery", nil)
+		d.refused(t, 501, "cannot discover", "DELETE", "/discovery", nil)
+		d.refused(t, 501, "cannot discover", "DELETE", "/discovery/requestId/{id}", nil, uuid())
+		d.refused(t, 501, "cannot make profiles", "POST", "/profilescan",
+			object{"apiVersion": "v3", "requestId": uuid(), "deviceName": "Random-Integer-Device", "options": object{"a": 1}})
+		d.refused(t, 501, "cannot make profiles", "DELETE", "/profilescan/device/name/{name}", nil, "Random-Integer-Device")
+	})
+}
