@@ -26,6 +26,7 @@ type bus struct {
 type message struct {
 	topic   string
 	payload []byte
+	at      time.Time
 }
 
 func connect(t *testing.T, p *platform) *bus {
@@ -70,13 +71,13 @@ func (b *bus) wait(token mqtt.Token) {
 func (b *bus) subscribe(topic string) <-chan message {
 	b.t.Helper()
 	in := make(chan message, 256)
-	b.on(topic, func(_ mqtt.Client, m mqtt.Message) { in <- message{m.Topic(), m.Payload()} })
+	b.on(topic, func(_ mqtt.Client, m mqtt.Message) { in <- message{m.Topic(), m.Payload(), time.Now()} })
 	return in
 }
 
 func (b *bus) serve(topic string, handle func(message)) {
 	b.t.Helper()
-	b.on(topic, func(_ mqtt.Client, m mqtt.Message) { go handle(message{m.Topic(), m.Payload()}) })
+	b.on(topic, func(_ mqtt.Client, m mqtt.Message) { go handle(message{m.Topic(), m.Payload(), time.Now()}) })
 }
 
 func (b *bus) on(topic string, handler mqtt.MessageHandler) {

@@ -202,6 +202,9 @@ func start(seen *routes, escape bool) (*platform, error) {
 	p.driver = &peer{"device-virtual", freePort(), seen, segment}
 	conf := filepath.Join(dir, "mosquitto.conf")
 	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\n", p.broker)
+	if !escape { // one broker as we ship it, one as it comes
+		text += "persistence false\nmax_queued_messages 100000\nset_tcp_nodelay true\n"
+	}
 	if err = os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return p, err
 	}

@@ -11,7 +11,8 @@ skip() {
 
 EDGE_SOURCE_DIR=$(cd ../.. && pwd)
 export EDGE_SOURCE_DIR
-export EDGE_BIN_DIR=${EDGE_BIN_DIR:-$EDGE_SOURCE_DIR/build/release}
+EDGE_BIN_DIR=$(realpath "${EDGE_BIN_DIR:-$EDGE_SOURCE_DIR/build/release}") # the programs start elsewhere
+export EDGE_BIN_DIR
 export GOTOOLCHAIN=local GOFLAGS="${GOFLAGS:-} -mod=readonly"
 export PATH="$PATH:/usr/local/go/bin:/usr/sbin"
 
