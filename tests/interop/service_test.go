@@ -29,6 +29,7 @@ type goService struct {
 	validated []device
 	written   map[string]any
 	queries   []string
+	before    func(requestID string) // is called before each answer on the bus
 }
 
 // serve starts one and makes it known to core-metadata.
@@ -66,7 +67,19 @@ func (s *goService) hearBus() {
 	s.bus.serve("edgex/device/command/request/"+topic+"/#", s.busCommand)
 }
 
+func (s *goService) interfere(before func(requestID string)) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.before = before
+}
+
 func (s *goService) answer(requestID string, e envelope) {
+	s.lock.Lock()
+	before := s.before
+	s.lock.Unlock()
+	if before != nil {
+		before(requestID)
+	}
 	e.RequestID = requestID
 	if e.CorrelationID == "" {
 		e.CorrelationID = uuid()
