@@ -87,6 +87,7 @@ const struct edge_service core_keeper = {
     .name = "core-keeper",
     .doc = "keeps the configuration of all services, and the registry",
     .port = 59890,
+    .takes_overwrite = true, /* common.c */
     .state_size = sizeof(struct keeper),
     .config = &KEEPER_CONFIG,
     .writable_offset = offsetof(struct keeper_config, writable),

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"math/rand"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -100,6 +103,40 @@ func TestRegistrationsOfCoreKeeper(t *testing.T) {
 	k.nothing(t, 204, "DELETE", registryRoute, nil, id)
 	k.refused(t, 404, "registration not found by serviceId", "DELETE", registryRoute, nil, id)
 	k.refused(t, 404, "registration not found by serviceId", "GET", registryRoute, nil, id)
+}
+
+// An operator starts core-keeper with -o: the file's common configuration is there again.
+func TestCommonConfigurationIsOverwritten(t *testing.T) {
+	p := plain
+	const name = commonConfig + "device-services/Device/MaxCmdOps"
+	restart := func(args ...string) string {
+		t.Helper()
+		if err := p.end("core-keeper", syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		g := p.program("core-keeper")
+		before := g.args
+		g.args = append(append([]string{}, before...), args...)
+		log := filepath.Join(p.dir, "core-keeper.log")
+		old, _ := os.ReadFile(log)
+		err := p.begin("core-keeper")
+		g.args = before
+		if err == nil {
+			err = p.ready()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, _ := os.ReadFile(log)
+		return string(said[len(old):])
+	}
+	equal(t, "changed", writeValue(t, name, "7"), []string{name})
+	restart()
+	equal(t, "kept", readValues(t, name), object{name: "7"})
+	if said := restart("-o"); strings.Contains(said, "overwrite") || !strings.Contains(said, "common configuration written") {
+		t.Error(said)
+	}
+	equal(t, "the file's", readValues(t, name), object{name: "12800"})
 }
 
 // ---- what nobody should send --------------------------------------------------------------------

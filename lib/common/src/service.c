@@ -44,13 +44,13 @@ static enum edge_status check_options(struct edge_ctx *ctx, const struct edge_op
 }
 
 /* What was asked for and cannot be had, but does no harm. */
-static void warn_options(const struct edge_options *o, bool device_services)
+static void warn_options(const struct edge_options *o, bool device_services, bool overwrites)
 {
     if (o->registry) {
         edge_log_warn(NULL, "a registry is not supported yet, going on without", "flag", "-r",
                       NULL);
     }
-    if (o->overwrite) {
+    if (o->overwrite && !overwrites) {
         edge_log_warn(NULL, "nothing to overwrite without a configuration provider", "flag", "-o",
                       NULL);
     }
@@ -70,6 +70,16 @@ static bool any_device_service(const struct edge_service *const *services, size_
     return false;
 }
 
+static bool any_takes_overwrite(const struct edge_service *const *services, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (services[i]->takes_overwrite) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Flags and environment, judged. */
 static enum edge_status take_options(struct edge_ctx *ctx,
                                      const struct edge_service *const *services, size_t n, int argc,
@@ -81,7 +91,7 @@ static enum edge_status take_options(struct edge_ctx *ctx,
     }
     EDGE_TRY(check_options(ctx, ret));
     EDGE_TRY(check_security(ctx));
-    warn_options(ret, any_device_service(services, n));
+    warn_options(ret, any_device_service(services, n), any_takes_overwrite(services, n));
     return EDGE_OK;
 }
 
