@@ -61,6 +61,7 @@ listener $port 127.0.0.1
 allow_anonymous true
 persistence false
 max_queued_messages 100000
+set_tcp_nodelay true
 log_dest stderr
 EOF
     launch mosquitto "$(PATH=$PATH:/usr/sbin command -v mosquitto)" -c "$DATA/run/mosquitto.conf"

@@ -150,7 +150,8 @@ static void ask(struct edge_ctx *ctx, struct health *h, const struct registratio
     bool bare_v6 = strchr(r->host, ':') && r->host[0] != '[';
     const char *url = edge_printf(&ctx->arena, bare_v6 ? "%s://[%s]:%d" : "%s://%s:%d",
                                   r->health_check.type, r->host, (int)r->port);
-    struct edge_http_request req = {.method = "GET", .target = r->health_check.path};
+    struct edge_http_request req = {
+        .method = "GET", .target = r->health_check.path, .code_only = true};
     struct edge_http_response res = {0};
     int64_t soon_ms = h->timeout_ms < SOON_MS ? h->timeout_ms : SOON_MS;
     int64_t began_ms = edge_now_mono_ms();

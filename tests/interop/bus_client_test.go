@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,21 +17,47 @@ import (
 type bus struct {
 	t    *testing.T
 	mqtt mqtt.Client
+	qos  byte
+
+	lock     sync.Mutex
+	handlers map[string]mqtt.MessageHandler // subscribed again when the broker comes back
 }
 
 type message struct {
 	topic   string
 	payload []byte
+	at      time.Time
 }
 
 func connect(t *testing.T, p *platform) *bus {
 	t.Helper()
-	options := mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", p.broker))
-	options.SetClientID(uuid()).SetOrderMatters(true)
-	b := &bus{t, mqtt.NewClient(options)}
-	b.wait(b.mqtt.Connect())
-	t.Cleanup(func() { b.mqtt.Disconnect(100) })
+	b, err := dial(t, fmt.Sprintf("tcp://127.0.0.1:%d", p.broker))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return b
+}
+
+// dial waits until there is a broker, and finds it again when it was gone.
+func dial(t *testing.T, url string) (*bus, error) {
+	b := &bus{t: t, qos: 1, handlers: map[string]mqtt.MessageHandler{}}
+	options := mqtt.NewClientOptions().AddBroker(url).SetClientID(uuid()).SetOrderMatters(true)
+	options.SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond)
+	options.SetMaxReconnectInterval(200 * time.Millisecond)
+	options.SetOnConnectHandler(func(c mqtt.Client) {
+		b.lock.Lock()
+		defer b.lock.Unlock()
+		for topic, handler := range b.handlers {
+			c.Subscribe(topic, b.qos, handler)
+		}
+	})
+	b.mqtt = mqtt.NewClient(options)
+	t.Cleanup(func() { b.mqtt.Disconnect(100) })
+	token := b.mqtt.Connect()
+	if !token.WaitTimeout(patience) {
+		return nil, fmt.Errorf("no broker at %s", url)
+	}
+	return b, token.Error()
 }
 
 func (b *bus) wait(token mqtt.Token) {
@@ -44,17 +71,29 @@ func (b *bus) wait(token mqtt.Token) {
 func (b *bus) subscribe(topic string) <-chan message {
 	b.t.Helper()
 	in := make(chan message, 256)
-	b.wait(b.mqtt.Subscribe(topic, 1, func(_ mqtt.Client, m mqtt.Message) {
-		in <- message{m.Topic(), m.Payload()}
-	}))
+	b.on(topic, func(_ mqtt.Client, m mqtt.Message) { in <- message{m.Topic(), m.Payload(), time.Now()} })
 	return in
 }
 
 func (b *bus) serve(topic string, handle func(message)) {
 	b.t.Helper()
-	b.wait(b.mqtt.Subscribe(topic, 1, func(_ mqtt.Client, m mqtt.Message) {
-		go handle(message{m.Topic(), m.Payload()})
-	}))
+	b.on(topic, func(_ mqtt.Client, m mqtt.Message) { go handle(message{m.Topic(), m.Payload(), time.Now()}) })
+}
+
+func (b *bus) on(topic string, handler mqtt.MessageHandler) {
+	b.t.Helper()
+	b.lock.Lock()
+	b.handlers[topic] = handler
+	b.lock.Unlock()
+	b.wait(b.mqtt.Subscribe(topic, b.qos, handler))
+}
+
+func (b *bus) off(topic string) {
+	b.t.Helper()
+	b.lock.Lock()
+	delete(b.handlers, topic)
+	b.lock.Unlock()
+	b.wait(b.mqtt.Unsubscribe(topic))
 }
 
 func (b *bus) publish(topic string, e envelope) {
@@ -67,7 +106,7 @@ func (b *bus) publish(topic string, e envelope) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.wait(b.mqtt.Publish(topic, 1, false, text))
+	b.wait(b.mqtt.Publish(topic, b.qos, false, text))
 }
 
 // next waits for a message; its envelope must have exactly the members the wire has.
@@ -94,7 +133,7 @@ func (b *bus) ask(topic, prefix string, e envelope) envelope {
 	b.t.Helper()
 	e.RequestID, e.CorrelationID, e.ContentType = uuid(), uuid(), "application/json"
 	in := b.subscribe(prefix + "/" + e.RequestID)
-	defer func() { b.wait(b.mqtt.Unsubscribe(prefix + "/" + e.RequestID)) }()
+	defer b.off(prefix + "/" + e.RequestID)
 	b.publish(topic, e)
 	_, answer := b.next(in)
 	if answer.RequestID != e.RequestID {

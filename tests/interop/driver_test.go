@@ -205,30 +205,15 @@ func TestLifeOfADevice(t *testing.T) {
 	})
 }
 
-// What a device service of the Go SDK is described to ask for when it starts, in that order.
-func TestStartOfADeviceService(t *testing.T) {
-	m := plain.metadata
-	const name = "boot svc"
-	for round, code := range []int{404, 200} {
-		m.call(t, 200, &devices{}, "GET", "/device/service/name/{name}?limit=-1&offset=0", nil, name)
-		m.call(t, 200, &watchers{}, "GET", "/provisionwatcher/service/name/{name}?limit=-1&offset=0", nil, name)
-		resp, _ := m.exchange(t, "GET", "/deviceservice/name/{name}", nil, name)
-		equal(t, "known already", resp.StatusCode, code)
-		service := object{"id": nil, "name": name, "description": "", "labels": []string{"l"},
-			"baseAddress": "http://localhost:59999", "adminState": "UNLOCKED", "properties": object{}}
-		if round == 0 {
-			delete(service, "id")
-			m.batch(t, "POST", "/deviceservice", "service", 201, service)
-			m.refused(t, 404, "no device profile", "GET", "/deviceprofile/name/{name}", nil, "boot profile")
-			m.batch(t, "POST", "/deviceprofile", "profile", 201, sampleProfile("boot profile"))
-		} else {
-			m.batch(t, "PATCH", "/deviceservice", "service", 200, service)
-		}
-		for _, path := range []string{"PUT /deviceprofile", "PATCH /device"} { // nothing to update is sent as null
-			method, route, _ := strings.Cut(path, " ")
-			var null any
-			m.call(t, 207, &null, method, route, raw{"application/json", []byte("null")})
-			equal(t, path, null, nil)
-		}
-	}
+// Looking for devices and making profiles of them is not what device-virtual can do; it says so.
+func TestDiscoveryOfADriverWithoutIt(t *testing.T) {
+	inBothShapes(t, func(t *testing.T, p *platform) {
+		d := p.driver
+		d.refused(t, 503, "device discovery disabled", "POST", "/discovery", nil)
+		d.refused(t, 501, "cannot discover", "DELETE", "/discovery", nil)
+		d.refused(t, 501, "cannot discover", "DELETE", "/discovery/requestId/{id}", nil, uuid())
+		d.refused(t, 501, "cannot make profiles", "POST", "/profilescan",
+			object{"apiVersion": "v3", "requestId": uuid(), "deviceName": "Random-Integer-Device", "options": object{"a": 1}})
+		d.refused(t, 501, "cannot make profiles", "DELETE", "/profilescan/device/name/{name}", nil, "Random-Integer-Device")
+	})
 }

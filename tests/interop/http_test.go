@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -20,6 +20,8 @@ type peer struct {
 	name string
 	port int
 	seen *routes
+
+	segment func(name string) string // how its clients write a name into a path
 }
 
 var client = &http.Client{Timeout: 20 * time.Second}
@@ -40,17 +42,16 @@ type raw struct {
 }
 
 // fill puts names, escaped, in the place of the {members} of a path.
-func fill(path string, names []string) string {
+func (p *peer) fill(path string, names []string) string {
 	for _, name := range names {
 		open, end := strings.IndexByte(path, '{'), strings.IndexByte(path, '}')
-		path = path[:open] + url.PathEscape(name) + path[end+1:]
+		path = path[:open] + p.segment(name) + path[end+1:]
 	}
 	return path
 }
 
-// exchange sends one request. The path is a route, names are its {members}, what follows a ? is the query.
-func (p *peer) exchange(t *testing.T, method, path string, body any, names ...string) (*http.Response, []byte) {
-	t.Helper()
+// send sends one request. The path is a route, names are its {members}, what follows a ? is the query.
+func (p *peer) send(method, path string, body any, names ...string) (*http.Response, []byte, error) {
 	sent := raw{"application/json", nil}
 	switch b := body.(type) {
 	case nil:
@@ -59,28 +60,89 @@ func (p *peer) exchange(t *testing.T, method, path string, body any, names ...st
 	default:
 		sent.data, _ = json.Marshal(b)
 	}
-	target := fmt.Sprintf("http://localhost:%d/api/v3%s", p.port, fill(path, names))
+	target := fmt.Sprintf("http://localhost:%d/api/v3%s", p.port, p.fill(path, names))
 	req, err := http.NewRequest(method, target, bytes.NewReader(sent.data))
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	correlation := uuid()
 	req.Header.Set("Content-Type", sent.contentType)
 	req.Header.Set("X-Correlation-ID", correlation)
 	resp, err := client.Do(req)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, target, err)
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, target, err)
+		return nil, nil, err
 	}
 	if got := resp.Header.Get("X-Correlation-ID"); got != correlation {
-		t.Errorf("%s %s: X-Correlation-ID %q came back as %q", method, target, correlation, got)
+		return nil, nil, fmt.Errorf("X-Correlation-ID %q came back as %q", correlation, got)
 	}
 	p.seen.note(p.name, method, strings.SplitN(path, "?", 2)[0], resp.StatusCode < 300) // of a 207: see batch
+	return resp, answer, nil
+}
+
+func (p *peer) exchange(t *testing.T, method, path string, body any, names ...string) (*http.Response, []byte) {
+	t.Helper()
+	resp, answer, err := p.send(method, path, body, names...)
+	if err != nil {
+		t.Fatalf("%s %s %s %q: %v", p.name, method, path, names, err)
+	}
 	return resp, answer
+}
+
+// fetch is for those who go on when something fails: the code, and a good answer in out (nil: there
+// must be none).
+func (p *peer) fetch(out any, method, path string, body any, names ...string) (int, error) {
+	resp, answer, err := p.send(method, path, body, names...)
+	switch {
+	case err != nil:
+		return 0, err
+	case resp.StatusCode >= 300:
+		var failure base
+		err = same(answer, &failure)
+	case out != nil:
+		err = same(answer, out)
+	case len(answer) > 0:
+		err = errors.New("an answer where none is expected")
+	}
+	if err != nil {
+		err = fmt.Errorf("%s %s %s %q: %v in %.500s", p.name, method, path, names, err, answer)
+	}
+	return resp.StatusCode, err
+}
+
+// tell sends requests as an array, or null where there are none, and returns the codes of the items.
+func (p *peer) tell(method, path, member string, items ...any) ([]int, error) {
+	var requests []object // none: null
+	for _, item := range items {
+		requests = append(requests, object{"apiVersion": "v3", "requestId": uuid(), member: item})
+	}
+	body, _ := json.Marshal(requests)
+	var answers []withID
+	code, err := p.fetch(&answers, method, path, raw{"application/json", body})
+	if err == nil && (code != 207 || len(answers) != len(items)) {
+		err = fmt.Errorf("%d: %d answers to %d requests", code, len(answers), len(items))
+	}
+	var codes []int
+	for i, a := range answers {
+		if a.RequestID != requests[i]["requestId"] {
+			err = errors.Join(err, fmt.Errorf("item %d: requestId %q", i, a.RequestID))
+		}
+		codes = append(codes, a.StatusCode)
+	}
+	return codes, err
+}
+
+// nothing expects a code and no body.
+func (p *peer) nothing(t *testing.T, code int, method, path string, body any, names ...string) {
+	t.Helper()
+	resp, answer := p.exchange(t, method, path, body, names...)
+	if resp.StatusCode != code || len(answer) > 0 {
+		t.Fatalf("%s %s %s %q: %d instead of %d: %.500s", p.name, method, path, names, resp.StatusCode, code, answer)
+	}
 }
 
 // call expects a code and decodes the answer into out, a pointer to the declared shape.

@@ -213,6 +213,42 @@ type systemEvent struct {
 	Timestamp  int64             `json:"timestamp"`
 }
 
+type kv struct {
+	Key      string `json:"key"`
+	Created  int64  `json:"Created"`
+	Modified int64  `json:"Modified"`
+	Value    string `json:"value"`
+}
+
+// kvChange is a kv on the bus: the value as it was sent, none of a key that is gone.
+type kvChange struct {
+	Key      string          `json:"key"`
+	Created  int64           `json:"Created"`
+	Modified int64           `json:"Modified"`
+	Value    json.RawMessage `json:"value,omitempty"`
+}
+
+type healthCheck struct {
+	Interval string `json:"interval"`
+	Path     string `json:"path"`
+	Type     string `json:"type"`
+}
+
+type registration struct {
+	stamps
+	ServiceID   string      `json:"serviceId"`
+	Status      string      `json:"status"`
+	Host        string      `json:"host"`
+	Port        int         `json:"port"`
+	HealthCheck healthCheck `json:"HealthCheck"`
+}
+
+type registered struct {
+	APIVersion  string `json:"apiVersion"`
+	StatusCode  int    `json:"statusCode"`
+	ServiceName string `json:"serviceName"`
+}
+
 type envelope struct {
 	APIVersion    string            `json:"apiVersion"`
 	ReceivedTopic string            `json:"receivedTopic"`
@@ -289,6 +325,23 @@ type (
 		base
 		Func     string    `json:"aggregateFunc"`
 		Readings []reading `json:"readings"`
+	}
+	keys struct {
+		base
+		Response []string `json:"response"`
+	}
+	kvs struct {
+		base
+		Response []kv `json:"response"`
+	}
+	oneRegistration struct {
+		base
+		Registration registration `json:"registration"`
+	}
+	registrations struct {
+		base
+		TotalCount    int64          `json:"totalCount"`
+		Registrations []registration `json:"registrations"`
 	}
 	oneDeviceCommands struct {
 		base

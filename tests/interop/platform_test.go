@@ -1,5 +1,6 @@
-// The platform as programs: a broker, core-metadata, core-data, core-command and device-virtual on
-// free ports with their data in a temporary directory.
+// The platform as programs: a broker, core-keeper, core-metadata, core-data, core-command and
+// device-virtual on free ports with their data in a temporary directory. Each can be ended and begun
+// again while the others go on.
 package interop
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,11 +26,17 @@ import (
 const patience = 20 * time.Second
 
 type platform struct {
-	dir                             string
-	broker                          int
-	escape                          bool
-	metadata, data, command, driver *peer
-	programs                        []*exec.Cmd
+	dir                                     string
+	broker                                  int
+	escape                                  bool
+	keeper, metadata, data, command, driver *peer
+	programs                                []*program // in the order of their first start
+}
+
+type program struct {
+	name, path string
+	args       []string
+	cmd        *exec.Cmd // nil: ended
 }
 
 var (
@@ -37,7 +45,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	runtime.LockOSThread() // the programs live as long as the thread that started them
+	go starter()
 	seen := &routes{seen: map[string][2]bool{}}
 	code := 1
 	var err error
@@ -72,23 +80,80 @@ func freePort() int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (p *platform) launch(program, log string, args ...string) error {
-	out, err := os.Create(filepath.Join(p.dir, log+".log"))
+// Programs live as long as the thread that started them, so one thread starts all.
+var starts = make(chan func())
+
+func starter() {
+	runtime.LockOSThread()
+	for start := range starts {
+		start()
+	}
+}
+
+func (p *platform) launch(name, path string, args ...string) error {
+	p.programs = append(p.programs, &program{name: name, path: path, args: args})
+	return p.begin(name)
+}
+
+func (p *platform) program(name string) *program {
+	for _, program := range p.programs {
+		if program.name == name {
+			return program
+		}
+	}
+	panic("no program " + name)
+}
+
+func (p *platform) begin(name string) error {
+	g := p.program(name)
+	out, err := os.OpenFile(filepath.Join(p.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(g.path, g.args...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, p.dir
+	cmd.Env = append(os.Environ(), p.environment()...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the tests time out
-	if err = cmd.Start(); err == nil {
-		p.programs = append(p.programs, cmd)
+	done := make(chan error)
+	starts <- func() { done <- cmd.Start() }
+	if err = <-done; err == nil {
+		g.cmd = cmd
 	}
 	return err
 }
 
+// end stops one program; what it says to that counts unless it was killed.
+func (p *platform) end(name string, signal syscall.Signal) error {
+	g := p.program(name)
+	if g.cmd == nil {
+		return nil
+	}
+	cmd := g.cmd
+	g.cmd = nil
+	_ = cmd.Process.Signal(signal)
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	timer.Stop()
+	if signal == syscall.SIGKILL || name == "mosquitto" {
+		return nil
+	}
+	return err
+}
+
+// environment is what an operator sets for core-keeper, from where foreign services have it.
+func (p *platform) environment() []string {
+	return []string{
+		"ALL_SERVICES_MESSAGEBUS_HOST=127.0.0.1",
+		fmt.Sprintf("ALL_SERVICES_MESSAGEBUS_PORT=%d", p.broker),
+		fmt.Sprintf("ALL_SERVICES_REGISTRY_PORT=%d", p.keeper.port),
+		fmt.Sprintf("ALL_SERVICES_SERVICE_ENABLENAMEFIELDESCAPE=%v", p.escape),
+		"ALL_SERVICES_SERVICE_HEALTHCHECKINTERVAL=1s",
+	}
+}
+
 func (p *platform) peers() []*peer {
-	return []*peer{p.metadata, p.data, p.command, p.driver}
+	return []*peer{p.keeper, p.metadata, p.data, p.command, p.driver}
 }
 
 // enc is a name as a level of a topic.
@@ -109,6 +174,8 @@ func (p *platform) configuration(me *peer) string {
 	}
 	fmt.Fprintf(&b, "MessageBus:\n  Type: mqtt\n  Protocol: tcp\n  Host: 127.0.0.1\n  Port: %d\n", p.broker)
 	switch me {
+	case p.keeper:
+		fmt.Fprintf(&b, "  BaseTopicPrefix: edgex/configs\nCommonConfig:\n  File: %s/core-keeper/res/common.yaml\n", source)
 	case p.metadata:
 		fmt.Fprintf(&b, "UoM:\n  UoMFile: %s/core-metadata/res/uom.yaml\n", source)
 	case p.driver:
@@ -124,12 +191,20 @@ func start(seen *routes, escape bool) (*platform, error) {
 		return nil, err
 	}
 	p := &platform{dir: dir, broker: freePort(), escape: escape}
-	p.metadata = &peer{"core-metadata", freePort(), seen}
-	p.data = &peer{"core-data", freePort(), seen}
-	p.command = &peer{"core-command", freePort(), seen}
-	p.driver = &peer{"device-virtual", freePort(), seen}
+	segment := url.PathEscape
+	if escape {
+		segment = level
+	}
+	p.keeper = &peer{"core-keeper", freePort(), seen, level} // its clients escape everything, always
+	p.metadata = &peer{"core-metadata", freePort(), seen, segment}
+	p.data = &peer{"core-data", freePort(), seen, segment}
+	p.command = &peer{"core-command", freePort(), seen, segment}
+	p.driver = &peer{"device-virtual", freePort(), seen, segment}
 	conf := filepath.Join(dir, "mosquitto.conf")
 	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\n", p.broker)
+	if !escape { // one broker as we ship it, one as it comes
+		text += "persistence false\nmax_queued_messages 100000\nset_tcp_nodelay true\n"
+	}
 	if err = os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return p, err
 	}
@@ -146,28 +221,41 @@ func start(seen *routes, escape bool) (*platform, error) {
 			return p, err
 		}
 		program := filepath.Join(os.Getenv("EDGE_BIN_DIR"), s.name)
-		if err = p.launch(program, s.name, "-cd", res, "--data", filepath.Join(dir, "data")); err != nil {
+		if err = p.launch(s.name, program, "-cd", res, "--data", filepath.Join(dir, "data")); err != nil {
 			return p, err
 		}
 	}
+	return p, p.ready()
+}
+
+// ready waits until all services answer and hear the bus.
+func (p *platform) ready() error {
 	for _, s := range p.peers() {
 		if !within(func() bool { return s.answers() }) {
-			return p, fmt.Errorf("%s does not answer", s.name)
+			return fmt.Errorf("%s does not answer", s.name)
 		}
 	}
-	return p, p.hears()
+	return p.hears()
 }
 
 // hears waits until the services have their subscriptions: they answer HTTP a moment earlier.
 func (p *platform) hears() error {
 	options := mqtt.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", p.broker))
-	c := mqtt.NewClient(options.SetClientID("hears"))
+	c := mqtt.NewClient(options.SetClientID("hears").SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond))
 	if token := c.Connect(); !token.WaitTimeout(patience) || token.Error() != nil {
 		return fmt.Errorf("mqtt: %v", token.Error())
 	}
 	defer c.Disconnect(100)
 	answered := make(chan bool, 1000)
 	c.Subscribe("edgex/response/core-command/+", 1, func(mqtt.Client, mqtt.Message) { answered <- true })
+	announced := make(chan bool, 1000)
+	c.Subscribe("edgex/configs/probe", 1, func(mqtt.Client, mqtt.Message) { announced <- true })
+	if !within(func() bool {
+		_, _, err := p.keeper.send("PUT", "/kvs/key/{key}", object{"value": "x"}, "probe")
+		return err == nil && len(announced) > 0
+	}) {
+		return errors.New("core-keeper announces nothing")
+	}
 	e := event{APIVersion: "v3", ID: uuid(), DeviceName: "probe", ProfileName: "p", SourceName: "s", Origin: 1,
 		Readings: []reading{{Origin: 1, DeviceName: "probe", ResourceName: "r", ProfileName: "p", ValueType: "String", Value: text("x")}}}
 	payload, _ := json.Marshal(addEvent{"v3", uuid(), e})
@@ -228,13 +316,8 @@ func within(holds func() bool) bool {
 func (p *platform) stop(show bool) bool {
 	clean := true
 	for i := len(p.programs) - 1; i >= 0; i-- {
-		cmd := p.programs[i]
-		_ = cmd.Process.Signal(os.Interrupt)
-		timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		timer.Stop()
-		if err != nil && i > 0 {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", cmd.Path, err)
+		if err := p.end(p.programs[i].name, syscall.SIGINT); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", p.programs[i].name, err)
 			clean = false
 		}
 	}

@@ -2,6 +2,9 @@
 # Go programs against the daemons in EDGE_BIN_DIR; see README.md. Arguments go to `go test`.
 # Exit code 77: skipped, because Go or the modules of go.mod cannot be had here.
 set -euo pipefail
+if [ -n "${EDGE_BIN_DIR:-}" ]; then
+    EDGE_BIN_DIR=$(realpath "$EDGE_BIN_DIR") # the programs start elsewhere
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 skip() {

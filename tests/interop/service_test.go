@@ -21,6 +21,7 @@ type goService struct {
 	name    string
 	p       *platform
 	address string
+	server  *http.Server
 	bus     *bus
 	refuse  string // validations of devices are refused with this text
 
@@ -28,29 +29,57 @@ type goService struct {
 	validated []device
 	written   map[string]any
 	queries   []string
+	before    func(requestID string) // is called before each answer on the bus
 }
 
 // serve starts one and makes it known to core-metadata.
 func serve(t *testing.T, p *platform, name string) *goService {
 	t.Helper()
-	s := &goService{t: t, name: name, p: p, bus: connect(t, p), written: map[string]any{}}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	s := newService(t, p, name, connect(t, p))
+	if err := s.listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: s}
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { server.Close() })
-	s.address = "http://" + listener.Addr().String()
-	topic := p.enc(name)
-	s.bus.serve("edgex/"+topic+"/validate/device", s.validate)
-	s.bus.serve("edgex/device/command/request/"+topic+"/#", s.busCommand)
+	t.Cleanup(func() { s.server.Close() })
+	s.hearBus()
 	p.metadata.batch(t, "POST", "/deviceservice", "service", 201,
 		object{"name": name, "baseAddress": s.address, "adminState": "UNLOCKED"})
 	return s
 }
 
+func newService(t *testing.T, p *platform, name string, b *bus) *goService {
+	return &goService{t: t, name: name, p: p, bus: b, written: map[string]any{}}
+}
+
+func (s *goService) listen(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	s.server = &http.Server{Handler: s}
+	go func() { _ = s.server.Serve(listener) }()
+	s.address = "http://" + listener.Addr().String()
+	return nil
+}
+
+func (s *goService) hearBus() {
+	topic := s.p.enc(s.name)
+	s.bus.serve("edgex/"+topic+"/validate/device", s.validate)
+	s.bus.serve("edgex/device/command/request/"+topic+"/#", s.busCommand)
+}
+
+func (s *goService) interfere(before func(requestID string)) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.before = before
+}
+
 func (s *goService) answer(requestID string, e envelope) {
+	s.lock.Lock()
+	before := s.before
+	s.lock.Unlock()
+	if before != nil {
+		before(requestID)
+	}
 	e.RequestID = requestID
 	if e.CorrelationID == "" {
 		e.CorrelationID = uuid()
@@ -125,6 +154,9 @@ func (s *goService) read(device, name string) (result object, binary bool, err e
 var picture = []byte{0x89, 'P', 'N', 'G', 0, 0xff, '\n'}
 
 func (s *goService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/api/v3/ping" {
+		return
+	}
 	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/api/v3/device/name/")
 	parts := strings.SplitN(rest, "/", 2)
 	if !ok || len(parts) != 2 {

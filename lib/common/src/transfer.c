@@ -14,7 +14,8 @@
 
 enum {
     KEPT_CONNECTIONS = 32,
-    POLL_MS = 3600 * 1000, /* libcurl's own timers and wake-ups end the wait */
+    UNWANTED_MAX = 16 * 1024, /* a longer body nobody wants costs the connection */
+    POLL_MS = 3600 * 1000,    /* libcurl's own timers and wake-ups end the wait */
 };
 
 struct transfer {
@@ -25,6 +26,8 @@ struct transfer {
     struct edge_cond finished;
     char error[CURL_ERROR_SIZE];
     CURLcode code;
+    bool code_only;  /* as in the request */
+    size_t unwanted; /* bytes of a body passed over */
     bool done;
 };
 
@@ -170,6 +173,10 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
 {
     struct transfer *x = arg;
     n *= size;
+    if (x->code_only) {
+        x->unwanted += n;
+        return x->unwanted <= UNWANTED_MAX ? n : 0;
+    }
     if (x->body.len + n > EDGE_ANSWER_MAX) {
         return 0; /* CURLE_WRITE_ERROR */
     }
@@ -208,6 +215,7 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
                     const struct edge_http_request *req, int64_t timeout_ms)
 {
     x->easy = curl_easy_init();
+    x->code_only = req->code_only;
     edge_cond_init(&x->finished);
     CURL *e = x->easy;
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
@@ -222,7 +230,8 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
-    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)EDGE_ANSWER_MAX);
+    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
+                     (curl_off_t)(req->code_only ? 0 : EDGE_ANSWER_MAX));
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
     set_method(x, req);
@@ -254,6 +263,10 @@ static void wait_for(struct edge_transfers *t, struct transfer *x)
 static enum edge_transfer_outcome judge(const struct transfer *x)
 {
     long sent = 0;
+    /* After the code and the headers, whatever became of the body; not when the loop ended on us. */
+    if (x->unwanted > 0 && x->code != CURLE_ABORTED_BY_CALLBACK) {
+        return EDGE_TRANSFER_ANSWERED;
+    }
     switch (x->code) {
     case CURLE_OK:
         return EDGE_TRANSFER_ANSWERED;

@@ -364,6 +364,37 @@ static void test_hostile_answers_are_refused(void)
     }
 }
 
+static void test_a_code_is_enough_where_nobody_wants_the_body(void)
+{
+    static const struct {
+        struct peer_step step;
+        enum edge_status st;
+        int code;
+    } cases[] = {
+        {{PEER_ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"},        EDGE_OK,          200},
+        {{PEER_ANSWER, "HTTP/1.1 204 No Content\r\n\r\n"},                       EDGE_OK,          204},
+        {{PEER_FLOOD, "HTTP/1.1 503 Busy\r\n\r\n"},                              EDGE_OK,          503},
+        {{PEER_FLOOD, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"}, EDGE_OK,          200},
+        {{PEER_CLOSE, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"},          EDGE_OK,          200},
+        {{PEER_FLOOD, "HTTP/1.1 200 OK\r\nX: "},                                 EDGE_UNAVAILABLE, 0  },
+        {{PEER_CLOSE, "SSH-2.0-OpenSSH\r\n"},                                    EDGE_UNAVAILABLE, 0  },
+    };
+    for (size_t i = 0; i < N(cases); i++) {
+        struct tcp_peer *p = tcp_peer_start(&cases[i].step, 1);
+        struct edge_client *c = edge_client_create();
+        EDGE_CTX_SCOPE(ctx);
+        struct edge_http_response r = {0};
+        struct edge_http_request req = POST;
+        req.code_only = true;
+        CU_ASSERT_EQUAL(edge_client_call(c, &ctx, tcp_peer_url(p), &req, in_ms(20000), &r),
+                        cases[i].st);
+        CU_ASSERT_EQUAL(r.code, cases[i].code);
+        CU_ASSERT_EQUAL(r.body_size, 0);
+        edge_client_free(c);
+        tcp_peer_free(p);
+    }
+}
+
 static void test_json_relays_errors(void)
 {
     static const struct {
@@ -561,22 +592,24 @@ static void test_detaching_waits_for_calls_under_way(void)
 }
 
 CU_TestInfo client_tests[] = {
-    {"answers come back whole",                 test_answers_come_back_whole                },
-    {"requests go out as given",                test_requests_go_out_as_given               },
-    {"headers cannot be injected",              test_headers_cannot_be_injected             },
-    {"what cannot be sent says so",             test_what_cannot_be_sent_says_so            },
-    {"a broken connection is tried again",      test_a_broken_connection_is_tried_again     },
-    {"a post is never repeated",                test_a_post_is_never_repeated               },
-    {"deadlines hold",                          test_deadlines_hold                         },
-    {"a dead peer gets a pause and comes back", test_a_dead_peer_gets_a_pause_and_comes_back},
-    {"one probe at a time",                     test_one_probe_at_a_time                    },
-    {"stop ends calls and refuses later ones",  test_stop_ends_calls_and_refuses_later_ones },
-    {"free ends calls under way",               test_free_ends_calls_under_way              },
-    {"hostile answers are refused",             test_hostile_answers_are_refused            },
-    {"json relays errors",                      test_json_relays_errors                     },
-    {"json returns trees",                      test_json_returns_trees                     },
-    {"many callers share the loop",             test_many_callers_share_the_loop            },
-    {"a local peer is a function call",         test_a_local_peer_is_a_function_call        },
-    {"detaching waits for calls under way",     test_detaching_waits_for_calls_under_way    },
+    {"answers come back whole",                      test_answers_come_back_whole                },
+    {"requests go out as given",                     test_requests_go_out_as_given               },
+    {"headers cannot be injected",                   test_headers_cannot_be_injected             },
+    {"what cannot be sent says so",                  test_what_cannot_be_sent_says_so            },
+    {"a broken connection is tried again",           test_a_broken_connection_is_tried_again     },
+    {"a post is never repeated",                     test_a_post_is_never_repeated               },
+    {"deadlines hold",                               test_deadlines_hold                         },
+    {"a dead peer gets a pause and comes back",      test_a_dead_peer_gets_a_pause_and_comes_back},
+    {"one probe at a time",                          test_one_probe_at_a_time                    },
+    {"stop ends calls and refuses later ones",       test_stop_ends_calls_and_refuses_later_ones },
+    {"free ends calls under way",                    test_free_ends_calls_under_way              },
+    {"a code is enough where nobody wants the body",
+     test_a_code_is_enough_where_nobody_wants_the_body                                           },
+    {"hostile answers are refused",                  test_hostile_answers_are_refused            },
+    {"json relays errors",                           test_json_relays_errors                     },
+    {"json returns trees",                           test_json_returns_trees                     },
+    {"many callers share the loop",                  test_many_callers_share_the_loop            },
+    {"a local peer is a function call",              test_a_local_peer_is_a_function_call        },
+    {"detaching waits for calls under way",          test_detaching_waits_for_calls_under_way    },
     CU_TEST_INFO_NULL,
 };

@@ -610,6 +610,30 @@ static void test_slow_answers_count(void)
     tcp_peer_free(p);
 }
 
+/* Neither that nor how long it is: only the code counts, and nothing else is kept. */
+static void test_a_body_without_end_is_not_waited_for(void)
+{
+    static const struct {
+        struct peer_step step;
+        const char *status;
+    } cases[] = {
+        {{PEER_FLOOD, "HTTP/1.1 200 OK\r\n\r\n"},                                       "UP"  },
+        {{PEER_FLOOD, "HTTP/1.1 204 No Content\r\nContent-Length: 9999999999\r\n\r\n"}, "UP"  },
+        {{PEER_CLOSE, "HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\nx"},        "UP"  },
+        {{PEER_FLOOD, "HTTP/1.1 500 Oops\r\n\r\n"},                                     "DOWN"},
+        {{PEER_FLOOD, "HTTP/1.1 "},                                                     "DOWN"},
+    };
+    for (size_t i = 0; i < N(cases); i++) {
+        struct tcp_peer *p = tcp_peer_start(&cases[i].step, 1);
+        {
+            SERVICE_RIG(r, &core_keeper, BARE);
+            add_service(&r, "s", p, "200ms");
+            expect_status(&r, "s", cases[i].status);
+        }
+        tcp_peer_free(p);
+    }
+}
+
 static void test_stopping_does_not_wait_for_silent_hosts(void)
 {
     struct tcp_peer *silent = tcp_peer_start(SILENT, 1);
@@ -672,6 +696,7 @@ CU_TestInfo core_keeper_tests[] = {
     {"nonsense does not register",                   test_nonsense_does_not_register                },
     {"health follows the answers",                   test_health_follows_the_answers                },
     {"silent hosts delay nobody",                    test_silent_hosts_delay_nobody                 },
+    {"a body without end is not waited for",         test_a_body_without_end_is_not_waited_for      },
     {"slow answers count",                           test_slow_answers_count                        },
     {"stopping does not wait for silent hosts",      test_stopping_does_not_wait_for_silent_hosts   },
     {"changes of a registration count at once",      test_changes_of_a_registration_count_at_once   },

@@ -212,6 +212,7 @@ struct edge_http_request {
     const char *correlation_id;
     const void *body;
     size_t body_size;
+    bool code_only; /* a socket's answer: its body is passed over, and cut short where it is long */
 };
 struct edge_http_response {
     int code;

@@ -56,8 +56,8 @@ struct edge_service {
     uint16_t port;
     const char *sdk_version; /* device and app services; else NULL */
     bool is_device_service;
-    bool
-        is_provider; /* keeps configuration and registry of others: takes its own from files, starts first */
+    /* Keeps configuration and registry of others: takes its own from files, starts first. */
+    bool is_provider;
     size_t state_size;
     const struct edge_dto *config; /* whole configuration; struct starts with edge_base_config */
     size_t writable_offset;        /* of the writable struct, which starts with edge_writable */
