@@ -14,12 +14,9 @@ func namesOf(p *platform) (key, device string) {
 	return "device-go", "Official device"
 }
 
-// booted is a service that has started on a platform where core-metadata is registered.
+// booted is a service that has started on a platform, where core-metadata has registered itself.
 func booted(t *testing.T, p *platform, key, name string) *devicePeer {
 	t.Helper()
-	if err := p.enlist(); err != nil {
-		t.Fatal(err)
-	}
 	d := newDevicePeer(t, p, key, name)
 	if err := d.boot(); err != nil {
 		t.Fatal(err)
@@ -175,9 +172,6 @@ func TestRestarts(t *testing.T) {
 
 func TestDeviceServiceWaitsForCoreMetadata(t *testing.T) {
 	p := plain
-	if err := p.enlist(); err != nil {
-		t.Fatal(err)
-	}
 	p.keeper.nothing(t, 204, "DELETE", "/registry/serviceId/{serviceId}", nil, "core-metadata")
 	d := newDevicePeer(t, p, "device-go-waits", "Waiting device")
 	boot := make(chan error, 1)
@@ -187,7 +181,7 @@ func TestDeviceServiceWaitsForCoreMetadata(t *testing.T) {
 		return err == nil && code == 200
 	})
 	p.metadata.refused(t, 404, "", "GET", "/deviceservice/name/{name}", nil, d.key)
-	if err := p.enlist(); err != nil {
+	if err := register(p, "core-metadata", "localhost", p.metadata.port, "1s", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-boot; err != nil {

@@ -369,15 +369,6 @@ func (p *platform) isUp(key string) (string, error) {
 	return fmt.Sprintf("http://%s:%d", got.Registration.Host, got.Registration.Port), nil
 }
 
-// enlist registers our core services, for the foreign ones to find.
-func (p *platform) enlist() error {
-	var err error
-	for _, s := range []*peer{p.metadata, p.data, p.command} {
-		err = errors.Join(err, register(p, s.name, "localhost", s.port, "1s", ""))
-	}
-	return err
-}
-
 // ---- what tests ask --------------------------------------------------------------------------
 
 func eventually(t *testing.T, what string, holds func() bool) {

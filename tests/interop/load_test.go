@@ -114,9 +114,6 @@ func originOf(m message) int64 {
 func TestEveryEventIsStored(t *testing.T) {
 	l, bench := wanted(t)
 	p := plain
-	if err := p.enlist(); err != nil {
-		t.Fatal(err)
-	}
 	d := newDevicePeer(t, p, "device-go-load", "Load 0")
 	d.devices = d.devices[:1]
 	if err := d.boot(); err != nil {

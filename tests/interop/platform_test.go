@@ -141,9 +141,16 @@ func (p *platform) end(name string, signal syscall.Signal) error {
 	return err
 }
 
-// environment is what an operator sets for core-keeper, from where foreign services have it.
+// environment is what an operator sets for core-keeper, from where foreign services have it, and so that
+// our own register there; on the platform of escaped names these have their configuration there too.
 func (p *platform) environment() []string {
+	provider := "none"
+	if p.escape {
+		provider = fmt.Sprintf("keeper.http://localhost:%d", p.keeper.port)
+	}
 	return []string{
+		"EDGEX_USE_REGISTRY=true",
+		"EDGEX_CONFIG_PROVIDER=" + provider,
 		"ALL_SERVICES_MESSAGEBUS_HOST=127.0.0.1",
 		fmt.Sprintf("ALL_SERVICES_MESSAGEBUS_PORT=%d", p.broker),
 		fmt.Sprintf("ALL_SERVICES_REGISTRY_PORT=%d", p.keeper.port),
@@ -168,10 +175,12 @@ func (p *platform) configuration(me *peer) string {
 	source := os.Getenv("EDGE_SOURCE_DIR") + "/services"
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Service:\n  Host: localhost\n  Port: %d\n  RequestTimeout: 3s\n", me.port)
+	fmt.Fprintf(&b, "  HealthCheckInterval: 1s\n")
 	fmt.Fprintf(&b, "  EnableNameFieldEscape: %v\nClients:\n", p.escape)
 	for _, other := range p.peers() {
 		fmt.Fprintf(&b, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n", other.name, other.port)
 	}
+	fmt.Fprintf(&b, "Registry:\n  Host: localhost\n  Port: %d\n", p.keeper.port)
 	fmt.Fprintf(&b, "MessageBus:\n  Type: mqtt\n  Protocol: tcp\n  Host: 127.0.0.1\n  Port: %d\n", p.broker)
 	switch me {
 	case p.keeper:
