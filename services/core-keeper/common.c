@@ -34,7 +34,8 @@ static enum edge_status file_read(struct edge_ctx *ctx, struct keeper *keeper, c
     if (!path || !*path) {
         return EDGE_OK;
     }
-    enum edge_status st = edge_config_read(ctx, keeper->rt->resource_dir, path, &text, &len);
+    enum edge_status st =
+        edge_config_read(ctx, keeper->rt->client, keeper->rt->resource_dir, path, &text, &len);
     if (st == EDGE_NOT_FOUND) {
         edge_log_warn(ctx, "no common configuration: official services will wait for it", "reason",
                       edge_ctx_message(ctx, st), NULL);

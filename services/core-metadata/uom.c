@@ -52,7 +52,7 @@ static enum edge_status uom_read(struct uom *uom, const struct edge_runtime *rt,
     const char *text = NULL;
     size_t len = 0;
     const cJSON *file = NULL;
-    EDGE_TRY(edge_config_read(&uom->ctx, rt->resource_dir, path, &text, &len));
+    EDGE_TRY(edge_config_read(&uom->ctx, rt->client, rt->resource_dir, path, &text, &len));
     EDGE_TRY(edge_yaml_parse(&uom->ctx, text, len, NULL, &file));
     uom->yaml = text;
     uom->groups = edge_json_member(file, "Units", false);

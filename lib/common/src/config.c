@@ -5,20 +5,14 @@
 #include "edge/config.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "config_tree.h"
 #include "edge/log.h"
 #include "edge/yaml.h"
-
-enum { MAX_FILE = 1024 * 1024 };
 
 /* What the official common configuration says beyond the tables' defaults. */
 static const char builtin_device_services[] = "Clients:\n"
@@ -27,103 +21,10 @@ static const char builtin_device_services[] = "Clients:\n"
                                               "    Host: localhost\n"
                                               "    Port: 59881\n";
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        close(*fd);
-    }
-}
-
-static enum edge_status read_file(struct edge_ctx *ctx, const char *path, const char **ret,
-                                  size_t *ret_len)
-{
-    EDGE_CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        return edge_fail(ctx, EDGE_NOT_FOUND, "cannot read %s: %s", path, strerror(errno));
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size > MAX_FILE) {
-        return edge_fail(ctx, EDGE_INVALID, "cannot read %s: not a file of at most %d bytes", path,
-                         MAX_FILE);
-    }
-    char *text = edge_new_n(&ctx->arena, char, (size_t)st.st_size + 1);
-    size_t len = 0;
-    ssize_t n;
-    while ((n = read(fd, text + len, (size_t)st.st_size - len)) > 0) {
-        len += (size_t)n;
-    }
-    if (n < 0) {
-        return edge_fail(ctx, EDGE_INTERNAL, "cannot read %s: %s", path, strerror(errno));
-    }
-    *ret = text;
-    *ret_len = len;
-    return EDGE_OK;
-}
-
-enum edge_status edge_config_read(struct edge_ctx *ctx, const char *dir, const char *path,
-                                  const char **ret_text, size_t *ret_len)
-{
-    const char *slash = strrchr(path, '/');
-    const char *beside = edge_printf(&ctx->arena, "%s/%s", dir, slash ? slash + 1 : path);
-    bool away = path[0] != '/' && access(path, F_OK) != 0 && access(beside, F_OK) == 0;
-    return read_file(ctx, away ? beside : path, ret_text, ret_len);
-}
-
 static enum edge_status parse_yaml(struct edge_ctx *ctx, const char *origin, const char *text,
                                    size_t len, const cJSON **ret)
 {
     return edge_wrap(ctx, edge_yaml_parse(ctx, text, len, NULL, ret), "cannot read %s", origin);
-}
-
-static bool is_uri(const char *path)
-{
-    return strstr(path, "://") != NULL;
-}
-
-static bool is_dir(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* ---- where the files are ------------------------------------------------------------------- */
-
-enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_config_source *source,
-                                    const char **ret_file, const char **ret_dir)
-{
-    struct edge_arena *a = &ctx->arena;
-    const struct edge_options *o = source->options;
-    const char *root = o->config_dir ? o->config_dir : "./res";
-    const char *file = o->config_file ? o->config_file : "configuration.yaml";
-    const char *folder = source->folder ? source->folder : source->service;
-    const char *dirs[] = {edge_printf(a, "%s/%s", root, folder),
-                          edge_printf(a, "%s/%s/res", root, folder), root};
-    const size_t n = sizeof(dirs) / sizeof(dirs[0]);
-    if (is_uri(file)) {
-        return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "-cf %s: a configuration file from a URI is not supported yet", file);
-    }
-    if (o->config_dir && !is_dir(root)) {
-        return edge_fail(ctx, EDGE_NOT_FOUND, "configuration directory %s does not exist", root);
-    }
-    *ret_file = NULL;
-    *ret_dir = root;
-    for (size_t i = n; i-- > 0;) {
-        const char *path = file[0] == '/' ? file
-                           : o->profile   ? edge_printf(a, "%s/%s/%s", dirs[i], o->profile, file)
-                                          : edge_printf(a, "%s/%s", dirs[i], file);
-        if (access(path, F_OK) == 0) {
-            *ret_file = path;
-            *ret_dir = dirs[i];
-        } else if (!*ret_file && is_dir(dirs[i])) {
-            *ret_dir = dirs[i];
-        }
-    }
-    if (!*ret_file && (o->config_file || o->profile)) {
-        return edge_fail(ctx, EDGE_NOT_FOUND, "configuration file %s%s%s does not exist in %s",
-                         o->profile ? o->profile : "", o->profile ? "/" : "", file, *ret_dir);
-    }
-    return EDGE_OK;
 }
 
 /* ---- the layers ---------------------------------------------------------------------------- */
@@ -156,15 +57,12 @@ static bool is_common_section(const char *name)
            strcmp(name, "app-services") == 0;
 }
 
-static enum edge_status read_common(struct edge_ctx *ctx, const char *path, const cJSON **ret)
+static enum edge_status read_common(struct edge_ctx *ctx, struct edge_client *client,
+                                    const char *path, const cJSON **ret)
 {
     const char *text = NULL;
     size_t len = 0;
-    if (is_uri(path)) {
-        return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "-cc %s: a common file from a URI is not supported yet", path);
-    }
-    EDGE_TRY(read_file(ctx, path, &text, &len));
+    EDGE_TRY(config_file_read(ctx, client, path, &text, &len));
     EDGE_TRY(parse_yaml(ctx, path, text, len, ret));
     if (!cJSON_IsObject(*ret)) {
         return edge_fail(ctx, EDGE_INVALID,
@@ -214,7 +112,7 @@ static enum edge_status overlay_common_file(struct edge_ctx *ctx,
 {
     const cJSON *common = NULL;
     if (source->options->common_config) {
-        EDGE_TRY(read_common(ctx, source->options->common_config, &common));
+        EDGE_TRY(read_common(ctx, source->client, source->options->common_config, &common));
     }
     EDGE_TRY(overlay_section_of(ctx, source, tree, common, "all-services", "ALL_SERVICES_"));
     return source->is_device_service ? overlay_section_of(ctx, source, tree, common,
@@ -243,7 +141,7 @@ static enum edge_status overlay_private(struct edge_ctx *ctx,
     const char *text = source->base_yaml, *origin = "the service's built-in file";
     size_t len = text ? strlen(text) : 0;
     if (file) {
-        EDGE_TRY(read_file(ctx, file, &text, &len));
+        EDGE_TRY(config_file_read(ctx, source->client, file, &text, &len));
         origin = file;
     } else if (!text) {
         return EDGE_OK;

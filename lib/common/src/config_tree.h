@@ -51,6 +51,10 @@ enum config_origin_flags {
 enum edge_status config_overlay(struct edge_ctx *ctx, const struct edge_dto *dto,
                                 const char *origin, unsigned flags, cJSON *into, const cJSON *from);
 
+/** A whole file, at most 1 MiB; @p path may be a URI, which needs @p client. NOT_FOUND, INVALID name it. */
+enum edge_status config_file_read(struct edge_ctx *ctx, struct edge_client *client,
+                                  const char *path, const char **ret, size_t *ret_len);
+
 /** Lay the environment's values over @p into: variables called @p prefix and the key's path. */
 enum edge_status config_overlay_env(struct edge_ctx *ctx, const struct edge_dto *dto,
                                     const char *prefix, cJSON *into);

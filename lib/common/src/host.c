@@ -110,6 +110,7 @@ static enum edge_status load(struct edge_ctx *ctx, struct edge_instance *inst)
     const struct edge_service *service = rt->service;
     struct edge_config_source source =
         instance_source(service, rt->options, rt->name, inst->host->n > 1);
+    source.client = inst->host->client;
     void *config = edge_alloc(&ctx->arena, 1, service->config->size);
     const char *dir, *file;
     EDGE_TRY(edge_config_locate(ctx, &source, &file, &dir));

@@ -78,6 +78,7 @@ static enum edge_status load_again(struct edge_ctx *ctx, struct edge_instance *i
     const struct edge_runtime *rt = &inst->rt;
     struct edge_config_source source =
         instance_source(rt->service, rt->options, rt->name, inst->host->n > 1);
+    source.client = inst->host->client;
     struct edge_config_remote remote;
     if (inst->provider.url) {
         uint64_t mark = 0;

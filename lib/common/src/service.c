@@ -123,6 +123,7 @@ static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *cli
     const int64_t patience_ms = 2000;
     const char *name = instance_name(&ctx->arena, service, options);
     struct edge_config_source source = instance_source(service, options, name, shared_process);
+    source.client = client;
     struct edge_base_config *base = edge_alloc(&ctx->arena, 1, service->config->size);
     const char *file;
     struct edge_config_remote remote;

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "data.h"
+#include "edge/client.h"
 #include "edge/config.h"
 #include "edge/log.h"
 #include "scratch.h"
 #include "suites.h"
+#include "tcp_peer.h"
 
 struct limits {
     int64_t max_entries;
@@ -409,7 +411,7 @@ static void test_files_asked_for_by_name_must_exist(void)
     b.options.config_file = "/nowhere/other.yaml";
     expect_failure(&b, "/nowhere/other.yaml");
     b.options.config_file = "http://host/configuration.yaml";
-    expect_failure(&b, "not supported");
+    expect_failure(&b, "only http and https");
     b.options.config_file = NULL;
     b.options.common_config = "/nowhere/common.yaml";
     expect_failure(&b, "cannot read /nowhere/common.yaml: No such file or directory");
@@ -434,14 +436,57 @@ static void test_named_files_are_found_beside_the_configuration(void)
     const char *const names[] = {path, "extra.yaml", "./res/extra.yaml"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         text = NULL;
-        CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, names[i], &text, &len), EDGE_OK);
+        CU_ASSERT_EQUAL(edge_config_read(&ctx, NULL, dir.path, names[i], &text, &len), EDGE_OK);
         CU_ASSERT_STRING_EQUAL(text, "a: 1\n");
         CU_ASSERT_EQUAL(len, 5);
     }
-    CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, "none.yaml", &text, &len), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(edge_config_read(&ctx, NULL, dir.path, "none.yaml", &text, &len),
+                    EDGE_NOT_FOUND);
     CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_NOT_FOUND), "none.yaml"));
-    CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, "/extra.yaml", &text, &len), EDGE_NOT_FOUND);
-    CU_ASSERT_EQUAL(edge_config_read(&ctx, dir.path, dir.path, &text, &len), EDGE_INVALID);
+    CU_ASSERT_EQUAL(edge_config_read(&ctx, NULL, dir.path, "/extra.yaml", &text, &len),
+                    EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(edge_config_read(&ctx, NULL, dir.path, dir.path, &text, &len), EDGE_INVALID);
+}
+
+static const char *http_text(struct bench *b, int code, const char *body)
+{
+    return edge_printf(&b->ctx.arena, "HTTP/1.1 %d Said\r\nContent-Length: %zu\r\n\r\n%s", code,
+                       strlen(body), body);
+}
+
+static void test_files_come_from_web_servers(void)
+{
+    struct bench b;
+    bench_open(&b);
+    const struct peer_step script[] = {
+        {PEER_ANSWER,                                        http_text(&b, 200, "all-services: {Service: {MaxResultCount: 9}}\n")},
+        {PEER_ANSWER, http_text(&b,             200, "Limits: {MaxEntries: 8}\n")},
+        {PEER_ANSWER,                                      http_text(&b,                                   404, "nothing")},
+        {PEER_HANG,                                                  NULL                                                   },
+    };
+    struct tcp_peer *peer = tcp_peer_start(script, sizeof(script) / sizeof(script[0]));
+    const char *uri = edge_printf(&b.ctx.arena, "%s/conf/a.yaml?x=1", tcp_peer_url(peer));
+    b.options.common_config = uri;
+    b.options.config_file = uri;
+    expect_failure(&b, "only http and https");
+    b.source.client = edge_client_create();
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.base.service.max_result_count, 9);
+    CU_ASSERT_EQUAL(b.config.limits.max_entries, 8);
+    CU_ASSERT_STRING_EQUAL(b.file, uri);
+    CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(peer), "GET /conf/a.yaml?x=1 HTTP/1.1"));
+    expect_failure(&b, "it answers 404");
+
+    setenv("EDGEX_FILE_URI_TIMEOUT", "100ms", 1);
+    expect_failure(&b, uri);
+    setenv("EDGEX_FILE_URI_TIMEOUT", "soon", 1);
+    expect_failure(&b, "EDGEX_FILE_URI_TIMEOUT: 'soon' is not a duration");
+    unsetenv("EDGEX_FILE_URI_TIMEOUT");
+    b.options.common_config = "ftp://localhost/a.yaml";
+    expect_failure(&b, "ftp://localhost/a.yaml: only http and https");
+    edge_client_free(b.source.client);
+    tcp_peer_free(peer);
+    bench_close(&b);
 }
 
 static void test_remote_hosts(void)
@@ -501,6 +546,7 @@ CU_TestInfo config_tests[] = {
     {"files asked for by name must exist",             test_files_asked_for_by_name_must_exist         },
     {"named files are found beside the configuration",
      test_named_files_are_found_beside_the_configuration                                               },
+    {"files come from web servers",                    test_files_come_from_web_servers                },
     {"remote hosts",                                   test_remote_hosts                               },
     {"official files load unchanged",                  test_official_files_load_unchanged              },
     CU_TEST_INFO_NULL,

@@ -17,6 +17,8 @@
  * with edge_base_config (EDGE_INLINE row) and has a writable struct that starts with edge_writable
  * (EDGE_INLINE row), so library and service read the same file through one table. */
 
+struct edge_client;
+
 struct edge_named_bool {
     const char *name;
     bool value;
@@ -131,6 +133,7 @@ struct edge_config_source {
     const struct edge_options *options;
     const char *base_yaml; /* the service's built-in file, used where none is found; may be NULL */
     const struct edge_config_remote *remote; /* NULL: no provider */
+    struct edge_client *client;              /* for files named by a URI */
 };
 
 /**
@@ -162,11 +165,11 @@ enum edge_status edge_config_private(struct edge_ctx *ctx, const struct edge_con
 
 /**
  * The text of a file a configuration names, at most 1 MiB: @p path as it stands or, where that is
- * relative and leads nowhere, the file of that name in @p dir (edge_runtime.resource_dir). NOT_FOUND
- * where there is none, INVALID where it cannot be taken; both name it.
+ * relative and leads nowhere, the file of that name in @p dir (edge_runtime.resource_dir); a URI is
+ * asked for through @p client, within EDGEX_FILE_URI_TIMEOUT. NOT_FOUND where there is none, INVALID where it cannot be taken; both name it.
  */
-enum edge_status edge_config_read(struct edge_ctx *ctx, const char *dir, const char *path,
-                                  const char **ret_text, size_t *ret_len);
+enum edge_status edge_config_read(struct edge_ctx *ctx, struct edge_client *client, const char *dir,
+                                  const char *path, const char **ret_text, size_t *ret_len);
 
 /** Address of a neighbour from Clients, "http://localhost:59881"; NULL where it has no entry. */
 const char *edge_config_client_url(struct edge_arena *a, const struct edge_base_config *base,
