@@ -4,6 +4,8 @@
 
 #include "instance.h"
 
+enum { COMPLAIN_MS = 30 * 1000 }; /* between two lines about a neighbour that stays away */
+
 static struct edge_instance *instance_of(const struct edge_runtime *rt)
 {
     return (struct edge_instance *)(uintptr_t)rt;
@@ -38,6 +40,8 @@ enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runt
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
     const char *url = edge_config_client_url(&ctx->arena, rt->base, client);
     int64_t until = edge_now_mono_ms() + rt->options->startup_duration_ms;
+    /* A neighbour that starts with us is nothing to speak of. */
+    int64_t complain_ms = edge_now_mono_ms() + 2 * first_ms + longest_ms;
     if (!url) {
         return edge_fail(ctx, EDGE_INVALID, "Clients.%s is not configured", client);
     }
@@ -51,7 +55,13 @@ enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runt
         if (st == EDGE_OK && answer.code == 200) {
             return EDGE_OK;
         }
-        edge_log_debug(ctx, "waiting for a neighbour", "neighbour", client, "url", url, NULL);
+        if (edge_now_mono_ms() >= complain_ms) {
+            edge_log_warn(ctx, "waiting for a neighbour", "neighbour", client, "url", url, "error",
+                          st == EDGE_OK ? "it does not answer with 200"
+                                        : edge_ctx_message(&attempt, st),
+                          NULL);
+            complain_ms = edge_now_mono_ms() + COMPLAIN_MS;
+        }
         if (now + pause >= until) {
             return edge_fail(ctx, EDGE_UNAVAILABLE, "%s does not answer at %s", client, url);
         }
