@@ -16,7 +16,7 @@
 
 enum {
     FIRST_BACKOFF_MS = 100,
-    LAST_BACKOFF_MS = 1000,  /* who comes back is found at once */
+    LAST_BACKOFF_MS = 500,   /* who comes back is found at once */
     FIGHT_BACKOFF_MS = 5000, /* among clients that push each other out nobody should be quick */
     STABLE_MS = 5000,        /* a connection that lasted: the next back-off starts afresh */
     SHORT_MS = 2000,         /* one that did not: perhaps somebody else has our client id */
