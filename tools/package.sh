@@ -75,7 +75,7 @@ package_daemons() {
     done
     package_make edgex "$root" "$1" <<EOF
 Section: net
-Depends: $(package_libraries "$root"), adduser, init-system-helpers
+Depends: $(package_libraries "$root"), adduser, init-system-helpers, procps
 Recommends: mosquitto
 Description: EdgeX IoT edge platform in C
  Runs on a gateway between machines and the cloud: device services read and command devices, core
@@ -126,6 +126,7 @@ package_make() { # package_make NAME ROOT OUTPUT <the part of the control file t
         cat
     } >"$root/DEBIAN/control"
     (cd "$root" && find usr -type f | sort | xargs md5sum) >"$root/DEBIAN/md5sums"
+    find "$root" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} + # dpkg-deb leaves the dates of older files
     file=$3/${name}_${version}_$ARCH.deb
     dpkg-deb --root-owner-group -Zxz --build "$root" "$file" >/dev/null || die "dpkg-deb failed"
     say "$file ($(stat -c %s "$file") bytes)"

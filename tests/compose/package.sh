@@ -96,16 +96,20 @@ test_life() {
         bash -c "$(life_of_a_package)" >"$SCRATCH/life.log" 2>&1 || { tail -n 30 "$SCRATCH/life.log"; fail "in the container"; }
 }
 
+# The units as this machine's systemd reads them: nothing to complain about, little exposed.
 test_units() {
-    local unit exposure
-    command -v systemd-analyze >/dev/null || { say "SKIPPED: no systemd-analyze: the units were not judged"; return 0; }
-    mkdir "$SCRATCH/root"
+    local unit exposure said
+    command -v systemd-analyze >/dev/null || { say "SKIPPED: no systemd-analyze: the units were not judged" >&2; return 0; }
+    mkdir "$SCRATCH/root" "$SCRATCH/units"
     dpkg-deb -x "$SCRATCH"/1/edgex_*.deb "$SCRATCH/root"
     for unit in "$SCRATCH"/root/usr/lib/systemd/system/*.service; do
         exposure=$(systemd-analyze security --offline=yes "$unit" | sed -n 's/.*exposure level.*: \([0-9.]*\).*/\1/p')
-        awk -v e="${exposure:-10}" 'BEGIN {exit !(e < 2.5)}' || fail "$unit: exposure $exposure of 10"
+        awk -v e="${exposure:-10}" 'BEGIN {exit !(e < 1.5)}' || fail "$unit: exposure $exposure of 10"
         say "${unit##*/}: exposure $exposure of 10"
+        sed "s|/usr/bin/|$SCRATCH/root/usr/bin/|" "$unit" >"$SCRATCH/units/${unit##*/}" # not installed here
     done
+    said=$(systemd-analyze verify --man=no "$SCRATCH"/units/*.service 2>&1) || fail "the units: $said"
+    ! grep "$SCRATCH\|edgex" <<<"$said" || fail "the units are not right"
 }
 
 docker_find
