@@ -1,35 +1,57 @@
 # shellcheck shell=bash
-# edgex package: Debian packages for this machine's architecture.
+# edgex package: Debian packages, for this machine's architecture or cross-built for arm64.
 
 package_usage() {
     cat <<'EOF'
-Usage: ./edgex package [--output DIR]
+Usage: ./edgex package [--arch ARCH] [--output DIR]
 
 Builds edgex_VERSION_ARCH.deb (daemons, systemd units, configuration below /etc/edgex) and
 edgex-device-sdk-dev_VERSION_ARCH.deb (header and libraries for drivers) into build/package/ or DIR.
 The version ends in the number of commits; the same commit and compiler give the same bits.
+
+  --arch arm64   for arm64, whatever this machine is; the compiler and the libraries come from Debian
 EOF
 }
 
 verb_main() {
     local output=$EDGEX_HOME/build/package
+    ARCH=$(dpkg --print-architecture)
     while [ $# -gt 0 ]; do
         case "$1" in
         --output) [ $# -ge 2 ] || die "--output needs a directory"; output=$2; shift 2 ;;
+        --arch) [ $# -ge 2 ] || die "--arch needs an architecture"; ARCH=$2; shift 2 ;;
         -h | --help) package_usage; exit 0 ;;
         *) die "package: unknown option '$1'; ./edgex package --help" ;;
         esac
     done
-    install_packages "${RUN_PACKAGES[@]}" "${PACKAGE_PACKAGES[@]}"
-    build build/package -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_INSTALL_PREFIX=/usr -DEDGE_TESTS=OFF
-    mkdir -p "$output"
+    # The dates of files and archives; the list of files, too, must not depend on who builds.
     SOURCE_DATE_EPOCH=$(git -C "$EDGEX_HOME" log -1 --format=%ct 2>/dev/null || echo 0)
-    export SOURCE_DATE_EPOCH
+    export SOURCE_DATE_EPOCH LC_ALL=C
+    umask 022
+    package_build
+    mkdir -p "$output"
     STAGE=$(mktemp -d)
     trap 'rm -rf "$STAGE"' EXIT
-    umask 022
     package_daemons "$output"
     package_sdk "$output"
+}
+
+package_build() { # into $BUILD; STRIP and SHLIBDEPS are the tools for its programs
+    local options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_INSTALL_PREFIX=/usr -DEDGE_TESTS=OFF)
+    install_packages "${RUN_PACKAGES[@]}" "${PACKAGE_PACKAGES[@]}"
+    if [ "$ARCH" = "$(dpkg --print-architecture)" ]; then
+        BUILD=build/package STRIP=strip SHLIBDEPS=(dpkg-shlibdeps)
+    elif [ "$ARCH" = arm64 ]; then
+        . "$EDGEX_HOME/tools/arm64.sh"
+        arm64_ready || die "the arm64 libraries cannot be had"
+        BUILD=build/arm64/package STRIP=aarch64-linux-gnu-strip
+        SHLIBDEPS=(env DEB_HOST_ARCH=arm64 dpkg-shlibdeps "--admindir=$SYSROOT/var/lib/dpkg"
+            "-l$SYSROOT/usr/lib/aarch64-linux-gnu")
+        options+=(-DCMAKE_TOOLCHAIN_FILE="$EDGEX_HOME/tools/arm64.cmake")
+    else
+        die "package: there is no way to build for '$ARCH' here; arm64 and this machine's own work"
+    fi
+    build "$BUILD" "${options[@]}"
 }
 
 package_version() { # EDGEX_REVISION: another number than that of the commits
@@ -41,7 +63,7 @@ package_version() { # EDGEX_REVISION: another number than that of the commits
 
 package_daemons() {
     local root=$STAGE/edgex name
-    DESTDIR=$root cmake --install "$EDGEX_HOME/build/package" --component edgex --strip >/dev/null
+    DESTDIR=$root cmake --install "$EDGEX_HOME/$BUILD" --component edgex --strip >/dev/null
     for name in edgexd "${SERVICES[@]}"; do
         package_unit "$name" "$root/usr/lib/systemd/system"
     done
@@ -53,7 +75,7 @@ package_daemons() {
     done
     package_make edgex "$root" "$1" <<EOF
 Section: net
-Depends: $(package_libraries "$root"), adduser, init-system-helpers
+Depends: $(package_libraries "$root"), adduser, init-system-helpers, procps
 Recommends: mosquitto
 Description: EdgeX IoT edge platform in C
  Runs on a gateway between machines and the cloud: device services read and command devices, core
@@ -74,8 +96,8 @@ package_unit() { # edgexd and the single services exclude each other: they liste
 
 package_sdk() {
     local root=$STAGE/sdk
-    DESTDIR=$root cmake --install "$EDGEX_HOME/build/package" --component sdk >/dev/null
-    find "$root" -name '*.a' -exec strip --strip-debug --enable-deterministic-archives {} +
+    DESTDIR=$root cmake --install "$EDGEX_HOME/$BUILD" --component sdk >/dev/null
+    find "$root" -name '*.a' -exec "$STRIP" --strip-debug --enable-deterministic-archives {} +
     mkdir -p "$root/DEBIAN"
     package_make edgex-device-sdk-dev "$root" "$1" <<'EOF'
 Section: libdevel
@@ -89,23 +111,23 @@ EOF
 package_libraries() { # the packages of the libraries that programs below ROOT link, with their versions
     mkdir -p "$STAGE/shlibs/debian"
     printf 'Source: edgex\n\nPackage: edgex\nArchitecture: any\n' >"$STAGE/shlibs/debian/control"
-    (cd "$STAGE/shlibs" && dpkg-shlibdeps -O "$1"/usr/bin/* 2>/dev/null) | sed 's/^shlibs:Depends=//'
+    (cd "$STAGE/shlibs" && "${SHLIBDEPS[@]}" -O "$1"/usr/bin/* 2>/dev/null) | sed 's/^shlibs:Depends=//'
 }
 
 package_make() { # package_make NAME ROOT OUTPUT <the part of the control file that differs
-    local name=$1 root=$2 file version arch
+    local name=$1 root=$2 file version
     version=$(package_version)
-    arch=$(dpkg --print-architecture)
     install -d "$root/usr/share/doc/$name"
     install -m 644 "$EDGEX_HOME/CHANGELOG.md" "$root/usr/share/doc/$name/"
     {
-        printf '%s\n' "Package: $name" "Version: $version" "Architecture: $arch" "Priority: optional" \
+        printf '%s\n' "Package: $name" "Version: $version" "Architecture: $ARCH" "Priority: optional" \
             "Maintainer: edgex-c <edgex-c@localhost>" \
             "Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)"
         cat
     } >"$root/DEBIAN/control"
     (cd "$root" && find usr -type f | sort | xargs md5sum) >"$root/DEBIAN/md5sums"
-    file=$3/${name}_${version}_$arch.deb
+    find "$root" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} + # dpkg-deb leaves the dates of older files
+    file=$3/${name}_${version}_$ARCH.deb
     dpkg-deb --root-owner-group -Zxz --build "$root" "$file" >/dev/null || die "dpkg-deb failed"
     say "$file ($(stat -c %s "$file") bytes)"
 }

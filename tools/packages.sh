@@ -8,3 +8,4 @@ TEST_PACKAGES=(mosquitto mosquitto-clients libcunit1-dev clang libclang-rt-14-de
     python3-yaml python3-jsonschema)
 LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)
 PACKAGE_PACKAGES=(dpkg-dev)
+ARM64_PACKAGES=(gcc-aarch64-linux-gnu qemu-user-static)

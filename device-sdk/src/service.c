@@ -17,7 +17,8 @@ enum {
     LOOP_WORKERS = 2,   /* for drivers that do not block */
     OUTBOX_MAX = 10000, /* messages */
     TICK_MS = 1000,
-    QUIET_MS = 1000, /* for what is under way, when stopping */
+    COMPLAIN_MS = 30 * 1000, /* between two lines about what keeps us from being ready */
+    QUIET_MS = 1000,         /* for what is under way, when stopping */
 };
 
 /* ---- small things everybody needs ------------------------------------------------------------ */
@@ -153,12 +154,14 @@ static enum edge_status boot(struct edge_ctx *ctx, devsdk_service *svc)
     return sdk_catalog_sync(ctx, svc);
 }
 
+/* Core-metadata may come at any time, and readings are awaited then: asked every second, complained
+ * about now and then. */
 static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *rt)
 {
-    const int64_t longest_ms = 30000;
     devsdk_service *svc = rt->state;
+    int64_t quiet_until_ms = 0;
     EDGE_TRY(subscribe_base_name(ctx, svc));
-    for (int64_t pause_ms = TICK_MS; !edge_runtime_stopping(rt); pause_ms *= 2) {
+    while (!edge_runtime_stopping(rt)) {
         EDGE_CTX_SCOPE(attempt);
         attempt.log = ctx->log;
         enum edge_status st = boot(&attempt, svc);
@@ -167,12 +170,12 @@ static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *r
             sdk_discovery_schedule(svc);
             return EDGE_OK;
         }
-        if (!edge_runtime_stopping(rt)) {
+        if (!edge_runtime_stopping(rt) && edge_now_mono_ms() >= quiet_until_ms) {
             edge_log_warn(&attempt, "not ready yet, trying again", "error",
                           edge_ctx_message(&attempt, st), NULL);
+            quiet_until_ms = edge_now_mono_ms() + COMPLAIN_MS;
         }
-        pause_ms = pause_ms < longest_ms ? pause_ms : longest_ms;
-        edge_runtime_sleep(rt, pause_ms);
+        edge_runtime_sleep(rt, TICK_MS);
     }
     return EDGE_OK;
 }

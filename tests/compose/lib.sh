@@ -70,10 +70,13 @@ clean_up() {
         compose ps
         compose logs --tail=15
     fi >&2
+    # What tests started or built besides the stack; a failed one left it.
+    "$DOCKER" ps -aq --filter "name=^$PROJECT-" | xargs -r "$DOCKER" rm -f >/dev/null 2>&1 || true
     for file in docker-compose.yml docker-compose.edgexd.yml; do
         FILE=$file
         compose down -v --remove-orphans --rmi all >/dev/null 2>&1 || true
     done
+    "$DOCKER" images --format '{{.Repository}}:{{.Tag}}' | grep ":$PROJECT\$" | xargs -r "$DOCKER" rmi >/dev/null 2>&1 || true
     rm -rf "$SCRATCH"
 }
 

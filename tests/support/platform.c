@@ -108,8 +108,14 @@ static void write_configuration(struct platform *p, enum platform_service s)
 
 void platform_make(struct platform *p, enum platform_shape shape)
 {
-    *p = (struct platform){.shape = shape, .expected_devices = 6};
+    static const uint16_t official[N_SERVICES] = {59881, 59880, 59882, 59900, 59890};
+    *p = (struct platform){.shape = shape, .address = "127.0.0.1", .expected_devices = 6};
     scratch_make(&p->dir);
+    if (shape == SHAPE_STACK) {
+        p->address = environment("EDGE_STACK");
+        memcpy(p->port, official, sizeof(official));
+        return;
+    }
     char path[128];
     snprintf(path, sizeof(path), "%s/res", p->dir.path);
     mkdir(path, 0700);
@@ -176,7 +182,8 @@ static void start_program(struct platform *p, enum platform_service s)
 
 static unsigned n_programs(const struct platform *p)
 {
-    return p->shape == SHAPE_ONE ? 1 : N_SERVICES;
+    static const unsigned n[] = {[SHAPE_ONE] = 1, [SHAPE_SPLIT] = N_SERVICES, [SHAPE_STACK] = 0};
+    return n[p->shape];
 }
 
 void platform_print_logs(const struct platform *p)
@@ -219,7 +226,7 @@ static bool devices_are_there(void *arg)
 
 void platform_launch(struct platform *p)
 {
-    for (unsigned s = 0; s < N_SERVICES; s++) {
+    for (unsigned s = 0; s < N_SERVICES && p->shape != SHAPE_STACK; s++) {
         write_configuration(p, s);
     }
     if (p->shape == SHAPE_SPLIT && p->broker <= 0) {
@@ -298,6 +305,9 @@ bool platform_stop(struct platform *p, enum platform_service s)
 
 bool platform_down(struct platform *p)
 {
+    if (p->shape == SHAPE_STACK) {
+        return system(environment("EDGE_STACK_RESTART")) == 0; /* NOLINT: the tests' own words */
+    }
     bool all_clean = true;
     for (unsigned i = n_programs(p); i-- > 0;) {
         all_clean = platform_stop(p, i) && all_clean;
@@ -305,31 +315,38 @@ bool platform_down(struct platform *p)
     return all_clean;
 }
 
+void platform_kill_one(struct platform *p, enum platform_service s)
+{
+    if (p->pid[s] > 0) {
+        kill(p->pid[s], SIGKILL);
+        waitpid(p->pid[s], NULL, 0);
+        p->pid[s] = 0;
+    }
+}
+
 void platform_kill(struct platform *p)
 {
     for (unsigned s = 0; s < n_programs(p); s++) {
-        if (p->pid[s] > 0) {
-            kill(p->pid[s], SIGKILL);
-            waitpid(p->pid[s], NULL, 0);
-            p->pid[s] = 0;
-        }
+        platform_kill_one(p, s);
     }
 }
 
 void platform_done(struct platform *p)
 {
-    (void)platform_down(p);
+    if (p->shape != SHAPE_STACK) {
+        (void)platform_down(p);
+    }
     platform_kill_broker(p);
     scratch_done(&p->dir);
 }
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 
-static int connect_to(uint16_t port)
+static int connect_to(const char *address, uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+        .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(address), .sin_port = htons(port)};
     struct timeval patience = {.tv_sec = 10};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
@@ -368,7 +385,7 @@ int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service s
     if (ret_body) {
         *ret_body = NULL;
     }
-    int fd = connect_to(p->port[service]);
+    int fd = connect_to(p->address, p->port[service]);
     if (fd < 0) {
         return 0;
     }

@@ -1,6 +1,8 @@
 /**
  * The whole platform as a user has it: real programs on free ports with data in a scratch
- * directory, in one process or one per service over a real broker.
+ * directory, in one process or one per service over a real broker; or one that somebody else has
+ * started: SHAPE_STACK, at the address EDGE_STACK and the official ports, which the shell command
+ * EDGE_STACK_RESTART ends and starts again.
  */
 #ifndef TESTS_PLATFORM_H
 #define TESTS_PLATFORM_H
@@ -13,14 +15,15 @@
 #include "scratch.h"
 #include "wait.h"
 
-enum platform_shape { SHAPE_ONE, SHAPE_SPLIT };
+enum platform_shape { SHAPE_ONE, SHAPE_SPLIT, SHAPE_STACK };
 enum platform_service { METADATA, DATA, COMMAND, VIRTUAL, KEEPER, N_SERVICES };
 
 struct platform {
     struct scratch dir;
     enum platform_shape shape;
     uint16_t port[N_SERVICES], broker_port;
-    pid_t pid[N_SERVICES], broker; /* one process: only pid[0] */
+    const char *address;           /* where all of them listen */
+    pid_t pid[N_SERVICES], broker; /* one process: only pid[0]; a stack: none */
     bool provided;                 /* -cp and -r: configuration and registry are core-keeper's */
     const char *devices_dir;       /* of device-virtual; NULL: its own six devices */
     int64_t expected_devices;      /* platform_up waits for so many; default 6 */
@@ -40,6 +43,8 @@ bool platform_up(struct platform *p);
 bool platform_down(struct platform *p);
 /** SIGTERM to one, and wait; true if it ended with exit code 0 in time. */
 bool platform_stop(struct platform *p, enum platform_service service);
+/** kill -9 of one. */
+void platform_kill_one(struct platform *p, enum platform_service s);
 /** kill -9 of everything but the broker. */
 void platform_kill(struct platform *p);
 void platform_done(struct platform *p);

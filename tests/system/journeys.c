@@ -201,6 +201,8 @@ void journey_odd_names_travel(enum platform_shape shape)
     const cJSON *body = expect(&ctx, &p, METADATA, "POST", "/api/v3/device", added, 207);
     CU_ASSERT_EQUAL(int_at(body, "0.statusCode"), 201);
     CU_ASSERT_TRUE(wait_for_total(&p, "/api/v3/reading/device/name/hall%201%2F%232%20100%2525", 4));
+    expect(&ctx, &p, METADATA, "DELETE", "/api/v3/device/name/hall%201%2F%232%20100%2525", NULL,
+           200);
 }
 
 void journey_devices_come_and_go(enum platform_shape shape)

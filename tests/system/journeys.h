@@ -41,5 +41,10 @@ JOURNEYS(DECLARE)
     {                                                                                              \
         journey_##name(SHAPE_SPLIT);                                                               \
     }
+#define JOURNEY_IN_SHAPE_STACK(name, text)                                                         \
+    static void run_##name(void)                                                                   \
+    {                                                                                              \
+        journey_##name(SHAPE_STACK);                                                               \
+    }
 
 #endif

@@ -2,6 +2,8 @@
  */
 #include "journeys.h"
 
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "edge/clock.h"
@@ -65,8 +67,32 @@ static void test_services_start_in_any_order(void)
     CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}, PATIENCE_MS));
 }
 
+/* A driver that has long waited for core-metadata, and everybody for the broker, notice at once that
+ * they are there: pauses do not grow with the time of waiting. */
+static void test_who_comes_late_is_found_at_once(void)
+{
+    const int absence_ms = 12000, bound_ms = 4000; /* without sanitizers, on its own: below 3 s */
+    setenv("EDGEX_STARTUP_DURATION", "1", 1);      /* many attempts in a short time */
+    PLATFORM(p, SHAPE_SPLIT);
+    platform_kill_one(&p, VIRTUAL);
+    platform_kill_one(&p, METADATA);
+    platform_kill_broker(&p);
+    int64_t before = events_stored(&p);
+    platform_start(&p, VIRTUAL);
+    poll(NULL, 0, absence_ms); /* how long it lasts is what is tested */
+    platform_start_broker(&p);
+    platform_start(&p, METADATA);
+    int64_t began = edge_now_mono_ms();
+    CU_ASSERT_TRUE(wait_until(more_events_than, &(struct counted){&p, before}, PATIENCE_MS));
+    int64_t took_ms = edge_now_mono_ms() - began;
+    printf("(%lld ms) ", (long long)took_ms);
+    CU_ASSERT(took_ms < bound_ms);
+    unsetenv("EDGEX_STARTUP_DURATION");
+}
+
 CU_TestInfo split_tests[] = {
-    {"a broker may go and return",               test_a_broker_may_go_and_return },
-    {"a whole restart goes on where it stopped", test_services_start_in_any_order},
+    {"a broker may go and return",               test_a_broker_may_go_and_return     },
+    {"a whole restart goes on where it stopped", test_services_start_in_any_order    },
+    {"who comes late is found at once",          test_who_comes_late_is_found_at_once},
     JOURNEYS(JOURNEY_ROW) CU_TEST_INFO_NULL,
 };

@@ -16,7 +16,8 @@
 
 enum {
     FIRST_BACKOFF_MS = 100,
-    LAST_BACKOFF_MS = 5000,
+    LAST_BACKOFF_MS = 500,   /* who comes back is found at once */
+    FIGHT_BACKOFF_MS = 5000, /* among clients that push each other out nobody should be quick */
     STABLE_MS = 5000,        /* a connection that lasted: the next back-off starts afresh */
     SHORT_MS = 2000,         /* one that did not: perhaps somebody else has our client id */
     COMPLAIN_MS = 30 * 1000, /* between two lines about a broker that stays away */
@@ -54,8 +55,8 @@ static void set_down(struct link *link, const char *reason) EDGE_REQUIRES(link->
     link->state = LINK_DOWN;
     link->n_asked = link->n_acked = 0;
     link->next_ms = now + link->backoff_ms;
-    link->backoff_ms =
-        link->backoff_ms * 2 < LAST_BACKOFF_MS ? link->backoff_ms * 2 : LAST_BACKOFF_MS;
+    int64_t longest_ms = link->n_short > 1 ? FIGHT_BACKOFF_MS : LAST_BACKOFF_MS;
+    link->backoff_ms = link->backoff_ms * 2 < longest_ms ? link->backoff_ms * 2 : longest_ms;
     link->report = true;
     edge_cond_signal(&link->wake);
     edge_cond_broadcast(&link->changed);

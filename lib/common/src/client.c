@@ -17,7 +17,7 @@ enum {
     BREAKER_OPEN_MS = 1000,
     BREAKER_FORGET_MS = 60000,
     RETRY_FIRST_MS = 50,
-    RETRY_LONGEST_MS = 2000,
+    RETRY_LONGEST_MS = 1000,
 };
 
 /* A peer served by this process. */

@@ -227,6 +227,8 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a slow name server must not hold up the loop */
+    /* A container that starts again may have another address, and another one its former. */
+    curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
