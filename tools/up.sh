@@ -50,7 +50,7 @@ launch() {
 }
 
 up_start_one() {
-    launch edgexd "$EDGEX_HOME/build/release/edgexd" -cd "$EDGEX_HOME/services" --data "$DATA"
+    launch edgexd "$EDGEX_HOME/build/release/edgexd" -cd "$EDGEX_HOME/services" --data "$DATA" -r
 }
 
 up_start_split() {
@@ -67,7 +67,7 @@ EOF
     launch mosquitto "$(PATH=$PATH:/usr/sbin command -v mosquitto)" -c "$DATA/run/mosquitto.conf"
     export MESSAGEBUS_HOST=127.0.0.1 MESSAGEBUS_PORT=$port
     for name in "${SERVICES[@]}"; do
-        launch "$name" "$EDGEX_HOME/build/release/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA"
+        launch "$name" "$EDGEX_HOME/build/release/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA" -r
     done
 }
 

@@ -192,6 +192,34 @@ waits() { # waits TEXT HOST PORT: core-command with that broker says TEXT, goes 
 
 logs_say() { "$DOCKER" logs "$1" 2>&1 | grep -qi -- "$2"; }
 
+registered_up() { # registered_up SERVICE...: core-keeper has seen all of them answer
+    local name
+    for name in "$@"; do
+        get "$KEEPER/registry/serviceId/$name" | grep -q '"status":"UP"' || return 1
+    done
+}
+
+test_registry() {
+    within 20 "all services up in the registry" registered_up core-metadata core-data core-command device-virtual
+}
+
+log_level_is() { get "$DATA/config" | grep -q "\"LogLevel\":\"$1\""; }
+
+# The configuration of all services from core-keeper, and a change of it.
+test_provider() {
+    export EDGEX_CONFIG_PROVIDER=keeper.http://edgex-core-keeper:59890
+    compose up -d >"$SCRATCH/up.log" 2>&1 || { cat "$SCRATCH/up.log"; fail "compose up with a provider"; }
+    converges
+    expect "$KEEPER/kvs/key/edgex/v4/core-data/MessageBus/Host?plaintext=true" '"value":"edgex-mqtt-broker"'
+    put "$KEEPER/kvs/key/edgex/v4/core-data/Writable/LogLevel" '{"value":"WARN"}'
+    within 8 "the change of the configuration" log_level_is WARN
+    "$DOCKER" restart "$(container core-keeper)" >/dev/null
+    within 10 "core-keeper to answer" keeper_answers
+    put "$KEEPER/kvs/key/edgex/v4/core-data/Writable/LogLevel" '{"value":"INFO"}'
+    within 20 "a change after a restart of core-keeper" log_level_is INFO
+    unset EDGEX_CONFIG_PROVIDER
+}
+
 # What compose files written for the official services set.
 test_official_variables() {
     local image=edgex-c/core-command:$EDGEX_VERSION name=$PROJECT-official config
@@ -224,6 +252,7 @@ test_one_container() {
     within 30 "first readings of edgexd" events_more_than 0
     within 30 "edgexd healthy" all_healthy
     test_confinement
+    test_registry
     put "$COMMAND/device/name/Random-Integer-Device/WriteInt16Value" '{"Int16":"43"}'
     expect "$COMMAND/device/name/Random-Integer-Device/Int16" '"value":"43"'
 }
@@ -234,6 +263,7 @@ run images_build
 run test_first_readings
 run test_confinement
 run test_commands
+run test_registry
 run test_journeys
 load_start
 run test_restarts
@@ -246,5 +276,6 @@ run test_bad_input
 run test_bad_volumes
 run test_brokers_that_refuse
 run test_official_variables
+run test_provider
 run test_one_container
 say "passed"
