@@ -7,6 +7,7 @@
 
 #include "device_rig.h"
 #include "edge/clock.h"
+#include "edge/text.h"
 #include "sdk.h"
 #include "suites.h"
 
@@ -120,9 +121,11 @@ static devsdk_result scan_profile(devsdk_device *dev, devsdk_scan *scan)
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         insist(devsdk_offer(scan, &refused[i]) == DEVSDK_INVALID);
     }
-    const char *count = devsdk_scan_option(scan, "more");
+    const char *more = devsdk_scan_option(scan, "more");
+    int64_t count = 0;
+    insist(!more || edge_int_parse(more, &count));
     char name[32];
-    for (int i = 0; count && i < atoi(count); i++) {
+    for (int i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "More%d", i);
         devsdk_result expected = i + 6 < 10000 ? DEVSDK_OK : DEVSDK_BUSY;
         insist(devsdk_offer(scan,
@@ -579,7 +582,8 @@ static void test_no_discovery_of_a_locked_service(void)
 
 static void test_a_discovery_by_itself(void)
 {
-    RIG(r, DISCOVERY "    Interval: 20ms\n");
+    begin();
+    DEVICE_RIG(r, &driver, DISCOVERY "    Interval: 20ms\n");
     CU_ASSERT_TRUE(wait_count(&control.n_found, 3));
 }
 
