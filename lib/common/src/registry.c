@@ -126,9 +126,12 @@ void registry_done(struct registry *r)
     if (!r->url) {
         return;
     }
-    for (size_t i = 0; i < REGISTRY_PEERS; i++) {
-        free(r->peers[i].name);
-        free(r->peers[i].url);
+    {
+        EDGE_LOCK(&r->lock);
+        for (size_t i = 0; i < REGISTRY_PEERS; i++) {
+            free(r->peers[i].name);
+            free(r->peers[i].url);
+        }
     }
     edge_mutex_done(&r->lock);
 }
