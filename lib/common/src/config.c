@@ -1,6 +1,7 @@
 /*
  * Puts a service's configuration together: built-in values, common file, private file, environment,
- * what a provider holds, each laid over the one before in a JSON tree, which the service's table then decodes and checks.
+ * what a provider holds, each laid over the one before in a JSON tree, which the service's table then
+ * decodes and checks.
  */
 #include "edge/config.h"
 

@@ -126,8 +126,6 @@ static bool is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* ---- where the files are ------------------------------------------------------------------- */
-
 enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_config_source *source,
                                     const char **ret_file, const char **ret_dir)
 {
