@@ -12,7 +12,7 @@ static const struct edge_dto READING_CONFIG = EDGE_DTO(struct sdk_reading_config
 
 static const struct edge_field writable_fields[] = {
     EDGE_OBJECT(struct sdk_writable, base, NULL, "Parts every service has.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_INLINE),
-    EDGE_OBJECT(struct sdk_writable, reading, "Reading", "What readings show.", &READING_CONFIG, .flags = EDGE_EMIT_EMPTY | EDGE_WRITABLE),
+    EDGE_OBJECT(struct sdk_writable, reading, "Reading", "What readings show.", &READING_CONFIG, .flags = EDGE_EMIT_EMPTY),
 };
 static const struct edge_dto WRITABLE_CONFIG = EDGE_DTO(struct sdk_writable, "Writable", writable_fields);
 
@@ -50,7 +50,7 @@ static const struct edge_dto DEVICE_CONFIG = EDGE_DTO(struct sdk_device_config, 
 static const struct edge_field config_fields[] = {
     EDGE_OBJECT(struct sdk_config, base, NULL, "Parts every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
     ROW(struct sdk_config, max_event_size, "MaxEventSize", "Largest event on the bus, KB; 0: any.", .def = "0", .min = 0, .max = 1048576),
-    EDGE_OBJECT(struct sdk_config, writable, "Writable", "May change while running.", &WRITABLE_CONFIG, .flags = EDGE_EMIT_EMPTY),
+    EDGE_OBJECT(struct sdk_config, writable, "Writable", "Switches, limits, secrets, metrics.", &WRITABLE_CONFIG, .flags = EDGE_EMIT_EMPTY | EDGE_WRITABLE),
     EDGE_OBJECT(struct sdk_config, device, "Device", "Devices and what is done with them.", &DEVICE_CONFIG, .flags = EDGE_EMIT_EMPTY),
     EDGE_FIELD(struct sdk_config, driver, "Driver", "The driver's own keys."),
 };

@@ -7,9 +7,9 @@
 /* clang-format off */
 #define F(m, ...) EDGE_FIELD(struct external_topics, m, __VA_ARGS__)
 static const struct edge_field topics_fields[] = {
-    F(request, "CommandRequestTopic", "<device>/<command>/<get|set> in place of #.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/command/request/#"),
-    F(response_prefix, "CommandResponseTopicPrefix", "Before <device>/<command>/<get|set>, for answers.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/command/response"),
-    F(query_request, "CommandQueryRequestTopic", "<device|all> in place of #.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/commandquery/request/#"),
+    F(request, "CommandRequestTopic", "`{device}/{command}/get` or `set` in place of #.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/command/request/#"),
+    F(response_prefix, "CommandResponseTopicPrefix", "Before `{device}/{command}/get` or `set`, for answers.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/command/response"),
+    F(query_request, "CommandQueryRequestTopic", "`{device}` or `all` in place of #.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/commandquery/request/#"),
     F(query_response, "CommandQueryResponseTopic", "Answers to queries.", .flags = EDGE_EMIT_EMPTY, .def = "edgex/commandquery/response"),
 };
 #undef F
@@ -41,7 +41,7 @@ static const struct edge_field external_command_fields[] = {
 static const struct edge_dto EXTERNAL_COMMAND = EDGE_DTO(struct external_command, "ExternalCommand", external_command_fields);
 
 static const struct edge_field config_fields[] = {
-    EDGE_OBJECT(struct command_config, writable, "Writable", "May change while running.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct command_config, writable, "Writable", "Switches, limits, secrets, metrics.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_WRITABLE),
     EDGE_OBJECT(struct command_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
     EDGE_OBJECT(struct command_config, external_mqtt, "ExternalMQTT", "Commands over a broker outside.", &EXTERNAL_MQTT),
     EDGE_OBJECT(struct command_config, external_command, "ExternalCommand", "Bounds of commands from outside.", &EXTERNAL_COMMAND),
@@ -57,8 +57,8 @@ static const struct edge_route routes[] = {
 };
 
 static const struct edge_subscription subscriptions[] = {
-    {"core/command/request/#", bus_command, "<device>/<command>/<get|set>: as GET and PUT of a command.", EDGE_SUB_WAITS},
-    {"core/commandquery/request/#", bus_query, "<device|all>: which commands there are.", EDGE_SUB_WAITS},
+    {"core/command/request/#", bus_command, "`{device}/{command}/get` or `set`: as GET and PUT of a command.", EDGE_SUB_WAITS},
+    {"core/commandquery/request/#", bus_query, "`{device}` or `all`: which commands there are.", EDGE_SUB_WAITS},
 };
 /* clang-format on */
 

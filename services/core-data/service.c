@@ -25,7 +25,7 @@ static const struct edge_dto DATA_RETENTION = EDGE_DTO(struct data_retention, "R
 
 static const struct edge_field config_fields[] = {
     EDGE_FIELD(struct data_config, max_event_size, "MaxEventSize", "Largest posted event, KB; 0: as large as the route takes.", .flags = EDGE_EMIT_EMPTY, .def = "25000", .min = 0, .max = 1048576),
-    EDGE_OBJECT(struct data_config, writable, "Writable", "May change while running.", &DATA_WRITABLE, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct data_config, writable, "Writable", "Switches, limits, secrets, metrics.", &DATA_WRITABLE, .flags = EDGE_WRITABLE),
     EDGE_OBJECT(struct data_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
     EDGE_OBJECT(struct data_config, retention, "Retention", "How long events are kept.", &DATA_RETENTION),
 };

@@ -12,7 +12,7 @@ static const struct edge_field common_fields[] = {
 static const struct edge_dto COMMON_SOURCE = EDGE_DTO(struct common_source, "CommonConfig", common_fields);
 
 static const struct edge_field config_fields[] = {
-    EDGE_OBJECT(struct keeper_config, writable, "Writable", "May change while running.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct keeper_config, writable, "Writable", "Switches, limits, secrets, metrics.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_WRITABLE),
     EDGE_OBJECT(struct keeper_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
     EDGE_OBJECT(struct keeper_config, common, "CommonConfig", "What official services share.", &COMMON_SOURCE),
 };

@@ -31,7 +31,7 @@ static const struct edge_field uom_source_fields[] = {
 static const struct edge_dto UOM_SOURCE = EDGE_DTO(struct uom_source, "UoM", uom_source_fields);
 
 static const struct edge_field config_fields[] = {
-    EDGE_OBJECT(struct metadata_config, writable, "Writable", "May change while running.", &METADATA_WRITABLE, .flags = EDGE_WRITABLE),
+    EDGE_OBJECT(struct metadata_config, writable, "Writable", "Switches, limits, secrets, metrics.", &METADATA_WRITABLE, .flags = EDGE_WRITABLE),
     EDGE_OBJECT(struct metadata_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
     EDGE_OBJECT(struct metadata_config, uom, "UoM", "Units of measure.", &UOM_SOURCE),
 };

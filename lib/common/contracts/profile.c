@@ -97,7 +97,7 @@ static const struct edge_field profile_request_fields[] = {
 static const struct edge_field profile_scan_fields[] = {
     EDGE_BASE_REQUEST_ROW(struct profile_scan_request),
     F(device_name, "deviceName", "Device to look at.", .flags = EDGE_REQUIRED),
-    F(profile_name, "profileName", "Of the profile to make; <deviceName>_profile_<ms since 1970> where none is given."),
+    F(profile_name, "profileName", "Of the profile to make; `{deviceName}_profile_{ms since 1970}` where none is given."),
     F(options, "options", "For the driver."),
 };
 #undef F
