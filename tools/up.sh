@@ -66,6 +66,8 @@ log_dest stderr
 EOF
     launch mosquitto "$(PATH=$PATH:/usr/sbin command -v mosquitto)" -c "$DATA/run/mosquitto.conf"
     export MESSAGEBUS_HOST=127.0.0.1 MESSAGEBUS_PORT=$port
+    # What core-keeper writes at its first start, for services that ask it.
+    export ALL_SERVICES_MESSAGEBUS_HOST=127.0.0.1 ALL_SERVICES_MESSAGEBUS_PORT=$port
     for name in "${SERVICES[@]}"; do
         launch "$name" "$EDGEX_HOME/build/release/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA" -r
     done
