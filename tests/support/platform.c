@@ -224,6 +224,18 @@ static bool devices_are_there(void *arg)
            int_at(body, "totalCount") >= p->expected_devices;
 }
 
+bool platform_driver_hears(void *arg)
+{
+    const struct platform *p = arg;
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = NULL;
+    call(&ctx, p, METADATA, "PATCH", "/api/v3/device",
+         "[{\"apiVersion\":\"v3\",\"device\":{\"name\":\"Random-Float-Device\","
+         "\"adminState\":\"UNLOCKED\"}}]",
+         &body);
+    return int_at(body, "0.statusCode") == 200;
+}
+
 void platform_launch(struct platform *p)
 {
     for (unsigned s = 0; s < N_SERVICES && p->shape != SHAPE_STACK; s++) {
@@ -269,6 +281,7 @@ bool platform_up(struct platform *p)
         up = wait_until(service_answers, &w, PATIENCE_MS);
     }
     up = up && wait_until(devices_are_there, p, PATIENCE_MS);
+    up = up && (p->devices_dir || wait_until(platform_driver_hears, p, PATIENCE_MS));
     if (!up) {
         platform_print_logs(p);
     }

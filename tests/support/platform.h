@@ -39,6 +39,8 @@ void platform_start(struct platform *p, enum platform_service s);
 bool platform_logged(const struct platform *p, enum platform_service s, const char *text);
 /** Starts what does not run and waits until every service answers; else prints the logs, false. */
 bool platform_up(struct platform *p);
+/** Does device-virtual hear core-metadata on the bus? For wait_until(); @p platform is a struct platform. */
+bool platform_driver_hears(void *platform);
 /** SIGTERM to all; true if each ended with exit code 0 in time. */
 bool platform_down(struct platform *p);
 /** SIGTERM to one, and wait; true if it ended with exit code 0 in time. */
