@@ -26,6 +26,7 @@ static enum edge_status overlay_section(const struct layer *l, const struct edge
                                         const struct config_path *at);
 static enum edge_status overlay_field(const struct layer *l, const struct edge_field *f,
                                       cJSON *into, const cJSON *from, const struct config_path *at);
+static bool says_nothing(const struct layer *l, unsigned kind, const cJSON *from);
 
 const char *config_path_text(struct edge_arena *a, const struct config_path *at)
 {
@@ -320,10 +321,11 @@ static enum edge_status overlay_map(const struct layer *l, const struct edge_fie
     cJSON_ArrayForEach(member, from)
     {
         struct config_path here = {at, member->string};
-        if (cJSON_IsNull(member)) {
+        bool section = !(last->flags & EDGE_VALUE);
+        if (says_nothing(l, section ? EDGE_K_OBJ : last->kind & EDGE_K_MASK, member)) {
             continue;
         }
-        if (!(last->flags & EDGE_VALUE)) {
+        if (section) {
             EDGE_TRY(
                 overlay_section(l, f->sub, config_section(map, member->string), member, &here));
         } else if ((last->kind & EDGE_K_MASK) == EDGE_K_ANY) {
@@ -350,10 +352,19 @@ static void overlay_any(cJSON *into, const char *key, const cJSON *from)
     }
 }
 
+/* A key without a value: where all values are texts it is an empty one, unless the field is a text. */
+static bool says_nothing(const struct layer *l, unsigned kind, const cJSON *from)
+{
+    return cJSON_IsNull(from) ||
+           ((l->flags & CONFIG_TEXTS) && kind != EDGE_K_STR && kind != EDGE_K_ENUM &&
+            kind != EDGE_K_ANY && kind != EDGE_K_LIST && cJSON_IsString(from) &&
+            *from->valuestring == '\0');
+}
+
 static enum edge_status overlay_field(const struct layer *l, const struct edge_field *f,
                                       cJSON *into, const cJSON *from, const struct config_path *at)
 {
-    if (cJSON_IsNull(from)) {
+    if (says_nothing(l, f->kind & EDGE_K_MASK, from)) {
         return EDGE_OK;
     }
     switch (f->kind & EDGE_K_MASK) {

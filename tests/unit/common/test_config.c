@@ -531,6 +531,33 @@ static void test_official_files_load_unchanged(void)
     }
 }
 
+/* A provider has texts only: a key without a value in the file it was filled from is an empty one. */
+static void test_empty_texts_of_a_provider_say_nothing(void)
+{
+    static const char shared[] =
+        "{\"Service\":{\"Port\":\"\",\"StartupMsg\":\"\",\"Labels\":\"\"},\"Clients\":\"\","
+        "\"Writable\":{\"Telemetry\":{\"Tags\":\"\",\"Metrics\":{\"a\":\"\",\"b\":\"true\"}}}}";
+    static const char own[] = "{\"Clients\":{\"core-data\":\"\",\"x\":{\"Port\":\"7\"}},"
+                              "\"Limits\":\"\",\"Writable\":{\"PersistData\":\"\"}}";
+    struct bench b;
+    bench_open(&b);
+    struct edge_config_remote remote = {0};
+    b.source.remote = &remote;
+    CU_ASSERT_EQUAL_FATAL(
+        edge_json_parse(&b.ctx, shared, strlen(shared), NULL, &remote.all_services), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&b.ctx, own, strlen(own), NULL, &remote.own), EDGE_OK);
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.base.service.port, 59880);
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.startup_msg, ""); /* a text may be empty */
+    CU_ASSERT_EQUAL(b.config.base.service.n_labels, 0);
+    CU_ASSERT_EQUAL_FATAL(b.config.base.n_clients, 1);
+    CU_ASSERT_EQUAL(b.config.base.clients[0].port, 7);
+    CU_ASSERT_EQUAL(b.config.writable.base.telemetry.n_metrics, 1);
+    CU_ASSERT_EQUAL(b.config.limits.max_entries, 100);
+    CU_ASSERT_TRUE(b.config.writable.persist);
+    bench_close(&b);
+}
+
 CU_TestInfo config_tests[] = {
     {"tables are sound",                               test_tables_are_sound                           },
     {"defaults are the official ones",                 test_defaults_are_the_official_ones             },
@@ -548,6 +575,7 @@ CU_TestInfo config_tests[] = {
      test_named_files_are_found_beside_the_configuration                                               },
     {"files come from web servers",                    test_files_come_from_web_servers                },
     {"remote hosts",                                   test_remote_hosts                               },
+    {"empty texts of a provider say nothing",          test_empty_texts_of_a_provider_say_nothing      },
     {"official files load unchanged",                  test_official_files_load_unchanged              },
     CU_TEST_INFO_NULL,
 };
