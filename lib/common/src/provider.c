@@ -12,7 +12,7 @@
 #include "edge/log.h"
 #include "edge/text.h"
 
-enum { MAX_LEVELS = 32 };
+enum { MAX_LEVELS = 32, MAX_VALUES = 5000 };
 
 static const char READY[] = PROVIDER_COMMON "/IsCommonConfigReady";
 
@@ -132,6 +132,11 @@ static enum edge_status read_below(struct edge_ctx *ctx, const struct provider *
         return EDGE_OK;
     }
     EDGE_TRY(st);
+    if (cJSON_GetArraySize(values) > MAX_VALUES) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "the configuration provider at %s has more than %d values below %s",
+                         p->url, MAX_VALUES, key);
+    }
     cJSON *tree = edge_json_object(ctx);
     cJSON_ArrayForEach(value, values)
     {
