@@ -15,7 +15,12 @@
 #include "edge/text.h"
 #include "instance.h"
 
-enum { POOL_THREADS = 32, POOL_QUEUE = 1024, SIGN_OFF_MS = 500 };
+enum {
+    POOL_THREADS = 32,
+    POOL_QUEUE = 1024,
+    SIGN_OFF_MS = 500,
+    CONSULT_MS = 5000, /* for one look at what a provider has: signals wait for its end */
+};
 
 typedef enum edge_status instance_step(struct edge_ctx *ctx, struct edge_instance *inst);
 
@@ -61,46 +66,64 @@ static const struct edge_dto *writable_of(const struct edge_service *service)
     return &EDGE_WRITABLE_CONFIG;
 }
 
-/* At once, then 50 ms, 100 ms, ... and at last EDGEX_STARTUP_INTERVAL later. */
-static enum edge_status wait_for_provider(struct edge_ctx *ctx, struct edge_instance *inst)
-{
-    const struct edge_options *o = inst->rt.options;
-    const int64_t first_ms = 50, longest_ms = o->startup_interval_ms;
-    int64_t until = edge_now_mono_ms() + o->startup_duration_ms;
-    for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
-        EDGE_CTX_SCOPE(attempt);
-        attempt.log = ctx->log;
-        enum edge_status st =
-            provider_ready(&attempt, &inst->provider, edge_now_mono_ms() + longest_ms);
-        if (st == EDGE_OK) {
-            return EDGE_OK;
-        }
-        const char *reason = edge_ctx_message(&attempt, st);
-        if (pause == first_ms || pause >= longest_ms) {
-            edge_log_info(ctx, "waiting for the configuration", "reason", reason, NULL);
-        }
-        if (edge_now_mono_ms() + pause >= until) {
-            return edge_fail(ctx, EDGE_UNAVAILABLE, "%s", reason);
-        }
-        if (!host_pause(inst->host, pause)) {
-            return edge_fail(ctx, EDGE_UNAVAILABLE, "stopped while waiting for the configuration");
-        }
-    }
-}
-
 /* What the provider has; what it does not know yet it is told first. */
 static enum edge_status consult_provider(struct edge_ctx *ctx, struct edge_instance *inst,
                                          const struct edge_config_source *source,
                                          struct edge_config_remote *ret)
 {
     const struct provider *p = &inst->provider;
+    int64_t deadline_ms = edge_now_mono_ms() + CONSULT_MS;
     bool written;
-    EDGE_TRY(wait_for_provider(ctx, inst));
-    int64_t deadline_ms = edge_now_mono_ms() + inst->rt.options->startup_duration_ms;
     EDGE_TRY(provider_read(ctx, p, source, deadline_ms, ret, &inst->remote_mark));
     EDGE_TRY(
         provider_seed(ctx, p, source, ret, inst->rt.options->overwrite, deadline_ms, &written));
     return written ? provider_read(ctx, p, source, deadline_ms, ret, &inst->remote_mark) : EDGE_OK;
+}
+
+static bool may_pass(enum edge_status st)
+{
+    return st == EDGE_UNAVAILABLE || st == EDGE_REMOTE;
+}
+
+/* *ret_over: it worked, or will not by waiting. */
+static enum edge_status try_provider(struct edge_ctx *ctx, struct edge_instance *inst,
+                                     const struct edge_config_source *source,
+                                     struct edge_config_remote *ret, bool *ret_over)
+{
+    int64_t deadline_ms = edge_now_mono_ms() + inst->rt.options->startup_interval_ms;
+    *ret_over = false;
+    EDGE_TRY(provider_ready(ctx, &inst->provider, deadline_ms));
+    enum edge_status st = consult_provider(ctx, inst, source, ret);
+    *ret_over = !may_pass(st);
+    return st;
+}
+
+/* At once, then 50 ms, 100 ms, ... and at last EDGEX_STARTUP_INTERVAL later. */
+static enum edge_status wait_for_provider(struct edge_ctx *ctx, struct edge_instance *inst,
+                                          const struct edge_config_source *source,
+                                          struct edge_config_remote *ret)
+{
+    const struct edge_options *o = inst->rt.options;
+    const int64_t first_ms = 50, longest_ms = o->startup_interval_ms;
+    int64_t until = edge_now_mono_ms() + o->startup_duration_ms;
+    for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
+        bool over; /* there is no point in waiting on */
+        enum edge_status st = try_provider(ctx, inst, source, ret, &over);
+        if (over) {
+            return st;
+        }
+        if (pause == first_ms || pause >= longest_ms) {
+            edge_log_info(ctx, "waiting for the configuration", "reason", edge_ctx_message(ctx, st),
+                          NULL);
+        }
+        if (edge_now_mono_ms() + pause >= until) {
+            return st;
+        }
+        edge_ctx_clear(ctx);
+        if (!host_pause(inst->host, pause)) {
+            return edge_fail(ctx, EDGE_UNAVAILABLE, "stopped while waiting for the configuration");
+        }
+    }
 }
 
 /* @p ctx is the instance's own: what is loaded stays. */
@@ -119,7 +142,7 @@ static enum edge_status load(struct edge_ctx *ctx, struct edge_instance *inst)
     }
     struct edge_config_remote remote;
     if (inst->provider.url) {
-        EDGE_TRY(consult_provider(ctx, inst, &source, &remote));
+        EDGE_TRY(wait_for_provider(ctx, inst, &source, &remote));
         source.remote = &remote;
     }
     EDGE_TRY(edge_config_load(ctx, &source, config, &inst->file));

@@ -16,6 +16,7 @@
 #include "edge/thread.h"
 #include "scratch.h"
 #include "suites.h"
+#include "tcp_peer.h"
 
 enum { PATIENCE_MS = 10000 };
 
@@ -779,6 +780,56 @@ static void test_signals_reload_and_stop(void)
     bench_close(&b);
 }
 
+#define ANSWER(body) "HTTP/1.1 200 OK\r\nContent-Length: " body
+#define READY        ANSWER("35\r\n\r\n{\"response\":[{\"value\":\"true\"}]}    ")
+
+/* svc-a with a provider that acts as @p script says: started, and told to stop once it has said so. */
+static void with_provider(const struct peer_step *script, size_t n, unsigned n_requests,
+                          const char *says)
+{
+    struct bench b;
+    bench_open(&b);
+    edge_client_free(b.client);
+    b.client = NULL;
+    put_file(&b, "svc-a",
+             "Service: {Port: 0, StartupMsg: here we are}\n"
+             "MessageBus: {Type: memory}\n");
+    struct tcp_peer *peer = tcp_peer_create(script, n);
+    struct child c;
+    child_open(&b, &c, edge_printf(&b.ctx.arena, "-cp=keeper.%s", tcp_peer_url(peer)));
+    tcp_peer_listen(peer);
+    CU_ASSERT(tcp_peer_wait_for(peer, n_requests));
+    CU_ASSERT(child_says(&c, says));
+    kill(c.pid, SIGTERM);
+    child_close(&c, 0);
+    tcp_peer_free(peer);
+    b.client = edge_client_create();
+    bench_close(&b);
+}
+
+static void test_a_provider_out_of_sorts_is_waited_for(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, READY                               },
+        {PEER_ANSWER, ANSWER("14\r\n\r\n{\"response\":7}")},
+        {PEER_ANSWER, READY                               },
+        {PEER_ANSWER, ANSWER("0\r\n\r\n")                 },
+        {PEER_ANSWER, READY                               },
+    };
+    with_provider(script, sizeof(script) / sizeof(script[0]), 5, "here we are");
+}
+
+static void test_a_stop_does_not_wait_for_a_silent_provider(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, READY},
+        {PEER_HANG,   NULL }
+    };
+    int64_t begin = edge_now_mono_ms();
+    with_provider(script, 2, 2, "");
+    CU_ASSERT(edge_now_mono_ms() - begin < PATIENCE_MS);
+}
+
 static void test_health_asks_the_running_service(void)
 {
     struct bench b;
@@ -802,28 +853,30 @@ static void test_health_asks_the_running_service(void)
 }
 
 CU_TestInfo service_tests[] = {
-    {"two services answer",                          test_two_services_answer                     },
-    {"config is shown without secrets",              test_config_is_shown_without_secrets         },
-    {"secrets have nowhere to go",                   test_secrets_have_nowhere_to_go              },
-    {"messages reach subscribers",                   test_messages_reach_subscribers              },
-    {"messages reach escaped names",                 test_messages_reach_escaped_names            },
-    {"metrics are published",                        test_metrics_are_published                   },
-    {"stop is the reverse of start",                 test_stop_is_the_reverse_of_start            },
+    {"two services answer",                            test_two_services_answer                       },
+    {"config is shown without secrets",                test_config_is_shown_without_secrets           },
+    {"secrets have nowhere to go",                     test_secrets_have_nowhere_to_go                },
+    {"messages reach subscribers",                     test_messages_reach_subscribers                },
+    {"messages reach escaped names",                   test_messages_reach_escaped_names              },
+    {"metrics are published",                          test_metrics_are_published                     },
+    {"stop is the reverse of start",                   test_stop_is_the_reverse_of_start              },
     {"a call under way is answered before the stop",
-     test_a_call_under_way_is_answered_before_the_stop                                            },
-    {"a changed file is taken up",                   test_a_changed_file_is_taken_up              },
-    {"an unsound file changes nothing",              test_an_unsound_file_changes_nothing         },
-    {"keys outside Writable wait for a restart",     test_keys_outside_writable_wait_for_a_restart},
-    {"a port taken is named",                        test_a_port_taken_is_named                   },
-    {"bad configuration is fatal",                   test_bad_configuration_is_fatal              },
-    {"bad variables are fatal",                      test_bad_variables_are_fatal                 },
-    {"a failing start is undone",                    test_a_failing_start_is_undone               },
-    {"a failing ready is fatal",                     test_a_failing_ready_is_fatal                },
+     test_a_call_under_way_is_answered_before_the_stop                                                },
+    {"a changed file is taken up",                     test_a_changed_file_is_taken_up                },
+    {"an unsound file changes nothing",                test_an_unsound_file_changes_nothing           },
+    {"keys outside Writable wait for a restart",       test_keys_outside_writable_wait_for_a_restart  },
+    {"a port taken is named",                          test_a_port_taken_is_named                     },
+    {"bad configuration is fatal",                     test_bad_configuration_is_fatal                },
+    {"bad variables are fatal",                        test_bad_variables_are_fatal                   },
+    {"a failing start is undone",                      test_a_failing_start_is_undone                 },
+    {"a failing ready is fatal",                       test_a_failing_ready_is_fatal                  },
     {"neighbours of the process are found at once",
-     test_neighbours_of_the_process_are_found_at_once                                             },
-    {"absent neighbours are given up in time",       test_absent_neighbours_are_given_up_in_time  },
-    {"flags have exit codes",                        test_flags_have_exit_codes                   },
-    {"signals reload and stop",                      test_signals_reload_and_stop                 },
-    {"health asks the running service",              test_health_asks_the_running_service         },
+     test_neighbours_of_the_process_are_found_at_once                                                 },
+    {"absent neighbours are given up in time",         test_absent_neighbours_are_given_up_in_time    },
+    {"flags have exit codes",                          test_flags_have_exit_codes                     },
+    {"signals reload and stop",                        test_signals_reload_and_stop                   },
+    {"a provider out of sorts is waited for",          test_a_provider_out_of_sorts_is_waited_for     },
+    {"a stop does not wait for a silent provider",     test_a_stop_does_not_wait_for_a_silent_provider},
+    {"health asks the running service",                test_health_asks_the_running_service           },
     CU_TEST_INFO_NULL,
 };
