@@ -216,14 +216,16 @@ static int64_t remote_due_ms(const struct edge_host *host)
     return first;
 }
 
-/* A change that was announced is asked for until it could be read. */
-static void reload_remote(struct edge_instance *inst)
+/* A change that was announced is asked for until it could be read. *silent: the provider did not
+ * answer for another service just now, and is not waited for once more: signals wait meanwhile. */
+static void reload_remote(struct edge_instance *inst, bool *silent)
 {
     bool announced = atomic_exchange(&inst->remote_changed, false);
-    int64_t now = edge_now_mono_ms();
-    if (announced || now >= inst->remote_due_ms) {
-        inst->remote_owed = !reload(inst) && (announced || inst->remote_owed);
-        inst->remote_due_ms = now + (inst->remote_owed ? REMOTE_RETRY_MS : REMOTE_EVERY_MS);
+    if (announced || edge_now_mono_ms() >= inst->remote_due_ms) {
+        *silent = *silent || !reload(inst);
+        inst->remote_owed = *silent && (announced || inst->remote_owed);
+        inst->remote_due_ms =
+            edge_now_mono_ms() + (inst->remote_owed ? REMOTE_RETRY_MS : REMOTE_EVERY_MS);
     }
 }
 
@@ -275,9 +277,10 @@ static bool take_signal(struct edge_host *host, int signal_fd)
 
 static void reload_changed(struct edge_host *host)
 {
+    bool silent = false;
     for (size_t i = 0; i < host->n; i++) {
         if (host->instances[i]->provider.url) {
-            reload_remote(host->instances[i]);
+            reload_remote(host->instances[i], &silent);
         } else if (file_changed(host->instances[i])) {
             (void)reload(host->instances[i]);
         }
