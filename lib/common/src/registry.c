@@ -138,20 +138,23 @@ void registry_done(struct registry *r)
 
 /* ---- neighbours ----------------------------------------------------------------------------- */
 
-static const char *kept(struct registry *r, struct edge_arena *a, const char *service)
+/* *ret: where it was last, NULL where it is not registered; true: recent enough to go by. */
+static bool kept(struct registry *r, struct edge_arena *a, const char *service, const char **ret)
 {
     EDGE_LOCK(&r->lock);
+    *ret = NULL;
     for (size_t i = 0; i < REGISTRY_PEERS; i++) {
         const struct registry_peer *peer = &r->peers[i];
-        if (peer->name && strcmp(peer->name, service) == 0 && edge_now_mono_ms() < peer->until_ms) {
-            return edge_strdup(a, peer->url);
+        if (peer->name && strcmp(peer->name, service) == 0) {
+            *ret = peer->url ? edge_strdup(a, peer->url) : NULL;
+            return edge_now_mono_ms() < peer->until_ms;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* In its old place, else in a free one, else in the oldest one's. */
-static void keep(struct registry *r, const char *service, const char *url)
+static void keep(struct registry *r, const char *service, const char *url, int64_t ms)
 {
     EDGE_LOCK(&r->lock);
     struct registry_peer *place = &r->peers[0];
@@ -166,8 +169,8 @@ static void keep(struct registry *r, const char *service, const char *url)
     free(place->name);
     free(place->url);
     place->name = edge_xstrdup(service);
-    place->url = edge_xstrdup(url);
-    place->until_ms = edge_now_mono_ms() + PEER_KEPT_MS;
+    place->url = url ? edge_xstrdup(url) : NULL;
+    place->until_ms = edge_now_mono_ms() + ms;
 }
 
 static const char *address_of(struct edge_ctx *ctx, const cJSON *answer)
@@ -181,22 +184,23 @@ static const char *address_of(struct edge_ctx *ctx, const cJSON *answer)
     return edge_printf(&ctx->arena, "http://%s:%d", entry.host, (int)entry.port);
 }
 
+/* A registry that does not answer is not waited for with every call: what was known last, be it
+ * nothing, then goes on. */
 const char *registry_find(struct registry *r, struct edge_ctx *ctx, const char *service)
 {
-    const char *url = kept(r, &ctx->arena, service);
-    if (url) {
-        return url;
+    const char *last;
+    if (kept(r, &ctx->arena, service, &last)) {
+        return last;
     }
     EDGE_CTX_SCOPE(own); /* what fails here is not the caller's failure */
     own.log = ctx->log;
     const struct edge_http_request request = {.method = "GET",
                                               .target = entry_target(&own, service)};
     const cJSON *answer;
-    if (edge_client_json(r->rt->client, &own, r->url, &request, edge_now_mono_ms() + CALL_MS,
-                         &answer) != EDGE_OK ||
-        !(url = address_of(&own, answer))) {
-        return NULL;
-    }
-    keep(r, service, url);
-    return edge_strdup(&ctx->arena, url);
+    enum edge_status st = edge_client_json(r->rt->client, &own, r->url, &request,
+                                           edge_now_mono_ms() + CALL_MS, &answer);
+    bool away = st != EDGE_OK && st != EDGE_NOT_FOUND;
+    const char *url = away ? last : st == EDGE_OK ? address_of(&own, answer) : NULL;
+    keep(r, service, url, away || url ? PEER_KEPT_MS : 0); /* 0: it may register any moment */
+    return url ? edge_strdup(&ctx->arena, url) : NULL;
 }

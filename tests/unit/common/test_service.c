@@ -830,6 +830,39 @@ static void test_a_stop_does_not_wait_for_a_silent_provider(void)
     CU_ASSERT(edge_now_mono_ms() - begin < PATIENCE_MS);
 }
 
+/* Calls of neighbours go on with what is known, be it from Clients. */
+static void test_a_silent_registry_is_not_asked_with_every_call(void)
+{
+    static const struct peer_step hangs = {PEER_HANG, NULL};
+    struct bench b;
+    struct tcp_peer *peer = tcp_peer_start(&hangs, 1);
+    bench_open(&b);
+    const char *port = strrchr(tcp_peer_url(peer), ':') + 1;
+    put_file(&b, "svc-b",
+             edge_printf(&b.ctx.arena,
+                         "Writable: {LogLevel: ERROR}\n"
+                         "Registry: {Host: 127.0.0.1, Port: %s}\n"
+                         "Clients: {svc-a: {Host: localhost, Port: 59999}}\n",
+                         port));
+    put_file(&b, "svc-a",
+             edge_printf(&b.ctx.arena,
+                         "Writable: {LogLevel: ERROR}\nRegistry: {Host: 127.0.0.1, Port: %s}\n",
+                         port));
+    char *argv[] = {(char *)(uintptr_t) "edgexd", (char *)(uintptr_t) "-cd", b.dir.path,
+                    (char *)(uintptr_t) "-r"};
+    CU_ASSERT_EQUAL_FATAL(edge_host_start(&b.ctx, b.list, 2, 4, argv, &b.host), EDGE_OK);
+    const struct edge_runtime *rt = edge_host_runtime(b.host, "svc-b");
+    for (int i = 0; i < 5; i++) {
+        int64_t begin = edge_now_mono_ms();
+        CU_ASSERT_STRING_EQUAL(edge_peer_url(&b.ctx, rt, "svc-a"), "http://localhost:59999");
+        CU_ASSERT(i == 0 || edge_now_mono_ms() - begin < 1000);
+    }
+    edge_host_stop(b.host);
+    b.host = NULL;
+    tcp_peer_free(peer);
+    bench_close(&b);
+}
+
 static void test_health_asks_the_running_service(void)
 {
     struct bench b;
@@ -877,6 +910,8 @@ CU_TestInfo service_tests[] = {
     {"signals reload and stop",                        test_signals_reload_and_stop                   },
     {"a provider out of sorts is waited for",          test_a_provider_out_of_sorts_is_waited_for     },
     {"a stop does not wait for a silent provider",     test_a_stop_does_not_wait_for_a_silent_provider},
+    {"a silent registry is not asked with every call",
+     test_a_silent_registry_is_not_asked_with_every_call                                              },
     {"health asks the running service",                test_health_asks_the_running_service           },
     CU_TEST_INFO_NULL,
 };
