@@ -269,8 +269,11 @@ static bool take_signal(struct edge_host *host, int signal_fd)
     if (info.ssi_signo != SIGHUP) {
         return false;
     }
+    bool silent = false; /* the provider, which is not waited for once more */
     for (size_t i = 0; i < host->n; i++) {
-        (void)reload(host->instances[i]);
+        if (!silent || !host->instances[i]->provider.url) {
+            silent = !reload(host->instances[i]) || silent;
+        }
     }
     return true;
 }
