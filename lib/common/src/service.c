@@ -221,7 +221,7 @@ static int run(const char *program, const struct edge_service *const *services, 
         host_watch(host, signal_fd);
         st = host_failure(&ctx, host);
     }
-    if (st != EDGE_OK && atomic_load(&host->stopping)) {
+    if (st != EDGE_OK && !host_pause(host, 0)) {
         st = EDGE_OK; /* told to stop before it was up */
     } else if (st != EDGE_OK) {
         edge_log_error(&ctx, "cannot go on", "error", edge_ctx_message(&ctx, st), NULL);

@@ -830,6 +830,28 @@ static void test_a_stop_does_not_wait_for_a_silent_provider(void)
     CU_ASSERT(edge_now_mono_ms() - begin < PATIENCE_MS);
 }
 
+/* The signal waited while the start did: it is a stop all the same, not a failure. */
+static void test_a_start_that_fails_after_a_signal_is_a_stop(void)
+{
+    static const struct peer_step hangs = {PEER_HANG, NULL};
+    struct bench b;
+    bench_open(&b);
+    edge_client_free(b.client);
+    b.client = NULL;
+    setenv("EDGEX_FILE_URI_TIMEOUT", "1s", 1);
+    struct tcp_peer *peer = tcp_peer_create(&hangs, 1);
+    struct child c;
+    child_open(&b, &c, edge_printf(&b.ctx.arena, "-cc=%s/common.yaml", tcp_peer_url(peer)));
+    tcp_peer_listen(peer);
+    CU_ASSERT(tcp_peer_wait_for(peer, 1));
+    kill(c.pid, SIGTERM);
+    child_close(&c, 0);
+    unsetenv("EDGEX_FILE_URI_TIMEOUT");
+    tcp_peer_free(peer);
+    b.client = edge_client_create();
+    bench_close(&b);
+}
+
 /* Calls of neighbours go on with what is known, be it from Clients. */
 static void test_a_silent_registry_is_not_asked_with_every_call(void)
 {
@@ -910,6 +932,8 @@ CU_TestInfo service_tests[] = {
     {"signals reload and stop",                        test_signals_reload_and_stop                   },
     {"a provider out of sorts is waited for",          test_a_provider_out_of_sorts_is_waited_for     },
     {"a stop does not wait for a silent provider",     test_a_stop_does_not_wait_for_a_silent_provider},
+    {"a start that fails after a signal is a stop",
+     test_a_start_that_fails_after_a_signal_is_a_stop                                                 },
     {"a silent registry is not asked with every call",
      test_a_silent_registry_is_not_asked_with_every_call                                              },
     {"health asks the running service",                test_health_asks_the_running_service           },
