@@ -190,18 +190,26 @@ static enum edge_status run(struct edge_ctx *ctx, const struct retention_loop *l
 /* ---- policies ----------------------------------------------------------------------------------
  */
 
+static enum edge_status ask_metadata(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                                     const char *target, int64_t deadline_ms, const cJSON **ret)
+{
+    const struct edge_http_request req = {.method = "GET", .target = target};
+    const char *url = edge_peer_url(ctx, rt, METADATA);
+    return url ? edge_client_json(rt->client, ctx, url, &req, deadline_ms, ret)
+               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s is neither registered nor one of Clients",
+                           METADATA);
+}
+
 static enum edge_status list_page(struct edge_ctx *ctx, const struct retention_loop *loop,
                                   int64_t offset, int64_t *ret_n, int64_t *ret_total)
 {
     const struct edge_runtime *rt = loop->data->rt;
     const char *target =
         edge_printf(&ctx->arena, "/api/v3/device/all?offset=%" PRId64 "&limit=-1", offset);
-    const struct edge_http_request req = {.method = "GET", .target = target};
     const cJSON *page = NULL;
     int64_t deadline_ms =
         edge_now_mono_ms() + (rt->request_timeout_ms > 0 ? rt->request_timeout_ms : 60000);
-    EDGE_TRY(edge_client_json(rt->client, ctx, edge_peer_url(ctx, rt, METADATA), &req, deadline_ms,
-                              &page));
+    EDGE_TRY(ask_metadata(ctx, rt, target, deadline_ms, &page));
     if (!edge_json_int(edge_json_member(page, "totalCount", false), ret_total)) {
         return edge_fail(ctx, EDGE_REMOTE, "answer to %s has no totalCount", target);
     }
@@ -221,11 +229,8 @@ static enum edge_status list_page(struct edge_ctx *ctx, const struct retention_l
 /* Calls are tried again until their deadline, which for lists is far away. */
 static enum edge_status ping(struct edge_ctx *ctx, const struct retention_loop *loop)
 {
-    const struct edge_http_request req = {.method = "GET", .target = "/api/v3/ping"};
     const cJSON *answer = NULL;
-    const struct edge_runtime *rt = loop->data->rt;
-    return edge_client_json(rt->client, ctx, edge_peer_url(ctx, rt, METADATA), &req,
-                            edge_now_mono_ms() + PING_MS, &answer);
+    return ask_metadata(ctx, loop->data->rt, "/api/v3/ping", edge_now_mono_ms() + PING_MS, &answer);
 }
 
 /* All of them, or none counts: who is missing would be held to the defaults. */
@@ -326,7 +331,8 @@ enum edge_status retention_create(struct edge_ctx *ctx, struct core_data *data)
     loop->data = data;
     loop->interval_ms = interval / 1000000 > 0 ? interval / 1000000 : 1;
     loop->defaults = defaults;
-    if (!edge_config_client_url(&data->arena, data->rt->base, METADATA)) { /* defaults for all */
+    if (!data->rt->options->registry && /* nobody to ask: defaults for all */
+        !edge_config_client_url(&data->arena, data->rt->base, METADATA)) {
         loop->loaded = true;
         loop->next_load_ms = INT64_MAX;
     }
