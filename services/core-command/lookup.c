@@ -29,8 +29,10 @@ static enum edge_status ask(struct edge_ctx *ctx, struct command_state *cmd, con
                             int64_t deadline_ms, const cJSON **ret)
 {
     struct edge_http_request req = {.method = "GET", .target = target};
-    return edge_client_json(cmd->rt->client, ctx, edge_peer_url(ctx, cmd->rt, METADATA), &req,
-                            deadline_ms, ret);
+    const char *url = edge_peer_url(ctx, cmd->rt, METADATA);
+    return url ? edge_client_json(cmd->rt->client, ctx, url, &req, deadline_ms, ret)
+               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s is neither registered nor one of Clients",
+                           METADATA);
 }
 
 /* The object below @p key of the answer to GET @p path<name>. */

@@ -66,7 +66,7 @@ static enum edge_status command_start(struct edge_ctx *ctx, const struct edge_ru
 {
     struct command_state *cmd = rt->state;
     cmd->rt = rt;
-    if (!edge_config_client_url(&ctx->arena, rt->base, METADATA)) {
+    if (!rt->options->registry && !edge_config_client_url(&ctx->arena, rt->base, METADATA)) {
         return edge_fail(ctx, EDGE_INVALID, "Clients has no " METADATA);
     }
     return external_create(ctx, cmd);

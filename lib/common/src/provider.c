@@ -248,6 +248,38 @@ static bool collect(struct edge_arena *a, const cJSON *from, const cJSON *known,
     return any;
 }
 
+/* A shorter list must not keep the tail of the one before it. */
+static enum edge_status remove_lists(struct edge_ctx *ctx, const struct provider *p,
+                                     const char *key, const cJSON *from, int64_t deadline_ms)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach(member, from)
+    {
+        const char *below =
+            edge_printf(&ctx->arena, "%s/%s", key, provider_level(&ctx->arena, member->string));
+        if (cJSON_IsObject(member)) {
+            EDGE_TRY(remove_lists(ctx, p, below, member, deadline_ms));
+        }
+        if (!cJSON_IsArray(member)) {
+            continue;
+        }
+        const struct edge_http_request request = {
+            .method = "DELETE",
+            .target = edge_printf(&ctx->arena, "/api/v3/kvs/key/%s?prefixMatch=true",
+                                  edge_name_escape(&ctx->arena, below)),
+        };
+        const cJSON *answer;
+        enum edge_status st =
+            edge_client_json(p->client, ctx, p->url, &request, deadline_ms, &answer);
+        if (st == EDGE_NOT_FOUND) {
+            edge_ctx_clear(ctx);
+        } else if (st != EDGE_OK) {
+            return st;
+        }
+    }
+    return EDGE_OK;
+}
+
 enum edge_status provider_seed(struct edge_ctx *ctx, const struct provider *p,
                                const struct edge_config_source *source,
                                const struct edge_config_remote *remote, bool overwrite,
@@ -255,6 +287,9 @@ enum edge_status provider_seed(struct edge_ctx *ctx, const struct provider *p,
 {
     cJSON *mine = NULL, *missing = edge_json_object(ctx);
     EDGE_TRY(edge_config_private(ctx, source, &mine));
+    if (overwrite) {
+        EDGE_TRY(remove_lists(ctx, p, own_key(ctx, source), mine, deadline_ms));
+    }
     *ret_written = collect(&ctx->arena, mine, overwrite ? NULL : remote->own, missing);
     return *ret_written ? provider_write(ctx, p, own_key(ctx, source), missing, deadline_ms)
                         : EDGE_OK;

@@ -63,15 +63,18 @@ enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runt
         attempt.log = ctx->log;
         struct edge_http_response answer;
         const char *url = edge_peer_url(&attempt, rt, client);
-        if (!url) {
+        if (!url && !instance_of(rt)->registry.url) {
             return edge_fail(ctx, EDGE_INVALID, "Clients.%s is not configured", client);
         }
         int64_t now = edge_now_mono_ms();
         int64_t deadline = now + longest_ms < until ? now + longest_ms : until;
-        enum edge_status st = edge_client_call(rt->client, &attempt, url, &ping, deadline, &answer);
+        enum edge_status st =
+            url ? edge_client_call(rt->client, &attempt, url, &ping, deadline, &answer)
+                : edge_fail(&attempt, EDGE_UNAVAILABLE, "it is not registered");
         if (st == EDGE_OK && answer.code == 200) {
             return EDGE_OK;
         }
+        url = url ? url : "";
         tell_waiting(ctx, client, url,
                      st == EDGE_OK ? "it is not ready" : edge_ctx_message(&attempt, st),
                      &next_word_ms);

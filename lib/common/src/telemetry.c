@@ -83,9 +83,11 @@ static void metric_publish(void *arg, const struct edge_metric_shown *shown)
 static void publish_all(void *arg)
 {
     struct edge_instance *inst = arg;
-    const struct edge_writable *w = edge_runtime_writable(&inst->rt);
     EDGE_CTX_SCOPE(ctx);
     ctx.log = inst->rt.log;
+    /* A copy: publishing to a slow bus may outlast several changes of the configuration. */
+    const struct edge_writable *w =
+        edge_dto_clone(&EDGE_WRITABLE_CONFIG, &ctx.arena, edge_runtime_writable(&inst->rt));
     struct publication p = {inst, &ctx, &w->telemetry, edge_now_ns()};
     edge_metrics_each(inst->rt.metrics, metric_publish, &p);
     EDGE_LOCK(&inst->host->lock);

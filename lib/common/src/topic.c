@@ -49,10 +49,9 @@ size_t edge_topic_levels(struct edge_arena *a, const char *topic, bool decode, c
     const char *at = topic;
     for (size_t i = 0; i < n; i++) {
         size_t len = strcspn(at, "/");
-        levels[i] = decode ? edge_percent_decode(a, at, len) : NULL;
-        if (!levels[i]) {
-            levels[i] = edge_strndup(a, at, len);
-        }
+        const char *name = decode ? edge_percent_decode(a, at, len) : NULL;
+        bool sound = name && edge_utf8_valid(name, strlen(name));
+        levels[i] = sound ? name : edge_strndup(a, at, len);
         at += len + 1;
     }
     *ret = levels;

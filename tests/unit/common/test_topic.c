@@ -66,6 +66,9 @@ static void test_levels_are_split_and_decoded(void)
     CU_ASSERT_STRING_EQUAL(levels[1], "b%20c");
     CU_ASSERT_EQUAL(edge_topic_levels(&a, "", true, &levels), 1);
     CU_ASSERT_STRING_EQUAL(levels[0], "");
+    CU_ASSERT_EQUAL(edge_topic_levels(&a, "%FF%FE/%C3%BC", true, &levels), 2);
+    CU_ASSERT_STRING_EQUAL(levels[0], "%FF%FE"); /* no UTF-8 */
+    CU_ASSERT_STRING_EQUAL(levels[1], "\xc3\xbc");
     edge_arena_done(&a);
 }
 

@@ -153,9 +153,12 @@ static void test_only_what_is_missing_is_written(void)
     CU_ASSERT_STRING_EQUAL(b.config.service.startup_msg, "hello");
     CU_ASSERT_EQUAL_FATAL(b.config.service.n_labels, 1);
     CU_ASSERT_STRING_EQUAL(b.config.service.labels[0], "mine");
+    put(&b, "edgex/v4/svc/Service/Labels/7", "\"a tail\"");
     CU_ASSERT_TRUE(seed(&b, true));
     load(&b);
     CU_ASSERT_EQUAL(b.config.service.port, 7);
+    CU_ASSERT_EQUAL_FATAL(b.config.service.n_labels, 2);
+    CU_ASSERT_STRING_EQUAL(b.config.service.labels[1], "b");
     bench_close(&b);
 }
 

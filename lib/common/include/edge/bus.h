@@ -156,8 +156,8 @@ enum edge_status edge_bus_request(struct edge_ctx *ctx, struct edge_bus *bus,
 /** MQTT's matching rule: + one level, # the rest (the parent level too). */
 bool edge_topic_matches(const char *pattern, const char *topic);
 /**
- * The levels of @p topic, split at '/', percent-decoded where @p decode (a malformed escape stays
- * as it is); count returned.
+ * The levels of @p topic, split at '/', percent-decoded where @p decode (a level with a malformed
+ * escape, or one that is no UTF-8, stays as it is); count returned.
  */
 size_t edge_topic_levels(struct edge_arena *a, const char *topic, bool decode, const char ***ret);
 
