@@ -15,151 +15,11 @@
 #include "edge/text.h"
 #include "instance.h"
 
-enum {
-    POOL_THREADS = 32,
-    POOL_QUEUE = 1024,
-    SIGN_OFF_MS = 500,
-    CONSULT_MS = 5000, /* for one look at what a provider has: signals wait for its end */
-};
+enum { POOL_THREADS = 32, POOL_QUEUE = 1024, SIGN_OFF_MS = 500 };
 
 typedef enum edge_status instance_step(struct edge_ctx *ctx, struct edge_instance *inst);
 
-struct edge_instance *instance_of_state(void *state)
-{
-    return (void *)((char *)state - offsetof(struct edge_instance, state));
-}
-
-const char *instance_name(struct edge_arena *a, const struct edge_service *service,
-                          const struct edge_options *options)
-{
-    return service->is_device_service && options->instance
-               ? edge_printf(a, "%s_%s", service->name, options->instance)
-               : service->name;
-}
-
-struct edge_config_source instance_source(const struct edge_service *service,
-                                          const struct edge_options *options, const char *name,
-                                          bool shared_process)
-{
-    return (struct edge_config_source){
-        .dto = service->config,
-        .service = name,
-        .folder = service->name,
-        .is_device_service = service->is_device_service,
-        .port = service->port,
-        .bus_type = shared_process ? "memory" : "mqtt",
-        .options = options,
-        .base_yaml = service->default_config,
-    };
-}
-
 /* ---- configure ----------------------------------------------------------------------------- */
-
-static const struct edge_dto *writable_of(const struct edge_service *service)
-{
-    for (size_t i = 0; i < service->config->n_fields; i++) {
-        const struct edge_field *f = &service->config->fields[i];
-        if (f->offset == service->writable_offset && f->kind == EDGE_K_OBJ) {
-            return f->sub;
-        }
-    }
-    return &EDGE_WRITABLE_CONFIG;
-}
-
-/* What the provider has; what it does not know yet it is told first. */
-static enum edge_status consult_provider(struct edge_ctx *ctx, struct edge_instance *inst,
-                                         const struct edge_config_source *source,
-                                         struct edge_config_remote *ret)
-{
-    const struct provider *p = &inst->provider;
-    int64_t deadline_ms = edge_now_mono_ms() + CONSULT_MS;
-    bool written;
-    EDGE_TRY(provider_read(ctx, p, source, deadline_ms, ret, &inst->remote_mark));
-    EDGE_TRY(
-        provider_seed(ctx, p, source, ret, inst->rt.options->overwrite, deadline_ms, &written));
-    return written ? provider_read(ctx, p, source, deadline_ms, ret, &inst->remote_mark) : EDGE_OK;
-}
-
-static bool may_pass(enum edge_status st)
-{
-    return st == EDGE_UNAVAILABLE || st == EDGE_REMOTE;
-}
-
-/* *ret_over: it worked, or will not by waiting. */
-static enum edge_status try_provider(struct edge_ctx *ctx, struct edge_instance *inst,
-                                     const struct edge_config_source *source,
-                                     struct edge_config_remote *ret, bool *ret_over)
-{
-    int64_t deadline_ms = edge_now_mono_ms() + inst->rt.options->startup_interval_ms;
-    *ret_over = false;
-    EDGE_TRY(provider_ready(ctx, &inst->provider, deadline_ms));
-    enum edge_status st = consult_provider(ctx, inst, source, ret);
-    *ret_over = !may_pass(st);
-    return st;
-}
-
-/* At once, then 50 ms, 100 ms, ... and at last EDGEX_STARTUP_INTERVAL later. */
-static enum edge_status wait_for_provider(struct edge_ctx *ctx, struct edge_instance *inst,
-                                          const struct edge_config_source *source,
-                                          struct edge_config_remote *ret)
-{
-    const struct edge_options *o = inst->rt.options;
-    const int64_t first_ms = 50, longest_ms = o->startup_interval_ms;
-    int64_t until = edge_now_mono_ms() + o->startup_duration_ms;
-    for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
-        bool over; /* there is no point in waiting on */
-        enum edge_status st = try_provider(ctx, inst, source, ret, &over);
-        if (over) {
-            return st;
-        }
-        if (pause == first_ms || pause >= longest_ms) {
-            edge_log_info(ctx, "waiting for the configuration", "reason", edge_ctx_message(ctx, st),
-                          NULL);
-        }
-        if (edge_now_mono_ms() + pause >= until) {
-            return st;
-        }
-        edge_ctx_clear(ctx);
-        if (!host_pause(inst->host, pause)) {
-            return edge_fail(ctx, EDGE_UNAVAILABLE, "stopped while waiting for the configuration");
-        }
-    }
-}
-
-/* @p ctx is the instance's own: what is loaded stays. */
-static enum edge_status load(struct edge_ctx *ctx, struct edge_instance *inst)
-{
-    struct edge_runtime *rt = &inst->rt;
-    const struct edge_service *service = rt->service;
-    struct edge_config_source source =
-        instance_source(service, rt->options, rt->name, inst->host->n > 1);
-    source.client = inst->host->client;
-    void *config = edge_alloc(&ctx->arena, 1, service->config->size);
-    const char *dir, *file;
-    EDGE_TRY(edge_config_locate(ctx, &source, &file, &dir));
-    if (file) {
-        (void)stat(file, &inst->seen);
-    }
-    struct edge_config_remote remote;
-    if (inst->provider.url) {
-        EDGE_TRY(wait_for_provider(ctx, inst, &source, &remote));
-        source.remote = &remote;
-    }
-    EDGE_TRY(edge_config_load(ctx, &source, config, &inst->file));
-    rt->config = config;
-    rt->base = config;
-    rt->resource_dir = dir;
-    rt->base_topic = rt->base->message_bus.base_topic_prefix;
-    inst->writable_dto = writable_of(service);
-    atomic_store(&inst->writable, (const char *)config + service->writable_offset);
-    int64_t ns;
-    if (!edge_duration_parse(rt->base->service.request_timeout, true, &ns) || ns < 0) {
-        return edge_fail(ctx, EDGE_INVALID, "Service.RequestTimeout: '%s' is not a duration",
-                         rt->base->service.request_timeout);
-    }
-    rt->request_timeout_ms = (ns + 999999) / 1000000;
-    return EDGE_OK;
-}
 
 static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *inst)
 {
@@ -182,7 +42,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
         inst->provider.client = inst->host->client;
         EDGE_TRY(provider_url(&inst->ctx, rt->options->config_provider, &inst->provider.url));
     }
-    enum edge_status st = load(&inst->ctx, inst);
+    enum edge_status st = instance_load(&inst->ctx, inst);
     if (st != EDGE_OK) {
         return edge_fail(ctx, st, "%s", edge_ctx_message(&inst->ctx, st));
     }

@@ -78,8 +78,17 @@ struct edge_host {
     char failure_text[1024] EDGE_GUARDED;
 };
 
+/* instance.c */
 /** The instance whose state a handler was given. */
 struct edge_instance *instance_of_state(void *state);
+const char *instance_name(struct edge_arena *a, const struct edge_service *service,
+                          const struct edge_options *options);
+/** Where a service's configuration comes from. */
+struct edge_config_source instance_source(const struct edge_service *service,
+                                          const struct edge_options *options, const char *name,
+                                          bool shared_process);
+/** Load it; @p ctx is the instance's own: what is loaded stays. */
+enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst);
 
 /* host.c */
 /** Bring every service up to its ready, which then run on threads of their own; *ret also on
@@ -95,14 +104,8 @@ enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host);
 void host_wake(struct edge_host *host);
 /** Wait while starting; false where SIGTERM or SIGINT came, and the host is stopping from then on. */
 bool host_pause(struct edge_host *host, int64_t ms);
-/** Where a service's configuration comes from. */
-struct edge_config_source instance_source(const struct edge_service *service,
-                                          const struct edge_options *options, const char *name,
-                                          bool shared_process);
 /** What a service listens on: ServerBindAddr, else Host, else loopback. */
 const char *host_bind_address(const struct edge_base_config *base);
-const char *instance_name(struct edge_arena *a, const struct edge_service *service,
-                          const struct edge_options *options);
 
 /* options.c */
 /** Have the texts of @p options live in @p a. */
