@@ -133,8 +133,10 @@ func (p *platform) restart(t *testing.T, name string, signal syscall.Signal) {
 	}
 }
 
-func answers(url string) bool {
-	resp, err := http.Get(url + "/api/v3/ping")
+func answers(url string) bool { return found(url + "/api/v3/ping") }
+
+func found(url string) bool {
+	resp, err := http.Get(url)
 	if err != nil {
 		return false
 	}
@@ -200,6 +202,10 @@ func (p *platform) start() (err error) {
 		if !within(func() bool { return answers(p.url(name)) }) {
 			return fmt.Errorf("%s does not answer", name)
 		}
+	}
+	// The last thing that it brings along at its start.
+	if !within(func() bool { return found(p.url("core-metadata") + "/api/v3/provisionwatcher/name/Official-Watcher") }) {
+		return fmt.Errorf("%s does not bring its files", service)
 	}
 	return nil
 }
