@@ -12,6 +12,7 @@
 static const char READY[] = BASE "/IsCommonConfigReady";
 
 struct seed {
+    const cJSON *file;
     struct edge_ctx *ctx;
     struct keeper *keeper;
     struct edge_buf path; /* of the key, below BASE */
@@ -130,10 +131,11 @@ static enum edge_status seed_tree(struct seed *s, const cJSON *tree)
     return EDGE_OK;
 }
 
-static enum edge_status seed_all(struct seed *s, const cJSON *file)
+static enum edge_status seed_all(struct edge_ctx *ctx, void *arg)
 {
-    EDGE_TRY(seed_tree(s, file));
-    return kv_write(s->ctx, s->keeper, READY, "true");
+    struct seed *s = arg;
+    EDGE_TRY(seed_tree(s, s->file));
+    return kv_write(ctx, s->keeper, READY, "true");
 }
 
 static enum edge_status is_ready(struct edge_ctx *ctx, struct keeper *keeper, bool *ret)
@@ -158,11 +160,9 @@ enum edge_status common_seed(struct edge_ctx *ctx, struct keeper *keeper)
     if (!file) {
         return EDGE_OK;
     }
-    EDGE_CLEANUP(seed_done) struct seed s = {.ctx = ctx, .keeper = keeper};
-    EDGE_TRY(edge_store_begin(ctx, keeper->store));
-    enum edge_status st = seed_all(&s, file);
-    EDGE_TRY(edge_wrap(ctx, edge_store_end(ctx, keeper->store, st), "common configuration %s",
-                       config->common.file));
+    EDGE_CLEANUP(seed_done) struct seed s = {.ctx = ctx, .keeper = keeper, .file = file};
+    EDGE_TRY(edge_wrap(ctx, edge_store_change(ctx, keeper->store, seed_all, &s),
+                       "common configuration %s", config->common.file));
     edge_log_info(ctx, "common configuration written", "file", config->common.file, "keys",
                   edge_printf(&ctx->arena, "%zu", s.n), NULL);
     return EDGE_OK;

@@ -174,14 +174,23 @@ static enum edge_status load(struct edge_ctx *ctx, struct probe *p, const char *
     return registration_is(ret, REGISTRATION_HALT) ? EDGE_NOT_FOUND : EDGE_OK;
 }
 
-/* Inside a transaction. Who was asked must still be who is registered. */
-static enum edge_status note_status(struct edge_ctx *ctx, struct probe *p, const char *asked,
-                                    struct verdict *v)
+/* A verdict to be noted. */
+struct note {
+    struct probe *probe;
+    const char *asked; /* the registration as it was then */
+    struct verdict *verdict;
+};
+
+/* Who was asked must still be who is registered. */
+static enum edge_status note_status(struct edge_ctx *ctx, void *arg)
 {
+    const struct note *note = arg;
+    struct probe *p = note->probe;
+    struct verdict *v = note->verdict;
     const char *text = NULL;
     struct registration r;
     enum edge_status st = load(ctx, p, &text, &r);
-    v->moot = st == EDGE_NOT_FOUND || (st == EDGE_OK && strcmp(text, asked) != 0);
+    v->moot = st == EDGE_NOT_FOUND || (st == EDGE_OK && strcmp(text, note->asked) != 0);
     if (v->moot) {
         return EDGE_OK;
     }
@@ -218,8 +227,8 @@ static enum edge_status probe_ask(struct edge_ctx *ctx, struct probe *p, struct 
     if (registration_is(&r, v->up ? REGISTRATION_UP : REGISTRATION_DOWN)) {
         return EDGE_OK;
     }
-    EDGE_TRY(edge_store_begin(ctx, h->keeper->store));
-    return edge_store_end(ctx, h->keeper->store, note_status(ctx, p, asked, v));
+    struct note note = {.probe = p, .asked = asked, .verdict = v};
+    return edge_store_change(ctx, h->keeper->store, note_status, &note);
 }
 
 /* Wind it up again, or take it away. */

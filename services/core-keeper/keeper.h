@@ -46,7 +46,7 @@ edge_handler registry_add, registry_put, registry_all, registry_get,
 /** A boolean of the query as Go's ParseBool reads it; false where absent or empty. */
 enum edge_status keeper_query_bool(struct edge_call *call, const char *name, bool *ret);
 
-/* ---- values.c: everything here inside a transaction of the caller ---- */
+/* ---- values.c: everything here inside a change of the store ---- */
 
 /** INVALID where it has a character keys must not have, or is too long or too deep. */
 enum edge_status kv_key_check(struct edge_ctx *ctx, const char *key);

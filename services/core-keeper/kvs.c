@@ -28,14 +28,7 @@ static void announce(struct edge_ctx *ctx, struct keeper *keeper, const char *ke
     m->correlation_id = edge_strdup(a, ctx->correlation_id);
     m->dto = &KV_CHANGE;
     m->object = change;
-    /* The change is stored; who missed the message reads it at the next start. */
-    enum edge_status st = edge_bus_publish(ctx, keeper->rt->bus, m);
-    if (st != EDGE_OK) {
-        edge_log_error(ctx, "configuration change not published", "topic", m->topic, "reason",
-                       edge_ctx_message(ctx, st), NULL);
-        edge_ctx_clear(ctx);
-    }
-    edge_message_unref(m);
+    edge_announce_change(ctx, keeper->rt, keeper->store, m);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -158,21 +151,26 @@ static enum edge_status write_tree(struct expansion *x, const cJSON *value)
     return EDGE_OK;
 }
 
+/* What a request writes or removes. */
+struct kv_step {
+    struct edge_call *call;
+    const char *key;
+    const cJSON *value;
+    bool flatten, with_children;
+};
+
 /* All keys or none; they are listed in the reply as they are written. */
-static enum edge_status write_value(struct edge_call *call, const char *key, const cJSON *value,
-                                    bool flatten)
+static enum edge_status write_value(struct edge_ctx *ctx, void *arg)
 {
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    struct keeper *keeper = edge_call_state(call);
-    EDGE_CLEANUP(expansion_done) struct expansion x = {.call = call};
-    edge_buf_puts(&x.path, key);
-    EDGE_TRY(edge_store_begin(ctx, keeper->store));
-    enum edge_status st =
-        flatten ? write_tree(&x, value) : write_one(&x, kv_text(&ctx->arena, value));
-    if (st == EDGE_OK) {
-        st = kv_within_capacity(ctx, keeper);
-    }
-    return edge_store_end(ctx, keeper->store, st);
+    const struct kv_step *step = arg;
+    struct keeper *keeper = edge_call_state(step->call);
+    EDGE_CLEANUP(expansion_done) struct expansion x = {.call = step->call};
+    edge_buf_puts(&x.path, step->key);
+    EDGE_TRY(step->flatten ? write_tree(&x, step->value)
+                           : write_one(&x, kv_text(&ctx->arena, step->value)));
+    EDGE_TRY(kv_within_capacity(ctx, keeper));
+    announce(ctx, keeper, step->key, step->value);
+    return EDGE_OK;
 }
 
 static enum edge_status value_of(struct edge_call *call, const cJSON **ret)
@@ -195,51 +193,46 @@ static enum edge_status value_of(struct edge_call *call, const cJSON **ret)
 enum edge_status kv_put(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
-    const char *key = edge_call_param(call, "key");
-    const cJSON *value = NULL;
-    bool flatten = false;
-    EDGE_TRY(kv_key_check(ctx, key));
-    EDGE_TRY(keeper_query_bool(call, "flatten", &flatten));
-    EDGE_TRY(value_of(call, &value));
+    struct keeper *keeper = edge_call_state(call);
+    struct kv_step step = {.call = call, .key = edge_call_param(call, "key")};
+    EDGE_TRY(kv_key_check(ctx, step.key));
+    EDGE_TRY(keeper_query_bool(call, "flatten", &step.flatten));
+    EDGE_TRY(value_of(call, &step.value));
     edge_reply_list_open(call, "response", -1);
-    EDGE_TRY(write_value(call, key, value, flatten));
-    announce(ctx, edge_call_state(call), key, value);
+    EDGE_TRY(edge_store_change(ctx, keeper->store, write_value, &step));
     return edge_reply_list_close(call);
 }
 
 /* ---- removing ---------------------------------------------------------------------------- */
 
-static enum edge_status remove_tree(struct edge_call *call, const char *key, bool with_children)
+static enum edge_status remove_tree(struct edge_ctx *ctx, void *arg)
 {
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    struct keeper *keeper = edge_call_state(call);
-    struct edge_query tree = tree_of(key), exact = tree;
+    const struct kv_step *step = arg;
+    struct keeper *keeper = edge_call_state(step->call);
+    struct edge_query tree = tree_of(step->key), exact = tree;
     exact.terms[0].below = false;
     size_t n = 0;
     int64_t own = 0;
-    EDGE_TRY(list_tree(call, key, KEYS, &n));
+    EDGE_TRY(list_tree(step->call, step->key, KEYS, &n));
     EDGE_TRY(edge_store_count(ctx, keeper->store, &exact, &own));
     if (n == 0) {
-        return edge_fail(ctx, EDGE_NOT_FOUND, "key '%s' not found", key);
+        return edge_fail(ctx, EDGE_NOT_FOUND, "key '%s' not found", step->key);
     }
-    if (n > (size_t)own && !with_children) {
+    if (n > (size_t)own && !step->with_children) {
         return edge_fail(ctx, EDGE_CONFLICT,
-                         "keys having the same prefix %s exist and cannot be deleted", key);
+                         "keys having the same prefix %s exist and cannot be deleted", step->key);
     }
-    return edge_store_remove_all(ctx, keeper->store, &tree);
+    EDGE_TRY(edge_store_remove_all(ctx, keeper->store, &tree));
+    announce(ctx, keeper, step->key, NULL);
+    return EDGE_OK;
 }
 
 enum edge_status kv_delete(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct keeper *keeper = edge_call_state(call);
-    const char *key = edge_call_param(call, "key");
-    bool with_children = false;
-    EDGE_TRY(kv_key_check(ctx, key));
-    EDGE_TRY(keeper_query_bool(call, "prefixMatch", &with_children));
-    EDGE_TRY(edge_store_begin(ctx, keeper->store));
-    enum edge_status st = remove_tree(call, key, with_children);
-    EDGE_TRY(edge_store_end(ctx, keeper->store, st));
-    announce(ctx, keeper, key, NULL);
-    return EDGE_OK;
+    struct kv_step step = {.call = call, .key = edge_call_param(call, "key")};
+    EDGE_TRY(kv_key_check(ctx, step.key));
+    EDGE_TRY(keeper_query_bool(call, "prefixMatch", &step.with_children));
+    return edge_store_change(ctx, keeper->store, remove_tree, &step);
 }

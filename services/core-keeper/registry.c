@@ -53,61 +53,81 @@ static enum edge_status registration_of(struct edge_call *call, struct registrat
     return EDGE_OK;
 }
 
-static enum edge_status add(struct edge_ctx *ctx, struct keeper *keeper,
-                            const struct registration *r)
+/* A registration to be written, or the id of one to be removed. */
+struct registry_step {
+    struct keeper *keeper;
+    struct registration *registration;
+    const char *id;
+};
+
+/* The checks follow the registrations in the order in which these are changed. */
+static void watch(void *arg)
 {
+    const struct registry_step *step = arg;
+    health_watch(step->keeper->health, step->registration);
+}
+
+static void forget(void *arg)
+{
+    const struct registry_step *step = arg;
+    health_forget(step->keeper->health, step->id);
+}
+
+static enum edge_status add(struct edge_ctx *ctx, void *arg)
+{
+    const struct registry_step *step = arg;
+    const struct registration *r = step->registration;
+    struct edge_store *store = step->keeper->store;
     struct edge_query all = {.collection = &REGISTRATIONS};
     int64_t n = 0;
-    enum edge_status st = edge_store_add(ctx, keeper->store, &REGISTRATIONS, r);
+    enum edge_status st = edge_store_add(ctx, store, &REGISTRATIONS, r);
     if (st == EDGE_CONFLICT) {
         edge_ctx_clear(ctx);
         return edge_fail(ctx, st, "registry with service id '%s' already exists", r->service_id);
     }
     EDGE_TRY(st);
-    EDGE_TRY(edge_store_count(ctx, keeper->store, &all, &n));
+    EDGE_TRY(edge_store_count(ctx, store, &all, &n));
     if (n > KEEPER_MAX_REGISTRATIONS) {
         return edge_fail(ctx, EDGE_TOO_LARGE, "there can be no more than %d registrations",
                          KEEPER_MAX_REGISTRATIONS);
     }
+    edge_store_after(ctx, store, watch, arg);
     return EDGE_OK;
 }
 
 enum edge_status registry_add(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
-    struct keeper *keeper = edge_call_state(call);
-    struct registration *r = NULL;
-    EDGE_TRY(registration_of(call, &r));
-    EDGE_TRY(edge_store_begin(ctx, keeper->store));
-    EDGE_TRY(edge_store_end(ctx, keeper->store, add(ctx, keeper, r)));
-    health_watch(keeper->health, r);
-    struct registered registered = {EDGE_API_VERSION, 201, r->service_id};
+    struct registry_step step = {.keeper = edge_call_state(call)};
+    EDGE_TRY(registration_of(call, &step.registration));
+    EDGE_TRY(edge_store_change(ctx, step.keeper->store, add, &step));
+    struct registered registered = {EDGE_API_VERSION, 201, step.registration->service_id};
     edge_reply_code(call, 201);
     return edge_reply_dto(call, &REGISTERED, &registered);
 }
 
-static enum edge_status replace(struct edge_ctx *ctx, struct keeper *keeper, struct registration *r)
+static enum edge_status replace(struct edge_ctx *ctx, void *arg)
 {
-    struct registration before;
+    const struct registry_step *step = arg;
+    struct registration *r = step->registration, before;
+    struct edge_store *store = step->keeper->store;
     enum edge_status st =
-        edge_store_get(ctx, keeper->store, &REGISTRATIONS, "serviceId", r->service_id, &before);
+        edge_store_get(ctx, store, &REGISTRATIONS, "serviceId", r->service_id, &before);
     if (st == EDGE_NOT_FOUND) {
         return edge_fail(ctx, st, "registry with service id '%s' does not exist", r->service_id);
     }
     EDGE_TRY(st);
     r->created = before.created;
-    return edge_store_update(ctx, keeper->store, &REGISTRATIONS, r);
+    EDGE_TRY(edge_store_update(ctx, store, &REGISTRATIONS, r));
+    edge_store_after(ctx, store, watch, arg);
+    return EDGE_OK;
 }
 
 enum edge_status registry_put(struct edge_call *call)
 {
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    struct keeper *keeper = edge_call_state(call);
-    struct registration *r = NULL;
-    EDGE_TRY(registration_of(call, &r));
-    EDGE_TRY(edge_store_begin(ctx, keeper->store));
-    EDGE_TRY(edge_store_end(ctx, keeper->store, replace(ctx, keeper, r)));
-    health_watch(keeper->health, r);
+    struct registry_step step = {.keeper = edge_call_state(call)};
+    EDGE_TRY(registration_of(call, &step.registration));
+    EDGE_TRY(edge_store_change(edge_call_ctx(call), step.keeper->store, replace, &step));
     edge_reply_code(call, 204);
     return EDGE_OK;
 }
@@ -117,17 +137,24 @@ static enum edge_status not_registered(struct edge_ctx *ctx)
     return edge_fail(ctx, EDGE_NOT_FOUND, "registration not found by serviceId");
 }
 
-enum edge_status registry_delete(struct edge_call *call)
+static enum edge_status take_away(struct edge_ctx *ctx, void *arg)
 {
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    struct keeper *keeper = edge_call_state(call);
-    const char *id = edge_call_param(call, "serviceId");
-    enum edge_status st = edge_store_remove(ctx, keeper->store, &REGISTRATIONS, "serviceId", id);
+    const struct registry_step *step = arg;
+    enum edge_status st =
+        edge_store_remove(ctx, step->keeper->store, &REGISTRATIONS, "serviceId", step->id);
     if (st == EDGE_NOT_FOUND) {
         return not_registered(ctx);
     }
     EDGE_TRY(st);
-    health_forget(keeper->health, id);
+    edge_store_after(ctx, step->keeper->store, forget, arg);
+    return EDGE_OK;
+}
+
+enum edge_status registry_delete(struct edge_call *call)
+{
+    struct registry_step step = {.keeper = edge_call_state(call),
+                                 .id = edge_call_param(call, "serviceId")};
+    EDGE_TRY(edge_store_change(edge_call_ctx(call), step.keeper->store, take_away, &step));
     edge_reply_code(call, 204);
     return EDGE_OK;
 }

@@ -34,11 +34,5 @@ void metadata_announce(struct edge_ctx *ctx, struct metadata *meta, const char *
     m->correlation_id = edge_strdup(a, ctx->correlation_id);
     m->dto = &SYSTEM_EVENT;
     m->object = event;
-    /* The change is stored; who missed its event learns of it by asking. */
-    if (edge_bus_publish(ctx, meta->rt->bus, m) != EDGE_OK) {
-        edge_log_error(ctx, "system event not published", "topic", m->topic, "reason",
-                       edge_ctx_message(ctx, EDGE_UNAVAILABLE), NULL);
-        edge_ctx_clear(ctx);
-    }
-    edge_message_unref(m);
+    edge_announce_change(ctx, meta->rt, meta->store, m);
 }

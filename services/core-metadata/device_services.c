@@ -31,7 +31,7 @@ static enum edge_status service_add(struct edge_call *call, void *object, struct
 
 enum edge_status services_add(struct edge_call *call)
 {
-    return edge_each_decoded(call, &DEVICE_SERVICE_REQUEST, service_add);
+    return metadata_change_each(call, &DEVICE_SERVICE_REQUEST, service_add);
 }
 
 /** PATCH item: JSON laid over the stored device service. */
@@ -52,7 +52,7 @@ static enum edge_status service_patch(struct edge_call *call, const cJSON *patch
 
 enum edge_status services_patch(struct edge_call *call)
 {
-    return edge_each_patch(call, "service", &DEVICE_SERVICE, service_patch);
+    return metadata_change_patched(call, "service", &DEVICE_SERVICE, service_patch);
 }
 
 enum edge_status services_all(struct edge_call *call)
@@ -92,7 +92,7 @@ static enum edge_status service_is_unused(struct edge_ctx *ctx, struct metadata 
     return EDGE_OK;
 }
 
-enum edge_status service_delete(struct edge_call *call)
+static enum edge_status service_remove(struct edge_call *call)
 {
     struct metadata *meta = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
@@ -102,5 +102,10 @@ enum edge_status service_delete(struct edge_call *call)
     EDGE_TRY(service_is_unused(ctx, meta, name));
     EDGE_TRY(edge_store_remove(ctx, meta->store, &SERVICES, "name", name));
     announce_service(ctx, meta, "delete", &service);
-    return edge_reply_base(call, 200, NULL);
+    return EDGE_OK;
+}
+
+enum edge_status service_delete(struct edge_call *call)
+{
+    return metadata_change(call, service_remove);
 }

@@ -6,72 +6,145 @@
 #include "edge/text.h"
 #include "metadata.h"
 
-static void announce_device(struct edge_ctx *ctx, struct metadata *meta, const char *action,
-                            const struct device *device)
+/* ---- add and patch ----------------------------------------------------------------------- */
+
+enum { MAX_TRIES = 16 }; /* others that change the device while its driver is asked */
+
+/* A change of one device: what is asked for, what that makes of the device as it is now, and the
+ * device its driver was asked about, which takes longer than anybody may hold the store. */
+struct device_step {
+    struct edge_call *call;
+    const struct device *added; /* POST */
+    const cJSON *patch;         /* PATCH */
+    struct device before;       /* the stored one; */
+    bool existed;               /* if there is one */
+    struct device device;       /* what it shall be */
+    bool ask_driver;
+    const char *accepted; /* its text as the driver accepted it */
+    bool changed;         /* by others since then */
+};
+
+static bool same_text(const char *a, const char *b)
 {
-    metadata_announce(ctx, meta, "device", action, device->service_name, device->profile_name,
-                      &DEVICE, device);
+    return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-/* ---- add --------------------------------------------------------------------------------- */
-
-/* POST with force=true of a device that exists replaces it. */
-static enum edge_status device_replace(struct edge_call *call, struct device *device,
-                                       const struct device *stored)
+/* POST: its service and profile must fit; with force=true one that exists is replaced. */
+static enum edge_status device_make_added(struct edge_ctx *ctx, struct metadata *meta,
+                                          struct device_step *s)
 {
-    struct metadata *meta = edge_call_state(call);
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    device->id = stored->id;
-    device->created = stored->created;
-    device->modified = edge_now_ms();
-    EDGE_TRY(device_within_capacity(ctx, meta, stored, device));
-    EDGE_TRY(edge_store_update(ctx, meta->store, &DEVICES, device));
-    announce_device(ctx, meta, "update", device);
-    if (strcmp(stored->service_name, device->service_name) != 0) {
-        metadata_announce(ctx, meta, "device", "update", stored->service_name, device->profile_name,
-                          &DEVICE, device);
+    bool force = edge_call_query_is_true(s->call, "force");
+    s->device = *s->added;
+    EDGE_TRY(device_service_must_exist(ctx, meta, s->device.service_name));
+    EDGE_TRY(device_fits_profile(ctx, meta, &s->device));
+    enum edge_status st =
+        edge_store_get(ctx, meta->store, &DEVICES, "name", s->device.name, &s->before);
+    s->existed = st == EDGE_OK;
+    if (s->existed && !force) {
+        return edge_fail(ctx, EDGE_CONFLICT, "device name %s already exists", s->device.name);
     }
-    return EDGE_OK;
-}
-
-static enum edge_status device_insert(struct edge_call *call, struct device *device, bool validate)
-{
-    struct metadata *meta = edge_call_state(call);
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    EDGE_TRY(device_within_capacity(ctx, meta, NULL, device));
-    if (validate) {
-        EDGE_TRY(device_accepted_by_driver(ctx, meta, device));
-    }
-    metadata_stamp(ctx, &device->id, &device->created, &device->modified);
-    EDGE_TRY(edge_store_add(ctx, meta->store, &DEVICES, device));
-    announce_device(ctx, meta, "add", device);
-    return EDGE_OK;
-}
-
-/** POST item: its service and profile must fit, its driver must accept it. */
-static enum edge_status device_add(struct edge_call *call, void *object, struct edge_item *item)
-{
-    struct metadata *meta = edge_call_state(call);
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    struct device *device = &((struct device_request *)object)->device;
-    bool force = edge_call_query_is_true(call, "force");
-
-    EDGE_TRY(device_service_must_exist(ctx, meta, device->service_name));
-    EDGE_TRY(device_fits_profile(ctx, meta, device));
-    struct device stored;
-    enum edge_status st = edge_store_get(ctx, meta->store, &DEVICES, "name", device->name, &stored);
-    if (st == EDGE_OK && !force) {
-        return edge_fail(ctx, EDGE_CONFLICT, "device name %s already exists", device->name);
-    }
-    if (st == EDGE_OK) {
-        EDGE_TRY(device_replace(call, device, &stored));
-    } else if (st == EDGE_NOT_FOUND) {
-        bool bypass = force || edge_call_query_is_true(call, "bypassValidation");
-        EDGE_TRY(device_insert(call, device, !bypass));
-    } else {
+    if (s->existed) {
+        s->device.id = s->before.id;
+        s->device.created = s->before.created;
+    } else if (st != EDGE_NOT_FOUND) {
         return st;
     }
-    item->id = device->id;
+    s->ask_driver = !s->existed && !force && !edge_call_query_is_true(s->call, "bypassValidation");
+    return device_within_capacity(ctx, meta, s->existed ? &s->before : NULL, &s->device);
+}
+
+/* PATCH: JSON laid over the stored device. */
+static enum edge_status device_make_patched(struct edge_ctx *ctx, struct metadata *meta,
+                                            struct device_step *s)
+{
+    const char *service = cJSON_GetStringValue(edge_json_member(s->patch, "serviceName", false));
+    if (service) {
+        EDGE_TRY(device_service_must_exist(ctx, meta, service));
+    }
+    EDGE_TRY(metadata_get_patched(ctx, meta, &DEVICES, "device", s->patch, &s->before));
+    s->existed = true;
+    s->device = s->before;
+    EDGE_TRY(edge_dto_patch(ctx, &DEVICE, s->patch, &s->device));
+    s->ask_driver = !edge_call_query_is_true(s->call, "bypassValidation");
+    EDGE_TRY(device_within_capacity(ctx, meta, &s->before, &s->device));
+    return same_text(s->before.profile_name, s->device.profile_name)
+               ? device_fits_profile(ctx, meta, &s->device)
+               : device_drop_unknown_auto_events(ctx, meta, &s->device);
+}
+
+static enum edge_status device_make(struct edge_ctx *ctx, struct device_step *s)
+{
+    struct metadata *meta = edge_call_state(s->call);
+    return s->patch ? device_make_patched(ctx, meta, s) : device_make_added(ctx, meta, s);
+}
+
+/* What a driver's opinion is about: all but when it was changed last. */
+static const char *device_opinion_text(struct edge_ctx *ctx, const struct device *device)
+{
+    struct device timeless = *device;
+    timeless.modified = 0;
+    return edge_dto_text(&DEVICE, &timeless, &ctx->arena);
+}
+
+static void announce_device(struct edge_ctx *ctx, struct metadata *meta, const char *action,
+                            const char *owner, const struct device *device)
+{
+    metadata_announce(ctx, meta, "device", action, owner, device->profile_name, &DEVICE, device);
+}
+
+static enum edge_status device_store(struct edge_ctx *ctx, void *arg)
+{
+    struct device_step *s = arg;
+    struct metadata *meta = edge_call_state(s->call);
+    EDGE_TRY(device_make(ctx, s));
+    s->changed = s->ask_driver &&
+                 (!s->accepted || strcmp(s->accepted, device_opinion_text(ctx, &s->device)) != 0);
+    if (s->changed) {
+        return edge_fail(ctx, EDGE_CONFLICT, "device '%s' is being changed by others",
+                         s->device.name);
+    }
+    if (!s->existed) {
+        metadata_stamp(ctx, &s->device.id, &s->device.created, &s->device.modified);
+        EDGE_TRY(edge_store_add(ctx, meta->store, &DEVICES, &s->device));
+        announce_device(ctx, meta, "add", s->device.service_name, &s->device);
+        return EDGE_OK;
+    }
+    s->device.modified = edge_now_ms();
+    EDGE_TRY(edge_store_update(ctx, meta->store, &DEVICES, &s->device));
+    announce_device(ctx, meta, "update", s->device.service_name, &s->device);
+    if (!same_text(s->before.service_name, s->device.service_name)) {
+        announce_device(ctx, meta, "update", s->before.service_name, &s->device);
+    }
+    return EDGE_OK;
+}
+
+/* The driver is asked about the device as it would be now; if it would be another one by the time of
+ * the answer, it is asked again. */
+static enum edge_status device_change(struct device_step *s)
+{
+    struct metadata *meta = edge_call_state(s->call);
+    struct edge_ctx *ctx = edge_call_ctx(s->call);
+    enum edge_status st = EDGE_OK;
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+        edge_ctx_clear(ctx);
+        EDGE_TRY(device_make(ctx, s));
+        if (s->ask_driver) {
+            EDGE_TRY(device_accepted_by_driver(ctx, meta, &s->device));
+            s->accepted = device_opinion_text(ctx, &s->device);
+        }
+        st = edge_store_change(ctx, meta->store, device_store, s);
+        if (!s->changed) {
+            break;
+        }
+    }
+    return st;
+}
+
+static enum edge_status device_add(struct edge_call *call, void *object, struct edge_item *item)
+{
+    struct device_step step = {.call = call, .added = &((struct device_request *)object)->device};
+    EDGE_TRY(device_change(&step));
+    item->id = step.device.id;
     item->code = 201;
     return EDGE_OK;
 }
@@ -81,47 +154,12 @@ enum edge_status devices_add(struct edge_call *call)
     return edge_each_decoded(call, &DEVICE_REQUEST, device_add);
 }
 
-/* ---- patch ------------------------------------------------------------------------------- */
-
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-/** PATCH item: JSON laid over the stored device. */
 static enum edge_status device_patch(struct edge_call *call, const cJSON *patch,
                                      struct edge_item *item)
 {
     (void)item;
-    struct metadata *meta = edge_call_state(call);
-    struct edge_ctx *ctx = edge_call_ctx(call);
-    struct device before, device;
-
-    const char *service = cJSON_GetStringValue(edge_json_member(patch, "serviceName", false));
-    if (service) {
-        EDGE_TRY(device_service_must_exist(ctx, meta, service));
-    }
-    EDGE_TRY(metadata_get_patched(ctx, meta, &DEVICES, "device", patch, &before));
-    device = before;
-    EDGE_TRY(edge_dto_patch(ctx, &DEVICE, patch, &device));
-    EDGE_TRY(device_within_capacity(ctx, meta, &before, &device));
-    if (same_text(before.profile_name, device.profile_name)) {
-        EDGE_TRY(device_fits_profile(ctx, meta, &device));
-    } else {
-        EDGE_TRY(device_drop_unknown_auto_events(ctx, meta, &device));
-    }
-    if (!edge_call_query_is_true(call, "bypassValidation")) {
-        EDGE_TRY(device_accepted_by_driver(ctx, meta, &device));
-    }
-    device.modified = edge_now_ms();
-    EDGE_TRY(edge_store_update(ctx, meta->store, &DEVICES, &device));
-
-    announce_device(ctx, meta, "update", &device);
-    if (!same_text(before.service_name, device.service_name)) {
-        metadata_announce(ctx, meta, "device", "update", before.service_name, device.profile_name,
-                          &DEVICE, &device);
-    }
-    return EDGE_OK;
+    struct device_step step = {.call = call, .patch = patch};
+    return device_change(&step);
 }
 
 enum edge_status devices_patch(struct edge_call *call)
@@ -280,7 +318,7 @@ enum edge_status devices_all(struct edge_call *call)
 
 /* ---- delete ------------------------------------------------------------------------------ */
 
-enum edge_status device_delete(struct edge_call *call)
+static enum edge_status device_remove(struct edge_call *call)
 {
     struct metadata *meta = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
@@ -294,6 +332,11 @@ enum edge_status device_delete(struct edge_call *call)
         return edge_fail(ctx, EDGE_CONFLICT, "cannot delete device with children");
     }
     EDGE_TRY(edge_store_remove(ctx, meta->store, &DEVICES, "name", name));
-    announce_device(ctx, meta, "delete", &device);
-    return edge_reply_base(call, 200, NULL);
+    announce_device(ctx, meta, "delete", device.service_name, &device);
+    return EDGE_OK;
+}
+
+enum edge_status device_delete(struct edge_call *call)
+{
+    return metadata_change(call, device_remove);
 }

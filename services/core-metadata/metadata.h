@@ -81,12 +81,24 @@ enum edge_status metadata_reply_page(struct edge_call *call, const char *key,
 /** An id for a new object: the client's own or a fresh one; and its times. */
 void metadata_stamp(struct edge_ctx *ctx, const char **id, int64_t *created, int64_t *modified);
 
+/* ---- change.c: each runs in one step of the store (edge_store_change), so nothing slow in it ---- */
+
+/** @p change, then 200. */
+enum edge_status metadata_change(struct edge_call *call, edge_handler *change);
+/** As edge_each_decoded(), a step for each item. */
+enum edge_status metadata_change_each(struct edge_call *call, const struct edge_dto *request,
+                                      edge_item_handler *each);
+/** As edge_each_patch(), a step for each item. */
+enum edge_status metadata_change_patched(struct edge_call *call, const char *key,
+                                         const struct edge_dto *dto, edge_patch_handler *each);
+
 /* ---- announce.c ---- */
 
 /** @p name as one level of a topic: escaped where Service.EnableNameFieldEscape says so. */
 const char *metadata_topic_level(const struct metadata *meta, struct edge_arena *a,
                                  const char *name);
-/** Publish the system event of a change (contract 4.6); @p profile: last topic level, may be "". */
+/** Publish the system event of the change under way (contract 4.6), once that is durable; @p profile:
+ * last topic level, may be "". */
 void metadata_announce(struct edge_ctx *ctx, struct metadata *meta, const char *type,
                        const char *action, const char *owner, const char *profile,
                        const struct edge_dto *dto, const void *details);

@@ -158,7 +158,7 @@ static enum edge_status resource_add(struct edge_call *call, void *object, struc
 
 enum edge_status resources_add(struct edge_call *call)
 {
-    return edge_each_decoded(call, &RESOURCE_REQUEST, resource_add);
+    return metadata_change_each(call, &RESOURCE_REQUEST, resource_add);
 }
 
 /** PATCH item: description and visibility of a resource. */
@@ -184,10 +184,10 @@ static enum edge_status resource_patch(struct edge_call *call, void *object, str
 
 enum edge_status resources_patch(struct edge_call *call)
 {
-    return edge_each_decoded(call, &RESOURCE_CHANGE_REQUEST, resource_patch);
+    return metadata_change_each(call, &RESOURCE_CHANGE_REQUEST, resource_patch);
 }
 
-enum edge_status resource_delete(struct edge_call *call)
+static enum edge_status resource_remove(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct device_profile profile;
@@ -201,7 +201,12 @@ enum edge_status resource_delete(struct edge_call *call)
     memmove(resource, resource + 1, after * sizeof(*resource));
     profile.n_resources--;
     EDGE_TRY(profile_store_changed(ctx, edge_call_state(call), &profile));
-    return edge_reply_base(call, 200, NULL);
+    return EDGE_OK;
+}
+
+enum edge_status resource_delete(struct edge_call *call)
+{
+    return metadata_change(call, resource_remove);
 }
 
 /* ---- commands ---------------------------------------------------------------------------- */
@@ -226,7 +231,7 @@ static enum edge_status command_add(struct edge_call *call, void *object, struct
 
 enum edge_status commands_add(struct edge_call *call)
 {
-    return edge_each_decoded(call, &COMMAND_REQUEST, command_add);
+    return metadata_change_each(call, &COMMAND_REQUEST, command_add);
 }
 
 /** PATCH item: visibility of a command. */
@@ -249,10 +254,10 @@ static enum edge_status command_patch(struct edge_call *call, void *object, stru
 
 enum edge_status commands_patch(struct edge_call *call)
 {
-    return edge_each_decoded(call, &COMMAND_CHANGE_REQUEST, command_patch);
+    return metadata_change_each(call, &COMMAND_CHANGE_REQUEST, command_patch);
 }
 
-enum edge_status command_delete(struct edge_call *call)
+static enum edge_status command_remove(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct device_profile profile;
@@ -266,7 +271,12 @@ enum edge_status command_delete(struct edge_call *call)
     memmove(command, command + 1, after * sizeof(*command));
     profile.n_commands--;
     EDGE_TRY(profile_store_changed(ctx, edge_call_state(call), &profile));
-    return edge_reply_base(call, 200, NULL);
+    return EDGE_OK;
+}
+
+enum edge_status command_delete(struct edge_call *call)
+{
+    return metadata_change(call, command_remove);
 }
 
 /* ---- tags -------------------------------------------------------------------------------- */
@@ -312,7 +322,7 @@ static enum edge_status tags_are_objects(struct edge_ctx *ctx, const struct part
     return EDGE_OK;
 }
 
-enum edge_status profile_tags_patch(struct edge_call *call)
+static enum edge_status profile_tags_merge(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct tags_request request;
@@ -337,6 +347,10 @@ enum edge_status profile_tags_patch(struct edge_call *call)
             c->tags = tags_merged(ctx, c->tags, request.commands[i].tags);
         }
     }
-    EDGE_TRY(profile_store_changed(ctx, edge_call_state(call), &profile));
-    return edge_reply_base(call, 200, NULL);
+    return profile_store_changed(ctx, edge_call_state(call), &profile);
+}
+
+enum edge_status profile_tags_patch(struct edge_call *call)
+{
+    return metadata_change(call, profile_tags_merge);
 }

@@ -131,13 +131,13 @@ static enum edge_status profile_put(struct edge_call *call, void *object, struct
 
 enum edge_status profiles_add(struct edge_call *call)
 {
-    return edge_each_decoded(call, &PROFILE_REQUEST, profile_add);
+    return metadata_change_each(call, &PROFILE_REQUEST, profile_add);
 }
 
 enum edge_status profiles_put(struct edge_call *call)
 {
     EDGE_TRY(profile_changes_allowed(edge_call_ctx(call), edge_call_state(call)));
-    return edge_each_decoded(call, &PROFILE_REQUEST, profile_put);
+    return metadata_change_each(call, &PROFILE_REQUEST, profile_put);
 }
 
 /* ---- upload ------------------------------------------------------------------------------ */
@@ -163,20 +163,38 @@ static enum edge_status profile_from_file(struct edge_call *call, struct device_
     return EDGE_OK;
 }
 
+/* A profile on its way into the store. */
+struct profile_step {
+    struct metadata *meta;
+    struct device_profile profile;
+};
+
+static enum edge_status profile_insert_step(struct edge_ctx *ctx, void *arg)
+{
+    struct profile_step *step = arg;
+    return profile_insert(ctx, step->meta, &step->profile);
+}
+
+static enum edge_status profile_replace_step(struct edge_ctx *ctx, void *arg)
+{
+    struct profile_step *step = arg;
+    return profile_replace(ctx, step->meta, &step->profile);
+}
+
 enum edge_status profile_upload(struct edge_call *call)
 {
-    struct device_profile profile;
-    EDGE_TRY(profile_from_file(call, &profile));
-    EDGE_TRY(profile_insert(edge_call_ctx(call), edge_call_state(call), &profile));
-    return edge_reply_id(call, profile.id);
+    struct profile_step step = {.meta = edge_call_state(call)};
+    EDGE_TRY(profile_from_file(call, &step.profile));
+    EDGE_TRY(edge_store_change(edge_call_ctx(call), step.meta->store, profile_insert_step, &step));
+    return edge_reply_id(call, step.profile.id);
 }
 
 enum edge_status profile_reupload(struct edge_call *call)
 {
-    EDGE_TRY(profile_changes_allowed(edge_call_ctx(call), edge_call_state(call)));
-    struct device_profile profile;
-    EDGE_TRY(profile_from_file(call, &profile));
-    EDGE_TRY(profile_replace(edge_call_ctx(call), edge_call_state(call), &profile));
+    struct profile_step step = {.meta = edge_call_state(call)};
+    EDGE_TRY(profile_changes_allowed(edge_call_ctx(call), step.meta));
+    EDGE_TRY(profile_from_file(call, &step.profile));
+    EDGE_TRY(edge_store_change(edge_call_ctx(call), step.meta->store, profile_replace_step, &step));
     return edge_reply_base(call, 200, NULL);
 }
 
@@ -197,7 +215,7 @@ static enum edge_status profile_basic_patch(struct edge_call *call, const cJSON 
 
 enum edge_status profiles_basic_patch(struct edge_call *call)
 {
-    return edge_each_patch(call, "basicinfo", &PROFILE_BASIC_INFO, profile_basic_patch);
+    return metadata_change_patched(call, "basicinfo", &PROFILE_BASIC_INFO, profile_basic_patch);
 }
 
 /* ---- read -------------------------------------------------------------------------------- */
@@ -287,7 +305,7 @@ enum edge_status profiles_by_manufacturer_and_model(struct edge_call *call)
 
 /* ---- delete ------------------------------------------------------------------------------ */
 
-enum edge_status profile_delete(struct edge_call *call)
+static enum edge_status profile_remove(struct edge_call *call)
 {
     struct metadata *meta = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
@@ -310,5 +328,10 @@ enum edge_status profile_delete(struct edge_call *call)
     }
     EDGE_TRY(edge_store_remove(ctx, meta->store, &PROFILES, "name", name));
     announce_profile(ctx, meta, "delete", &profile);
-    return edge_reply_base(call, 200, NULL);
+    return EDGE_OK;
+}
+
+enum edge_status profile_delete(struct edge_call *call)
+{
+    return metadata_change(call, profile_remove);
 }

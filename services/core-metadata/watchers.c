@@ -47,7 +47,7 @@ static enum edge_status watcher_add(struct edge_call *call, void *object, struct
 
 enum edge_status watchers_add(struct edge_call *call)
 {
-    return edge_each_decoded(call, &PROVISION_WATCHER_REQUEST, watcher_add);
+    return metadata_change_each(call, &PROVISION_WATCHER_REQUEST, watcher_add);
 }
 
 /** PATCH item: JSON laid over the stored watcher. */
@@ -73,7 +73,7 @@ static enum edge_status watcher_patch(struct edge_call *call, const cJSON *patch
 
 enum edge_status watchers_patch(struct edge_call *call)
 {
-    return edge_each_patch(call, "provisionWatcher", &PROVISION_WATCHER, watcher_patch);
+    return metadata_change_patched(call, "provisionWatcher", &PROVISION_WATCHER, watcher_patch);
 }
 
 enum edge_status watchers_all(struct edge_call *call)
@@ -108,7 +108,7 @@ enum edge_status watcher_get(struct edge_call *call)
     return edge_reply_object(call, "provisionWatcher", &PROVISION_WATCHER, &watcher);
 }
 
-enum edge_status watcher_delete(struct edge_call *call)
+static enum edge_status watcher_remove(struct edge_call *call)
 {
     struct metadata *meta = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
@@ -117,5 +117,10 @@ enum edge_status watcher_delete(struct edge_call *call)
     EDGE_TRY(metadata_get(ctx, meta, &WATCHERS, "provision watcher", name, &watcher));
     EDGE_TRY(edge_store_remove(ctx, meta->store, &WATCHERS, "name", name));
     announce_watcher(ctx, meta, "delete", watcher.service_name, &watcher);
-    return edge_reply_base(call, 200, NULL);
+    return EDGE_OK;
+}
+
+enum edge_status watcher_delete(struct edge_call *call)
+{
+    return metadata_change(call, watcher_remove);
 }

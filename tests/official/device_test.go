@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -292,4 +293,36 @@ func TestItOutlivesItsNeighbours(t *testing.T) {
 		_, err := command.IssueGetCommandByName(ctx, "Official-1", "Level", false, true)
 		return err == nil
 	})
+}
+
+// Many clients change different members of one device at once; each change is there afterwards.
+func TestNoChangeIsLost(t *testing.T) {
+	devices := clients.NewDeviceClient(ours.url("core-metadata"), open{}, false)
+	name := "Official-2"
+	for round := range 30 {
+		text := strconv.Itoa(round)
+		state := []string{"UP", "UNKNOWN"}[round%2]
+		changes := []dtos.UpdateDevice{
+			{Name: &name, Description: &text}, {Name: &name, Labels: []string{text}},
+			{Name: &name, Tags: map[string]any{"round": text}}, {Name: &name, OperatingState: &state},
+		}
+		var all sync.WaitGroup
+		for _, change := range changes {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				res, err := devices.Update(ctx, []requests.UpdateDeviceRequest{requests.NewUpdateDeviceRequest(change)})
+				if err != nil || res[0].StatusCode != 200 {
+					t.Errorf("%v %+v", err, res)
+				}
+			}()
+		}
+		all.Wait()
+		got, err := devices.DeviceByName(ctx, name)
+		must(t, err)
+		d := got.Device
+		if d.Description != text || len(d.Labels) != 1 || d.Labels[0] != text || d.Tags["round"] != text || d.OperatingState != state {
+			t.Fatalf("round %d: %q %v %v %s", round, d.Description, d.Labels, d.Tags, d.OperatingState)
+		}
+	}
 }

@@ -80,8 +80,20 @@ static void turn_end(struct edge_call *call, struct edge_arena batch)
     call->ctx.arena = batch;
 }
 
+static enum edge_status run_item(struct edge_call *call, edge_item_handler *each, void *object,
+                                 struct edge_item *item)
+{
+    return each(call, object, item);
+}
+
 enum edge_status edge_each_decoded(struct edge_call *call, const struct edge_dto *request,
                                    edge_item_handler *each)
+{
+    return edge_each_decoded_in(call, request, run_item, each);
+}
+
+enum edge_status edge_each_decoded_in(struct edge_call *call, const struct edge_dto *request,
+                                      edge_item_runner *run, edge_item_handler *each)
 {
     struct edge_ctx *ctx = &call->ctx;
     const cJSON *array, *element;
@@ -100,7 +112,7 @@ enum edge_status edge_each_decoded(struct edge_call *call, const struct edge_dto
         const struct edge_base_request *base = object;
         struct edge_item item = {.request_id = base->request_id};
         struct edge_arena batch = turn_begin(call);
-        put_item(call, &item, each(call, object, &item));
+        put_item(call, &item, run(call, each, object, &item));
         turn_end(call, batch);
     }
     return batch_end(call);
@@ -163,8 +175,21 @@ static enum edge_status decode_patch(struct edge_ctx *ctx, const cJSON *element,
     return EDGE_OK;
 }
 
+static enum edge_status run_patch(struct edge_call *call, edge_patch_handler *each,
+                                  const cJSON *patch, struct edge_item *item)
+{
+    return each(call, patch, item);
+}
+
 enum edge_status edge_each_patch(struct edge_call *call, const char *key,
                                  const struct edge_dto *dto, edge_patch_handler *each)
+{
+    return edge_each_patch_in(call, key, dto, run_patch, each);
+}
+
+enum edge_status edge_each_patch_in(struct edge_call *call, const char *key,
+                                    const struct edge_dto *dto, edge_patch_runner *run,
+                                    edge_patch_handler *each)
 {
     struct edge_ctx *ctx = &call->ctx;
     const cJSON *array, *element;
@@ -181,7 +206,7 @@ enum edge_status edge_each_patch(struct edge_call *call, const char *key,
     for (i = 0; i < n; i++) {
         struct edge_item item = {.request_id = patches[i].base.request_id};
         struct edge_arena batch = turn_begin(call);
-        put_item(call, &item, each(call, patches[i].object, &item));
+        put_item(call, &item, run(call, each, patches[i].object, &item));
         turn_end(call, batch);
     }
     return batch_end(call);

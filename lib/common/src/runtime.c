@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "edge/store.h"
 #include "instance.h"
 
 static struct edge_instance *instance_of(const struct edge_runtime *rt)
@@ -29,6 +30,41 @@ bool edge_runtime_sleep(const struct edge_runtime *rt, int64_t ms)
     }
     return !atomic_load(&host->stopping);
 }
+
+/* ---- announcing ---------------------------------------------------------------------------- */
+
+struct announcement {
+    struct edge_ctx *ctx;
+    struct edge_bus *bus;
+    struct edge_message *message;
+};
+
+static void announcement_publish(void *arg)
+{
+    const struct announcement *a = arg;
+    enum edge_status st = edge_bus_publish(a->ctx, a->bus, a->message);
+    if (st != EDGE_OK) {
+        edge_log_error(a->ctx, "change not announced", "topic", a->message->topic, "reason",
+                       edge_ctx_message(a->ctx, st), NULL);
+        edge_ctx_clear(a->ctx);
+    }
+}
+
+static void announcement_done(void *message)
+{
+    edge_message_unref(message);
+}
+
+void edge_announce_change(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                          struct edge_store *store, struct edge_message *m)
+{
+    struct announcement *a = edge_new(&ctx->arena, struct announcement);
+    *a = (struct announcement){.ctx = ctx, .bus = rt->bus, .message = m};
+    edge_defer(&ctx->arena, announcement_done, m);
+    edge_store_after(ctx, store, announcement_publish, a);
+}
+
+/* ---- neighbours ---------------------------------------------------------------------------- */
 
 const char *edge_peer_url(struct edge_ctx *ctx, const struct edge_runtime *rt, const char *client)
 {

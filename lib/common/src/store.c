@@ -2,16 +2,31 @@
  * the back end. Nothing here knows SQL. */
 #include "edge/store.h"
 
+#include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/thread.h"
 #include "store_cache.h"
 #include "store_ops.h"
+
+/* To be called once the change is durable. */
+struct after {
+    struct after *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
 
 struct edge_store {
     const struct edge_store_ops *ops;
     void *db;
     struct store_cache cache;
+    struct edge_mutex change; /* held by who changes, from before it begins until all is told */
+    struct after *after EDGE_GUARDED;
+    struct after **last EDGE_GUARDED;
+    _Atomic pthread_t changer; /* who that is; for the asserts */
+    atomic_bool changing;
 };
 
 static const struct edge_store_ops *const back_ends[] = {&edge_store_sqlite};
@@ -28,6 +43,7 @@ enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_c
             s->ops = back_ends[i];
             s->db = db;
             store_cache_init(&s->cache);
+            edge_mutex_init(&s->change);
             *ret = s;
             return EDGE_OK;
         }
@@ -40,6 +56,7 @@ void edge_store_close(struct edge_store *s)
     if (s) {
         s->ops->close(s->db);
         store_cache_done(&s->cache);
+        edge_mutex_done(&s->change);
         free(s);
     }
 }
@@ -91,9 +108,56 @@ static void row_make(struct edge_ctx *ctx, const struct edge_collection *c, cons
     }
 }
 
+/* ---- changing ------------------------------------------------------------------------------ */
+
+static bool is_changing(struct edge_store *s)
+{
+    return atomic_load(&s->changing) && pthread_equal(atomic_load(&s->changer), pthread_self());
+}
+
+static enum edge_status change_in_transaction(struct edge_ctx *ctx, struct edge_store *s,
+                                              edge_store_changer *change, void *arg)
+{
+    EDGE_TRY(s->ops->begin(ctx, s->db));
+    store_cache_transaction(&s->cache, true);
+    enum edge_status st = change(ctx, arg);
+    enum edge_status ended = s->ops->end(ctx, s->db, st == EDGE_OK);
+    store_cache_transaction(&s->cache, false);
+    return st == EDGE_OK ? ended : st;
+}
+
+enum edge_status edge_store_change(struct edge_ctx *ctx, struct edge_store *s,
+                                   edge_store_changer *change, void *arg)
+{
+    assert(!is_changing(s));
+    EDGE_LOCK(&s->change);
+    atomic_store(&s->changer, pthread_self());
+    atomic_store(&s->changing, true);
+    s->after = NULL;
+    s->last = &s->after;
+    enum edge_status st = change_in_transaction(ctx, s, change, arg);
+    atomic_store(&s->changing, false);
+    for (struct after *a = s->after; a && st == EDGE_OK; a = a->next) {
+        a->fn(a->arg);
+    }
+    return st;
+}
+
+/* The change's thread holds the lock, which clang cannot see from here. */
+void edge_store_after(struct edge_ctx *ctx, struct edge_store *s, void (*fn)(void *arg), void *arg)
+    EDGE_TSA(no_thread_safety_analysis)
+{
+    assert(is_changing(s));
+    struct after *a = edge_new(&ctx->arena, struct after);
+    *a = (struct after){.fn = fn, .arg = arg};
+    *s->last = a;
+    s->last = &a->next;
+}
+
 enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
                                 const struct edge_collection *c, const void *obj)
 {
+    assert(is_changing(s));
     struct store_row row;
     row_make(ctx, c, obj, &row);
     enum edge_status st = s->ops->add(ctx, s->db, c, &row);
@@ -104,6 +168,7 @@ enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
 enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
                                    const struct edge_collection *c, const void *obj)
 {
+    assert(is_changing(s));
     struct store_row row;
     row_make(ctx, c, obj, &row);
     enum edge_status st = s->ops->update(ctx, s->db, c, &row);
@@ -115,6 +180,7 @@ enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
                                    const struct edge_collection *c, const char *member,
                                    const char *value)
 {
+    assert(is_changing(s));
     enum edge_status st = s->ops->remove(ctx, s->db, c, member, value);
     store_cache_forget(&s->cache);
     return st;
@@ -123,10 +189,13 @@ enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
 enum edge_status edge_store_remove_all(struct edge_ctx *ctx, struct edge_store *s,
                                        const struct edge_query *query)
 {
+    assert(is_changing(s));
     enum edge_status st = s->ops->remove_all(ctx, s->db, query);
     store_cache_forget(&s->cache);
     return st;
 }
+
+/* ---- reading ------------------------------------------------------------------------------- */
 
 enum edge_status edge_store_get_text(struct edge_ctx *ctx, struct edge_store *s,
                                      const struct edge_collection *c, const char *member,
@@ -203,18 +272,4 @@ enum edge_status edge_store_count(struct edge_ctx *ctx, struct edge_store *s,
                                   const struct edge_query *query, int64_t *ret)
 {
     return s->ops->count(ctx, s->db, query, ret);
-}
-
-enum edge_status edge_store_begin(struct edge_ctx *ctx, struct edge_store *s)
-{
-    EDGE_TRY(s->ops->begin(ctx, s->db));
-    store_cache_transaction(&s->cache, true);
-    return EDGE_OK;
-}
-
-enum edge_status edge_store_end(struct edge_ctx *ctx, struct edge_store *s, enum edge_status st)
-{
-    enum edge_status ended = s->ops->end(ctx, s->db, st == EDGE_OK);
-    store_cache_transaction(&s->cache, false);
-    return st == EDGE_OK ? ended : st;
 }

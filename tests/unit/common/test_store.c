@@ -2,7 +2,9 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,23 +35,87 @@ static void store_done(struct edge_store **s)
     edge_store_close(*s);
 }
 
-static enum edge_status add(struct edge_ctx *ctx, struct edge_store *s, const char *name,
-                            const char *service, const char *label)
+/* One operation of a change, which is taken back where the verdict is not OK. */
+struct step {
+    struct edge_store *s;
+    const struct provision_watcher *watcher; /* to be added or, with update, replaced */
+    bool update;
+    const struct edge_query *remove_all;
+    const char *remove; /* by name */
+    enum edge_status verdict;
+    void (*look)(struct edge_ctx *ctx, struct step *step); /* from inside, once it is done */
+    int after;                                             /* how often it was told */
+};
+
+static void told(void *arg)
 {
-    const char *labels[] = {"all", label};
-    struct watch_identifier identifier = {"Port", "1.*"};
-    struct provision_watcher w = {
+    ((struct step *)arg)->after++;
+}
+
+static enum edge_status step_run(struct edge_ctx *ctx, void *arg)
+{
+    struct step *step = arg;
+    edge_store_after(ctx, step->s, told, step);
+    if (step->update) {
+        EDGE_TRY(edge_store_update(ctx, step->s, &WATCHERS, step->watcher));
+    } else if (step->watcher) {
+        EDGE_TRY(edge_store_add(ctx, step->s, &WATCHERS, step->watcher));
+    } else if (step->remove_all) {
+        EDGE_TRY(edge_store_remove_all(ctx, step->s, step->remove_all));
+    } else if (step->remove) {
+        EDGE_TRY(edge_store_remove(ctx, step->s, &WATCHERS, "name", step->remove));
+    }
+    if (step->look) {
+        step->look(ctx, step);
+    }
+    return step->verdict;
+}
+
+static enum edge_status change(struct edge_ctx *ctx, struct step step)
+{
+    enum edge_status st = edge_store_change(ctx, step.s, step_run, &step);
+    CU_ASSERT_EQUAL(step.after, st == EDGE_OK);
+    return st;
+}
+
+static const struct provision_watcher *watcher_of(struct edge_ctx *ctx, const char *name,
+                                                  const char *service, const char *label)
+{
+    const char **labels = edge_new_n(&ctx->arena, const char *, 2);
+    labels[0] = "all";
+    labels[1] = label;
+    struct watch_identifier *identifier = edge_new(&ctx->arena, struct watch_identifier);
+    *identifier = (struct watch_identifier){"Port", "1.*"};
+    struct provision_watcher *w = edge_new(&ctx->arena, struct provision_watcher);
+    *w = (struct provision_watcher){
         .id = edge_uuid_make(&ctx->arena),
         .name = name,
         .service_name = service,
         .labels = labels,
         .n_labels = 2,
-        .identifiers = &identifier,
+        .identifiers = identifier,
         .n_identifiers = 1,
         .admin_state = UNLOCKED,
         .discovered_device = {.profile_name = "P", .admin_state = UNLOCKED},
     };
-    return edge_store_add(ctx, s, &WATCHERS, &w);
+    return w;
+}
+
+static enum edge_status add(struct edge_ctx *ctx, struct edge_store *s, const char *name,
+                            const char *service, const char *label)
+{
+    return change(ctx, (struct step){.s = s, .watcher = watcher_of(ctx, name, service, label)});
+}
+
+static enum edge_status update(struct edge_ctx *ctx, struct edge_store *s,
+                               const struct provision_watcher *w)
+{
+    return change(ctx, (struct step){.s = s, .watcher = w, .update = true});
+}
+
+static enum edge_status remove_named(struct edge_ctx *ctx, struct edge_store *s, const char *name)
+{
+    return change(ctx, (struct step){.s = s, .remove = name});
 }
 
 static void test_documents_come_back(void)
@@ -160,16 +226,16 @@ static void test_what_is_found_can_be_removed(void)
     struct edge_query all = {.collection = &WATCHERS};
     int64_t n = 0;
     tree.n_terms = 1;
-    CU_ASSERT_EQUAL(edge_store_begin(&ctx, s), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_INVALID), EDGE_INVALID);
+    struct step removal = {.s = s, .remove_all = &tree, .verdict = EDGE_INVALID};
+    CU_ASSERT_EQUAL(change(&ctx, removal), EDGE_INVALID);
     CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &all, &n), EDGE_OK);
     CU_ASSERT_EQUAL(n, 5);
     const char *text = NULL;
     CU_ASSERT_EQUAL(edge_store_get_text(&ctx, s, &WATCHERS, "name", "a/b", &text), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
+    removal.verdict = EDGE_OK;
+    CU_ASSERT_EQUAL(change(&ctx, removal), EDGE_OK);
     CU_ASSERT_EQUAL(edge_store_get_text(&ctx, s, &WATCHERS, "name", "a/b", &text), EDGE_NOT_FOUND);
-    CU_ASSERT_EQUAL(edge_store_remove_all(&ctx, s, &tree), EDGE_OK);
+    CU_ASSERT_EQUAL(change(&ctx, removal), EDGE_OK);
     CU_ASSERT_EQUAL(edge_store_count(&ctx, s, &all, &n), EDGE_OK);
     CU_ASSERT_EQUAL(n, 2);
 }
@@ -217,33 +283,41 @@ static void test_updates_keep_their_place(void)
     struct provision_watcher w;
     CU_ASSERT_EQUAL_FATAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
     w.service_name = "other";
-    CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_OK);
+    CU_ASSERT_EQUAL(update(&ctx, s, &w), EDGE_OK);
     w.name = "w2"; /* taken */
-    CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_CONFLICT);
+    CU_ASSERT_EQUAL(update(&ctx, s, &w), EDGE_CONFLICT);
     w.id = edge_uuid_make(&ctx.arena);
-    CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(update(&ctx, s, &w), EDGE_NOT_FOUND);
     struct edge_query all = {.collection = &WATCHERS, .limit = -1};
     struct edge_texts found;
     CU_ASSERT_EQUAL_FATAL(edge_store_find(&ctx, s, &all, &found), EDGE_OK);
     CU_ASSERT_PTR_NOT_NULL(strstr(found.texts[0], "\"other\""));
-    CU_ASSERT_EQUAL(edge_store_remove(&ctx, s, &WATCHERS, "name", "w1"), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_store_remove(&ctx, s, &WATCHERS, "name", "w1"), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(remove_named(&ctx, s, "w1"), EDGE_OK);
+    CU_ASSERT_EQUAL(remove_named(&ctx, s, "w1"), EDGE_NOT_FOUND);
 }
 
-static void test_a_failed_transaction_leaves_nothing(void)
+static void look_for_w1(struct edge_ctx *ctx, struct step *step)
+{
+    struct provision_watcher w;
+    CU_ASSERT_EQUAL(edge_store_get(ctx, step->s, &WATCHERS, "name", "w1", &w), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(w.service_name, step->watcher->service_name);
+    CU_ASSERT_EQUAL(step->after, 0); /* told when it is durable, not before */
+}
+
+static void test_a_failed_change_leaves_nothing(void)
 {
     SCRATCH(dir);
     EDGE_CTX_SCOPE(ctx);
     EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
     struct provision_watcher w;
-    CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK);
-    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_CONFLICT), EDGE_CONFLICT);
+    struct step addition = {.s = s,
+                            .watcher = watcher_of(&ctx, "w1", "svc", "red"),
+                            .look = look_for_w1,
+                            .verdict = EDGE_CONFLICT};
+    CU_ASSERT_EQUAL(change(&ctx, addition), EDGE_CONFLICT);
     CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_NOT_FOUND);
-    CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK);
-    CU_ASSERT_EQUAL(add(&ctx, s, "w1", "svc", "red"), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_OK), EDGE_OK);
+    addition.verdict = EDGE_OK;
+    CU_ASSERT_EQUAL(change(&ctx, addition), EDGE_OK);
     CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
 }
 
@@ -258,17 +332,75 @@ static void test_what_is_read_often_stays_true(void)
         CU_ASSERT_EQUAL_FATAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_OK);
         w.service_name = edge_printf(&ctx.arena, "svc%d", i);
         bool kept = i % 3 != 0;
-        CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK);
-        CU_ASSERT_EQUAL(edge_store_update(&ctx, s, &WATCHERS, &w), EDGE_OK);
-        CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &again), EDGE_OK);
-        CU_ASSERT_STRING_EQUAL(again.service_name, w.service_name);
-        CU_ASSERT_EQUAL(edge_store_end(&ctx, s, kept ? EDGE_OK : EDGE_CONFLICT),
-                        kept ? EDGE_OK : EDGE_CONFLICT);
+        struct step step = {.s = s, .watcher = &w, .update = true, .look = look_for_w1};
+        step.verdict = kept ? EDGE_OK : EDGE_CONFLICT;
+        CU_ASSERT_EQUAL(change(&ctx, step), step.verdict);
         CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &again), EDGE_OK);
         CU_ASSERT_EQUAL(strcmp(again.service_name, w.service_name) == 0, kept);
     }
-    CU_ASSERT_EQUAL(edge_store_remove(&ctx, s, &WATCHERS, "name", "w1"), EDGE_OK);
+    CU_ASSERT_EQUAL(remove_named(&ctx, s, "w1"), EDGE_OK);
     CU_ASSERT_EQUAL(edge_store_get(&ctx, s, &WATCHERS, "name", "w1", &w), EDGE_NOT_FOUND);
+}
+
+/* ---- several writers ------------------------------------------------------------------------- */
+
+enum { WRITERS = 4, TURNS = 100 };
+
+/* The last name told of, for the order of what is told. */
+struct counting {
+    struct edge_store *s;
+    int64_t value;
+    _Atomic int64_t *told;
+};
+
+static void told_value(void *arg)
+{
+    const struct counting *c = arg;
+    CU_ASSERT_EQUAL(atomic_load(c->told), c->value - 1); /* one after the other */
+    atomic_store(c->told, c->value);
+}
+
+static enum edge_status count_on(struct edge_ctx *ctx, void *arg)
+{
+    struct counting *c = arg;
+    struct provision_watcher w;
+    EDGE_TRY(edge_store_get(ctx, c->s, &WATCHERS, "name", "counter", &w));
+    c->value = strtoll(w.service_name, NULL, 10) + 1;
+    w.service_name = edge_printf(&ctx->arena, "%lld", (long long)c->value);
+    EDGE_TRY(edge_store_update(ctx, c->s, &WATCHERS, &w));
+    edge_store_after(ctx, c->s, told_value, c);
+    return EDGE_OK;
+}
+
+static void *count_often(void *arg)
+{
+    for (int i = 0; i < TURNS; i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct counting c = *(const struct counting *)arg;
+        CU_ASSERT_EQUAL(edge_store_change(&ctx, c.s, count_on, &c), EDGE_OK);
+    }
+    return NULL;
+}
+
+static void test_no_writer_loses_another_ones_change(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    CU_ASSERT_EQUAL(add(&ctx, s, "counter", "0", "red"), EDGE_OK);
+    _Atomic int64_t last = 0;
+    struct counting c = {.s = s, .told = &last};
+    pthread_t threads[WRITERS];
+    for (size_t i = 0; i < WRITERS; i++) {
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, count_often, &c), 0);
+    }
+    for (size_t i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    struct provision_watcher w;
+    CU_ASSERT_EQUAL_FATAL(edge_store_get(&ctx, s, &WATCHERS, "name", "counter", &w), EDGE_OK);
+    CU_ASSERT_EQUAL(strtol(w.service_name, NULL, 10), WRITERS * TURNS);
+    CU_ASSERT_EQUAL(atomic_load(&last), WRITERS * TURNS);
 }
 
 /* Adds until it is killed; each name goes out on the pipe only after the store returned. */
@@ -327,23 +459,28 @@ static void *read_often(void *store)
     return (void *)found;
 }
 
-static void test_readers_do_not_wait_for_a_writer(void)
+/* From inside of a change: the others read meanwhile. */
+static void let_others_read(struct edge_ctx *ctx, struct step *step)
 {
-    SCRATCH(dir);
-    EDGE_CTX_SCOPE(ctx);
-    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
-    CU_ASSERT_EQUAL(add(&ctx, s, "w0", "svc", "red"), EDGE_OK);
-    CU_ASSERT_EQUAL_FATAL(edge_store_begin(&ctx, s), EDGE_OK); /* held while the others read */
+    (void)ctx;
     pthread_t threads[3];
     for (size_t i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, read_often, s), 0);
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, read_often, step->s), 0);
     }
     for (size_t i = 0; i < 3; i++) {
         void *found = NULL;
         pthread_join(threads[i], &found);
         CU_ASSERT_EQUAL((size_t)found, 300);
     }
-    CU_ASSERT_EQUAL(edge_store_end(&ctx, s, EDGE_OK), EDGE_OK);
+}
+
+static void test_readers_do_not_wait_for_a_writer(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    CU_ASSERT_EQUAL(add(&ctx, s, "w0", "svc", "red"), EDGE_OK);
+    CU_ASSERT_EQUAL(change(&ctx, (struct step){.s = s, .look = let_others_read}), EDGE_OK);
 }
 
 static void test_bad_files_are_named(void)
@@ -366,17 +503,18 @@ static void test_bad_files_are_named(void)
 }
 
 CU_TestInfo store_tests[] = {
-    {"documents come back",                 test_documents_come_back                },
-    {"unique members are unique",           test_unique_members_are_unique          },
-    {"queries combine and keep order",      test_queries_combine_and_keep_order     },
-    {"terms select what lies below",        test_terms_select_what_lies_below       },
-    {"what is found can be removed",        test_what_is_found_can_be_removed       },
-    {"a walk ends where it is told",        test_a_walk_ends_where_it_is_told       },
-    {"updates keep their place",            test_updates_keep_their_place           },
-    {"a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing},
-    {"what is read often stays true",       test_what_is_read_often_stays_true      },
-    {"what was acknowledged survives kill", test_what_was_acknowledged_survives_kill},
-    {"readers do not wait for a writer",    test_readers_do_not_wait_for_a_writer   },
-    {"bad files are named",                 test_bad_files_are_named                },
+    {"documents come back",                  test_documents_come_back                },
+    {"unique members are unique",            test_unique_members_are_unique          },
+    {"queries combine and keep order",       test_queries_combine_and_keep_order     },
+    {"terms select what lies below",         test_terms_select_what_lies_below       },
+    {"what is found can be removed",         test_what_is_found_can_be_removed       },
+    {"a walk ends where it is told",         test_a_walk_ends_where_it_is_told       },
+    {"updates keep their place",             test_updates_keep_their_place           },
+    {"a failed change leaves nothing",       test_a_failed_change_leaves_nothing     },
+    {"no writer loses another one's change", test_no_writer_loses_another_ones_change},
+    {"what is read often stays true",        test_what_is_read_often_stays_true      },
+    {"what was acknowledged survives kill",  test_what_was_acknowledged_survives_kill},
+    {"readers do not wait for a writer",     test_readers_do_not_wait_for_a_writer   },
+    {"bad files are named",                  test_bad_files_are_named                },
     CU_TEST_INFO_NULL,
 };

@@ -146,6 +146,12 @@ typedef enum edge_status edge_item_handler(struct edge_call *call, void *object,
  */
 enum edge_status edge_each_decoded(struct edge_call *call, const struct edge_dto *request,
                                    edge_item_handler *each);
+/** What @p each of a batch is run in: calls it once, before or after doing more. */
+typedef enum edge_status edge_item_runner(struct edge_call *call, edge_item_handler *each,
+                                          void *object, struct edge_item *item);
+enum edge_status edge_each_decoded_in(struct edge_call *call, const struct edge_dto *request,
+                                      edge_item_runner *run, edge_item_handler *each);
+
 typedef enum edge_status edge_patch_handler(struct edge_call *call, const cJSON *patch,
                                             struct edge_item *item);
 /**
@@ -155,6 +161,11 @@ typedef enum edge_status edge_patch_handler(struct edge_call *call, const cJSON 
  */
 enum edge_status edge_each_patch(struct edge_call *call, const char *key,
                                  const struct edge_dto *dto, edge_patch_handler *each);
+typedef enum edge_status edge_patch_runner(struct edge_call *call, edge_patch_handler *each,
+                                           const cJSON *patch, struct edge_item *item);
+enum edge_status edge_each_patch_in(struct edge_call *call, const char *key,
+                                    const struct edge_dto *dto, edge_patch_runner *run,
+                                    edge_patch_handler *each);
 
 /**
  * Ends a call whose handler returns EDGE_PENDING, be it before or after that return: same meaning

@@ -20,6 +20,8 @@
 #include "edge/pool.h"
 #include "edge/timer.h"
 
+struct edge_store;
+
 /** A row of a subscription table. */
 struct edge_subscription {
     const char *topic; /* below the base prefix: "events/device/#"; "{service}" is replaced by the
@@ -103,6 +105,13 @@ const char *edge_peer_url(struct edge_ctx *ctx, const struct edge_runtime *rt, c
  * deadline. */
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client);
+/**
+ * Publish @p m, which is given away, once the change of @p store under way is durable: changes are
+ * announced in their order (edge_store_after). It is lost with a warning where the bus refuses it; who
+ * missed it learns of the change by asking.
+ */
+void edge_announce_change(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                          struct edge_store *store, struct edge_message *m);
 /** Sleep that ends early when the service stops; false then. */
 bool edge_runtime_sleep(const struct edge_runtime *rt, int64_t ms);
 

@@ -4,8 +4,8 @@
  * acknowledged survives a power cut) or another back end with the same operations.
  *
  * Documents are kept as their JSON text exactly as the DTO's encoder writes it, so an answer can
- * splice a stored text without decoding it. Any thread; writers wait for each other and for the
- * disk.
+ * splice a stored text without decoding it. Any thread may read; whoever changes something does so in
+ * edge_store_change(), where nobody else changes anything meanwhile.
  */
 #ifndef EDGE_STORE_H
 #define EDGE_STORE_H
@@ -58,8 +58,26 @@ enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_c
                                  struct edge_store **ret);
 void edge_store_close(struct edge_store *s);
 
-/** Durable when it returns. CONFLICT with the member's name in the text where a unique member is
- * taken. */
+/* ---- changing: inside of edge_store_change() only ------------------------------------------- */
+
+/** Reads, checks and writes. What it returns but OK takes back all it wrote. */
+typedef enum edge_status edge_store_changer(struct edge_ctx *ctx, void *arg);
+/**
+ * The one way to change anything: @p change runs in a transaction of its own and finds what all changes
+ * before it left, so what it has read and checked still holds when it writes. Durable when this returns
+ * OK. Others wait, for the disk too: nothing slow in @p change, nobody is asked there, and no change
+ * is begun in another.
+ */
+enum edge_status edge_store_change(struct edge_ctx *ctx, struct edge_store *s,
+                                   edge_store_changer *change, void *arg);
+/**
+ * Have @p fn called once the change under way is durable and before the next one begins: what is told
+ * of changes is told in their order. Not called where the change is taken back. @p arg lives as long as
+ * @p ctx, the context of the change. It must not wait for who waits for a change.
+ */
+void edge_store_after(struct edge_ctx *ctx, struct edge_store *s, void (*fn)(void *arg), void *arg);
+
+/** CONFLICT with the member's name in the text where a unique member is taken. */
 enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
                                 const struct edge_collection *c, const void *obj);
 /** Replace the document whose first unique member equals obj's; keeps its place. NOT_FOUND,
@@ -70,10 +88,11 @@ enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
 enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
                                    const struct edge_collection *c, const char *member,
                                    const char *value);
-
 /** Remove what the query finds, without its offset and limit; finding nothing is fine. */
 enum edge_status edge_store_remove_all(struct edge_ctx *ctx, struct edge_store *s,
                                        const struct edge_query *query);
+
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /** Decoded into @p obj; NOT_FOUND (with no text of its own: the caller knows the words). */
 enum edge_status edge_store_get(struct edge_ctx *ctx, struct edge_store *s,
@@ -96,13 +115,5 @@ enum edge_status edge_store_each(struct edge_ctx *ctx, struct edge_store *s,
 /** Of the query without offset and limit. */
 enum edge_status edge_store_count(struct edge_ctx *ctx, struct edge_store *s,
                                   const struct edge_query *query, int64_t *ret);
-
-/**
- * Changes that belong together: everything between begin and end is one transaction of this thread;
- * end commits when @p st is OK and rolls back otherwise, and returns the combined outcome. Other
- * writers wait, so do nothing slow in between.
- */
-enum edge_status edge_store_begin(struct edge_ctx *ctx, struct edge_store *s);
-enum edge_status edge_store_end(struct edge_ctx *ctx, struct edge_store *s, enum edge_status st);
 
 #endif
