@@ -49,10 +49,14 @@ enum event_job_kind {
     EVENT_REMOVE_EACH, /* the same for each of removals, noted together */
 };
 
-/** Every event stored so far of device and source with origin <= cutoff. */
+/** Every event stored so far of device and source with from <= origin <= cutoff. */
 struct event_removal {
     const char *device, *source; /* NULL: any */
     int64_t cutoff;              /* ns; INT64_MAX: any */
+    int64_t from;                /* ns; 0: any */
+    int64_t
+        arrived_before_ms; /* since 1970; 0: any. To the segment: what came within some hours before
+                                    may stay */
 };
 
 /** A change; it and all it points to stay put until done was called, by the writer's thread, once.
@@ -84,7 +88,8 @@ struct event_filter {
     const char *source;           /* events; NULL: any */
     const char *const *resources; /* readings; n_resources 0: any */
     size_t n_resources;
-    int64_t start, end; /* INT64_MIN, INT64_MAX: any */
+    int64_t start, end;        /* INT64_MIN, INT64_MAX: any */
+    int64_t arrived_before_ms; /* as of a removal; 0: any */
 };
 #define EVENT_FILTER_ALL .start = INT64_MIN, .end = INT64_MAX
 

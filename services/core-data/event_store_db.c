@@ -16,7 +16,7 @@
 
 enum {
     APPLICATION_ID = 0x45444356, /* what `file` shows: nobody else's database is taken for ours */
-    SCHEMA_VERSION = 1,
+    SCHEMA_VERSION = 2,
     SQL_TEXT_SIZE = 512,
 };
 
@@ -32,10 +32,16 @@ static const char *const SCHEMA =
     "CREATE TABLE tally(segment INTEGER, kind INTEGER, key INTEGER, n INTEGER NOT NULL,"
     " PRIMARY KEY(segment, kind, key)) WITHOUT ROWID;"
     "CREATE TABLE removal(id INTEGER PRIMARY KEY, device TEXT, source TEXT,"
-    " cutoff INTEGER NOT NULL, last_event INTEGER NOT NULL);"
+    " cutoff INTEGER NOT NULL, last_event INTEGER NOT NULL, first_origin INTEGER NOT NULL);"
     "PRAGMA application_id=1162101590;"
-    "PRAGMA user_version=1;";
+    "PRAGMA user_version=2;";
 static_assert(APPLICATION_ID == 1162101590, "the schema names it in decimal");
+
+/* From a version to the next one; the first is from 1. */
+static const char *const MIGRATIONS[] = {
+    "ALTER TABLE removal ADD COLUMN first_origin INTEGER NOT NULL DEFAULT -9223372036854775808;"
+    "PRAGMA user_version=2;",
+};
 
 /* Freed pages need no wiping, and small caches do: what is read often is in the kernel's. */
 static const char *const CONNECTION_SETUP =
@@ -176,6 +182,17 @@ static enum edge_status get_number(struct edge_ctx *ctx, sqlite3 *db, const char
     return EDGE_OK;
 }
 
+static enum edge_status exec_whole(struct edge_ctx *ctx, struct event_store *s, const char *sql,
+                                   const char *doing)
+{
+    EDGE_TRY(db_begin(ctx, s->db));
+    enum edge_status st = EDGE_OK;
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        st = db_fail(ctx, s->db, doing);
+    }
+    return db_end(ctx, s->db, st);
+}
+
 static enum edge_status check_schema(struct edge_ctx *ctx, struct event_store *s)
 {
     int64_t application = 0, version = 0, objects = 0;
@@ -183,15 +200,13 @@ static enum edge_status check_schema(struct edge_ctx *ctx, struct event_store *s
     EDGE_TRY(get_number(ctx, s->db, "PRAGMA user_version", &version));
     EDGE_TRY(get_number(ctx, s->db, "SELECT count(*) FROM sqlite_schema", &objects));
     if (objects == 0) {
-        EDGE_TRY(db_begin(ctx, s->db));
-        enum edge_status st = EDGE_OK;
-        if (sqlite3_exec(s->db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK) {
-            st = db_fail(ctx, s->db, "creating the tables");
-        }
-        return db_end(ctx, s->db, st);
+        return exec_whole(ctx, s, SCHEMA, "creating the tables");
     }
     if (application != APPLICATION_ID) {
         return edge_fail(ctx, EDGE_FORBIDDEN, "it is another program's database");
+    }
+    for (; version >= 1 && version < SCHEMA_VERSION; version++) {
+        EDGE_TRY(exec_whole(ctx, s, MIGRATIONS[version - 1], "taking up an older version"));
     }
     if (version != SCHEMA_VERSION) {
         return edge_fail(ctx, EDGE_FORBIDDEN, "its version is %d, this program knows %d",

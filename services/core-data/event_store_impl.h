@@ -34,8 +34,9 @@ struct dict_entry {
     uint64_t hash;
     int64_t n; /* rows in all segments; under the catalogue's lock */
     struct removed_rows {
-        int64_t cutoff, last_event; /* origin, sequence number: up to these, both included */
-    } removed;                      /* of a source, by its latest removal; the writer's */
+        int64_t from, cutoff; /* origins, both included */
+        int64_t last_event;   /* sequence number: up to this one, included */
+    } removed;                /* of a source, by its latest removal; the writer's */
 };
 
 struct dict_group {
@@ -262,6 +263,9 @@ enum edge_status segment_seal_step(struct edge_ctx *ctx, struct event_store *s, 
 enum edge_status segment_drop(struct edge_ctx *ctx, struct event_store *s, struct segment *seg);
 void segment_add(struct catalogue *cat, struct segment *seg);
 void segment_free(struct segment *seg);
+/** How many of the oldest segments were full before then; under the catalogue's lock, or by the writer.
+ * A clock that went ahead and came back makes none look older than it is. */
+size_t segments_ended_before(const struct catalogue *cat, int64_t ms);
 struct segment *segment_new(uint32_t id, enum segment_state state);
 struct tally *segment_tally(const struct segment_rows *rows, uint32_t key);
 /** Statements that insert into the open segment. */

@@ -221,7 +221,7 @@ static enum edge_status load_removals(struct edge_ctx *ctx, struct event_store *
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(db_prepare(ctx, s->db,
-                        "SELECT id, device, source, cutoff, last_event FROM removal"
+                        "SELECT id, device, source, cutoff, last_event, first_origin FROM removal"
                         " ORDER BY id",
                         0, &stmt));
     int rc;
@@ -232,7 +232,9 @@ static enum edge_status load_removals(struct edge_ctx *ctx, struct event_store *
             .id = sqlite3_column_int64(stmt, 0),
             .device = device ? edge_xstrdup(device) : NULL,
             .source = source ? edge_xstrdup(source) : NULL,
-            .rows = {sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4)},
+            .rows = {.from = sqlite3_column_int64(stmt, 5),
+                     .cutoff = sqlite3_column_int64(stmt, 3),
+                     .last_event = sqlite3_column_int64(stmt, 4)},
         };
         removal_restore(s, &r);
         if (r.rows.last_event >= s->next_seq[ROW_EVENT]) {

@@ -84,20 +84,37 @@ static void bind_text_or_null(sqlite3_stmt *stmt, int at, const char *text)
     }
 }
 
+/* What is stored so far, or of that what has come before a time. */
+static struct removed_rows rows_of(const struct event_store *s, const struct event_removal *r)
+{
+    struct removed_rows rows = {
+        .from = r->from != 0 ? r->from : INT64_MIN,
+        .cutoff = r->cutoff,
+        .last_event = s->next_seq[ROW_EVENT] - 1,
+    };
+    if (r->arrived_before_ms != 0) {
+        size_t n = segments_ended_before(&s->catalogue, r->arrived_before_ms);
+        rows.last_event = n > 0 ? s->catalogue.segments[n - 1]->last_event : -1;
+    }
+    return rows;
+}
+
 static enum edge_status insert_removals(struct edge_ctx *ctx, struct event_store *s,
                                         const struct event_removal *removals, size_t n,
                                         int64_t *ret_ids)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(db_prepare(ctx, s->db,
-                        "INSERT INTO removal(device, source, cutoff, last_event)"
-                        " VALUES(?1, ?2, ?3, ?4)",
+                        "INSERT INTO removal(device, source, cutoff, last_event, first_origin)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5)",
                         0, &stmt));
     for (size_t i = 0; i < n; i++) {
+        const struct removed_rows rows = rows_of(s, &removals[i]);
         bind_text_or_null(stmt, 1, removals[i].device);
         bind_text_or_null(stmt, 2, removals[i].source);
-        sqlite3_bind_int64(stmt, 3, removals[i].cutoff);
-        sqlite3_bind_int64(stmt, 4, s->next_seq[ROW_EVENT] - 1);
+        sqlite3_bind_int64(stmt, 3, rows.cutoff);
+        sqlite3_bind_int64(stmt, 4, rows.last_event);
+        sqlite3_bind_int64(stmt, 5, rows.from);
         EDGE_TRY(db_run(ctx, s->db, stmt, "noting a removal"));
         ret_ids[i] = sqlite3_last_insert_rowid(s->db);
     }
@@ -116,7 +133,7 @@ enum edge_status removals_note(struct edge_ctx *ctx, struct event_store *s,
             .id = ids[i],
             .device = r->device ? edge_xstrdup(r->device) : NULL,
             .source = r->source ? edge_xstrdup(r->source) : NULL,
-            .rows = {r->cutoff, s->next_seq[ROW_EVENT] - 1},
+            .rows = rows_of(s, r),
         };
         removal_restore(s, &noted);
     }
@@ -166,7 +183,8 @@ static bool spans(const struct event_store *s, const struct removed_rows *rows,
     bool all_before =
         seg->last_event <= rows->last_event ||
         (seg->state == SEGMENT_OPEN && s->next_seq[ROW_EVENT] - 1 <= rows->last_event);
-    return all_before && seg->rows[ROW_EVENT].max <= rows->cutoff;
+    return all_before && seg->rows[ROW_EVENT].min >= rows->from &&
+           seg->rows[ROW_EVENT].max <= rows->cutoff;
 }
 
 /* Does everything in the segment go, by @p r or by what else is noted for its sources? */
@@ -202,7 +220,7 @@ static bool is_full(const struct victims *v)
 
 static bool has_row(const struct removed_rows *rows, int64_t origin, int64_t seq)
 {
-    return origin <= rows->cutoff && seq <= rows->last_event;
+    return origin >= rows->from && origin <= rows->cutoff && seq <= rows->last_event;
 }
 
 /* One look finds what all that is noted takes. */
@@ -234,6 +252,7 @@ static enum edge_status victims_of_source(struct edge_ctx *ctx, struct event_sto
     sqlite3_bind_int64(stmt, 2, rows->cutoff);
     sqlite3_bind_int64(stmt, 3, rows->last_event);
     sqlite3_bind_int64(stmt, 4, (int64_t)(SLICE_EVENTS - v->n));
+    sqlite3_bind_int64(stmt, 5, rows->from);
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         v->events[v->n++] = sqlite3_column_int64(stmt, 0);
@@ -290,7 +309,7 @@ static enum edge_status find_in_file(struct edge_ctx *ctx, struct event_store *s
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(db_prepare(ctx, s->db,
                         "SELECT seq FROM event_# INDEXED BY event_#_source"
-                        " WHERE source=?1 AND origin<=?2 AND seq<=?3 LIMIT ?4",
+                        " WHERE source=?1 AND origin BETWEEN ?5 AND ?2 AND seq<=?3 LIMIT ?4",
                         seg->id, &stmt));
     EDGE_TRY(victims_in_file(ctx, s, stmt, r, seg, v));
     const struct removal *other = r->next;
@@ -308,7 +327,7 @@ static enum edge_status find_in_file(struct edge_ctx *ctx, struct event_store *s
 static bool may_take(const struct event_store *s, const struct removal *r,
                      const struct segment *seg)
 {
-    if (seg->rows[ROW_EVENT].min > r->rows.cutoff) {
+    if (seg->rows[ROW_EVENT].min > r->rows.cutoff || seg->rows[ROW_EVENT].max < r->rows.from) {
         return false;
     }
     if (!r->device || seg->state != SEGMENT_SEALED) {

@@ -72,7 +72,16 @@ bool segment_is_full(const struct event_store *s, const struct segment *seg)
     int64_t events = seg->rows[ROW_EVENT].n;
     return events >= s->config.segment_events ||
            seg->rows[ROW_READING].n >= s->config.segment_readings ||
-           (events > 0 && edge_now_ms() - seg->created_ms >= s->config.segment_age_ms);
+           (events > 0 && llabs(edge_now_ms() - seg->created_ms) >= s->config.segment_age_ms);
+}
+
+size_t segments_ended_before(const struct catalogue *cat, int64_t ms)
+{
+    size_t n = cat->n_segments;
+    while (n > 0 && cat->segments[n - 1]->created_ms >= ms) {
+        n--; /* one that was begun before then ended all that are older */
+    }
+    return n > 0 ? n - 1 : 0;
 }
 
 struct tally *segment_tally(const struct segment_rows *rows, uint32_t key)

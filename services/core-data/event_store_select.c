@@ -169,8 +169,11 @@ void row_plan_make(struct edge_ctx *ctx, struct event_store *s, enum row_kind ki
     *ret = (struct row_plan){.kind = kind, .start = filter->start, .end = filter->end};
     EDGE_LOCK(&cat->lock);
     match_make(ctx, &cat->dicts[kind], kind, filter, &ret->match);
-    ret->parts = edge_new_n(&ctx->arena, struct row_part, cat->n_segments);
-    for (size_t i = 0; i < cat->n_segments; i++) {
+    size_t n_segments = filter->arrived_before_ms != 0
+                            ? segments_ended_before(cat, filter->arrived_before_ms)
+                            : cat->n_segments;
+    ret->parts = edge_new_n(&ctx->arena, struct row_part, n_segments);
+    for (size_t i = 0; i < n_segments; i++) {
         const struct segment *seg = cat->segments[i];
         const struct segment_rows *rows = &seg->rows[kind];
         if (ret->match.all) {

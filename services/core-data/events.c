@@ -325,7 +325,9 @@ enum edge_status events_delete_by_age(struct edge_call *call)
     if (!edge_int_parse(edge_call_param(call, "age"), &age) || age < 0) {
         return edge_fail(edge_call_ctx(call), EDGE_INVALID, "age format parsing failed");
     }
+    struct core_data *data = edge_call_state(call);
+    int64_t now = age_clock_now(edge_call_ctx(call), &data->clock);
     EDGE_TRY(edge_reply_base(call, 202, NULL));
-    return wait_for(call, &(struct event_job){.kind = EVENT_REMOVE,
-                                              .removal = {.cutoff = edge_now_ns() - age}});
+    return wait_for(call,
+                    &(struct event_job){.kind = EVENT_REMOVE, .removal = {.cutoff = now - age}});
 }

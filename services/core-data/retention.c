@@ -11,6 +11,9 @@
 #include "edge/thread.h"
 #include "state.h"
 
+/* An event dated so much ahead of the clock is not taken for the newest one. */
+#define AHEAD_NS INT64_C(600000000000)
+
 enum {
     PING_MS = 500,              /* a stop of core-data waits no longer for who is away */
     RETRY_MS = 1000,            /* while core-metadata is away */
@@ -35,11 +38,16 @@ struct retention_loop {
 /* ---- what goes ---------------------------------------------------------------------------------
  */
 
+static bool stays_whole(const struct policy *policy, const struct event_source *source)
+{
+    return (policy->max_cap > 0 && source->n_events < policy->max_cap) || policy->duration < 0;
+}
+
 enum edge_status retention_cutoff(struct edge_ctx *ctx, struct event_store *store,
                                   const struct policy *policy, const struct event_source *source,
                                   int64_t now, int64_t *ret)
 {
-    if ((policy->max_cap > 0 && source->n_events < policy->max_cap) || policy->duration < 0 ||
+    if (stays_whole(policy, source) ||
         (policy->min_cap > 0 && source->n_events <= policy->min_cap)) {
         return EDGE_NOT_FOUND;
     }
@@ -47,7 +55,9 @@ enum edge_status retention_cutoff(struct edge_ctx *ctx, struct event_store *stor
         .device = source->device,
         .source = source->source,
         .start = INT64_MIN,
-        .end = policy->duration > 0 ? now - policy->duration : INT64_MAX,
+        .end = policy->duration > 0  ? now - policy->duration
+               : policy->min_cap > 0 ? now + AHEAD_NS
+                                     : INT64_MAX,
     };
     if (policy->min_cap >
         0) { /* the newest of them stay, and what is as old as the last of these */
@@ -61,6 +71,32 @@ enum edge_status retention_cutoff(struct edge_ctx *ctx, struct event_store *stor
     int64_t n = 0;
     EDGE_TRY(event_store_count_events(ctx, store, &going, &n));
     *ret = going.end;
+    return n > 0 ? EDGE_OK : EDGE_NOT_FOUND;
+}
+
+enum edge_status retention_ahead(struct edge_ctx *ctx, struct event_store *store,
+                                 const struct policy *policy, const struct event_source *source,
+                                 int64_t now, struct event_removal *ret)
+{
+    if (stays_whole(policy, source) || (policy->duration == 0 && policy->min_cap <= 0)) {
+        return EDGE_NOT_FOUND;
+    }
+    struct event_filter ahead = {
+        .device = source->device,
+        .source = source->source,
+        .start = policy->duration > 0 ? now - policy->duration + 1 : now + AHEAD_NS + 1,
+        .end = INT64_MAX,
+        .arrived_before_ms = policy->duration > 0 ? (now - policy->duration) / 1000000 : 0,
+    };
+    int64_t n = 0;
+    EDGE_TRY(event_store_count_events(ctx, store, &ahead, &n));
+    *ret = (struct event_removal){
+        .device = source->device,
+        .source = source->source,
+        .from = ahead.start,
+        .cutoff = INT64_MAX,
+        .arrived_before_ms = ahead.arrived_before_ms,
+    };
     return n > 0 ? EDGE_OK : EDGE_NOT_FOUND;
 }
 
@@ -136,27 +172,42 @@ static size_t merge(struct event_source *sources, size_t n)
     return last + 1;
 }
 
-/* Look at one source; OK with *ret filled where some of its events go. */
+/* What goes, gathered for one commit. */
+struct going {
+    struct event_removal removals[BATCH];
+    size_t n, n_sources;
+};
+
+/* Look at one source, and add what of it goes: two removals at most. */
 static enum edge_status look(struct edge_ctx *ctx, const struct retention_loop *loop,
-                             const struct event_source *source, struct event_removal *ret)
+                             const struct event_source *source, int64_t now, struct going *g)
 {
     EDGE_CTX_SCOPE(own);
+    struct event_store *store = loop->data->store;
     const struct policy policy =
         policies_find(loop->data->policies, source->device, source->source);
     int64_t cutoff = 0;
-    enum edge_status st =
-        retention_cutoff(&own, loop->data->store, &policy, source, edge_now_ns(), &cutoff);
+    size_t before = g->n;
+    enum edge_status st = retention_cutoff(&own, store, &policy, source, now, &cutoff);
     if (st == EDGE_OK) {
-        *ret = (struct event_removal){source->device, source->source, cutoff};
-    } else if (st != EDGE_NOT_FOUND) {
-        return edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+        g->removals[g->n++] = (struct event_removal){
+            .device = source->device, .source = source->source, .cutoff = cutoff};
     }
-    return st;
+    if (st == EDGE_OK || st == EDGE_NOT_FOUND) {
+        st = retention_ahead(&own, store, &policy, source, now, &g->removals[g->n]);
+        g->n += st == EDGE_OK;
+    }
+    g->n_sources += g->n > before;
+    return st == EDGE_OK || st == EDGE_NOT_FOUND
+               ? EDGE_OK
+               : edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
 }
 
 static enum edge_status run(struct edge_ctx *ctx, const struct retention_loop *loop)
 {
     struct event_store *store = loop->data->store;
+    int64_t now = age_clock_now(ctx, &loop->data->clock);
+    age_clock_keep(ctx, &loop->data->clock);
     struct event_store_stats stats;
     event_store_stats(store, &stats);
     if (stats.removals > 0) {
@@ -164,27 +215,22 @@ static enum edge_status run(struct edge_ctx *ctx, const struct retention_loop *l
         return EDGE_OK;
     }
     struct event_source *sources = NULL;
-    size_t n = 0, n_removals = 0, n_sources = 0;
+    size_t n = 0;
     event_store_sources(ctx, store, &sources, &n);
     n = merge(sources, n);
-    struct event_removal *removals = edge_new_n(&ctx->arena, struct event_removal, BATCH);
+    struct going *g = edge_new(&ctx->arena, struct going);
     for (size_t i = 0; i < n && !edge_runtime_stopping(loop->data->rt); i++) {
-        enum edge_status st = look(ctx, loop, &sources[i], &removals[n_removals]);
-        if (st == EDGE_NOT_FOUND) {
-            continue;
-        }
-        EDGE_TRY(st);
-        n_sources++;
-        if (++n_removals == BATCH) {
-            EDGE_TRY(note(ctx, store, removals, n_removals));
-            n_removals = 0;
+        EDGE_TRY(look(ctx, loop, &sources[i], now, g));
+        if (g->n + 2 > BATCH) {
+            EDGE_TRY(note(ctx, store, g->removals, g->n));
+            g->n = 0;
         }
     }
-    if (n_sources > 0) {
+    if (g->n_sources > 0) {
         edge_log_debug(ctx, "removing old events", "sources",
-                       edge_printf(&ctx->arena, "%zu of %zu", n_sources, n), NULL);
+                       edge_printf(&ctx->arena, "%zu of %zu", g->n_sources, n), NULL);
     }
-    return note(ctx, store, removals, n_removals);
+    return note(ctx, store, g->removals, g->n);
 }
 
 /* ---- policies ----------------------------------------------------------------------------------
@@ -316,10 +362,24 @@ static enum edge_status read_duration(struct edge_ctx *ctx, const char *key, con
     return EDGE_OK;
 }
 
+static enum edge_status clock_create(struct edge_ctx *ctx, struct core_data *data)
+{
+    const struct data_config *config = data->rt->config;
+    int64_t settle = 0;
+    EDGE_TRY(read_duration(ctx, "ClockSettleTime", config->retention.clock_settle_time, &settle));
+    struct edge_counter *jumps =
+        edge_counter(data->rt->metrics, "ClockJumps", "Jumps of the wall clock since the start.");
+    age_clock_init(ctx, &data->clock, edge_printf(&data->arena, "%s/clock", data->rt->data_dir),
+                   settle, jumps);
+    data->has_clock = true;
+    return EDGE_OK;
+}
+
 enum edge_status retention_create(struct edge_ctx *ctx, struct core_data *data)
 {
     const struct data_retention *config =
         &((const struct data_config *)data->rt->config)->retention;
+    EDGE_TRY(clock_create(ctx, data));
     int64_t interval = 0;
     struct policy defaults = {config->default_max_cap, config->default_min_cap, 0};
     EDGE_TRY(read_duration(ctx, "Interval", config->interval, &interval));
@@ -356,6 +416,10 @@ void retention_free(struct core_data *data)
     }
     free(data->retention);
     policies_free(data->policies);
+    if (data->has_clock) {
+        age_clock_done(&data->clock);
+        data->has_clock = false;
+    }
     data->retention = NULL;
     data->policies = NULL;
 }

@@ -19,6 +19,7 @@ static const struct edge_field retention_fields[] = {
     F(default_max_cap, "DefaultMaxCap", "Events of a source that start a clean-up; -1: any number.", .flags = EDGE_EMIT_EMPTY, .def = "-1"),
     F(default_min_cap, "DefaultMinCap", "Newest events of a source that stay.", .flags = EDGE_EMIT_EMPTY, .def = "1"),
     F(default_duration, "DefaultDuration", "Age from which events may go.", .flags = EDGE_EMIT_EMPTY, .def = "168h", .check = edge_check_duration),
+    F(clock_settle_time, "ClockSettleTime", "How long a clock that jumped ahead must keep its new time before events go by it.", .flags = EDGE_EMIT_EMPTY, .def = "24h", .check = edge_check_duration),
 };
 #undef F
 static const struct edge_dto DATA_RETENTION = EDGE_DTO(struct data_retention, "Retention", retention_fields);

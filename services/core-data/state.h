@@ -2,6 +2,7 @@
 #ifndef CORE_DATA_STATE_H
 #define CORE_DATA_STATE_H
 
+#include "age_clock.h"
 #include "contracts/device.h"
 #include "edge/service.h"
 #include "event_store.h"
@@ -11,7 +12,7 @@ struct data_writable {
     bool persist_data, event_purge;
 };
 struct data_retention {
-    const char *interval, *default_duration;
+    const char *interval, *default_duration, *clock_settle_time;
     int64_t default_max_cap, default_min_cap;
 };
 struct data_config {
@@ -27,6 +28,8 @@ struct core_data {
     struct event_store *store;
     struct policies *policies;        /* NULL: no retention */
     struct retention_loop *retention; /* likewise */
+    struct age_clock clock;           /* for ages */
+    bool has_clock;
     struct edge_counter *events_persisted, *readings_persisted;
 };
 
@@ -74,6 +77,13 @@ void retention_free(struct core_data *data);
 enum edge_status retention_cutoff(struct edge_ctx *ctx, struct event_store *store,
                                   const struct policy *policy, const struct event_source *source,
                                   int64_t now, int64_t *ret);
+/**
+ * Which events of a source go though they are dated later than that, filled into *ret; NOT_FOUND: none.
+ * Dated ahead of the clock they came by, they are as old as their arrival is.
+ */
+enum edge_status retention_ahead(struct edge_ctx *ctx, struct event_store *store,
+                                 const struct policy *policy, const struct event_source *source,
+                                 int64_t now, struct event_removal *ret);
 
 /* query.c: what queries of events and readings share */
 struct data_query {

@@ -11,9 +11,21 @@ static int64_t read_clock(clockid_t id)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+static _Atomic int64_t stepped;
+
 int64_t edge_now_ns(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    return read_clock(CLOCK_REALTIME) + atomic_load_explicit(&stepped, memory_order_relaxed);
+}
+
+void edge_clock_step(int64_t ns)
+{
+    atomic_fetch_add(&stepped, ns);
+}
+
+int64_t edge_now_boot_ns(void)
+{
+    return read_clock(CLOCK_BOOTTIME);
 }
 
 int64_t edge_now_ms(void)

@@ -315,6 +315,32 @@ static void test_changes_of_devices_are_heard(void)
     CU_ASSERT_TRUE(becomes(&w, "D", "r", 4));
 }
 
+/* A clock that is a year ahead: what it would make old stays, and what is old goes all the same. */
+static void test_a_jump_of_the_clock_removes_nothing(void)
+{
+    static const int64_t year = INT64_C(365) * 24 * 3600 * 1000000000;
+    WORLD(w, true, OFTEN);
+    for (int64_t i = 0; i < 5; i++) {
+        post(&w, "D", "s", 3600 + i);
+    }
+    CU_ASSERT_TRUE(becomes(&w, "D", "s", 5));
+    edge_clock_step(year);
+    const int64_t year_s = year / 1000000000;
+    post(&w, "old", "s", year_s + 8 * 24 * 3600); /* eight days old by the clock as it was */
+    post(&w, "old", "s", year_s + 9 * 24 * 3600);
+    post(&w, "D", "wrong", 0);
+    CU_ASSERT_TRUE(becomes(&w, "old", "s", 1));
+    ask(&w, "core-data", "DELETE", "/api/v3/event/age/604800000000000", "", 202);
+    CU_ASSERT_TRUE(becomes(&w, "old", "s", 0));
+    CU_ASSERT_TRUE(becomes(&w, "D", "s", 5));
+    edge_clock_step(-year);
+    post(&w, "old", "s", 8 * 24 * 3600);
+    post(&w, "old", "s", 9 * 24 * 3600);
+    CU_ASSERT_TRUE(becomes(&w, "old", "s", 1));
+    CU_ASSERT_TRUE(becomes(&w, "D", "s", 5));
+    CU_ASSERT_TRUE(becomes(&w, "D", "wrong", 1)); /* goes a week after it came */
+}
+
 static void test_caps_start_a_clean_up(void)
 {
     static const struct setting CAP[] = {
@@ -397,13 +423,14 @@ static void test_a_missing_duration_is_refused(void)
 }
 
 CU_TestInfo retention_tests[] = {
-    {"policies say what goes",           test_policies_say_what_goes          },
-    {"auto events say whose policy",     test_auto_events_say_whose_policy    },
-    {"news stand against an older list", test_news_stand_against_an_older_list},
-    {"changes of devices are heard",     test_changes_of_devices_are_heard    },
-    {"caps start a clean-up",            test_caps_start_a_clean_up           },
-    {"core-metadata may come late",      test_core_metadata_may_come_late     },
-    {"an interval of nothing is never",  test_an_interval_of_nothing_is_never },
-    {"a missing duration is refused",    test_a_missing_duration_is_refused   },
+    {"policies say what goes",              test_policies_say_what_goes             },
+    {"auto events say whose policy",        test_auto_events_say_whose_policy       },
+    {"news stand against an older list",    test_news_stand_against_an_older_list   },
+    {"changes of devices are heard",        test_changes_of_devices_are_heard       },
+    {"a jump of the clock removes nothing", test_a_jump_of_the_clock_removes_nothing},
+    {"caps start a clean-up",               test_caps_start_a_clean_up              },
+    {"core-metadata may come late",         test_core_metadata_may_come_late        },
+    {"an interval of nothing is never",     test_an_interval_of_nothing_is_never    },
+    {"a missing duration is refused",       test_a_missing_duration_is_refused      },
     CU_TEST_INFO_NULL,
 };

@@ -9,6 +9,13 @@ int64_t edge_now_ns(void);      /* since 1970 */
 int64_t edge_now_ms(void);      /* since 1970 */
 int64_t edge_now_mono_ms(void); /* since some start, never steps */
 int64_t edge_now_mono_ns(void);
+int64_t edge_now_boot_ns(void); /* never steps, and counts while the machine sleeps, too */
+
+/** No clock that shows an earlier time (ns since 1970) is right: this was written later. */
+#define EDGE_TIME_WRITTEN INT64_C(1793491200000000000) /* 2026-11-01 */
+
+/** For tests: the wall clock goes ahead by so much from now on. */
+void edge_clock_step(int64_t ns);
 
 /** Nanoseconds since 1970, larger than any value returned before in this process (contract 10.2). */
 int64_t edge_origin_ns(void);
