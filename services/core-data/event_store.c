@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "edge/clock.h"
 #include "event_store_impl.h"
@@ -32,9 +31,8 @@ static struct event_store *store_create(const struct event_store_config *config)
     struct event_store *s = edge_xalloc(1, sizeof(*s));
     s->config = *config;
     set_defaults(&s->config);
-    s->path = edge_xstrdup(config->path);
-    s->config.path = s->path;
-    s->lock_fd = -1;
+    s->path = edge_xstrdup(config->file.path);
+    s->config.file.path = s->path;
     s->queue.max = s->config.max_queued;
     dict_init(&s->catalogue.dicts[ROW_EVENT]);
     dict_init(&s->catalogue.dicts[ROW_READING]);
@@ -62,9 +60,7 @@ static void store_free(struct event_store *s)
     }
     free(s->catalogue.segments);
     sqlite3_close(s->db);
-    if (s->lock_fd >= 0) {
-        close(s->lock_fd);
-    }
+    edge_data_file_close(s->file);
     edge_cond_done(&s->readers.freed);
     edge_cond_done(&s->queue.settled);
     edge_cond_done(&s->queue.room);
@@ -132,6 +128,9 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
     struct job_queue *q = &s->queue;
     int64_t deadline_ms = wait_ms > 0 ? edge_now_mono_ms() + wait_ms : 0;
     size_t weight = weight_of(job);
+    if (job->kind == EVENT_ADD && !edge_data_file_has_room(s->file, atomic_load(&s->inside))) {
+        return edge_data_file_no_room(ctx, s->file);
+    }
     EDGE_LOCK(&q->lock);
     while (is_full(q, weight) && !q->closing) {
         if (wait_ms <= 0 || !edge_cond_wait_until(&q->room, &q->lock, deadline_ms)) {

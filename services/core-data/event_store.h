@@ -14,12 +14,13 @@
 
 #include "contracts/event.h"
 #include "edge/ctx.h"
+#include "edge/data_file.h"
 
 struct event_store;
 struct edge_log;
 
 struct event_store_config {
-    const char *path;          /* of the file; its directory is made */
+    struct edge_data_file_config file;
     size_t max_queued;         /* jobs waiting for the writer; 0: 8192 */
     uint32_t segment_readings; /* a segment is full at this many; 0: 131072 */
     uint32_t segment_events;   /* or at this many; 0: 65536 */
@@ -72,8 +73,8 @@ struct event_job {
     struct event_job *next;                                                    /* the store's */
 };
 
-/** UNAVAILABLE where the queue is still full after @p wait_ms, or the store closes; done is not
- * called then. */
+/** UNAVAILABLE where the queue is still full after @p wait_ms, the store closes, or an event would be added
+ * to a disk that is nearly full; done is not called then. */
 enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *store,
                                     struct event_job *job, int64_t wait_ms);
 /** Wait until everything submitted before is done, deletions and indexes included. For tests and

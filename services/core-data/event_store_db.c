@@ -5,12 +5,8 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "event_store_impl.h"
 
@@ -57,7 +53,7 @@ void db_statement_done(sqlite3_stmt **stmt)
 enum edge_status db_fail(struct edge_ctx *ctx, sqlite3 *db, const char *doing)
 {
     int code = sqlite3_errcode(db) & 0xff;
-    if (code == SQLITE_FULL) {
+    if (code == SQLITE_FULL || (code == SQLITE_IOERR && sqlite3_system_errno(db) == ENOSPC)) {
         return edge_fail(ctx, EDGE_UNAVAILABLE, "%s failed: disk full", doing);
     }
     bool row = code == SQLITE_TOOBIG || code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH;
@@ -127,34 +123,6 @@ enum edge_status db_end(struct edge_ctx *ctx, sqlite3 *db, enum edge_status st)
     return st;
 }
 
-static enum edge_status make_directory(struct edge_ctx *ctx, const char *path)
-{
-    char *dir = (char *)(uintptr_t)edge_strdup(&ctx->arena, path);
-    for (char *at = strchr(dir + 1, '/'); at; at = strchr(at + 1, '/')) {
-        *at = '\0';
-        if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
-            return edge_fail(ctx, EDGE_FORBIDDEN, "cannot make directory '%s': %s", dir,
-                             strerror(errno));
-        }
-        *at = '/';
-    }
-    return EDGE_OK;
-}
-
-/* Two writers would each keep counts of their own: the second is refused. */
-static enum edge_status lock_file(struct edge_ctx *ctx, struct event_store *s)
-{
-    const char *name = edge_printf(&ctx->arena, "%s.lock", s->path);
-    s->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0) {
-        return edge_fail(ctx, EDGE_FORBIDDEN, "cannot open '%s': %s", name, strerror(errno));
-    }
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        return edge_fail(ctx, EDGE_UNAVAILABLE, "'%s' is in use by another process", s->path);
-    }
-    return EDGE_OK;
-}
-
 enum edge_status db_open_connection(struct edge_ctx *ctx, const struct event_store *s,
                                     sqlite3 **ret)
 {
@@ -215,6 +183,14 @@ static enum edge_status check_schema(struct edge_ctx *ctx, struct event_store *s
     return EDGE_OK;
 }
 
+void db_look_inside(struct edge_ctx *ctx, struct event_store *s)
+{
+    int64_t pages = 0;
+    if (get_number(ctx, s->db, "PRAGMA freelist_count", &pages) == EDGE_OK) {
+        atomic_store(&s->inside, pages * 4096);
+    }
+}
+
 static int count_wal_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct event_store *s = arg;
@@ -226,8 +202,7 @@ static int count_wal_pages(void *arg, sqlite3 *db, const char *name, int pages)
 
 enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s)
 {
-    EDGE_TRY(make_directory(ctx, s->path));
-    EDGE_TRY(lock_file(ctx, s));
+    EDGE_TRY(edge_data_file_open(ctx, &s->config.file, &s->file));
     EDGE_TRY(db_open_connection(ctx, s, &s->db));
     sqlite3_wal_hook(s->db, count_wal_pages, s);
     EDGE_TRY(edge_wrap(ctx, check_schema(ctx, s), "cannot use '%s'", s->path));
@@ -236,5 +211,6 @@ enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s)
             edge_printf(&ctx->arena, "PRAGMA max_page_count=%lld", (long long)s->config.max_pages);
         EDGE_TRY(db_exec(ctx, s->db, sql, 0));
     }
+    db_look_inside(ctx, s);
     return EDGE_OK;
 }

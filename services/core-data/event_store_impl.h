@@ -214,13 +214,14 @@ struct event_store {
     struct event_store_config config;
 
     char *path;
-    int lock_fd;
+    struct edge_data_file *file;
     struct catalogue catalogue;
     struct job_queue queue;
     struct reader_pool readers;
     pthread_t writer;
     _Atomic uint64_t events_persisted, readings_persisted;
     _Atomic int64_t wal_pages;
+    _Atomic int64_t inside; /* bytes of the file that hold nothing */
     /* the writer's own: */
     sqlite3 *db;
     sqlite3_stmt *insert[ROW_KINDS]; /* into the open segment */
@@ -250,6 +251,8 @@ enum edge_status db_begin(struct edge_ctx *ctx, sqlite3 *db);
 /** Commit when @p st is OK, roll back otherwise; the combined outcome. */
 enum edge_status db_end(struct edge_ctx *ctx, sqlite3 *db, enum edge_status st);
 void db_statement_done(sqlite3_stmt **stmt);
+/** How much of the file holds nothing, for who asks for room. */
+void db_look_inside(struct edge_ctx *ctx, struct event_store *s);
 
 /* event_store_load.c: catalogue and removals as the file has them */
 enum edge_status store_load(struct edge_ctx *ctx, struct event_store *s);

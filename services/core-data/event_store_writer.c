@@ -343,6 +343,7 @@ static struct event_job *remove_one(struct event_store *s, struct event_job *job
     EDGE_CTX_SCOPE(ctx);
     struct event_job *next = job->next;
     enum edge_status st;
+    edge_data_file_make_way(s->file);
     switch (job->kind) {
     case EVENT_REMOVE_ID:
         st = remove_by_id(&ctx, s, job->id);
@@ -379,8 +380,9 @@ static bool background_step(struct event_store *s)
         return false;
     }
     EDGE_CTX_SCOPE(ctx);
-    ctx.log = s->config.log;
+    ctx.log = s->config.file.log;
     bool did = false;
+    edge_data_file_make_way(s->file);
     enum edge_status st = checkpoint_step(&ctx, s, &did);
     if (st == EDGE_OK && !did) {
         st = removal_step(&ctx, s, &did);
@@ -393,6 +395,9 @@ static bool background_step(struct event_store *s)
                       edge_ctx_message(&ctx, st), NULL);
         s->next_background_ms = edge_now_mono_ms() + RETRY_MS;
         return false;
+    }
+    if (did) {
+        db_look_inside(&ctx, s);
     }
     return did;
 }

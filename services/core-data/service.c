@@ -85,12 +85,9 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
         edge_counter(rt->metrics, "EventsPersisted", "Events stored since the start.");
     data->readings_persisted =
         edge_counter(rt->metrics, "ReadingsPersisted", "Readings stored since the start.");
+    struct event_store_config config = {0};
     const char *name = rt->base->database.name;
-    const struct event_store_config config = {
-        .path =
-            edge_printf(&ctx->arena, "%s/%s", rt->data_dir, name && *name ? name : "core-data.db"),
-        .log = rt->log,
-    };
+    EDGE_TRY(edge_runtime_data_file(ctx, rt, name && *name ? name : "core-data.db", &config.file));
     EDGE_TRY(retention_create(ctx, data));
     return event_store_open(ctx, &config, &data->store);
 }

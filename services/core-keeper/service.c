@@ -51,10 +51,8 @@ static enum edge_status keeper_start(struct edge_ctx *ctx, const struct edge_run
 {
     struct keeper *keeper = rt->state;
     keeper->rt = rt;
-    struct edge_store_config config = {
-        .type = "sqlite",
-        .path = edge_printf(&ctx->arena, "%s/keeper.db", rt->data_dir),
-    };
+    struct edge_store_config config = {.type = "sqlite"};
+    EDGE_TRY(edge_runtime_data_file(ctx, rt, "keeper.db", &config.file));
     EDGE_TRY(edge_store_open(ctx, &config, collections,
                              sizeof(collections) / sizeof(collections[0]), &keeper->store));
     EDGE_TRY(common_seed(ctx, keeper));

@@ -98,10 +98,8 @@ static enum edge_status metadata_start(struct edge_ctx *ctx, const struct edge_r
     struct metadata *meta = rt->state;
     meta->rt = rt;
     EDGE_TRY(uom_open(ctx, rt, &meta->uom));
-    struct edge_store_config config = {
-        .type = "sqlite",
-        .path = edge_printf(&ctx->arena, "%s/metadata.db", rt->data_dir),
-    };
+    struct edge_store_config config = {.type = "sqlite"};
+    EDGE_TRY(edge_runtime_data_file(ctx, rt, "metadata.db", &config.file));
     return edge_store_open(ctx, &config, collections, sizeof(collections) / sizeof(collections[0]),
                            &meta->store);
 }

@@ -134,7 +134,7 @@ static double store_rate(const char *dir, const struct bench_shape *shape, uint6
 {
     EDGE_CTX_SCOPE(ctx);
     const struct event_store_config config = {
-        .path = edge_printf(&ctx.arena, "%s/store-%u.db", dir, shape->n_readings)};
+        .file.path = edge_printf(&ctx.arena, "%s/store-%u.db", dir, shape->n_readings)};
     struct event_store *store = NULL;
     if (event_store_open(&ctx, &config, &store) != EDGE_OK) {
         die(edge_ctx_message(&ctx, EDGE_INTERNAL));

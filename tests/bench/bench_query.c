@@ -131,7 +131,7 @@ int main(int argc, char **argv)
     SCRATCH(dir);
     EDGE_CTX_SCOPE(ctx);
     const struct event_store_config config = {
-        .path = edge_printf(&ctx.arena, "%s/core-data.db", dir.path)};
+        .file.path = edge_printf(&ctx.arena, "%s/core-data.db", dir.path)};
     struct event_store *store = NULL;
     if (event_store_open(&ctx, &config, &store) != EDGE_OK) {
         fprintf(stderr, "%s\n", edge_ctx_message(&ctx, EDGE_INTERNAL));

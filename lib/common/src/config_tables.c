@@ -157,11 +157,13 @@ static const struct edge_dto REGISTRY_INFO = EDGE_DTO(struct edge_registry_info,
 
 #define F(m, key, text, ...) ROW(struct edge_database_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field database_fields[] = {
-    F(type, "Type", "sqlite.", .def = "sqlite"),
+    F(type, "Type", "sqlite: embedded, no server; postgres, which the common configuration of EdgeX says, means the same.", .def = "sqlite"),
     F(host, "Host", "The database server, where there is one.", .def = "localhost"),
     F(port, "Port", "Its port.", .def = "0", .check = check_port),
     F(name, "Name", "sqlite: the file below the data directory."),
     F(timeout, "Timeout", "Longest an operation may take.", .def = "5s", .check = edge_check_duration),
+    F(reserve_kb, "ReserveKB", "Kept for removing and configuring on a full disk, a fortieth of the disk at most; 0: nothing.", .def = "4096", .min = 0, .max = 1048576),
+    F(min_free_kb, "MinFreeKB", "Nothing is added where less of the disk is free, a tenth of it at most; 0: it may be filled.", .def = "16384", .min = 0, .max = 1073741824),
 };
 static const struct edge_dto DATABASE_INFO = EDGE_DTO(struct edge_database_info, "Database", database_fields);
 #undef F

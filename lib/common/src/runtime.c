@@ -31,6 +31,32 @@ bool edge_runtime_sleep(const struct edge_runtime *rt, int64_t ms)
     return !atomic_load(&host->stopping);
 }
 
+/* ---- data ---------------------------------------------------------------------------------- */
+
+enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                                        const char *name, struct edge_data_file_config *ret)
+{
+    const struct edge_database_info *database = &rt->base->database;
+    if (strcmp(database->type, "postgres") == 0) {
+        edge_log_info(
+            ctx, "Database.Type postgres is taken for the embedded store, which needs no server",
+            NULL);
+    } else if (strcmp(database->type, "sqlite") != 0) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "Database.Type '%s' is none of 'sqlite' 'postgres', which both mean the "
+                         "embedded store",
+                         database->type);
+    }
+    *ret = (struct edge_data_file_config){
+        .path = edge_printf(&ctx->arena, "%s/%s", rt->data_dir, name),
+        .reserve_bytes = database->reserve_kb * 1024,
+        .min_free_bytes = database->min_free_kb * 1024,
+        .log = rt->log,
+        .metrics = rt->metrics,
+    };
+    return EDGE_OK;
+}
+
 /* ---- announcing ---------------------------------------------------------------------------- */
 
 struct announcement {

@@ -3,18 +3,17 @@
  * never wait for the writer. A transaction belongs to the thread that began it. */
 #include "store_ops.h"
 
-#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "edge/map.h"
 #include "edge/thread.h"
 
 enum {
     MAX_READERS = 8,
+    PAGE_SIZE = 4096,
     MAX_STATEMENTS = 128, /* cached per connection; shapes vary only with terms and labels */
 };
 
@@ -27,6 +26,7 @@ struct connection {
 
 struct sqlite_store {
     char *path;
+    struct edge_data_file *file;
     struct connection writer;
     struct edge_mutex lock;
     struct edge_cond writer_free;
@@ -41,7 +41,9 @@ static enum edge_status sqlite_failure(struct edge_ctx *ctx, sqlite3 *db, const 
 {
     switch (sqlite3_errcode(db)) {
     case SQLITE_FULL:
-        return edge_fail(ctx, EDGE_INTERNAL, "%s: the disk is full", what);
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "%s: the disk is full", what);
+    case SQLITE_IOERR:
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "%s: %s", what, strerror(sqlite3_system_errno(db)));
     case SQLITE_BUSY:
         return edge_fail(ctx, EDGE_UNAVAILABLE, "%s: the database is busy", what);
     default:
@@ -57,11 +59,12 @@ static enum edge_status connection_open(struct edge_ctx *ctx, struct connection 
     int rc = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK) {
         sqlite3_busy_timeout(c->db, 5000);
-        rc =
-            sqlite3_exec(c->db,
-                         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;"
-                         "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;",
-                         NULL, NULL, NULL);
+        rc = sqlite3_exec(
+            c->db,
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;"
+            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
+            "PRAGMA wal_autocheckpoint=256;", /* pages: a log the reserve has room for */
+            NULL, NULL, NULL);
     }
     if (rc != SQLITE_OK) {
         return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot open database %s: %s", path,
@@ -264,20 +267,6 @@ static enum edge_status schema_make_all(struct edge_ctx *ctx, struct sqlite_stor
 
 /* ---- open and close ---------------------------------------------------------------------- */
 
-static enum edge_status make_directories(struct edge_ctx *ctx, const char *path)
-{
-    char *copy = (char *)(uintptr_t)edge_strdup(&ctx->arena, path);
-    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0750) != 0 && errno != EEXIST) {
-            return edge_fail(ctx, EDGE_FORBIDDEN, "cannot make directory %s: %s", copy,
-                             strerror(errno));
-        }
-        *slash = '/';
-    }
-    return EDGE_OK;
-}
-
 static struct connection *readers_all(struct sqlite_store *s)
 {
     EDGE_LOCK(&s->lock);
@@ -293,6 +282,7 @@ static void store_close(void *db)
         free(c);
     }
     connection_close(&s->writer);
+    edge_data_file_close(s->file);
     edge_mutex_done(&s->lock);
     edge_cond_done(&s->writer_free);
     free(s->path);
@@ -303,9 +293,11 @@ static enum edge_status store_open(struct edge_ctx *ctx, const struct edge_store
                                    const struct edge_collection *const *collections, size_t n,
                                    void **ret_db)
 {
-    EDGE_TRY(make_directories(ctx, config->path));
+    struct edge_data_file *file = NULL;
+    EDGE_TRY(edge_data_file_open(ctx, &config->file, &file));
     struct sqlite_store *s = edge_xalloc(1, sizeof(*s));
-    s->path = edge_xstrdup(config->path);
+    s->path = edge_xstrdup(config->file.path);
+    s->file = file;
     edge_mutex_init(&s->lock);
     edge_cond_init(&s->writer_free);
     enum edge_status st =
@@ -379,9 +371,24 @@ static void row_values(const struct store_row *row, const char **values)
     memcpy(values + 1, row->keys, row->n_keys * sizeof(row->keys[0]));
 }
 
+/* Bytes of the file that hold nothing. */
+static enum edge_status bytes_inside(struct edge_ctx *ctx, struct sqlite_store *s, int64_t *ret)
+{
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(statement_get(ctx, &s->writer, "PRAGMA freelist_count", &stmt));
+    *ret = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) * PAGE_SIZE : 0;
+    return EDGE_OK;
+}
+
 static enum edge_status store_add(struct edge_ctx *ctx, void *db, const struct edge_collection *c,
                                   const struct store_row *row)
 {
+    struct sqlite_store *s = db;
+    int64_t inside = 0;
+    EDGE_TRY(bytes_inside(ctx, s, &inside));
+    if (!edge_data_file_has_room(s->file, inside)) {
+        return edge_data_file_no_room(ctx, s->file);
+    }
     EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
     edge_buf_printf(&sql, "INSERT INTO %s(doc", c->name);
     put_columns(ctx, &sql, c, "");
@@ -514,6 +521,7 @@ static enum edge_status store_begin(struct edge_ctx *ctx, void *db)
 {
     struct sqlite_store *s = db;
     writer_take(s);
+    edge_data_file_make_way(s->file);
     if (sqlite3_exec(s->writer.db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
         enum edge_status st = sqlite_failure(ctx, s->writer.db, "cannot begin");
         writer_drop(&s);

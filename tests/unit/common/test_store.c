@@ -25,7 +25,7 @@ static struct edge_store *open_store(struct edge_ctx *ctx, const char *directory
 {
     struct edge_store *s = NULL;
     struct edge_store_config config = {
-        .type = "sqlite", .path = edge_printf(&ctx->arena, "%s/deep/er/test.db", directory)};
+        .type = "sqlite", .file.path = edge_printf(&ctx->arena, "%s/deep/er/test.db", directory)};
     CU_ASSERT_EQUAL_FATAL(edge_store_open(ctx, &config, COLLECTIONS, 1, &s), EDGE_OK);
     return s;
 }
@@ -495,7 +495,7 @@ static void test_bad_files_are_named(void)
     }
     fclose(f);
     struct edge_store *s = NULL;
-    struct edge_store_config config = {.type = "sqlite", .path = path};
+    struct edge_store_config config = {.type = "sqlite", .file.path = path};
     CU_ASSERT_EQUAL(edge_store_open(&ctx, &config, COLLECTIONS, 1, &s), EDGE_UNAVAILABLE);
     CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_UNAVAILABLE), path));
     config.type = "oracle";

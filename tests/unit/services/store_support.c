@@ -11,8 +11,8 @@ void store_setup(struct store_fixture *f)
     *f = (struct store_fixture){.ctx = EDGE_CTX_INIT};
     scratch_make(&f->dir);
     snprintf(f->path, sizeof(f->path), "%s/core-data.db", f->dir.path);
-    f->config =
-        (struct event_store_config){.path = f->path, .segment_readings = 100, .segment_events = 60};
+    f->config = (struct event_store_config){
+        .file.path = f->path, .segment_readings = 100, .segment_events = 60};
     store_reopen(f);
 }
 

@@ -77,6 +77,7 @@ struct edge_database_info {
     const char *type, *host, *name; /* sqlite: name is the file below the data directory */
     int64_t port;
     const char *timeout;
+    int64_t reserve_kb, min_free_kb; /* data_file.h */
 };
 struct edge_client_info {
     const char *name; /* "core-metadata" */

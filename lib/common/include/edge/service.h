@@ -21,6 +21,7 @@
 #include "edge/timer.h"
 
 struct edge_store;
+struct edge_data_file_config;
 
 /** A row of a subscription table. */
 struct edge_subscription {
@@ -105,6 +106,12 @@ const char *edge_peer_url(struct edge_ctx *ctx, const struct edge_runtime *rt, c
  * deadline. */
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client);
+/**
+ * The data file @p name of a service that keeps data, in its data directory. INVALID where Database.Type
+ * is not the embedded store.
+ */
+enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                                        const char *name, struct edge_data_file_config *ret);
 /**
  * Publish @p m, which is given away, once the change of @p store under way is durable: changes are
  * announced in their order (edge_store_after). It is lost with a warning where the bus refuses it; who

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "edge/data_file.h"
 #include "edge/dto.h"
 
 struct edge_store;
@@ -48,11 +49,11 @@ struct edge_texts {
 
 struct edge_store_config {
     const char *type; /* "sqlite" */
-    const char *path; /* file; the directory is made */
+    struct edge_data_file_config file;
 };
 
-/** UNAVAILABLE or FORBIDDEN with a text naming path and reason. @p collections live as long as the
- * store. */
+/** UNAVAILABLE or FORBIDDEN with a text naming path and reason; INVALID: the type is unknown. @p
+ * collections live as long as the store. */
 enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
                                  const struct edge_collection *const *collections, size_t n,
                                  struct edge_store **ret);
@@ -77,7 +78,8 @@ enum edge_status edge_store_change(struct edge_ctx *ctx, struct edge_store *s,
  */
 void edge_store_after(struct edge_ctx *ctx, struct edge_store *s, void (*fn)(void *arg), void *arg);
 
-/** CONFLICT with the member's name in the text where a unique member is taken. */
+/** CONFLICT with the member's name in the text where a unique member is taken. UNAVAILABLE where the disk
+ * is nearly full: what is there can still be changed and removed. */
 enum edge_status edge_store_add(struct edge_ctx *ctx, struct edge_store *s,
                                 const struct edge_collection *c, const void *obj);
 /** Replace the document whose first unique member equals obj's; keeps its place. NOT_FOUND,

@@ -1,0 +1,277 @@
+/* The place of one database file: see data_file.h. */
+#include "edge/data_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "edge/clock.h"
+#include "edge/log.h"
+#include "edge/metrics.h"
+#include "edge/thread.h"
+
+enum {
+    FILE_MODE = 0640,
+    DIRECTORY_MODE = 0750,
+    LOOK_MS = 100,
+    NEEDED = 1 << 20, /* bytes a step of removing may write */
+};
+
+struct edge_data_file {
+    char *path, *reserve_path;
+    const struct edge_log *log;
+    struct edge_counter *refused;
+    struct edge_gauge *free_bytes;
+    int64_t reserve_bytes, min_free_bytes;
+    int lock_fd;
+    struct edge_mutex lock;
+    bool has_reserve EDGE_GUARDED;
+    bool low EDGE_GUARDED;
+    int64_t free EDGE_GUARDED; /* as of the last look */
+    int64_t next_look_ms EDGE_GUARDED;
+};
+
+/* ---- the directory and what is in it ------------------------------------------------------------ */
+
+static enum edge_status make_directories(struct edge_ctx *ctx, const char *path)
+{
+    char *copy = (char *)(uintptr_t)edge_strdup(&ctx->arena, path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, DIRECTORY_MODE) != 0 && errno != EEXIST) {
+            return edge_fail(ctx, EDGE_FORBIDDEN, "cannot make directory '%s': %s", copy,
+                             strerror(errno));
+        }
+        *slash = '/';
+    }
+    return EDGE_OK;
+}
+
+/* Whose number the holder left in it; 0: unknown. */
+static int holder_of(int fd)
+{
+    char text[16] = "";
+    return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (int)strtol(text, NULL, 10) : 0;
+}
+
+/* Two writers would each trust what only they changed: the second is refused. The lock ends with the
+ * process, however that ends. */
+static enum edge_status take_lock(struct edge_ctx *ctx, struct edge_data_file *f)
+{
+    const char *name = edge_printf(&ctx->arena, "%s.lock", f->path);
+    f->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (f->lock_fd < 0) {
+        return edge_fail(ctx, EDGE_FORBIDDEN, "cannot open '%s': %s", name, strerror(errno));
+    }
+    if (flock(f->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        int pid = holder_of(f->lock_fd);
+        const char *who = pid > 0 ? edge_printf(&ctx->arena, " (pid %d)", pid) : "";
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "'%s' is in use by another process%s", f->path,
+                         who);
+    }
+    /* The number is for people; on a full disk they have to do without. */
+    char text[16];
+    int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    if (ftruncate(f->lock_fd, 0) == 0 && pwrite(f->lock_fd, text, (size_t)len, 0) != len) {
+        (void)!ftruncate(f->lock_fd, 0);
+    }
+    return EDGE_OK;
+}
+
+/* SQLite gives what it makes beside the file the mode of the file. */
+static enum edge_status set_modes(struct edge_ctx *ctx, const struct edge_data_file *f)
+{
+    int fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (fd < 0) {
+        return edge_fail(ctx, EDGE_FORBIDDEN, "cannot open '%s': %s", f->path, strerror(errno));
+    }
+    close(fd);
+    static const char *const KINDS[] = {"", "-wal", "-shm", ".lock", ".reserve"};
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        const char *name = edge_printf(&ctx->arena, "%s%s", f->path, KINDS[i]);
+        struct stat st;
+        if (stat(name, &st) == 0 && (st.st_mode & 0777) != FILE_MODE &&
+            chmod(name, FILE_MODE) != 0) {
+            edge_log_warn(ctx, "a data file is open to others", "file", name, "reason",
+                          strerror(errno), NULL);
+        }
+    }
+    return EDGE_OK;
+}
+
+/* ---- room ---------------------------------------------------------------------------------- */
+
+static int64_t at_most(int64_t wanted, uint64_t limit)
+{
+    return (uint64_t)wanted < limit ? wanted : (int64_t)limit;
+}
+
+static void look(struct edge_data_file *f) EDGE_REQUIRES(f->lock);
+static void reserve_make(struct edge_data_file *f) EDGE_REQUIRES(f->lock);
+static void reserve_give_up(struct edge_data_file *f) EDGE_REQUIRES(f->lock);
+
+static void look(struct edge_data_file *f)
+{
+    struct statvfs fs;
+    f->next_look_ms = edge_now_mono_ms() + LOOK_MS;
+    if (statvfs(f->path, &fs) != 0) {
+        return; /* as it was */
+    }
+    f->free = (int64_t)(fs.f_bavail * fs.f_frsize);
+    if (f->free_bytes) {
+        edge_gauge_set(f->free_bytes, f->free);
+    }
+}
+
+/* Really there: a file with holes would be worth nothing. */
+static void reserve_make(struct edge_data_file *f)
+{
+    int fd = open(f->reserve_path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (fd < 0) {
+        return;
+    }
+    f->has_reserve = posix_fallocate(fd, 0, f->reserve_bytes) == 0;
+    if (!f->has_reserve) {
+        (void)!ftruncate(fd, 0);
+    }
+    close(fd);
+}
+
+static void reserve_give_up(struct edge_data_file *f)
+{
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = f->log;
+    f->has_reserve = false;
+    if (truncate(f->reserve_path, 0) != 0 && errno != ENOENT) {
+        edge_log_error(&ctx, "the reserve cannot be given up", "file", f->reserve_path, "reason",
+                       strerror(errno), NULL);
+        return;
+    }
+    edge_log_warn(&ctx, "the disk is full: the reserve is given up, so that removing goes on",
+                  "file", f->reserve_path, NULL);
+}
+
+void edge_data_file_make_way(struct edge_data_file *f)
+{
+    EDGE_LOCK(&f->lock);
+    if (f->reserve_bytes == 0) {
+        return;
+    }
+    look(f);
+    int64_t needed = at_most(NEEDED, (uint64_t)f->reserve_bytes / 2);
+    if (f->has_reserve && f->free < needed) {
+        reserve_give_up(f);
+        look(f);
+    } else if (!f->has_reserve && f->free >= f->reserve_bytes + f->min_free_bytes + needed) {
+        reserve_make(f);
+        look(f);
+    }
+}
+
+bool edge_data_file_has_room(struct edge_data_file *f, int64_t inside)
+{
+    EDGE_LOCK(&f->lock);
+    if (f->min_free_bytes == 0) {
+        return true;
+    }
+    if (edge_now_mono_ms() >= f->next_look_ms) {
+        look(f);
+    }
+    int64_t wanted = f->low ? f->min_free_bytes + f->min_free_bytes / 4 : f->min_free_bytes;
+    int64_t owed = f->has_reserve ? 0 : f->reserve_bytes;
+    bool low = f->free - owed + inside < wanted;
+    if (low != f->low) {
+        EDGE_CTX_SCOPE(ctx);
+        ctx.log = f->log;
+        const char *mb = edge_printf(&ctx.arena, "%lld", (long long)(f->free >> 20));
+        if (low) {
+            edge_log_warn(&ctx, "the disk is nearly full: nothing is added until there is room",
+                          "file", f->path, "free-MB", mb, NULL);
+        } else {
+            edge_log_info(&ctx, "there is room on the disk again", "file", f->path, "free-MB", mb,
+                          NULL);
+        }
+        f->low = low;
+    }
+    if (low && f->refused) {
+        edge_counter_add(f->refused, 1);
+    }
+    return !low;
+}
+
+enum edge_status edge_data_file_no_room(struct edge_ctx *ctx, const struct edge_data_file *f)
+{
+    return edge_fail(ctx, EDGE_UNAVAILABLE,
+                     "the disk is nearly full: less than %lld MB is left, nothing is added",
+                     (long long)(f->min_free_bytes >> 20) + 1);
+}
+
+/* ---- open and close ---------------------------------------------------------------------------- */
+
+/* What an earlier process kept in reserve is found again; whether all of it was there shows in its
+ * size, for it is made whole or not at all. */
+static void take_up_room(struct edge_data_file *f, const struct edge_data_file_config *config)
+{
+    struct statvfs fs;
+    struct stat st;
+    EDGE_LOCK(&f->lock);
+    if (statvfs(f->path, &fs) == 0) {
+        uint64_t size = (uint64_t)fs.f_blocks * fs.f_frsize;
+        f->reserve_bytes = at_most(config->reserve_bytes, size / 40); /* several may live on it */
+        f->min_free_bytes = at_most(config->min_free_bytes, size / 10);
+    }
+    f->has_reserve = stat(f->reserve_path, &st) == 0 && st.st_size > 0;
+}
+
+enum edge_status edge_data_file_open(struct edge_ctx *ctx,
+                                     const struct edge_data_file_config *config,
+                                     struct edge_data_file **ret)
+{
+    struct edge_data_file *f = edge_xalloc(1, sizeof(*f));
+    f->path = edge_xstrdup(config->path);
+    f->reserve_path = edge_xstrdup(edge_printf(&ctx->arena, "%s.reserve", config->path));
+    f->log = config->log;
+    f->lock_fd = -1;
+    edge_mutex_init(&f->lock);
+    enum edge_status st = make_directories(ctx, f->path);
+    if (st == EDGE_OK) {
+        st = take_lock(ctx, f);
+    }
+    if (st == EDGE_OK) {
+        st = set_modes(ctx, f);
+    }
+    if (st != EDGE_OK) {
+        edge_data_file_close(f);
+        return st;
+    }
+    if (config->metrics) {
+        f->refused = edge_counter(config->metrics, "DiskLowRefused",
+                                  "Additions refused because the disk is nearly full.");
+        f->free_bytes = edge_gauge(config->metrics, "DiskFreeBytes",
+                                   "Free bytes of the file system with the data.");
+    }
+    take_up_room(f, config);
+    edge_data_file_make_way(f);
+    *ret = f;
+    return EDGE_OK;
+}
+
+void edge_data_file_close(struct edge_data_file *f)
+{
+    if (!f) {
+        return;
+    }
+    if (f->lock_fd >= 0) {
+        close(f->lock_fd);
+    }
+    edge_mutex_done(&f->lock);
+    free(f->reserve_path);
+    free(f->path);
+    free(f);
+}
