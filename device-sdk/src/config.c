@@ -27,6 +27,12 @@ static const struct edge_field auto_events_fields[] = {
 };
 static const struct edge_dto AUTO_EVENTS_CONFIG = EDGE_DTO(struct sdk_auto_events_config, "AutoEvents", auto_events_fields);
 
+static const struct edge_field outbox_fields[] = {
+    ROW(struct sdk_outbox_config, max_events, "MaxEvents", "Events kept until core-data has stored them; what comes beyond is refused and counted.", .def = "100000", .min = 1, .max = 10000000),
+    ROW(struct sdk_outbox_config, max_kb, "MaxKB", "And their memory.", .def = "65536", .min = 64, .max = 16777216),
+};
+static const struct edge_dto OUTBOX_CONFIG = EDGE_DTO(struct sdk_outbox_config, "Outbox", outbox_fields);
+
 #define F(m, key, text, ...) ROW(struct sdk_device_config, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field device_fields[] = {
     F(data_transform, "DataTransform", "Apply the transforms of profiles.", .def = "true"),
@@ -42,6 +48,7 @@ static const struct edge_field device_fields[] = {
     F(allowed_fails, "AllowedFails", "Failures in a row after which a device is DOWN; 0: never.", .def = "0", .min = 0, .max = 1000000),
     F(device_down_timeout, "DeviceDownTimeout", "Seconds between tries of a device that is DOWN; 0: none.", .def = "0", .min = 0, .max = 1000000),
     EDGE_LIST(struct sdk_device_config, labels, "Labels", "Words to search the device service by.", NULL, .flags = EDGE_EMIT_EMPTY),
+    EDGE_OBJECT(struct sdk_device_config, outbox, "Outbox", "Events on their way to core-data.", &OUTBOX_CONFIG, .flags = EDGE_EMIT_EMPTY),
     F(max_workers, "MaxWorkers", "Threads at most for a driver that blocks.", .def = "64", .min = 1, .max = 1024),
 };
 static const struct edge_dto DEVICE_CONFIG = EDGE_DTO(struct sdk_device_config, "Device", device_fields);

@@ -19,6 +19,9 @@ struct sdk_discovery_config {
 struct sdk_auto_events_config {
     bool send_changed_readings_only;
 };
+struct sdk_outbox_config {
+    int64_t max_events, max_kb;
+};
 struct sdk_device_config {
     bool data_transform, enable_async_readings;
     int64_t max_cmd_ops, max_cmd_value_len, async_buffer_size;
@@ -29,6 +32,7 @@ struct sdk_device_config {
     const char **labels;
     size_t n_labels;
     int64_t max_workers;
+    struct sdk_outbox_config outbox;
 };
 struct sdk_config {
     struct edge_base_config base;

@@ -178,6 +178,7 @@ static enum edge_status build(struct edge_ctx *ctx, const struct devsdk_request 
     m->object = request;
     m->correlation_id = r->correlation_id ? edge_strdup(a, r->correlation_id) : edge_uuid_make(a);
     m->request_id = "";
+    m->is_event = true;
     m->content_type = event_encoding(event) == EDGE_CBOR ? "application/cbor" : "application/json";
     edge_message_topic(m, "%s/%s", dev->topic, sdk_topic_level(a, r->svc, r->source_name));
     return EDGE_OK;

@@ -207,13 +207,16 @@ const struct event *sdk_event_of(const struct edge_message *m);
 /** Publish it, counted; takes its own reference. */
 bool sdk_event_publish(devsdk_service *svc, const struct edge_message *m);
 
-struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max);
-/** Send what is queued until @p deadline_ms, then take and send no more. */
+/** @p max events, and @p max_bytes of them, wait at most: to be sent, or for core-data's word. */
+struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max, size_t max_bytes);
+/** Send what is queued, and wait for core-data's word, until @p deadline_ms; then take and send no more. */
 void sdk_outbox_close(struct sdk_outbox *o, int64_t deadline_ms);
 void sdk_outbox_free(struct sdk_outbox *o);
 /** @p n_readings 0: no event. False, and counted, where it is full or closed. */
 bool sdk_outbox_put(struct sdk_outbox *o, const struct edge_message *m, size_t n_readings);
 bool sdk_outbox_is_full(struct sdk_outbox *o);
+/** Bus handlers: core-data is there; it has stored events. */
+edge_bus_handler sdk_outbox_hello, sdk_outbox_acks;
 
 /* ---- auto-events (schedule.c) ---------------------------------------------------------------- */
 
@@ -258,6 +261,7 @@ struct devsdk_service {
     size_t n_profile_scans EDGE_GUARDED;
     struct edge_timer discovery;
 
+    struct edge_counter *events_resent, *events_refused;
     struct edge_counter *events_sent, *readings_sent, *events_dropped, *auto_events_skipped,
         *requests_refused, *reads_executed, *writes_executed;
 };

@@ -13,9 +13,8 @@
 #include "sdk.h"
 
 enum {
-    LANE_MAX = 64,      /* reads and writes that may wait in one lane, each */
-    LOOP_WORKERS = 2,   /* for drivers that do not block */
-    OUTBOX_MAX = 10000, /* messages */
+    LANE_MAX = 64,    /* reads and writes that may wait in one lane, each */
+    LOOP_WORKERS = 2, /* for drivers that do not block */
     TICK_MS = 1000,
     COMPLAIN_MS = 30 * 1000, /* between two lines about what keeps us from being ready */
     QUIET_MS = 1000,         /* for what is under way, when stopping */
@@ -92,6 +91,9 @@ static void counters_init(devsdk_service *svc)
     svc->events_sent = edge_counter(m, "EventsSent", "Events published.");
     svc->readings_sent = edge_counter(m, "ReadingsSent", "Readings published.");
     svc->events_dropped = edge_counter(m, "EventsDropped", "Events that could not be published.");
+    svc->events_resent =
+        edge_counter(m, "EventsResent", "Events sent again: they had not arrived.");
+    svc->events_refused = edge_counter(m, "EventsRefused", "Events core-data did not take.");
     svc->auto_events_skipped =
         edge_counter(m, "AutoEventsSkipped", "Auto-events whose time passed unused.");
     svc->reads_executed = edge_counter(m, "ReadCommandsExecuted", "Reads handed to the driver.");
@@ -122,7 +124,8 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     EDGE_TRY(edge_wrap(ctx, st, "Driver"));
     unsigned workers = driver->blocking ? (unsigned)svc->config->device.max_workers : LOOP_WORKERS;
     svc->lanes = sdk_lanes_create("lane", workers, LANE_MAX);
-    svc->outbox = sdk_outbox_create(svc, OUTBOX_MAX);
+    const struct sdk_outbox_config *outbox = &svc->config->device.outbox;
+    svc->outbox = sdk_outbox_create(svc, (size_t)outbox->max_events, (size_t)outbox->max_kb * 1024);
     if (driver->start && driver->start(svc) != DEVSDK_OK) {
         return edge_fail(ctx, EDGE_INTERNAL, "the driver does not start");
     }
@@ -312,6 +315,8 @@ static const struct edge_subscription subscriptions[] = {
     {"{service}/validate/device", sdk_bus_validate, "Would the driver take this device?", EDGE_SUB_WAITS},
     {"system-events/core-metadata/+/+/{service}/#", sdk_bus_system_event, "Changes of our devices, profiles, watchers."},
     {"system-events/core-metadata/deviceprofile/delete/#", sdk_bus_system_event, "Profiles that are gone."},
+    {"event-acks/core-data/hello", sdk_outbox_hello, "Somebody acknowledges events."},
+    {"event-acks/core-data/events/{service}", sdk_outbox_acks, "Our events that are durable."},
 };
 /* clang-format on */
 

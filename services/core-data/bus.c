@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "contracts/event_ack.h"
 #include "contracts/system_event.h"
 #include "state.h"
 
@@ -14,6 +15,7 @@ enum {
 struct received {
     struct event_job job;
     const struct core_data *data;
+    const char *service;     /* that sent it, as a level of the topic */
     struct edge_arena arena; /* holds this struct too */
     const struct edge_log *log;
     char correlation_id[64];
@@ -22,9 +24,15 @@ struct received {
 static void received_done(struct event_job *job, enum edge_status st, const char *why)
 {
     struct received *r = (struct received *)job;
+    bool refused = st == EDGE_INVALID;
     if (st == EDGE_OK) {
         data_count_persisted(r->data, job->event);
-    } else {
+    }
+    if (st == EDGE_OK || st == EDGE_CONFLICT || refused) {
+        acks_note(r->data->acks, r->service, job->event->id, refused);
+    }
+    if (st != EDGE_OK && st != EDGE_CONFLICT) {
+        edge_counter_add(r->data->events_refused, 1);
         EDGE_CTX_SCOPE(ctx);
         ctx.log = r->log;
         memcpy(ctx.correlation_id, r->correlation_id, sizeof(ctx.correlation_id));
@@ -35,19 +43,33 @@ static void received_done(struct event_job *job, enum edge_status st, const char
     edge_arena_done(&arena);
 }
 
-/* The last levels of the topic are the event's profile, device and source (contract 5.4). */
-static enum edge_status check_topic(struct edge_ctx *ctx, const char *topic,
-                                    const struct event *event)
+/* Levels of an event's topic, counted from its end, names as they are. */
+struct event_topic {
+    const char *service, *profile, *device, *source;
+};
+
+static enum edge_status parse_topic(struct edge_ctx *ctx, const char *topic,
+                                    struct event_topic *ret)
 {
-    const char **levels = NULL;
+    const char **levels = NULL, **raw = NULL;
     size_t n = edge_topic_levels(&ctx->arena, topic, true, &levels);
+    edge_topic_levels(&ctx->arena, topic, false, &raw);
     if (n < EVENT_LEVELS) {
         return edge_fail(ctx, EDGE_INVALID, "topic '%s' names no event", topic);
     }
+    *ret = (struct event_topic){raw[n - 4], levels[n - 3], levels[n - 2], levels[n - 1]};
+    return EDGE_OK;
+}
+
+/* The last levels of the topic are the event's profile, device and source (contract 5.4). */
+static enum edge_status check_topic(struct edge_ctx *ctx, const char *topic,
+                                    const struct event_topic *t, const struct event *event)
+{
     const char *const names[] = {event->profile_name, event->device_name, event->source_name};
+    const char *const levels[] = {t->profile, t->device, t->source};
     for (size_t i = 0; i < 3; i++) {
         const char *name = names[i] ? names[i] : "";
-        if (strcmp(levels[n - 3 + i], name) != 0) {
+        if (strcmp(levels[i], name) != 0) {
             return edge_fail(ctx, EDGE_INVALID, "event's '%s' does not match topic '%s'", name,
                              topic);
         }
@@ -55,20 +77,18 @@ static enum edge_status check_topic(struct edge_ctx *ctx, const char *topic,
     return EDGE_OK;
 }
 
-enum edge_status event_received(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+static enum edge_status submit(struct edge_ctx *ctx, const struct core_data *data,
+                               const struct edge_message *m, const char *service,
+                               const struct event *event)
 {
-    const struct core_data *data = state;
-    const void *object = NULL;
-    EDGE_TRY(edge_message_decode(ctx, m, &ADD_EVENT_REQUEST, &object));
-    const struct event *event = &((const struct add_event_request *)object)->event;
-    EDGE_TRY(check_topic(ctx, m->topic, event));
-    if (!data_persists(data)) {
-        return EDGE_OK;
-    }
     struct received *r = edge_new(&ctx->arena, struct received);
     *r = (struct received){
-        .job = {.kind = EVENT_ADD, .event = event, .done = received_done},
+        .job = {.kind = EVENT_ADD,
+                .event = event,
+                .again = edge_message_param(m, EVENT_RESENT) != NULL,
+                .done = received_done},
         .data = data,
+        .service = service,
         .log = ctx->log,
     };
     memcpy(r->correlation_id, ctx->correlation_id, sizeof(r->correlation_id));
@@ -81,6 +101,59 @@ enum edge_status event_received(void *state, struct edge_ctx *ctx, const struct 
         edge_arena_done(&arena);
     }
     return st;
+}
+
+/* What is wrong in itself need not come again; of what cannot even be read, no id is known. */
+static enum edge_status refuse(struct edge_ctx *ctx, const struct core_data *data,
+                               const struct edge_message *m, const char *service,
+                               enum edge_status st)
+{
+    EDGE_CTX_SCOPE(own);
+    const cJSON *tree = NULL;
+    edge_counter_add(data->events_refused, 1);
+    if (st == EDGE_INVALID && edge_message_tree(&own, m, &tree) == EDGE_OK && tree) {
+        const cJSON *id = edge_json_member(edge_json_member(tree, "event", false), "id", false);
+        if (cJSON_IsString(id)) {
+            acks_note(data->acks, service, id->valuestring, true);
+            acks_flush(data->acks);
+        }
+    }
+    (void)ctx;
+    return st;
+}
+
+enum edge_status event_received(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    const struct core_data *data = state;
+    const void *object = NULL;
+    struct event_topic topic = {0};
+    EDGE_TRY(parse_topic(ctx, m->topic, &topic));
+    enum edge_status st = edge_message_decode(ctx, m, &ADD_EVENT_REQUEST, &object);
+    const struct event *event = object ? &((const struct add_event_request *)object)->event : NULL;
+    if (st == EDGE_OK) {
+        st = check_topic(ctx, m->topic, &topic, event);
+    }
+    if (st == EDGE_OK && !data_persists(data)) {
+        acks_note(data->acks, topic.service, event->id, false);
+        acks_flush(data->acks);
+        return EDGE_OK;
+    }
+    if (st == EDGE_OK) {
+        st = submit(ctx, data, m, topic.service, event);
+    }
+    return st == EDGE_OK ? EDGE_OK : refuse(ctx, data, m, topic.service, st);
+}
+
+/* <base>/event-acks/core-data/ask/<service> */
+enum edge_status acks_asked(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    const struct core_data *data = state;
+    const char *service = strrchr(m->topic, '/');
+    if (service && service[1]) {
+        acks_want(data->acks, service + 1);
+        acks_hello(ctx, data->acks);
+    }
+    return EDGE_OK;
 }
 
 /* ---- devices that change ---------------------------------------------------------------------

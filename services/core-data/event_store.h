@@ -21,6 +21,9 @@ struct edge_log;
 
 struct event_store_config {
     struct edge_data_file_config file;
+    void (*settled)(
+        void *arg); /* by the writer, each time a commit's jobs were reported; may be NULL */
+    void *settled_arg;
     size_t max_queued;         /* jobs waiting for the writer; 0: 8192 */
     uint32_t segment_readings; /* a segment is full at this many; 0: 131072 */
     uint32_t segment_events;   /* or at this many; 0: 65536 */
@@ -65,6 +68,7 @@ struct event_removal {
 struct event_job {
     enum event_job_kind kind;
     const struct event *event;
+    bool again; /* EVENT_ADD: it may be stored already; CONFLICT then, as good as OK */
     const char *id;
     struct event_removal removal;
     const struct event_removal *removals;

@@ -275,6 +275,9 @@ struct tally *segment_tally(const struct segment_rows *rows, uint32_t key);
 enum edge_status segment_prepare_inserts(struct edge_ctx *ctx, struct event_store *s);
 
 /* event_store_remove.c: by the writer */
+/** Is the event of that id and origin there? */
+enum edge_status event_is_stored(struct edge_ctx *ctx, struct event_store *s,
+                                 const unsigned char *id, int64_t origin, bool *ret);
 enum edge_status remove_by_id(struct edge_ctx *ctx, struct event_store *s, const char *id);
 /** Events of one segment, by their sequence numbers, each named once. */
 enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s, struct segment *seg,

@@ -4,6 +4,57 @@
 
 #include "event_store_impl.h"
 
+/* ---- is it there? ----------------------------------------------------------------------------- */
+
+static enum edge_status row_has_id(struct edge_ctx *ctx, struct event_store *s, uint32_t segment,
+                                   const unsigned char *id, int64_t seq, bool *ret)
+{
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(db_prepare(ctx, s->db,
+                        seq >= 0 ? "SELECT 1 FROM event_# WHERE id=?1 AND seq=?2"
+                                 : "SELECT 1 FROM event_# WHERE id=?1",
+                        segment, &stmt));
+    sqlite3_bind_blob(stmt, 1, id, ID_SIZE, SQLITE_STATIC);
+    if (seq >= 0) {
+        sqlite3_bind_int64(stmt, 2, seq);
+    }
+    int rc = sqlite3_step(stmt);
+    *ret = rc == SQLITE_ROW;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? EDGE_OK
+                                                 : db_fail(ctx, s->db, "looking for an event");
+}
+
+static enum edge_status hot_has_id(struct edge_ctx *ctx, struct event_store *s,
+                                   const struct segment *seg, const unsigned char *id, bool *ret)
+{
+    uint64_t prefix = id_prefix(id);
+    for (const struct hot_chunk *c = seg->hot->newest[ROW_EVENT]; c && !*ret; c = c->older) {
+        for (uint32_t i = 0; i < c->n && !*ret; i++) {
+            if (c->id[i] == prefix) {
+                EDGE_TRY(row_has_id(ctx, s, seg->id, id, c->first_seq + i, ret));
+            }
+        }
+    }
+    return EDGE_OK;
+}
+
+enum edge_status event_is_stored(struct edge_ctx *ctx, struct event_store *s,
+                                 const unsigned char *id, int64_t origin, bool *ret)
+{
+    *ret = false;
+    for (size_t i = s->catalogue.n_segments; i-- > 0 && !*ret;) {
+        const struct segment *seg = s->catalogue.segments[i];
+        const struct segment_rows *rows = &seg->rows[ROW_EVENT];
+        if (rows->n > 0 && origin >= rows->min && origin <= rows->max) {
+            EDGE_TRY(seg->hot ? hot_has_id(ctx, s, seg, id, ret)
+                              : row_has_id(ctx, s, seg->id, id, -1, ret));
+        }
+    }
+    return EDGE_OK;
+}
+
+/* ---- taking rows out ------------------------------------------------------------------------------ */
+
 /* Rows removed of one key, within a transaction. */
 struct decrement {
     enum row_kind kind;

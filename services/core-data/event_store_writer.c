@@ -38,6 +38,7 @@ struct pending_event {
 
 struct batch {
     struct edge_ctx *ctx;
+    struct event_store *store;
     struct pending_event *events;
     size_t n, n_readings;
     struct dict_entry **fresh[ROW_KINDS]; /* entries whose rows this transaction adds */
@@ -78,6 +79,19 @@ static enum edge_status pend_reading(struct edge_ctx *ctx, const struct reading 
     return value_from_reading(ctx, r, &p->value);
 }
 
+/* CONFLICT where the event is in the file, or before it in this batch. */
+static enum edge_status check_new(const struct batch *b, const struct pending_event *p)
+{
+    bool stored = false;
+    for (size_t i = 0; i < b->n && !stored; i++) {
+        stored = memcmp(b->events[i].id, p->id, ID_SIZE) == 0;
+    }
+    if (!stored) {
+        EDGE_TRY(event_is_stored(b->ctx, b->store, p->id, p->job->event->origin, &stored));
+    }
+    return stored ? edge_fail(b->ctx, EDGE_CONFLICT, "event is stored already") : EDGE_OK;
+}
+
 /* Everything about an event that can be wrong is found here, before the transaction. */
 static enum edge_status pend(struct batch *b, struct event_job *job)
 {
@@ -90,6 +104,9 @@ static enum edge_status pend(struct batch *b, struct event_job *job)
     }
     const char *const names[] = {e->device_name, e->source_name, e->profile_name};
     EDGE_TRY(check_names(ctx, names, 3));
+    if (job->again) {
+        EDGE_TRY(check_new(b, p));
+    }
     p->tags = tags_text(ctx, e->tags);
     p->readings = edge_new_n(&ctx->arena, struct pending_reading, e->n_readings);
     for (size_t i = 0; i < e->n_readings; i++) {
@@ -309,7 +326,7 @@ static void commit_singly(struct event_store *s, const struct batch *all)
 static struct event_job *add_batch(struct event_store *s, struct event_job *job)
 {
     EDGE_CTX_SCOPE(ctx);
-    struct batch b = {.ctx = &ctx};
+    struct batch b = {.ctx = &ctx, .store = s};
     size_t n = 0;
     for (struct event_job *j = job; j && j->kind == EVENT_ADD && n < BATCH_EVENTS; j = j->next) {
         n++;
@@ -443,6 +460,9 @@ void *store_writer(void *arg)
         }
         while (jobs) {
             jobs = jobs->kind == EVENT_ADD ? add_batch(s, jobs) : remove_one(s, jobs);
+            if (s->config.settled) {
+                s->config.settled(s->config.settled_arg);
+            }
             if (jobs) {
                 background_step(s);
             }

@@ -61,7 +61,8 @@ static const struct edge_route routes[] = {
 };
 
 static const struct edge_subscription subscriptions[] = {
-    {"events/device/#", event_received, "Events of device services, stored.", 0},
+    {"events/device/#", event_received, "Events of device services, stored.", EDGE_SUB_EVENTS},
+    {"event-acks/core-data/ask/+", acks_asked, "Who acknowledges? Answered with hello, and from then on with the events that are durable.", 0},
     {"system-events/core-metadata/device/#", device_changed, "Devices: how long their events are kept; those of removed ones go where EventPurge says so.", 0},
 };
 /* clang-format on */
@@ -77,6 +78,12 @@ void data_count_persisted(const struct core_data *data, const struct event *even
     edge_counter_add(data->readings_persisted, event->n_readings);
 }
 
+static void committed(void *arg)
+{
+    const struct core_data *data = arg;
+    acks_flush(data->acks);
+}
+
 static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runtime *rt)
 {
     struct core_data *data = rt->state;
@@ -85,7 +92,10 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
         edge_counter(rt->metrics, "EventsPersisted", "Events stored since the start.");
     data->readings_persisted =
         edge_counter(rt->metrics, "ReadingsPersisted", "Readings stored since the start.");
-    struct event_store_config config = {0};
+    data->events_refused =
+        edge_counter(rt->metrics, "EventsRefused", "Events from the bus that were not stored.");
+    data->acks = acks_create(rt);
+    struct event_store_config config = {.settled = committed, .settled_arg = data};
     const char *name = rt->base->database.name;
     EDGE_TRY(edge_runtime_data_file(ctx, rt, name && *name ? name : "core-data.db", &config.file));
     EDGE_TRY(retention_create(ctx, data));
@@ -94,9 +104,19 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
 
 static enum edge_status data_ready(struct edge_ctx *ctx, const struct edge_runtime *rt)
 {
-    (void)ctx;
-    retention_start(rt->state);
+    struct core_data *data = rt->state;
+    acks_hello(ctx, data->acks);
+    retention_start(data);
     return EDGE_OK;
+}
+
+/* What is committed from here on is acknowledged when it comes again. */
+static void data_quiesce(const struct edge_runtime *rt)
+{
+    struct core_data *data = rt->state;
+    if (data->acks) {
+        acks_silence(data->acks);
+    }
 }
 
 static void data_stop(const struct edge_runtime *rt)
@@ -105,6 +125,8 @@ static void data_stop(const struct edge_runtime *rt)
     retention_free(data);
     event_store_close(data->store);
     data->store = NULL;
+    acks_free(data->acks);
+    data->acks = NULL;
     edge_arena_done(&data->arena);
 }
 
@@ -138,5 +160,6 @@ const struct edge_service core_data = {
     .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
     .start = data_start,
     .ready = data_ready,
+    .quiesce = data_quiesce,
     .stop = data_stop,
 };

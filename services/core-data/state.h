@@ -2,6 +2,7 @@
 #ifndef CORE_DATA_STATE_H
 #define CORE_DATA_STATE_H
 
+#include "acks.h"
 #include "age_clock.h"
 #include "contracts/device.h"
 #include "edge/service.h"
@@ -30,7 +31,8 @@ struct core_data {
     struct retention_loop *retention; /* likewise */
     struct age_clock clock;           /* for ages */
     bool has_clock;
-    struct edge_counter *events_persisted, *readings_persisted;
+    struct edge_counter *events_persisted, *readings_persisted, *events_refused;
+    struct acks *acks;
 };
 
 bool data_persists(const struct core_data *data);
@@ -48,7 +50,7 @@ edge_handler readings_by_device_and_time, readings_by_device_resource_and_time;
 edge_handler readings_count, readings_count_by_device;
 
 /* bus.c */
-edge_bus_handler event_received, device_changed;
+edge_bus_handler event_received, device_changed, acks_asked;
 
 /* policies.c: how long events are kept, as auto events of devices say. Any thread. */
 struct policy {

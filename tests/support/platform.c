@@ -392,12 +392,10 @@ static void receive_all(int fd, struct edge_buf *in)
     }
 }
 
-int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
-         const char *method, const char *target, const char *body, const cJSON **ret_body)
+int call_text(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
+              const char *method, const char *target, const char *body, const char **ret_text)
 {
-    if (ret_body) {
-        *ret_body = NULL;
-    }
+    *ret_text = "";
     int fd = connect_to(p->address, p->port[service]);
     if (fd < 0) {
         return 0;
@@ -416,17 +414,27 @@ int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service s
         if (content && strncmp(answer, "HTTP/1.1 ", 9) == 0 &&
             edge_int_parse(edge_strndup(&ctx->arena, answer + 9, 3), &number)) {
             code = (int)number;
-            size_t len = in.len - (size_t)(content + 4 - answer);
-            struct edge_json_limits limits = {.nodes = 5000000};
-            if (ret_body && len > 0 &&
-                edge_json_parse(ctx, content + 4, len, &limits, ret_body) != EDGE_OK) {
-                fprintf(stderr, "%s %s: not JSON: %.200s\n", method, target, content + 4);
-            }
+            *ret_text = edge_strdup(&ctx->arena, content + 4);
         }
     }
     close(fd);
     edge_buf_done(&out);
     edge_buf_done(&in);
+    return code;
+}
+
+int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
+         const char *method, const char *target, const char *body, const cJSON **ret_body)
+{
+    const struct edge_json_limits limits = {.nodes = 5000000};
+    const char *text = NULL;
+    int code = call_text(ctx, p, service, method, target, body, &text);
+    if (ret_body) {
+        *ret_body = NULL;
+        if (*text && edge_json_parse(ctx, text, strlen(text), &limits, ret_body) != EDGE_OK) {
+            fprintf(stderr, "%s %s: not JSON: %.200s\n", method, target, text);
+        }
+    }
     return code;
 }
 

@@ -64,6 +64,10 @@ void platform_kill_broker(struct platform *p);
 int call(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
          const char *method, const char *target, const char *body, const cJSON **ret_body);
 
+/** The same for a body that is no JSON; "" where there is none. */
+int call_text(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
+              const char *method, const char *target, const char *body, const char **ret_text);
+
 /** Asserts the code and prints what came instead. Returns the body. Tests only (CUnit). */
 const cJSON *expect(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
                     const char *method, const char *target, const char *body, int code);

@@ -151,6 +151,16 @@ bool edge_bus_connected(const struct edge_bus *bus)
     return bus->transport->connected(bus);
 }
 
+bool edge_bus_is_local(const struct edge_bus *bus)
+{
+    return bus->transport == &BUS_MEMORY;
+}
+
+unsigned edge_bus_connections(const struct edge_bus *bus)
+{
+    return bus->transport->connections(bus);
+}
+
 bool edge_bus_wait_connected(struct edge_bus *bus, int64_t deadline_ms)
 {
     return bus->transport->wait_connected(bus, deadline_ms);
@@ -183,7 +193,7 @@ enum edge_status edge_bus_subscribe(struct edge_ctx *ctx, struct edge_bus *bus, 
         EDGE_LOCK(&bus->lock);
         subscription_add(bus, pattern, handler, state, flags);
     }
-    bus->transport->subscribe(bus, pattern);
+    bus->transport->subscribe(bus, pattern, flags);
     return EDGE_OK;
 }
 

@@ -68,7 +68,7 @@ struct bus_transport {
     enum edge_status (*open)(struct edge_ctx *ctx, struct edge_bus *bus,
                              const struct edge_bus_config *config);
     /** From now on messages for @p pattern shall arrive; may be told of one pattern twice. */
-    void (*subscribe)(struct edge_bus *bus, const char *pattern);
+    void (*subscribe)(struct edge_bus *bus, const char *pattern, unsigned flags);
     /** @p expires_ms: no use sending it later (monotonic; 0: always of use). */
     enum edge_status (*publish)(struct edge_ctx *ctx, struct edge_bus *bus,
                                 const struct edge_message *m, int64_t expires_ms);
@@ -76,6 +76,7 @@ struct bus_transport {
     /** All that was subscribed to so far is being heard. */
     bool (*connected)(const struct edge_bus *bus);
     bool (*wait_connected)(struct edge_bus *bus, int64_t deadline_ms);
+    unsigned (*connections)(const struct edge_bus *bus);
     /** Closing has begun: who waits for the connection gives up. */
     void (*wake)(struct edge_bus *bus);
     /** Send what is out, hang up: nothing arrives after it. */

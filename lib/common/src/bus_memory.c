@@ -99,10 +99,11 @@ static enum edge_status memory_open(struct edge_ctx *ctx, struct edge_bus *bus,
     return EDGE_OK;
 }
 
-static void memory_subscribe(struct edge_bus *bus, const char *pattern)
+static void memory_subscribe(struct edge_bus *bus, const char *pattern, unsigned flags)
 {
     (void)bus;
     (void)pattern;
+    (void)flags;
 }
 
 static enum edge_status memory_publish(struct edge_ctx *ctx, struct edge_bus *bus,
@@ -143,6 +144,12 @@ static bool memory_wait_connected(struct edge_bus *bus, int64_t deadline_ms)
     return memory_connected(bus);
 }
 
+static unsigned memory_connections(const struct edge_bus *bus)
+{
+    (void)bus;
+    return 1;
+}
+
 static void memory_wake(struct edge_bus *bus)
 {
     (void)bus;
@@ -166,6 +173,7 @@ const struct bus_transport BUS_MEMORY = {
     .wanted = memory_wanted,
     .connected = memory_connected,
     .wait_connected = memory_wait_connected,
+    .connections = memory_connections,
     .wake = memory_wake,
     .close = memory_close,
     .free = memory_free,

@@ -384,6 +384,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct link *link,
     link->skip_cert_verify = c->skip_cert_verify;
     link->retained = c->retained;
     link->qos = c->qos;
+    link->event_qos = c->event_qos;
     link->keep_alive_s = c->keep_alive_s > 0 ? c->keep_alive_s : 10;
     link->connect_timeout_s = c->connect_timeout_s > 0 ? c->connect_timeout_s : 5;
     link->max_outgoing = c->max_outgoing ? c->max_outgoing : BUS_MAX_OUTGOING;
@@ -414,9 +415,15 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, struct edge_bus *bus,
     return EDGE_OK;
 }
 
-static void mqtt_subscribe(struct edge_bus *bus, const char *pattern)
+static int event_qos(const struct link *link)
 {
-    incoming_want(bus->link, pattern);
+    return link->event_qos > link->qos ? link->event_qos : link->qos;
+}
+
+static void mqtt_subscribe(struct edge_bus *bus, const char *pattern, unsigned flags)
+{
+    struct link *link = bus->link;
+    incoming_want(link, pattern, flags & EDGE_SUB_EVENTS ? event_qos(link) : link->qos);
 }
 
 static enum edge_status mqtt_publish(struct edge_ctx *ctx, struct edge_bus *bus,
@@ -430,7 +437,11 @@ static enum edge_status mqtt_publish(struct edge_ctx *ctx, struct edge_bus *bus,
     }
     size_t topic_size = strlen(m->topic) + 1;
     struct outgoing *o = edge_xalloc(1, sizeof(*o) + topic_size);
-    *o = (struct outgoing){.link = link, .expires_ms = expires_ms, .bytes = bytes};
+    *o = (struct outgoing){.link = link,
+                           .expires_ms = expires_ms,
+                           .bytes = bytes,
+                           .once = m->once,
+                           .qos = m->is_event ? event_qos(link) : link->qos};
     memcpy(o->topic, m->topic, topic_size);
     bytes = (struct edge_buf)EDGE_BUF_INIT;
     outgoing_add(link, o);
@@ -467,6 +478,13 @@ static bool mqtt_wait_connected(struct edge_bus *bus, int64_t deadline_ms)
         }
     }
     return is_connected(link);
+}
+
+static unsigned mqtt_connections(const struct edge_bus *bus)
+{
+    struct link *link = bus->link;
+    EDGE_LOCK(&link->lock);
+    return link->epoch;
 }
 
 static void mqtt_wake(struct edge_bus *bus)
@@ -550,6 +568,7 @@ const struct bus_transport BUS_MQTT = {
     .wanted = mqtt_wanted,
     .connected = mqtt_connected,
     .wait_connected = mqtt_wait_connected,
+    .connections = mqtt_connections,
     .wake = mqtt_wake,
     .close = mqtt_close,
     .free = mqtt_free,

@@ -11,9 +11,11 @@
 struct outgoing {
     struct outgoing *next;
     struct link *link;
-    uint64_t seq;       /* order of publishing */
-    unsigned n_breaks;  /* connections that broke at it */
-    bool tried;         /* paho has had it */
+    uint64_t seq;      /* order of publishing */
+    unsigned n_breaks; /* connections that broke at it */
+    bool tried;        /* paho has had it */
+    bool once;         /* not put back */
+    int qos;
     int64_t expires_ms; /* monotonic; 0: never */
     struct edge_buf bytes;
     char topic[];
@@ -27,6 +29,12 @@ enum link_state {
     LINK_UP,
 };
 
+/** What the broker is asked for; texts stay. */
+struct pattern {
+    const char *text;
+    int qos;
+};
+
 struct link {
     struct edge_bus *bus;
     MQTTAsync client;
@@ -37,7 +45,7 @@ struct link {
     const char *uri, *client_id, *username, *password, *ca_file, *cert_file, *key_file;
     bool tls, skip_cert_verify, retained;
     uint16_t port;
-    int qos, keep_alive_s, connect_timeout_s;
+    int qos, event_qos, keep_alive_s, connect_timeout_s;
     size_t max_outgoing;
 
     /* The last message several of our patterns match: brokers send it once for each. Touched by
@@ -51,15 +59,16 @@ struct link {
     enum link_state state EDGE_GUARDED;
     int64_t next_ms EDGE_GUARDED, up_since_ms EDGE_GUARDED;
     int64_t backoff_ms EDGE_GUARDED;
-    unsigned epoch EDGE_GUARDED;        /* counts connections */
-    bool broke EDGE_GUARDED;            /* a connection, and nobody was blamed yet */
-    unsigned n_short EDGE_GUARDED;      /* that ended soon, in a row */
-    const char **patterns EDGE_GUARDED; /* distinct, append only */
+    unsigned epoch EDGE_GUARDED;           /* counts connections */
+    bool broke EDGE_GUARDED;               /* a connection, and nobody was blamed yet */
+    unsigned n_short EDGE_GUARDED;         /* that ended soon, in a row */
+    struct pattern *patterns EDGE_GUARDED; /* distinct, append only */
     size_t n_patterns EDGE_GUARDED, cap_patterns EDGE_GUARDED;
     size_t n_asked EDGE_GUARDED, n_acked EDGE_GUARDED; /* of them, in this connection */
     struct outgoing *head EDGE_GUARDED, *tail EDGE_GUARDED;
     size_t n_outgoing EDGE_GUARDED, outgoing_bytes EDGE_GUARDED;
-    size_t in_flight EDGE_GUARDED; /* handed to paho */
+    size_t in_flight EDGE_GUARDED;         /* handed to paho */
+    size_t in_flight_unacked EDGE_GUARDED; /* of them, at QoS 0 */
     uint64_t seq EDGE_GUARDED, progress EDGE_GUARDED;
     bool pumping EDGE_GUARDED; /* somebody hands messages to paho */
     bool stop EDGE_GUARDED, hung_up EDGE_GUARDED;
@@ -71,7 +80,7 @@ struct link {
 enum { LINK_ANSWER_MS = 10 * 1000 }; /* for what a living broker answers at once */
 
 /** A pattern to ask the broker for, now and after every reconnect. */
-void incoming_want(struct link *link, const char *pattern);
+void incoming_want(struct link *link, const char *pattern, int qos);
 /** One SUBSCRIBE for all patterns the broker has not heard of in this connection. */
 void incoming_ask(struct link *link);
 /** Paho's callback. */

@@ -18,19 +18,20 @@ struct asking {
     size_t first, n;
 };
 
-void incoming_want(struct link *link, const char *pattern)
+void incoming_want(struct link *link, const char *pattern, int qos)
 {
     EDGE_LOCK(&link->lock);
     for (size_t i = 0; i < link->n_patterns; i++) {
-        if (strcmp(link->patterns[i], pattern) == 0) {
+        if (strcmp(link->patterns[i].text, pattern) == 0) {
             return;
         }
     }
     if (link->n_patterns == link->cap_patterns) {
         link->cap_patterns = link->cap_patterns ? link->cap_patterns * 2 : 8;
-        link->patterns = edge_xrealloc(link->patterns, link->cap_patterns, sizeof(char *));
+        link->patterns = edge_xrealloc(link->patterns, link->cap_patterns, sizeof(struct pattern));
     }
-    link->patterns[link->n_patterns++] = edge_strdup(&link->arena, pattern);
+    link->patterns[link->n_patterns++] =
+        (struct pattern){.text = edge_strdup(&link->arena, pattern), .qos = qos};
     edge_cond_signal(&link->wake);
 }
 
@@ -54,7 +55,7 @@ static void log_refused(struct link *link, size_t i)
     const char *pattern;
     {
         EDGE_LOCK(&link->lock);
-        pattern = link->patterns[i]; /* texts stay */
+        pattern = link->patterns[i].text;
     }
     struct edge_ctx ctx = {.log = link->bus->log};
     edge_log_error(&ctx, "broker refused a subscription", "topic", pattern, NULL);
@@ -95,8 +96,8 @@ void incoming_ask(struct link *link)
         topics = edge_new_n(&a, char *, asking->n);
         qos = edge_new_n(&a, int, asking->n);
         for (size_t i = 0; i < asking->n; i++) {
-            topics[i] = (char *)(uintptr_t)link->patterns[asking->first + i];
-            qos[i] = link->qos;
+            topics[i] = (char *)(uintptr_t)link->patterns[asking->first + i].text;
+            qos[i] = link->patterns[asking->first + i].qos;
         }
         link->n_asked = link->n_patterns;
         link->next_ms = edge_now_mono_ms() + LINK_ANSWER_MS;
@@ -117,7 +118,7 @@ static size_t n_matching(struct link *link, const char *topic)
     EDGE_LOCK(&link->lock);
     size_t n = 0;
     for (size_t i = 0; i < link->n_asked; i++) {
-        n += edge_topic_matches(link->patterns[i], topic);
+        n += edge_topic_matches(link->patterns[i].text, topic);
     }
     return n;
 }

@@ -70,8 +70,11 @@ static size_t drop_oldest(struct link *link) EDGE_REQUIRES(link->lock)
 
 bool outgoing_ready(const struct link *link)
 {
-    size_t window = link->qos == 0 ? WINDOW_QOS_0 : WINDOW_QOS_1_2;
-    return link->state == LINK_UP && link->head && link->in_flight < window && !link->pumping;
+    if (link->state != LINK_UP || !link->head || link->pumping ||
+        link->in_flight >= WINDOW_QOS_1_2) {
+        return false;
+    }
+    return link->head->qos > 0 || link->in_flight_unacked < WINDOW_QOS_0;
 }
 
 void outgoing_add(struct link *link, struct outgoing *o)
@@ -91,9 +94,10 @@ void outgoing_add(struct link *link, struct outgoing *o)
     }
 }
 
-static void settle(struct link *link) EDGE_REQUIRES(link->lock)
+static void settle(struct link *link, int qos) EDGE_REQUIRES(link->lock)
 {
     link->in_flight--;
+    link->in_flight_unacked -= qos == 0;
     link->progress++;
     if (link->n_outgoing == 0 && link->in_flight == 0) {
         edge_cond_broadcast(&link->changed);
@@ -103,8 +107,13 @@ static void settle(struct link *link) EDGE_REQUIRES(link->lock)
 static void put_back(struct link *link, struct outgoing *o)
 {
     EDGE_LOCK(&link->lock);
-    insert(link, o);
-    settle(link);
+    int qos = o->qos;
+    if (o->once) {
+        outgoing_free(o);
+    } else {
+        insert(link, o);
+    }
+    settle(link, qos);
 }
 
 static void on_sent(void *context, MQTTAsync_successData *data)
@@ -112,10 +121,11 @@ static void on_sent(void *context, MQTTAsync_successData *data)
     (void)data;
     struct outgoing *o = context;
     struct link *link = o->link;
+    int qos = o->qos;
     outgoing_free(o);
     {
         EDGE_LOCK(&link->lock);
-        settle(link);
+        settle(link, qos);
     }
     outgoing_pump(link);
 }
@@ -146,7 +156,7 @@ static int hand_over(struct link *link, struct outgoing *o)
     MQTTAsync_message message = MQTTAsync_message_initializer;
     message.payload = o->bytes.data;
     message.payloadlen = (int)o->bytes.len;
-    message.qos = link->qos;
+    message.qos = o->qos;
     message.retained = link->retained;
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     response.onSuccess = on_sent;
@@ -166,6 +176,7 @@ static struct outgoing *next(struct link *link, bool first)
         if (o->expires_ms == 0 || now < o->expires_ms) {
             link->pumping = true;
             link->in_flight++;
+            link->in_flight_unacked += o->qos == 0;
             o->tried = true;
             return o;
         }

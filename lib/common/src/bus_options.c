@@ -86,6 +86,7 @@ enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config
                          "MessageBus.Type '%s' is not supported: mqtt or memory", bus->type);
     }
     EDGE_TRY(number(ctx, "Qos", o->qos, 2, &c.qos));
+    EDGE_TRY(number(ctx, "EventQos", o->event_qos, 2, &c.event_qos));
     EDGE_TRY(number(ctx, "KeepAlive", o->keep_alive, 65535, &c.keep_alive_s));
     EDGE_TRY(number(ctx, "ConnectTimeout", o->connect_timeout, 3600, &c.connect_timeout_s));
     EDGE_TRY(truth(ctx, "Retained", o->retained, &c.retained));

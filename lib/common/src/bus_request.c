@@ -50,7 +50,7 @@ static void listen_for_answers(struct edge_ctx *ctx, struct edge_bus *bus, const
 {
     const char *pattern = edge_printf(&ctx->arena, "%s/+", prefix);
     if (bus_subscribe_once(bus, pattern)) {
-        bus->transport->subscribe(bus, pattern);
+        bus->transport->subscribe(bus, pattern, 0);
     }
 }
 

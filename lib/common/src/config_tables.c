@@ -117,6 +117,7 @@ static const struct edge_dto SERVICE_INFO = EDGE_DTO(struct edge_service_info, "
 static const struct edge_field bus_optional_fields[] = {
     F(client_id, "ClientId", "MQTT client id."),
     F(qos, "Qos", "0, 1 or 2.", .def = "0"),
+    F(event_qos, "EventQos", "Of events, where it is above Qos.", .def = "1"),
     F(keep_alive, "KeepAlive", "Seconds.", .def = "10"),
     F(retained, "Retained", "The broker keeps the last message of each topic.", .def = "false"),
     F(auto_reconnect, "AutoReconnect", "Always true here.", .def = "true"),

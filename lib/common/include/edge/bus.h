@@ -34,7 +34,9 @@ struct edge_message {
     const char *received_topic;              /* sent along; "", but to who asked from outside */
     unsigned error_code;                     /* 1: text holds an error */
     const char *content_type;                /* application/json, application/cbor, text/plain */
-    struct edge_pair *params;                /* queryParams */
+    bool is_event;                           /* travels at the bus's event_qos at least */
+    bool once; /* lost where the connection breaks under it: the publisher sends it again */
+    struct edge_pair *params; /* queryParams */
     size_t n_params;
     /* The payload, one of: */
     const struct edge_dto *dto; /* made in this process: what object is */
@@ -76,7 +78,8 @@ typedef enum edge_status edge_bus_handler(void *state, struct edge_ctx *ctx,
                                           const struct edge_message *m);
 
 enum edge_sub_flags {
-    EDGE_SUB_WAITS = 1 << 0, /* each message on the worker pool; order is not kept */
+    EDGE_SUB_WAITS = 1 << 0,  /* each message on the worker pool; order is not kept */
+    EDGE_SUB_EVENTS = 1 << 1, /* events: at the bus's event_qos at least */
 };
 
 struct edge_bus_config {
@@ -87,7 +90,7 @@ struct edge_bus_config {
     uint16_t port;
     const char *client_id, *username, *password, *ca_file, *cert_file, *key_file;
     bool skip_cert_verify, retained;
-    int qos, keep_alive_s, connect_timeout_s;
+    int qos, event_qos, keep_alive_s, connect_timeout_s;
     /**
      * Messages waiting for a handler (0: 20 000). Full: in process the publisher waits up to 5 s,
      * MQTT's reader likewise; as long as nothing moves after that, messages are dropped and counted
@@ -120,6 +123,10 @@ enum edge_status edge_bus_open(struct edge_ctx *ctx, const struct edge_bus_confi
 void edge_bus_stop(struct edge_bus *bus, int64_t drain_ms);
 /** Stop if that is not done yet, and free: nobody may call any more. NULL is fine. */
 void edge_bus_close(struct edge_bus *bus, int64_t drain_ms);
+/** In one process: nothing is lost on the way but what a full queue drops. */
+bool edge_bus_is_local(const struct edge_bus *bus);
+/** How often it has connected so far: where that changed, messages may have been lost in between. */
+unsigned edge_bus_connections(const struct edge_bus *bus);
 /** Connected, and all that was subscribed to so far is being heard. */
 bool edge_bus_connected(const struct edge_bus *bus);
 /** Wait for that until @p deadline_ms (edge_now_mono_ms). */
