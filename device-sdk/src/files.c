@@ -110,7 +110,7 @@ static enum edge_status visit_file(struct edge_ctx *ctx, devsdk_service *svc, co
         st = visit(&own, svc, tree);
     }
     if (st == EDGE_UNAVAILABLE) {
-        return edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+        return edge_pass(ctx, st, &own);
     }
     if (st != EDGE_OK) {
         edge_log_error(&own, "file not taken up", "file", path, "error", edge_ctx_message(&own, st),
@@ -171,7 +171,7 @@ static enum edge_status send_devices(struct edge_ctx *ctx, devsdk_service *svc, 
     enum edge_status st =
         sdk_metadata_send(&own, svc, method, "/api/v3/device", edge_buf_str(&body), true);
     edge_buf_done(&body);
-    return st == EDGE_OK ? st : edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+    return edge_pass(ctx, st, &own);
 }
 
 static enum edge_status upload_devices(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)

@@ -52,7 +52,7 @@ static enum edge_status page_each(struct edge_ctx *ctx, devsdk_service *svc, con
         one.log = ctx->log;
         enum edge_status st = visit(&one, svc, item, arg);
         if (st == EDGE_UNAVAILABLE) {
-            return edge_fail(ctx, st, "%s", edge_ctx_message(&one, st));
+            return edge_pass(ctx, st, &one);
         }
         if (st != EDGE_OK) {
             edge_log_error(&one, "cannot take up what core-metadata has", "of", key, "error",
@@ -73,7 +73,7 @@ enum edge_status sdk_metadata_each(struct edge_ctx *ctx, devsdk_service *svc, co
         const char *target = edge_printf(&page.arena, "%s?offset=%zu&limit=%d", path, offset, PAGE);
         enum edge_status st = page_each(&page, svc, target, key, visit, arg, &n);
         if (st != EDGE_OK) {
-            return edge_fail(ctx, st, "%s", edge_ctx_message(&page, st));
+            return edge_pass(ctx, st, &page);
         }
         offset += n;
     }
@@ -106,8 +106,9 @@ static enum edge_status check_items(struct edge_ctx *ctx, const cJSON *answer,
         bool fine = (code >= 200 && code < 300) || (code == 409 && existing_is_fine);
         if (!fine) {
             enum edge_status st = edge_status_from_http((int)code);
-            return edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st, "core-metadata -> %s",
-                             cJSON_IsString(message) ? message->valuestring : "no reason given");
+            st = edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st, "%s",
+                           cJSON_IsString(message) ? message->valuestring : "no reason given");
+            return edge_wrap(ctx, st, "core-metadata");
         }
     }
     return EDGE_OK;

@@ -59,9 +59,16 @@ struct input {
     void *member;
 };
 
+/* As much of a value as helps to find it. */
+static const char *shown(const struct input *in, const char *text)
+{
+    return edge_text_brief(&in->ctx->arena, text, 64);
+}
+
 static enum edge_status fault(const struct input *in, const char *text, const char *what)
 {
-    return edge_fail(in->ctx, EDGE_INVALID, "%s: '%.64s' is %s", in->field->key, text, what);
+    return edge_fail(in->ctx, EDGE_INVALID, "%s: '%s' is %s", in->field->key, shown(in, text),
+                     what);
 }
 
 static enum edge_status check_limits(const struct input *in, const char *text, double value)
@@ -71,10 +78,12 @@ static enum edge_status check_limits(const struct input *in, const char *text, d
         return EDGE_OK;
     }
     if (value < f->min) {
-        return edge_fail(in->ctx, EDGE_INVALID, "%s: %.64s is below %.15g", f->key, text, f->min);
+        return edge_fail(in->ctx, EDGE_INVALID, "%s: %s is below %.15g", f->key, shown(in, text),
+                         f->min);
     }
     if (value > f->max) {
-        return edge_fail(in->ctx, EDGE_INVALID, "%s: %.64s is above %.15g", f->key, text, f->max);
+        return edge_fail(in->ctx, EDGE_INVALID, "%s: %s is above %.15g", f->key, shown(in, text),
+                         f->max);
     }
     return EDGE_OK;
 }
@@ -187,8 +196,8 @@ static enum edge_status put_number(const struct input *in, const char *text)
         if (ns % unit_ns == 0) {
             return put_whole(in, text, ns / unit_ns);
         }
-        return edge_fail(in->ctx, EDGE_INVALID, "%s: '%.64s' is not a whole number of %s", f->key,
-                         text, f->unit);
+        return edge_fail(in->ctx, EDGE_INVALID, "%s: '%s' is not a whole number of %s", f->key,
+                         shown(in, text), f->unit);
     }
     return fault(in, text, is_real(f->type) ? "not a number" : "not a whole number");
 }
@@ -204,8 +213,8 @@ static enum edge_status put_choice(const struct input *in, const char *text)
         }
         list = edge_printf(&in->ctx->arena, "%s%s%s", list, i > 0 ? ", " : "", names[i]);
     }
-    return edge_fail(in->ctx, EDGE_INVALID, "%s: '%.64s' is not one of %s", in->field->key, text,
-                     list);
+    return edge_fail(in->ctx, EDGE_INVALID, "%s: '%s' is not one of %s", in->field->key,
+                     shown(in, text), list);
 }
 
 static enum edge_status put_text(const struct input *in, const char *text)

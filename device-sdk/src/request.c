@@ -416,8 +416,8 @@ enum edge_status sdk_request_status(struct edge_ctx *ctx, const struct devsdk_re
     }
     /* After a deadline the driver may still be writing its words: ours then. */
     bool own_words = r->message && atomic_load(&r->phase) != EXPIRED;
-    return edge_fail(ctx, st, "error %s %s %s for %s -> %s",
-                     r->access == SDK_FOR_READ ? "reading" : "writing",
-                     r->command ? "DeviceCommand" : "DeviceResource", r->source_name,
-                     r->dev->dto->name, own_words ? r->message : text);
+    st = edge_fail(ctx, st, "%s", own_words ? r->message : text);
+    return edge_wrap(
+        ctx, st, "error %s %s %s for %s", r->access == SDK_FOR_READ ? "reading" : "writing",
+        r->command ? "DeviceCommand" : "DeviceResource", r->source_name, r->dev->dto->name);
 }

@@ -7,6 +7,7 @@
 
 #include "contracts/system_event.h"
 #include "edge/clock.h"
+#include "edge/text.h"
 
 void sdk_scan_init(devsdk_scan *scan, devsdk_service *svc, const char *action,
                    const char *request_id)
@@ -80,9 +81,10 @@ bool devsdk_cancelled(const devsdk_scan *scan)
 devsdk_result devsdk_scan_fail(devsdk_scan *scan, devsdk_result result, const char *fmt, ...)
 {
     va_list args;
+    EDGE_CTX_SCOPE(own);
     EDGE_LOCK(&scan->lock);
     va_start(args, fmt);
-    vsnprintf(scan->fault, sizeof(scan->fault), fmt, args);
+    edge_text_fit(scan->fault, sizeof(scan->fault), edge_vprintf(&own.arena, fmt, args));
     va_end(args);
     return result;
 }

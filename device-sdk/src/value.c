@@ -261,8 +261,8 @@ devsdk_result sdk_value_fit(struct edge_arena *a, unsigned vt, const devsdk_valu
 
 static enum edge_status mismatch(struct edge_ctx *ctx, unsigned vt, const char *text)
 {
-    return edge_fail(ctx, EDGE_INVALID, "the value '%.64s' does not match the %s valueType", text,
-                     VALUE_TYPES[vt]);
+    return edge_fail(ctx, EDGE_INVALID, "the value '%s' does not match the %s valueType",
+                     edge_text_brief(&ctx->arena, text, 64), VALUE_TYPES[vt]);
 }
 
 /* Base64 of big-endian IEEE bytes, the other form official services take for floats. */

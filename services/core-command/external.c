@@ -221,23 +221,29 @@ enum edge_status external_create(struct edge_ctx *ctx, struct command_state *cmd
 /* ---- requests ---------------------------------------------------------------------------------
  */
 
+static enum edge_status unsound(struct edge_ctx *ctx, const char *what, const char *text,
+                                const char *why)
+{
+    return edge_fail(ctx, EDGE_INVALID, "%s '%s' is %s", what,
+                     edge_text_brief(&ctx->arena, text, 64), why);
+}
+
 /* What is no sound request gets no answer: whoever sent it may not be who it says. */
 static enum edge_status check_envelope(struct edge_ctx *ctx, const struct edge_message *m)
 {
     static const char json[] = "application/json";
     size_t len = strlen(json);
     if (strcmp(m->api_version, "v3") != 0) {
-        return edge_fail(ctx, EDGE_INVALID, "apiVersion '%.32s' is not v3", m->api_version);
+        return unsound(ctx, "apiVersion", m->api_version, "not v3");
     }
     if (!edge_uuid_parse(m->request_id, NULL)) {
-        return edge_fail(ctx, EDGE_INVALID, "requestID '%.64s' is no uuid", m->request_id);
+        return unsound(ctx, "requestID", m->request_id, "no uuid");
     }
     if (*m->correlation_id && !edge_uuid_parse(m->correlation_id, NULL)) {
-        return edge_fail(ctx, EDGE_INVALID, "correlationID '%.64s' is no uuid", m->correlation_id);
+        return unsound(ctx, "correlationID", m->correlation_id, "no uuid");
     }
     if (strncmp(m->content_type, json, len) != 0 || !strchr("; ", m->content_type[len])) {
-        return edge_fail(ctx, EDGE_INVALID, "contentType '%.64s' is not application/json",
-                         m->content_type);
+        return unsound(ctx, "contentType", m->content_type, "not application/json");
     }
     return EDGE_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "edge/clock.h"
 #include "edge/log.h"
+#include "edge/text.h"
 #include "event_store_impl.h"
 
 enum {
@@ -61,8 +62,8 @@ static enum edge_status check_names(struct edge_ctx *ctx, const char *const *nam
 {
     for (size_t i = 0; i < n; i++) {
         if (names[i] && strnlen(names[i], MAX_NAME + 1) > MAX_NAME) {
-            return edge_fail(ctx, EDGE_INVALID, "'%.32s...' is longer than %d bytes", names[i],
-                             MAX_NAME);
+            return edge_fail(ctx, EDGE_INVALID, "'%s' is longer than %d bytes",
+                             edge_text_brief(&ctx->arena, names[i], 64), MAX_NAME);
         }
     }
     return EDGE_OK;

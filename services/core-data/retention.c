@@ -115,7 +115,7 @@ static void noted(struct event_job *job, enum edge_status st, const char *why)
     struct noting *n = (struct noting *)job;
     EDGE_LOCK(&n->lock);
     n->st = st;
-    snprintf(n->why, sizeof(n->why), "%s", why);
+    edge_text_fit(n->why, sizeof(n->why), why);
     n->done = true;
     edge_cond_broadcast(&n->changed);
 }
@@ -198,9 +198,7 @@ static enum edge_status look(struct edge_ctx *ctx, const struct retention_loop *
         g->n += st == EDGE_OK;
     }
     g->n_sources += g->n > before;
-    return st == EDGE_OK || st == EDGE_NOT_FOUND
-               ? EDGE_OK
-               : edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+    return st == EDGE_OK || st == EDGE_NOT_FOUND ? EDGE_OK : edge_pass(ctx, st, &own);
 }
 
 static enum edge_status run(struct edge_ctx *ctx, const struct retention_loop *loop)
@@ -289,7 +287,7 @@ static enum edge_status list_devices(struct edge_ctx *ctx, const struct retentio
         int64_t n = 0, now_total = 0;
         enum edge_status st = list_page(&own, loop, offset, &n, &now_total);
         if (st != EDGE_OK) {
-            return edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+            return edge_pass(ctx, st, &own);
         }
         if ((!first && now_total != total) || (n == 0 && offset < now_total)) {
             return edge_fail(ctx, EDGE_UNAVAILABLE, "devices changed while they were listed");

@@ -41,8 +41,8 @@ enum edge_status keeper_query_bool(struct edge_call *call, const char *name, boo
     }
     return edge_fail(edge_call_ctx(call), EDGE_INVALID,
                      "failed to parse querystring %s into bool. Error:strconv.ParseBool: parsing "
-                     "\"%.64s\": invalid syntax",
-                     name, text);
+                     "\"%s\": invalid syntax",
+                     name, edge_text_brief(&edge_call_ctx(call)->arena, text, 64));
 }
 
 static const struct edge_collection *const collections[] = {&VALUES, &REGISTRATIONS};

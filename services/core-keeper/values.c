@@ -24,8 +24,8 @@ enum edge_status kv_key_check(struct edge_ctx *ctx, const char *key)
     }
     if (len > KEEPER_MAX_KEY || levels > KEEPER_MAX_LEVELS) {
         return edge_fail(ctx, EDGE_INVALID,
-                         "key '%.64s...' is longer than %d bytes or deeper than %d levels", key,
-                         KEEPER_MAX_KEY, KEEPER_MAX_LEVELS);
+                         "key '%s' is longer than %d bytes or deeper than %d levels",
+                         edge_text_brief(&ctx->arena, key, 64), KEEPER_MAX_KEY, KEEPER_MAX_LEVELS);
     }
     return EDGE_OK;
 }
@@ -79,7 +79,7 @@ enum edge_status kv_write(struct edge_ctx *ctx, struct keeper *keeper, const cha
     EDGE_CTX_SCOPE(own); /* thousands of keys may come in one request: none leaves memory behind */
     own.log = ctx->log;
     enum edge_status st = write_value(&own, keeper->store, key, value);
-    return st == EDGE_OK ? EDGE_OK : edge_fail(ctx, st, "%s", edge_ctx_message(&own, st));
+    return edge_pass(ctx, st, &own);
 }
 
 enum edge_status kv_within_capacity(struct edge_ctx *ctx, struct keeper *keeper)

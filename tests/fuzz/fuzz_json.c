@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     EDGE_CTX_SCOPE(ctx);
     const cJSON *tree;
     if (edge_json_parse(&ctx, (const char *)data, size, NULL, &tree) != EDGE_OK) {
-        assert(ctx.message_len > 0);
+        assert(ctx.failure);
         return 0;
     }
     struct edge_buf first = EDGE_BUF_INIT, second = EDGE_BUF_INIT;

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     EDGE_CTX_SCOPE(ctx);
     const cJSON *tree;
     if (edge_yaml_parse(&ctx, (const char *)data, size, NULL, &tree) != EDGE_OK) {
-        assert(strncmp(ctx.message, "line ", 5) == 0);
+        assert(strncmp(edge_ctx_message(&ctx, EDGE_INVALID), "line ", 5) == 0);
         return 0;
     }
     struct edge_buf first = EDGE_BUF_INIT, second = EDGE_BUF_INIT;

@@ -39,10 +39,14 @@ static void set_down(struct link *link, const char *reason) EDGE_REQUIRES(link->
     bool was_up = link->state >= LINK_CONNECTED;
     bool short_lived = was_up && now - link->up_since_ms < SHORT_MS;
     link->n_short = short_lived ? link->n_short + 1 : was_up ? 0 : link->n_short;
-    snprintf(link->reason, sizeof(link->reason), "%s%s", reason,
-             link->n_short > 1 ? " (again soon: is another client using this id?)" : "");
+    EDGE_CTX_SCOPE(own);
+    if (link->n_short > 1) {
+        reason =
+            edge_printf(&own.arena, "%s (again soon: is another client using this id?)", reason);
+    }
+    edge_text_fit(link->reason, sizeof(link->reason), reason);
     if (link->tls_fault[0]) {
-        snprintf(link->reason, sizeof(link->reason), "%s", link->tls_fault);
+        edge_text_fit(link->reason, sizeof(link->reason), link->tls_fault);
         link->tls_fault[0] = '\0';
     }
     if (was_up) {
@@ -110,8 +114,9 @@ static int on_tls_fault(const char *text, size_t len, void *context)
     struct link *link = context;
     EDGE_LOCK(&link->lock);
     if (!link->tls_fault[0]) {
-        snprintf(link->tls_fault, sizeof(link->tls_fault), "%.*s", (int)strcspn(text, "\r\n"),
-                 text);
+        EDGE_CTX_SCOPE(own);
+        edge_text_fit(link->tls_fault, sizeof(link->tls_fault),
+                      edge_strndup(&own.arena, text, strcspn(text, "\r\n")));
     }
     return (int)len;
 }

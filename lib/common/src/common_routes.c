@@ -137,9 +137,7 @@ static enum edge_status secret_store(struct edge_ctx *ctx, const struct edge_ins
     enum edge_status st = provider_write(ctx, &inst->provider, key, secret,
                                          edge_now_mono_ms() + (timeout_ms ? timeout_ms : 5000));
     if (st != EDGE_OK) {
-        const char *reason = edge_ctx_message(ctx, st);
-        edge_ctx_clear(ctx);
-        return edge_fail(ctx, EDGE_REMOTE, "adding secret failed -> %s", reason);
+        return edge_wrap(ctx, EDGE_REMOTE, "adding secret failed");
     }
     edge_counter_add(edge_counter(inst->rt.metrics, SECRETS_STORED, "Secrets stored."), 1);
     return EDGE_OK;

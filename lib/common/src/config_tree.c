@@ -225,7 +225,7 @@ cJSON *config_coerce(struct edge_arena *a, const struct edge_field *f, const cJS
         return cJSON_CreateString(text);
     }
     if (!node) {
-        *ret_reason = edge_printf(a, "'%.100s' is not %s", text, wanted[kind]);
+        *ret_reason = edge_printf(a, "'%s' is not %s", edge_text_brief(a, text, 100), wanted[kind]);
     }
     return node;
 }

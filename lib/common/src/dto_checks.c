@@ -24,18 +24,12 @@ struct edge_scope edge_scope_below(const struct edge_scope *at, const char *key,
     return s;
 }
 
-/* Keys of maps come from outside: long ones are cut, at a whole UTF-8 character. */
+/* Keys of maps come from outside, of any length. */
 static void put_key(struct edge_buf *path, const char *key)
 {
-    enum { KEY_SHOWN = 120 };
-    size_t len = strnlen(key, KEY_SHOWN + 1);
-    if (len > KEY_SHOWN) {
-        len = KEY_SHOWN;
-        while (len > 0 && ((unsigned char)key[len] & 0xc0) == 0x80) {
-            len--;
-        }
-    }
-    edge_buf_put(path, key, len);
+    char shown[121];
+    edge_text_fit(shown, sizeof(shown), key);
+    edge_buf_puts(path, shown);
 }
 
 static void put_path(struct edge_buf *path, const struct edge_scope *at)
@@ -54,16 +48,16 @@ static void put_path(struct edge_buf *path, const struct edge_scope *at)
 enum edge_status edge_scope_fail(struct edge_scope *at, const char *member, const char *fmt, ...)
 {
     /* A hostile body may have 100,000 faults: spell out what fits into the message, no more. */
-    if (at->ctx->message_len + 8 > sizeof(at->ctx->message)) {
+    if (edge_ctx_is_full(at->ctx)) {
         return EDGE_INVALID;
     }
+    EDGE_CTX_SCOPE(own);
     EDGE_CLEANUP(edge_buf_done) struct edge_buf path = EDGE_BUF_INIT;
     struct edge_scope leaf = edge_scope_below(at, member, 0);
     put_path(&path, member ? &leaf : at);
-    char what[sizeof(at->ctx->message)];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(what, sizeof(what), fmt, args);
+    const char *what = edge_vprintf(&own.arena, fmt, args);
     va_end(args);
     return edge_fail(at->ctx, EDGE_INVALID, "%s %s", edge_buf_str(&path), what);
 }

@@ -249,7 +249,9 @@ enum edge_status bus_message_open(struct edge_ctx *ctx, struct edge_message *m)
     enum edge_status st = fill(&own, priv, m);
     priv->arena = own.arena;
     if (st != EDGE_OK) {
-        return edge_fail(ctx, EDGE_INVALID, "message envelope: %s", edge_ctx_message(&own, st));
+        st = edge_fail(ctx, EDGE_INVALID, "message envelope: %s", edge_ctx_message(&own, st));
+        edge_ctx_clear(&own);
+        return st;
     }
     priv->wire = NULL;
     return EDGE_OK;

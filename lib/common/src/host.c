@@ -44,7 +44,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     }
     enum edge_status st = instance_load(&inst->ctx, inst);
     if (st != EDGE_OK) {
-        return edge_fail(ctx, st, "%s", edge_ctx_message(&inst->ctx, st));
+        return edge_pass(ctx, st, &inst->ctx);
     }
     const struct edge_writable *w = edge_runtime_writable(rt);
     if (edge_log_level_parse(w->log_level, &level)) {
@@ -146,9 +146,7 @@ static void host_note_ready(struct edge_host *host, enum edge_status st, const c
     host->n_pending--;
     if (st != EDGE_OK && host->failure == EDGE_OK && !atomic_load(&host->stopping)) {
         host->failure = st;
-        size_t len = strnlen(reason, sizeof(host->failure_text) - 1);
-        memcpy(host->failure_text, reason, len);
-        host->failure_text[len] = '\0';
+        edge_text_fit(host->failure_text, sizeof(host->failure_text), reason);
     }
     edge_cond_broadcast(&host->changed);
     host_wake(host);

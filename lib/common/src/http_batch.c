@@ -28,7 +28,7 @@ static enum edge_status reply_empty(struct edge_call *call)
     return EDGE_OK;
 }
 
-static void log_failed_item(const struct edge_call *call, enum edge_status st)
+static void log_failed_item(struct edge_call *call, enum edge_status st)
 {
     if (edge_status_http(st) >= 500) {
         edge_log_error(&call->ctx, "item failed", "method", call->method, "route",

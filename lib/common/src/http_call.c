@@ -196,7 +196,7 @@ static bool admit(struct edge_call *call)
         return true;
     }
     call->settled = true;
-    if (st == EDGE_UNAUTHORIZED && call->ctx.message_len == 0) {
+    if (st == EDGE_UNAUTHORIZED && !call->ctx.failure) {
         http_reply_plain(call, 401, "Unauthorized");
     } else {
         http_reply_failure(call, st, edge_status_http(st), true);

@@ -48,9 +48,7 @@ void http_put_base(struct edge_buf *out, const char *request_id, const char *mes
 
 const char *http_shown_message(struct edge_ctx *ctx, enum edge_status st, bool full_chain)
 {
-    const char *message = edge_ctx_message(ctx, st);
-    const char *arrow = full_chain ? NULL : strstr(message, " -> ");
-    return arrow ? edge_strndup(&ctx->arena, message, (size_t)(arrow - message)) : message;
+    return full_chain ? edge_ctx_message(ctx, st) : edge_ctx_outermost(ctx, st);
 }
 
 /* A reply that replaces whatever the handler had begun. */

@@ -24,6 +24,7 @@ enum {
     LINE_SIZE = 4096,  /* PIPE_BUF: a line reaches a pipe whole or not at all */
     LINE_RESERVE = 32, /* kept for what ends a line that was cut */
     VALUE_MAX = 1536,  /* escaped bytes of one value */
+    LONGEST_WORD = 100,
     SENTENCE_SIZE = 80,
     LIMIT_SLOTS = 16,
     LIMIT_PER_SECOND = 20,
@@ -183,11 +184,14 @@ static void put_quoted(struct line *line, const char *value)
     }
     line->text[line->len++] = '"'; /* these few bytes come from the reserve if need be */
     const unsigned char *s = (const unsigned char *)value;
+    size_t word = line->len; /* where the last one begins: what does not fit is cut before it */
     while (*s) {
         char escaped[8];
         size_t take = shown_bytes(s);
         size_t n = take > 0 ? take : escape(*s, escaped);
+        word = *s == ' ' || *s == ',' ? line->len : word;
         if (line->len + n > end) {
+            line->len = line->len - word < LONGEST_WORD ? word : line->len;
             memcpy(line->text + line->len, "...", 3);
             line->len += 3;
             break;

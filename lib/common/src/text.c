@@ -59,6 +59,54 @@ bool edge_utf8_valid(const char *s, size_t len)
     return true;
 }
 
+/* ---- long texts -------------------------------------------------------------------------- */
+
+/* What nobody should see half of: words, names, numbers, escapes. */
+static bool in_word(char c)
+{
+    return (unsigned char)c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z') || (c && strchr("_-+.%\\", c));
+}
+
+void edge_text_mark_cut(char *text, size_t len)
+{
+    enum { LONGEST_WORD = 100 };
+    static const char cut_mark[] = "...";
+    size_t at = len - strlen(cut_mark), word = at;
+    while (word > at / 2 && at - word < LONGEST_WORD && in_word(text[word - 1]) &&
+           in_word(text[word])) {
+        word--;
+    }
+    if (!in_word(text[word - 1]) || !in_word(text[word])) {
+        at = word;
+    }
+    while (at > 0 && is_tail((unsigned char)text[at])) {
+        at--;
+    }
+    memcpy(text + at, cut_mark, sizeof(cut_mark));
+}
+
+const char *edge_text_brief(struct edge_arena *a, const char *text, size_t max)
+{
+    if (strnlen(text, max + 1) <= max) {
+        return text;
+    }
+    char *brief = edge_new_n(a, char, max + 1);
+    edge_text_fit(brief, max + 1, text);
+    return brief;
+}
+
+void edge_text_fit(char *buf, size_t size, const char *text)
+{
+    size_t len = strnlen(text, size);
+    bool whole = len < size;
+    memcpy(buf, text, whole ? len : size - 1);
+    buf[whole ? len : size - 1] = '\0';
+    if (!whole) {
+        edge_text_mark_cut(buf, size - 1);
+    }
+}
+
 /* ---- percent escapes --------------------------------------------------------------------- */
 
 static bool is_alnum(char c)

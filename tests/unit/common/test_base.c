@@ -16,10 +16,10 @@ static void test_failures_join_and_wrap(void)
     edge_ctx_clear(&ctx);
     CU_ASSERT_STRING_EQUAL(edge_ctx_message(&ctx, EDGE_NOT_FOUND), "not found");
     CU_ASSERT_EQUAL(edge_wrap(&ctx, EDGE_OK, "unused"), EDGE_OK);
-    CU_ASSERT_EQUAL(ctx.message_len, 0);
+    CU_ASSERT_EQUAL(ctx.failure, NULL);
 }
 
-static void test_long_failures_are_cut_at_a_character(void)
+static void test_many_reasons_are_cut(void)
 {
     EDGE_CTX_SCOPE(ctx);
     for (int i = 0; i < 400; i++) {
@@ -27,8 +27,71 @@ static void test_long_failures_are_cut_at_a_character(void)
     }
     const char *text = edge_ctx_message(&ctx, EDGE_INVALID);
     size_t len = strlen(text);
-    CU_ASSERT(len < sizeof(ctx.message));
-    CU_ASSERT((unsigned char)text[len - 1] < 0xc0 || len == 0);
+    CU_ASSERT(len < EDGE_REASONS_MAX + 32);
+    CU_ASSERT_STRING_EQUAL(text + len - strlen("äöü€; ..."), "äöü€; ...");
+    CU_ASSERT(edge_ctx_is_full(&ctx));
+}
+
+/* What a peer says is one link, whatever it looks like. */
+static void test_foreign_text_stays_whole(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const char *theirs =
+        "status code: 500, err: {\"message\":\"reading Count -> slot 3 is silent\"}";
+    (void)edge_wrap(&ctx, edge_fail(&ctx, EDGE_INTERNAL, "%s", theirs), "asking");
+    CU_ASSERT_STRING_EQUAL(edge_ctx_outermost(&ctx, EDGE_INTERNAL), "asking");
+    CU_ASSERT_STRING_EQUAL(ctx.failure->cause->text, theirs);
+    CU_ASSERT_PTR_NULL(ctx.failure->cause->cause);
+    edge_ctx_clear(&ctx);
+    (void)edge_fail(&ctx, EDGE_INTERNAL, "%s", theirs);
+    CU_ASSERT_STRING_EQUAL(edge_ctx_outermost(&ctx, EDGE_INTERNAL), theirs);
+}
+
+static void test_a_failure_passes_on_link_by_link(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    {
+        EDGE_CTX_SCOPE(own);
+        enum edge_status st = edge_wrap(&own, edge_fail(&own, EDGE_LOCKED, "a"), "b");
+        CU_ASSERT_EQUAL(edge_pass(&ctx, st, &own), EDGE_LOCKED);
+    }
+    CU_ASSERT_STRING_EQUAL(edge_ctx_outermost(&ctx, EDGE_LOCKED), "b");
+    CU_ASSERT_STRING_EQUAL(edge_ctx_message(&ctx, EDGE_LOCKED), "b -> a");
+    CU_ASSERT_EQUAL(edge_wrap(&ctx, EDGE_LOCKED, "c"), EDGE_LOCKED);
+    CU_ASSERT_STRING_EQUAL(edge_ctx_message(&ctx, EDGE_LOCKED), "c -> b -> a");
+    EDGE_CTX_SCOPE(fine);
+    CU_ASSERT_EQUAL(edge_pass(&fine, EDGE_OK, &ctx), EDGE_OK);
+    CU_ASSERT_PTR_NULL(fine.failure);
+}
+
+/* A failure outlives the memory of the work, and never grows without bounds. */
+static void test_failures_have_memory_of_their_own(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    (void)edge_fail(&ctx, EDGE_INVALID, "a is %d", 1);
+    edge_arena_done(&ctx.arena);
+    for (int i = 0; i < 100000; i++) {
+        CU_ASSERT_EQUAL_FATAL(edge_wrap(&ctx, EDGE_INVALID, "again"), EDGE_INVALID);
+        CU_ASSERT_EQUAL_FATAL(edge_fail(&ctx, EDGE_INVALID, "again"), EDGE_INVALID);
+    }
+    CU_ASSERT_EQUAL(strncmp(edge_ctx_message(&ctx, EDGE_INVALID), "again -> again", 14), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_INVALID), " -> a is 1; again; "));
+    CU_ASSERT(ctx.told.arena.used < 1024 * 1024);
+}
+
+/* 16 KiB of a peer's answer are shown, and that there was more. */
+static void test_long_reasons_are_marked(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf long_text = EDGE_BUF_INIT;
+    while (long_text.len < 2 * EDGE_LINK_MAX) {
+        edge_buf_puts(&long_text, "wörter ");
+    }
+    (void)edge_fail(&ctx, EDGE_INVALID, "%s", edge_buf_str(&long_text));
+    const char *text = edge_ctx_message(&ctx, EDGE_INVALID);
+    size_t len = strlen(text);
+    CU_ASSERT(len <= EDGE_LINK_MAX && len > EDGE_LINK_MAX - 16);
+    CU_ASSERT_STRING_EQUAL(text + len - strlen("wörter ..."), "wörter ...");
 }
 
 static void count_call(void *counter)
@@ -70,10 +133,14 @@ static void test_status_maps_to_http_and_back(void)
 }
 
 CU_TestInfo base_tests[] = {
-    {"failures join and wrap",               test_failures_join_and_wrap              },
-    {"long failures are cut at a character", test_long_failures_are_cut_at_a_character},
-    {"arena runs deferred calls",            test_arena_runs_deferred_calls           },
-    {"buffer grows",                         test_buffer_grows                        },
-    {"status maps to http and back",         test_status_maps_to_http_and_back        },
+    {"failures join and wrap",            test_failures_join_and_wrap           },
+    {"many reasons are cut",              test_many_reasons_are_cut             },
+    {"foreign text stays whole",          test_foreign_text_stays_whole         },
+    {"a failure passes on link by link",  test_a_failure_passes_on_link_by_link },
+    {"failures have memory of their own", test_failures_have_memory_of_their_own},
+    {"long reasons are marked",           test_long_reasons_are_marked          },
+    {"arena runs deferred calls",         test_arena_runs_deferred_calls        },
+    {"buffer grows",                      test_buffer_grows                     },
+    {"status maps to http and back",      test_status_maps_to_http_and_back     },
     CU_TEST_INFO_NULL,
 };

@@ -25,7 +25,7 @@ static int64_t in_ms(int64_t ms)
     return edge_now_mono_ms() + ms;
 }
 
-static bool says(const struct edge_ctx *ctx, const char *text)
+static bool says(struct edge_ctx *ctx, const char *text)
 {
     const char *message = edge_ctx_message(ctx, EDGE_INTERNAL);
     if (!strstr(message, text)) {

@@ -418,7 +418,36 @@ static void test_base64(void)
     edge_arena_done(&a);
 }
 
+/* Cut between words and characters, and marked. */
+static void test_long_texts_are_cut_with_a_mark(void)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *expected;
+    } cases[] = {
+        {"short",                                            8,  "short"                      },
+        {"exactly so",                                       10, "exactly so"                 },
+        {"one two three",                                    12, "one two ..."                },
+        {"one two three",                                    11, "one two ..."                },
+        {"costs 1234.5678",                                  14, "costs ..."                  },
+        {"{\"a\":\"b\",\"long\":1}",                         14, "{\"a\":\"b\",\"..."         },
+        {"abcdefghijklmnopqrstuvwxyz",                       12, "abcdefghi..."               }, /* no words to cut between */
+        {"\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", 11, "\xe2\x82\xac\xe2\x82\xac..."},
+        {"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4",         8,  "\xc3\xa4\xc3\xa4..."        },
+    };
+    EDGE_CTX_SCOPE(ctx);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *got = edge_text_brief(&ctx.arena, cases[i].text, cases[i].max);
+        CU_ASSERT_STRING_EQUAL(got, cases[i].expected);
+    }
+    char small[12];
+    edge_text_fit(small, sizeof(small), "one two three");
+    CU_ASSERT_STRING_EQUAL(small, "one two ...");
+}
+
 CU_TestInfo text_tests[] = {
+    {"long texts are cut with a mark", test_long_texts_are_cut_with_a_mark},
     {"uuids are new and strict",       test_uuids_are_new_and_strict      },
     {"uuids differ after fork",        test_uuids_differ_after_fork       },
     {"uuid grammars",                  test_uuid_grammars                 },

@@ -371,51 +371,56 @@ static void test_reads_are_handed_on(void)
          "/api/v3/device/name/D1/Temp",                              NULL,
          {PEER_ANSWER,
           HEAD("200", "application/json", "33") "{\"event\":{\"origin\":1700000000123456789}}"},
-         "GET /api/v3/device/name/D1/Temp HTTP",                                                        502,
-         "answer of http"                                                                                              }, /* cut: length is wrong */
+         "GET /api/v3/device/name/D1/Temp HTTP",                                                         502,
+         "answer of http"                                                                                               }, /* cut: length is wrong */
         {"GET",
          "/api/v3/device/name/D1/Temp?x=2&ds-pushevent=true&a=%20b", NULL,
          {PEER_ANSWER,
           HEAD("200", "application/json", "40") "{\"event\":{\"origin\":1700000000123456789}} "},
-         "GET /api/v3/device/name/D1/Temp?a=%20b&ds-pushevent=true&x=2 HTTP",                           200,
-         "{\"event\":{\"origin\":1700000000123456789}}"                                                                },
+         "GET /api/v3/device/name/D1/Temp?a=%20b&ds-pushevent=true&x=2 HTTP",                            200,
+         "{\"event\":{\"origin\":1700000000123456789}}"                                                                 },
         {"GET",
          "/api/v3/device/name/a%2Fb%20+/x/y",                        NULL,
          {PEER_ANSWER, HEAD("200", "application/json", "2") "{}"},
-         "GET /api/v3/device/name/a%2Fb%20%2B/x%2Fy HTTP",                                              200,
-         "{}"                                                                                                          },
+         "GET /api/v3/device/name/a%2Fb%20%2B/x%2Fy HTTP",                                               200,
+         "{}"                                                                                                           },
         {"GET",
          "/api/v3/device/name/D1/Temp",                              NULL,
          {PEER_ANSWER, HEAD("200", "application/cbor", "6") "\xa1"
                                                             "aaB\x01\x02"},
-         "GET",                                                                                         200,
-         "{\"a\":\"AQI=\"}"                                                                                            },
+         "GET",                                                                                          200,
+         "{\"a\":\"AQI=\"}"                                                                                             },
         {"GET",
          "/api/v3/device/name/D1/Temp?ds-returnevent=false",         NULL,
          {PEER_ANSWER, HEAD("200", "application/json", "0")},
-         "?ds-returnevent=false HTTP",                                                                  200,
-         ""                                                                                                            },
+         "?ds-returnevent=false HTTP",                                                                   200,
+         ""                                                                                                             },
         {"GET",
          "/api/v3/device/name/D1/Temp",                              NULL,
          {PEER_ANSWER, HEAD("423", "application/json", "16") "{\"message\":\"no\"}"},
-         "GET",                                                                                         423,
-         "request failed, status code: 423, err: {\\\"message\\\":\\\"no\\\"}"                                         },
+         "GET",                                                                                          423,
+         "request failed, status code: 423, err: {\\\"message\\\":\\\"no\\\"}"                                          },
+        {"GET",
+         "/api/v3/device/name/D1/Temp",                              NULL,
+         {PEER_ANSWER, HEAD("500", "application/json", "29") "{\"message\":\"reading -> mute\"}"},
+         "GET",                                                                                          500,
+         "request failed, status code: 500, err: {\\\"message\\\":\\\"reading -> mute\\\"}\","                          },
         {"GET",
          "/api/v3/device/name/D1/Temp?ds-pushevent=yes",             NULL,
          {PEER_HANG, NULL},
-         NULL,                                                                                          400,
-         "invalid query parameter, yes has to be true or false"                                                        },
+         NULL,                                                                                           400,
+         "invalid query parameter, yes has to be true or false"                                                         },
         {"GET",
          "/api/v3/device/name/D1/Temp?ds-returnevent=True",          NULL,
          {PEER_HANG, NULL},
-         NULL,                                                                                          400,
-         "invalid query parameter, True has to be true or false"                                                       },
+         NULL,                                                                                           400,
+         "invalid query parameter, True has to be true or false"                                                        },
         {"GET",
          "/api/v3/device/name/nobody/Temp",                          NULL,
          {PEER_HANG, NULL},
-         NULL,                                                                                          404,
-         "request failed, status code: 404, err: no device with name 'nobody' found"                                   },
-        {"GET", "/api/v3/device/name//Temp",                         NULL, {PEER_HANG, NULL},     NULL, 400, "is empty"},
+         NULL,                                                                                           404,
+         "request failed, status code: 404, err: no device with name 'nobody' found"                                    },
+        {"GET", "/api/v3/device/name//Temp",                         NULL, {PEER_HANG, NULL},      NULL, 400, "is empty"},
     };
     run_exchanges(exchanges, N(exchanges));
 }
@@ -428,34 +433,78 @@ static void test_writes_are_handed_on(void)
          {PEER_ANSWER,
           HEAD("200", "application/json", "36") "{\"apiVersion\":\"v3\",\"statusCode\":200} "},
          "PUT /api/v3/device/name/D1/Set?a=2&b=1 HTTP", 200,
-         "{\"apiVersion\":\"v3\",\"statusCode\":200}"          },
+         "{\"apiVersion\":\"v3\",\"statusCode\":200}"                     },
         {"PUT",
          "/api/v3/device/name/D1/Set",         "{\"big\":9007199254740993}",
          {PEER_ANSWER, HEAD("200", "application/json", "0")},
          "{\"big\":9007199254740993}",                  200,
-         "\"statusCode\":200"                                  },
+         "\"statusCode\":200"                                             },
         {"PUT",
          "/api/v3/device/name/D1/Set",         "{\"Set\":\"7\"}",
          {PEER_ANSWER, HEAD("423", "application/json", "23") "{\"message\":\"D1 locked\"} "},
          "PUT",                                         423,
-         "\"request failed, status code: 423, err: D1 locked\""},
+         "\"request failed, status code: 423, err: D1 locked\""           },
+        {"PUT",
+         "/api/v3/device/name/D1/Set",         "{\"Set\":\"7\"}",
+         {PEER_ANSWER,
+          HEAD("500", "application/json", "34") "{\"message\":\"writing -> a -> mute\"}"},
+         "PUT",                                         500,
+         "\"request failed, status code: 500, err: writing -> a -> mute\""},
         {"PUT",
          "/api/v3/device/name/D1/Set",         "[1]",
          {PEER_HANG, NULL},
          NULL,                                          400,
-         "failed to parse request body"                        },
+         "failed to parse request body"                                   },
         {"PUT",
          "/api/v3/device/name/D1/Set",         "{",
          {PEER_HANG, NULL},
          NULL,                                          400,
-         "failed to parse request body"                        },
+         "failed to parse request body"                                   },
         {"PUT",
          "/api/v3/device/name/D1/Set",         "",
          {PEER_HANG, NULL},
          NULL,                                          400,
-         "failed to parse request body"                        },
+         "failed to parse request body"                                   },
     };
     run_exchanges(exchanges, N(exchanges));
+}
+
+/* A body of 10 KB is shown to its end, one of 100 KB as far as it goes, and that it was cut. */
+static void test_long_reasons_are_relayed(void)
+{
+    static const struct {
+        size_t n_words;
+        bool whole;
+    } cases[] = {
+        {2500,  true },
+        {25000, false},
+    };
+    for (size_t i = 0; i < N(cases); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        EDGE_CLEANUP(edge_buf_done) struct edge_buf body = EDGE_BUF_INIT;
+        edge_buf_puts(&body, "{\"message\":\"");
+        for (size_t n = 0; n < cases[i].n_words; n++) {
+            edge_buf_puts(&body, "mot\xc3\xa9 ");
+        }
+        edge_buf_puts(&body, "end\"}");
+        const char *answer = edge_printf(
+            &ctx.arena,
+            "HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+            body.len, edge_buf_str(&body));
+        const struct exchange exchanges[] = {
+            {"GET",
+             "/api/v3/device/name/D1/Temp", NULL,
+             {PEER_ANSWER, answer},
+             "GET", 500,
+             cases[i].whole ? "mot\xc3\xa9 end\\\"}\"," : "mot\xc3\xa9 ...\","},
+            {"PUT",
+             "/api/v3/device/name/D1/Set",  "{\"Set\":\"7\"}",
+             {PEER_ANSWER, answer},
+             "PUT", 500,
+             cases[i].whole ? "mot\xc3\xa9 end\"," : "mot\xc3\xa9 ...\","     },
+        };
+        run_exchanges(exchanges, N(exchanges));
+    }
 }
 
 static void test_an_unreachable_device_service_is_503(void)
@@ -636,6 +685,7 @@ CU_TestInfo core_command_tests[] = {
     {"lists count devices without profile",                     test_lists_count_devices_without_profile   },
     {"reads are handed on",                                     test_reads_are_handed_on                   },
     {"writes are handed on",                                    test_writes_are_handed_on                  },
+    {"long reasons are relayed",                                test_long_reasons_are_relayed              },
     {"an unreachable device service is 503",                    test_an_unreachable_device_service_is_503  },
     {"a silent device service is 503 in time",                  test_a_silent_device_service_is_503_in_time},
     {"a device service of the same process is a function call",

@@ -5,17 +5,35 @@
 #ifndef EDGE_CTX_H
 #define EDGE_CTX_H
 
+#include <stdbool.h>
+
 #include "edge/arena.h"
 #include "edge/status.h"
 
 struct edge_log;
 
+/* A failure is a list of links: what we were doing, and why that failed. A text of somebody else is
+ * one link, whatever it looks like. */
+struct edge_link {
+    struct edge_link *cause; /* NULL: the reason itself */
+    const char *text;
+};
+
+enum {
+    EDGE_LINK_MAX = 16 * 1024, /* bytes of one text; a longer one is cut and ends in "..." */
+    EDGE_LINKS_MAX = 64,       /* beyond, what we were doing goes unsaid */
+    EDGE_REASONS_MAX = 1024,   /* reasons beyond so many bytes of them are "...": hostile bodies */
+};
+
 struct edge_ctx {
     struct edge_arena arena;
     const struct edge_log *log; /* NULL: the process's default log */
     char correlation_id[64];
-    size_t message_len;
-    char message[1024]; /* reasons of the failure, most recent wrap in front */
+    struct edge_link *failure; /* outermost link; NULL: nothing failed */
+    struct {
+        struct edge_arena arena; /* of the links: survives whatever happens to the work's own */
+        const char *joined;      /* the links as one text; NULL: not asked for */
+    } told;
 };
 
 #define EDGE_CTX_INIT                                                                              \
@@ -30,18 +48,26 @@ struct edge_ctx {
 
 void edge_ctx_done(struct edge_ctx *ctx);
 
-/** Add a reason (joined by "; ") and return @p st: a failure is one line. */
+/** Give a reason and return @p st; further ones join it ("; "). */
 enum edge_status edge_fail(struct edge_ctx *ctx, enum edge_status st, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Put what we were doing in front of the reason (joined by " -> "); OK passes unchanged. */
+/** Put what we were doing in front, as a link of its own; OK and PENDING pass unchanged. */
 enum edge_status edge_wrap(struct edge_ctx *ctx, enum edge_status st, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** The text so far, or the status's own text where nobody gave a reason; never NULL. */
-const char *edge_ctx_message(const struct edge_ctx *ctx, enum edge_status st);
+/** Take over the failure @p st of a context that ends first, link by link; OK passes unchanged. */
+enum edge_status edge_pass(struct edge_ctx *ctx, enum edge_status st, struct edge_ctx *from);
 
-/** Forget the failure: the next try starts clean. Memory stays. */
+/** All links joined by " -> ", or the status's own text where nobody gave a reason; never NULL.
+ * What this and the next return lives until the failure grows or is forgotten. */
+const char *edge_ctx_message(struct edge_ctx *ctx, enum edge_status st);
+/** The outermost words alone: what clients are shown (contract 2.4). */
+const char *edge_ctx_outermost(const struct edge_ctx *ctx, enum edge_status st);
+/** Whether there is no room for further reasons: who makes them can save the work. */
+bool edge_ctx_is_full(const struct edge_ctx *ctx);
+
+/** Forget the failure: the next try starts clean. What the work made stays. */
 void edge_ctx_clear(struct edge_ctx *ctx);
 
 #endif

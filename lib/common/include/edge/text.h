@@ -41,6 +41,16 @@ bool edge_utf8_valid(const char *s, size_t len);
 /** Bytes of the UTF-8 character at the start of @p s (@p len > 0), 0 where it is none. */
 size_t edge_utf8_char(const char *s, size_t len);
 
+/**
+ * Shorten @p text to at most @p len bytes (8 or more), the "..." at its end among them: between
+ * words where one ends nearby, never inside a UTF-8 character.
+ */
+void edge_text_mark_cut(char *text, size_t len);
+/** @p text, or its beginning marked as cut where it has more than @p max bytes. */
+const char *edge_text_brief(struct edge_arena *a, const char *text, size_t max);
+/** The same in @p buf of @p size bytes: for texts that outlive an arena. */
+void edge_text_fit(char *buf, size_t size, const char *text);
+
 /** Go's strconv.ParseBool. */
 bool edge_bool_parse(const char *s, bool *ret);
 /** The whole of @p s as base 10 in range; a sign only where the type has one (contract 3.4). */
