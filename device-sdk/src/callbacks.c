@@ -48,7 +48,7 @@ static enum edge_status check_profile(struct edge_ctx *ctx, devsdk_service *svc,
 {
     EDGE_CTX_SCOPE(scratch);
     struct sdk_profile *p;
-    if (!name || !*name || sdk_profile_get(&scratch, svc, name, &p) != EDGE_OK) {
+    if (!name || !*name || sdk_profile_get_now(&scratch, svc, name, &p) != EDGE_OK) {
         return EDGE_OK;
     }
     enum edge_status st = sdk_profile_check(ctx, p);

@@ -122,6 +122,14 @@ static struct sdk_entry *entry_get(devsdk_service *svc, const char *name)
     return e;
 }
 
+/* service.changes held. */
+static void count_user(struct sdk_profile *p, int more)
+{
+    if (p) {
+        p->users += (unsigned)more;
+    }
+}
+
 static devsdk_device *device_swap(struct sdk_entry *e, devsdk_device *d)
 {
     EDGE_LOCK(&e->lock);
@@ -145,7 +153,10 @@ static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_
                       NULL);
     }
     sdk_device_ref(d);
-    devsdk_put(device_swap(e, d));
+    count_user(d->profile, 1);
+    devsdk_device *before = device_swap(e, d);
+    count_user(before ? before->profile : NULL, -1);
+    devsdk_put(before);
     devsdk_put(current);
     if (is_news) {
         sdk_note_snapshot(e, dto);
@@ -157,12 +168,37 @@ static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_
     sdk_device_unref(d);
 }
 
+/* Core-metadata tells of changes of a profile only while a device of ours has it. */
+static bool is_known_unused(devsdk_service *svc, const char *name)
+{
+    EDGE_LOCK(&svc->changes);
+    struct sdk_profile *p = sdk_profile_find(svc, name);
+    bool unused = p && p->users == 0;
+    sdk_profile_unref(p);
+    return unused;
+}
+
+enum edge_status sdk_profile_get_now(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
+                                     struct sdk_profile **ret)
+{
+    if (is_known_unused(svc, name)) {
+        struct device_profile dto;
+        enum edge_status st = sdk_metadata_profile(ctx, svc, name, &dto);
+        if (st == EDGE_NOT_FOUND) {
+            sdk_profile_remove(svc, name);
+        }
+        EDGE_TRY(st);
+        sdk_profile_apply(svc, &dto);
+    }
+    return sdk_profile_get(ctx, svc, name, ret);
+}
+
 enum edge_status sdk_device_apply(struct edge_ctx *ctx, devsdk_service *svc,
                                   const struct device *dto)
 {
     struct sdk_profile *profile = NULL;
     if (dto->profile_name && *dto->profile_name) {
-        EDGE_TRY(sdk_profile_get(ctx, svc, dto->profile_name, &profile));
+        EDGE_TRY(sdk_profile_get_now(ctx, svc, dto->profile_name, &profile));
     }
     EDGE_LOCK(&svc->changes);
     struct sdk_profile *newer = profile ? sdk_profile_find(svc, dto->profile_name) : NULL;
@@ -191,7 +227,9 @@ void sdk_device_remove(devsdk_service *svc, const char *name)
     }
     sdk_profile_scan_cancel(svc, name);
     sdk_schedules_update(e, NULL);
-    devsdk_put(device_swap(e, NULL)); /* nobody arms its timer from now on */
+    devsdk_device *before = device_swap(e, NULL); /* nobody arms its timer from now on */
+    count_user(before ? before->profile : NULL, -1);
+    devsdk_put(before);
     edge_timer_cancel(svc->rt->timers, &e->timer);
     sdk_connected_forget(e);
     sdk_entry_unref(e);

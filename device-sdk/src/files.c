@@ -1,7 +1,7 @@
 /*
  * What a device service brings along: files of profiles, devices and provision watchers, YAML or JSON, given to
- * core-metadata where it does not have them yet. A file that is unsound is logged and left out;
- * only metadata's silence stops the upload, to be tried again.
+ * core-metadata where it does not have them yet. A file or device that is unsound is logged and left out;
+ * what could not be judged now, because somebody was silent, is tried again.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -10,10 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "edge/clock.h"
 #include "edge/yaml.h"
 #include "sdk.h"
 
-enum { MAX_FILE = 8 * 1024 * 1024, BATCH = 100 };
+enum { MAX_FILE = 8 * 1024 * 1024, BATCH = 50, HEARD_MS = 2000 };
 
 /* ---- finding and reading ------------------------------------------------------------------- */
 
@@ -112,7 +113,7 @@ static enum edge_status visit_file(struct edge_ctx *ctx, devsdk_service *svc, co
     if (st == EDGE_UNAVAILABLE) {
         return edge_pass(ctx, st, &own);
     }
-    if (st != EDGE_OK) {
+    if (st != EDGE_OK && !edge_map_put(&svc->complained, path, svc)) {
         edge_log_error(&own, "file not taken up", "file", path, "error", edge_ctx_message(&own, st),
                        NULL);
     }
@@ -126,10 +127,11 @@ static enum edge_status visit_dir(struct edge_ctx *ctx, devsdk_service *svc, con
     enum edge_status st = EDGE_OK;
     int n = dir ? scandir(dir, &names, is_wanted, alphasort) : 0;
     for (int i = 0; i < n; i++) {
-        if (st == EDGE_OK) {
-            st = visit_file(ctx, svc, edge_printf(&ctx->arena, "%s/%s", dir, names[i]->d_name),
-                            visit);
-        }
+        EDGE_CTX_SCOPE(own);
+        own.log = ctx->log;
+        enum edge_status one =
+            visit_file(&own, svc, edge_printf(&own.arena, "%s/%s", dir, names[i]->d_name), visit);
+        st = st == EDGE_OK ? edge_pass(ctx, one, &own) : st; /* the others are taken all the same */
         free(names[i]);
     }
     if (n > 0 || dir) {
@@ -156,10 +158,28 @@ static enum edge_status upload_profile(struct edge_ctx *ctx, devsdk_service *svc
 
 /* ---- devices ------------------------------------------------------------------------------- */
 
+/* Devices on their way to core-metadata. */
+struct sending {
+    devsdk_service *svc;
+    const struct device *devices;
+};
+
+/* Named once, however often the upload is tried again because of others. */
+static void device_refused(struct edge_ctx *ctx, enum edge_status st, size_t item, void *arg)
+{
+    const struct sending *s = arg;
+    const char *name = s->devices[item].name;
+    if (!edge_map_put(&s->svc->complained, name, s->svc)) {
+        edge_log_error(ctx, "device of a file refused", "device", name, "error",
+                       edge_ctx_message(ctx, st), NULL);
+    }
+}
+
 static enum edge_status send_devices(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
                                      const struct device *devices, size_t n)
 {
     EDGE_CTX_SCOPE(own);
+    own.log = ctx->log;
     struct edge_buf body = EDGE_BUF_INIT;
     for (size_t i = 0; i < n; i++) {
         const struct device_request request = {.base = {.api_version = EDGE_API_VERSION},
@@ -168,26 +188,38 @@ static enum edge_status send_devices(struct edge_ctx *ctx, devsdk_service *svc, 
         edge_dto_encode(&DEVICE_REQUEST, &request, EDGE_JSON, &body);
     }
     edge_buf_putc(&body, ']');
-    enum edge_status st =
-        sdk_metadata_send(&own, svc, method, "/api/v3/device", edge_buf_str(&body), true);
+    struct sending sending = {svc, devices};
+    enum edge_status st = sdk_metadata_send_each(&own, svc, method, "/api/v3/device",
+                                                 edge_buf_str(&body), device_refused, &sending);
     edge_buf_done(&body);
     return edge_pass(ctx, st, &own);
 }
 
+/* All that can be taken are; UNAVAILABLE at the end where some must be tried again. */
 static enum edge_status upload_devices(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
 {
     struct device_file file;
     bool overwrite = svc->rt->options->overwrite_devices;
+    enum edge_status all = EDGE_OK;
     EDGE_TRY(device_file_decode(ctx, tree, svc->rt->name, &file));
-    for (size_t i = 0; i < file.n_devices; i += BATCH) {
+    for (size_t i = 0; i < file.n_devices && !edge_runtime_stopping(svc->rt); i += BATCH) {
         size_t n = file.n_devices - i < BATCH ? file.n_devices - i : BATCH;
-        enum edge_status st = send_devices(ctx, svc, "POST", &file.devices[i], n);
+        EDGE_CTX_SCOPE(own);
+        own.log = ctx->log;
+        enum edge_status st = send_devices(&own, svc, "POST", &file.devices[i], n);
         if (st == EDGE_OK && overwrite) {
-            st = send_devices(ctx, svc, "PATCH", &file.devices[i], n);
+            st = send_devices(&own, svc, "PATCH", &file.devices[i], n);
         }
-        EDGE_TRY(st);
+        if (st != EDGE_OK && st != EDGE_UNAVAILABLE) {
+            return edge_pass(ctx, st, &own);
+        }
+        all = all == EDGE_OK ? edge_pass(ctx, st, &own) : all;
+        if (file.n_devices > BATCH) {
+            edge_log_info(&own, "taking up a file of devices", "done",
+                          edge_printf(&own.arena, "%zu of %zu", i + n, file.n_devices), NULL);
+        }
     }
-    return EDGE_OK;
+    return all;
 }
 
 /* ---- provision watchers ---------------------------------------------------------------------- */
@@ -210,6 +242,8 @@ static enum edge_status upload_watcher(struct edge_ctx *ctx, devsdk_service *svc
 enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc)
 {
     const struct sdk_device_config *config = &svc->config->device;
+    /* Core-metadata asks us about each device over the bus: not before we hear it. */
+    (void)edge_bus_wait_connected(svc->rt->bus, edge_now_mono_ms() + HEARD_MS);
     EDGE_TRY(visit_dir(ctx, svc, find_dir(ctx, svc, config->profiles_dir), upload_profile));
     EDGE_TRY(visit_dir(ctx, svc, find_dir(ctx, svc, config->devices_dir), upload_devices));
     return visit_dir(ctx, svc, find_dir(ctx, svc, config->watchers_dir), upload_watcher);

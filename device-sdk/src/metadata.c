@@ -94,34 +94,63 @@ enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, con
     return st == EDGE_NOT_FOUND ? EDGE_OK : st;
 }
 
-/* Items of a 207 answer say for themselves how they fared. */
-static enum edge_status check_items(struct edge_ctx *ctx, const cJSON *answer,
-                                    bool existing_is_fine)
+/* ---- batches ------------------------------------------------------------------------------------ */
+
+/* How one item of a 207 answer fared. */
+static enum edge_status item_outcome(struct edge_ctx *ctx, const cJSON *item, bool existing_is_fine)
 {
-    const cJSON *item = cJSON_IsArray(answer) ? answer->child : NULL;
-    for (; item; item = item->next) {
-        int64_t code = 0;
-        const cJSON *message = edge_json_member(item, "message", false);
-        edge_json_int(edge_json_member(item, "statusCode", false), &code);
-        bool fine = (code >= 200 && code < 300) || (code == 409 && existing_is_fine);
-        if (!fine) {
-            enum edge_status st = edge_status_from_http((int)code);
-            st = edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st, "%s",
-                           cJSON_IsString(message) ? message->valuestring : "no reason given");
-            return edge_wrap(ctx, st, "core-metadata");
-        }
+    int64_t code = 0;
+    const cJSON *message = edge_json_member(item, "message", false);
+    edge_json_int(edge_json_member(item, "statusCode", false), &code);
+    if ((code >= 200 && code < 300) || (code == 409 && existing_is_fine)) {
+        return EDGE_OK;
     }
-    return EDGE_OK;
+    enum edge_status st = edge_status_from_http((int)code);
+    st = edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st, "%s",
+                   cJSON_IsString(message) ? message->valuestring : "no reason given");
+    return edge_wrap(ctx, st, "core-metadata");
+}
+
+static enum edge_status post(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
+                             const char *target, const char *body, const cJSON **ret)
+{
+    const struct edge_http_request req = {
+        .method = method, .target = target, .body = body, .body_size = strlen(body)};
+    return call(ctx, svc, &req, ret);
 }
 
 enum edge_status sdk_metadata_send(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
                                    const char *target, const char *body, bool existing_is_fine)
 {
     const cJSON *answer;
-    const struct edge_http_request req = {
-        .method = method, .target = target, .body = body, .body_size = strlen(body)};
-    EDGE_TRY(call(ctx, svc, &req, &answer));
-    return check_items(ctx, answer, existing_is_fine);
+    EDGE_TRY(post(ctx, svc, method, target, body, &answer));
+    const cJSON *item = cJSON_IsArray(answer) ? answer->child : NULL;
+    for (; item; item = item->next) {
+        EDGE_TRY(item_outcome(ctx, item, existing_is_fine));
+    }
+    return EDGE_OK;
+}
+
+enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *svc,
+                                        const char *method, const char *target, const char *body,
+                                        sdk_refused *refused, void *arg)
+{
+    const cJSON *answer;
+    enum edge_status all = EDGE_OK;
+    size_t i = 0;
+    EDGE_TRY(post(ctx, svc, method, target, body, &answer));
+    const cJSON *item = cJSON_IsArray(answer) ? answer->child : NULL;
+    for (; item; item = item->next, i++) {
+        EDGE_CTX_SCOPE(one);
+        one.log = ctx->log;
+        enum edge_status st = item_outcome(&one, item, true);
+        if (st == EDGE_UNAVAILABLE) {
+            all = all == EDGE_OK ? edge_pass(ctx, st, &one) : all;
+        } else if (st != EDGE_OK) {
+            refused(&one, st, i, arg);
+        }
+    }
+    return all;
 }
 
 enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc)

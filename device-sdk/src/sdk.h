@@ -36,6 +36,7 @@ struct sdk_resource {
 
 struct sdk_profile {
     atomic_uint refs;
+    unsigned users; /* devices that have it now; service.changes held */
     struct edge_arena arena;
     const struct device_profile *dto;
     struct sdk_resource *resources; /* in the order of dto->resources */
@@ -245,6 +246,7 @@ struct devsdk_service {
     struct edge_mutex lock;
     struct edge_map entries EDGE_GUARDED;  /* by device name */
     struct edge_map profiles EDGE_GUARDED; /* by name */
+    struct edge_map complained; /* of files: who was named already; of the upload's thread */
     struct sdk_entry *dirty EDGE_GUARDED;
     struct edge_cond idle;              /* n_background and n_lives */
     unsigned n_background EDGE_GUARDED; /* jobs on the pool */
@@ -279,6 +281,9 @@ struct sdk_profile *sdk_profile_find(devsdk_service *svc, const char *name); /* 
 /** The profile from the cache or from core-metadata. */
 enum edge_status sdk_profile_get(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
                                  struct sdk_profile **ret);
+/** The same, as core-metadata has it now: one that no device of ours has may have changed unheard. */
+enum edge_status sdk_profile_get_now(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
+                                     struct sdk_profile **ret);
 /** Add the device, or have it be as @p dto says. */
 enum edge_status sdk_device_apply(struct edge_ctx *ctx, devsdk_service *svc,
                                   const struct device *dto);
@@ -321,6 +326,12 @@ enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, con
 /** Send a batch; the first failed item fails it, 409 passes where @p existing_is_fine. */
 enum edge_status sdk_metadata_send(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
                                    const char *target, const char *body, bool existing_is_fine);
+/** Told of each item of a batch that was refused for good; the reason is the context's. */
+typedef void sdk_refused(struct edge_ctx *ctx, enum edge_status st, size_t item, void *arg);
+/** A batch item by item, what exists already being fine; UNAVAILABLE where some could not be judged now. */
+enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *svc,
+                                        const char *method, const char *target, const char *body,
+                                        sdk_refused *refused, void *arg);
 
 /* files.c: what the service brings along */
 enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc);

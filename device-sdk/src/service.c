@@ -291,6 +291,7 @@ static void stop(const struct edge_runtime *rt)
     sdk_watchers_clear(svc);
     sdk_outbox_free(svc->outbox);
     sdk_lanes_free(svc->lanes);
+    edge_map_done(&svc->complained);
     edge_arena_done(&svc->arena);
     edge_cond_done(&svc->idle);
     edge_mutex_done(&svc->scan_lock);

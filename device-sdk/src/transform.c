@@ -45,14 +45,25 @@ static void keep_whole(unsigned vt, __int128 x, devsdk_value *v)
 static __int128 masked(unsigned vt, __int128 x, uint64_t mask)
 {
     unsigned unused = 64 - sdk_integer_bits(vt);
-    uint64_t bits = (uint64_t)x & mask;
+    uint64_t bits = ((uint64_t)x & mask) << unused;
     if (value_type_is_unsigned(vt)) {
-        return bits;
+        return bits >> unused;
     }
-    return (int64_t)(bits << unused) >> unused; /* the sign bit of the type again */
+    return (int64_t)bits >> unused; /* the sign bit of the type again */
 }
 
-/* By @p by bits to the right, to the left where negative. */
+/* A value that is read: by @p by bits to the right, or to the left, where the bits that leave the type are
+ * gone, as with the official Go SDK (contract 10.2). */
+static __int128 shifted_within(unsigned vt, __int128 x, int64_t by)
+{
+    if (by >= 0) {
+        return x >> (by < 127 ? by : 127);
+    }
+    return by > -64 ? masked(vt, (__int128)((uint64_t)x << -by), UINT64_MAX) : 0;
+}
+
+/* One that is written, which must come back when it is read: by @p by bits to the right, to the left
+ * where negative. */
 static bool shifted(__int128 *x, int64_t by)
 {
     if (by > 127 || by < -127) {
@@ -101,8 +112,8 @@ static enum sdk_transformed read_whole(const struct resource_properties *p, devs
     if (p->mask && *p->mask != 0) {
         x = masked(p->value_type, x, *p->mask);
     }
-    if (p->shift && *p->shift != 0 && !shifted(&x, *p->shift)) {
-        return SDK_OVERFLOW;
+    if (p->shift && *p->shift != 0) {
+        x = shifted_within(p->value_type, x, *p->shift);
     }
     if (given(p->base, 0) && !raised(&x, *p->base)) {
         return SDK_OVERFLOW;
