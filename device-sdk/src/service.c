@@ -101,6 +101,20 @@ static void counters_init(devsdk_service *svc)
     svc->requests_refused = edge_counter(m, "RequestsRefused", "Commands refused by full lanes.");
 }
 
+/* Watchers and their news go by the name without the instance (contract 10.5). */
+static enum edge_status subscribe_base_name(struct edge_ctx *ctx, devsdk_service *svc)
+{
+    const struct edge_runtime *rt = svc->rt;
+    if (!rt->options->instance) {
+        return EDGE_OK;
+    }
+    return edge_bus_subscribe(
+        ctx, rt->bus,
+        edge_printf(&ctx->arena, "%s/system-events/core-metadata/provisionwatcher/+/%s/#",
+                    rt->base_topic, sdk_topic_level(&ctx->arena, svc, svc->driver->name)),
+        sdk_bus_system_event, svc, 0);
+}
+
 static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *rt)
 {
     devsdk_service *svc = rt->state;
@@ -130,24 +144,10 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
         return edge_fail(ctx, EDGE_INTERNAL, "the driver does not start");
     }
     svc->driver_started = true;
-    return EDGE_OK;
+    return subscribe_base_name(ctx, svc);
 }
 
 /* ---- ready --------------------------------------------------------------------------------- */
-
-/* Watchers and their news go by the name without the instance (contract 10.5). */
-static enum edge_status subscribe_base_name(struct edge_ctx *ctx, devsdk_service *svc)
-{
-    const struct edge_runtime *rt = svc->rt;
-    if (!rt->options->instance) {
-        return EDGE_OK;
-    }
-    return edge_bus_subscribe(
-        ctx, rt->bus,
-        edge_printf(&ctx->arena, "%s/system-events/core-metadata/provisionwatcher/+/%s/#",
-                    rt->base_topic, sdk_topic_level(&ctx->arena, svc, svc->driver->name)),
-        sdk_bus_system_event, svc, 0);
-}
 
 static enum edge_status boot(struct edge_ctx *ctx, devsdk_service *svc)
 {
@@ -163,7 +163,6 @@ static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *r
 {
     devsdk_service *svc = rt->state;
     int64_t quiet_until_ms = 0;
-    EDGE_TRY(subscribe_base_name(ctx, svc));
     while (!edge_runtime_stopping(rt)) {
         EDGE_CTX_SCOPE(attempt);
         attempt.log = ctx->log;

@@ -82,9 +82,14 @@ static const struct edge_instance *instance_of_call(struct edge_call *call)
 
 static enum edge_status ping_get(struct edge_call *call)
 {
+    const struct edge_instance *inst = instance_of_call(call);
     char now[64];
+    if (!atomic_load(&inst->up)) {
+        return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE,
+                         "%s is starting: it is not heard on the message bus yet", inst->rt.name);
+    }
     edge_unix_date(edge_now_ms(), now, sizeof(now));
-    struct ping ping = {EDGE_API_VERSION, now, instance_of_call(call)->rt.name};
+    struct ping ping = {EDGE_API_VERSION, now, inst->rt.name};
     return edge_reply_dto(call, &PING, &ping);
 }
 

@@ -1,6 +1,6 @@
 /*
  * One process full of services: brings them up step by step (configuration, own resources, HTTP,
- * bus, ready), each step for all before the next, and takes them down in reverse. A service alone
+ * bus, heard, ready), each step for all before the next, and takes them down in reverse. A service alone
  * is a host of one.
  */
 #include <errno.h>
@@ -15,7 +15,13 @@
 #include "edge/text.h"
 #include "instance.h"
 
-enum { POOL_THREADS = 32, POOL_QUEUE = 1024, SIGN_OFF_MS = 500 };
+enum {
+    POOL_THREADS = 32,
+    POOL_QUEUE = 1024,
+    SIGN_OFF_MS = 500,
+    HEARD_MS = 5000, /* for a broker to take our subscriptions, before we start without it */
+    SIGNAL_MS = 50,  /* how soon a stop is noticed meanwhile */
+};
 
 typedef enum edge_status instance_step(struct edge_ctx *ctx, struct edge_instance *inst);
 
@@ -119,6 +125,30 @@ static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *in
         EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, pattern, s->handler, rt->state, s->flags));
     }
     return inst->provider.url ? watch_provider(ctx, inst) : EDGE_OK;
+}
+
+/*
+ * Up means heard: what is published the moment ping answers must arrive. A broker that stays away
+ * keeps nobody down for ever.
+ */
+static enum edge_status be_heard(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    struct edge_host *host = inst->host;
+    bool heard = false;
+    for (int64_t now = 0; !heard && now < host->heard_until_ms;) {
+        now = edge_now_mono_ms();
+        int64_t slice_ms = now + SIGNAL_MS;
+        heard = edge_bus_wait_connected(
+            inst->rt.bus, slice_ms < host->heard_until_ms ? slice_ms : host->heard_until_ms);
+        if (!host_pause(host, 0)) {
+            return edge_fail(ctx, EDGE_UNAVAILABLE, "stopped while waiting for the message bus");
+        }
+    }
+    if (!heard) {
+        edge_log_warn(ctx, "message bus not connected in time, starting without it", NULL);
+    }
+    atomic_store(&inst->up, true);
+    return EDGE_OK;
 }
 
 static void log_ready(const struct edge_instance *inst)
@@ -300,7 +330,8 @@ static enum edge_status launch(struct edge_ctx *ctx, struct edge_host *host, boo
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         EDGE_TRY(each(ctx, host, provider, steps[i]));
     }
-    return EDGE_OK;
+    host->heard_until_ms = edge_now_mono_ms() + HEARD_MS;
+    return each(ctx, host, provider, be_heard);
 }
 
 enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *const *services,

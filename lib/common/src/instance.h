@@ -49,6 +49,7 @@ struct edge_instance {
 
     const char **urls; /* by which neighbours of this process call it */
     size_t n_urls;
+    _Atomic bool up; /* heard on the bus, or waited for long enough: ping may say so */
     bool ready_running;
     pthread_t ready_thread;
 
@@ -64,9 +65,10 @@ struct edge_host {
     struct edge_instance **instances;
     size_t n;
     int64_t started_ns;
-    int wake_fd;   /* written when the watch has to look up */
-    int watch_fd;  /* inotify */
-    int signal_fd; /* -1 in tests */
+    int64_t heard_until_ms; /* how long the bus is waited for before services start without it */
+    int wake_fd;            /* written when the watch has to look up */
+    int watch_fd;           /* inotify */
+    int signal_fd;          /* -1 in tests */
     bool watch_running;
     pthread_t watch_thread;
     _Atomic bool stopping;

@@ -5,8 +5,9 @@
  *
  * Life cycle, each step only after the one before:
  *   configure -> start (own resources: store, caches; no neighbours) -> HTTP listens -> bus
- *   subscriptions -> ready (may wait for neighbours, on a thread of its own) -> ... ->
- *   quiesce (all services) -> HTTP drains -> bus drains -> stop
+ *   subscriptions -> up (the broker has taken the subscriptions, or was waited for 5 s: ping
+ *   answers 200 and no longer 503) -> ready (may wait for neighbours, on a thread of its own) ->
+ *   ... -> quiesce (all services) -> HTTP drains -> bus drains -> stop
  */
 #ifndef EDGE_SERVICE_H
 #define EDGE_SERVICE_H
