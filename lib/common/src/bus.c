@@ -166,6 +166,16 @@ bool edge_bus_wait_connected(struct edge_bus *bus, int64_t deadline_ms)
     return bus->transport->wait_connected(bus, deadline_ms);
 }
 
+void edge_bus_release(struct edge_bus *bus)
+{
+    bus->transport->release(bus);
+}
+
+void edge_bus_announce(struct edge_bus *bus)
+{
+    bus->transport->announce(bus);
+}
+
 /* ---- subscriptions ----------------------------------------------------------------------- */
 
 static void subscription_add(struct edge_bus *bus, const char *pattern, edge_bus_handler *handler,

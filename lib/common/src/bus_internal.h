@@ -77,6 +77,8 @@ struct bus_transport {
     bool (*connected)(const struct edge_bus *bus);
     bool (*wait_connected)(struct edge_bus *bus, int64_t deadline_ms);
     unsigned (*connections)(const struct edge_bus *bus);
+    void (*release)(struct edge_bus *bus);
+    void (*announce)(struct edge_bus *bus);
     /** Closing has begun: who waits for the connection gives up. */
     void (*wake)(struct edge_bus *bus);
     /** Send what is out, hang up: nothing arrives after it. */

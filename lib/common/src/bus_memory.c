@@ -150,6 +150,16 @@ static unsigned memory_connections(const struct edge_bus *bus)
     return 1;
 }
 
+static void memory_release(struct edge_bus *bus)
+{
+    (void)bus;
+}
+
+static void memory_announce(struct edge_bus *bus)
+{
+    (void)bus;
+}
+
 static void memory_wake(struct edge_bus *bus)
 {
     (void)bus;
@@ -174,6 +184,8 @@ const struct bus_transport BUS_MEMORY = {
     .connected = memory_connected,
     .wait_connected = memory_wait_connected,
     .connections = memory_connections,
+    .release = memory_release,
+    .announce = memory_announce,
     .wake = memory_wake,
     .close = memory_close,
     .free = memory_free,

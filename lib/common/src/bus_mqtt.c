@@ -191,6 +191,14 @@ static void connect_now(struct link *link)
     options.username = link->username;
     options.password = link->password;
     options.ssl = link->tls ? &tls : NULL;
+    MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
+    if (link->away) {
+        will.topicName = link->away->topic;
+        will.payload.data = link->will.data;
+        will.payload.len = (int)link->will.len;
+        will.retained = 1;
+        options.will = &will;
+    }
     options.onFailure = on_connect_failed; /* success: on_connected */
     options.context = link;
     int rc = MQTTAsync_connect(link->client, &options);
@@ -235,6 +243,16 @@ static void log_change(struct link *link)
     }
 }
 
+/* A retained word about ourselves. */
+static void say(struct link *link, const struct edge_message *m)
+{
+    if (m) {
+        struct outgoing *o = outgoing_make(link, m);
+        o->retained = true;
+        outgoing_add(link, o);
+    }
+}
+
 /* ---- the link thread --------------------------------------------------------------------- */
 
 enum work {
@@ -242,6 +260,7 @@ enum work {
     WORK_CONNECT,
     WORK_TUNE,
     WORK_SUBSCRIBE,
+    WORK_ANNOUNCE,
     WORK_SEND,
     WORK_NUDGE,
     WORK_HANG_UP
@@ -250,6 +269,10 @@ enum work {
 static enum work work_unconnected(struct link *link) EDGE_REQUIRES(link->lock)
 {
     int64_t now = edge_now_mono_ms();
+    if (link->held) {
+        edge_cond_wait(&link->wake, &link->lock);
+        return WORK_NONE;
+    }
     if (now < link->next_ms) {
         edge_cond_wait_until(&link->wake, &link->lock, link->next_ms);
         return WORK_NONE;
@@ -277,7 +300,7 @@ static enum work work_connected(struct link *link, int64_t *nudge_ms) EDGE_REQUI
         link->state = LINK_UP;
         link->report = true;
         edge_cond_broadcast(&link->changed);
-        return WORK_NONE;
+        return WORK_ANNOUNCE;
     }
     if (asking && edge_now_mono_ms() >= link->next_ms) {
         return WORK_HANG_UP;
@@ -329,6 +352,8 @@ static void *link_run(void *arg)
             socket_no_delay(link->port);
         } else if (work == WORK_SUBSCRIBE) {
             incoming_ask(link);
+        } else if (work == WORK_ANNOUNCE) {
+            say(link, link->here);
         } else if (work == WORK_SEND) {
             outgoing_pump(link);
         } else if (work == WORK_NUDGE) {
@@ -393,6 +418,9 @@ static enum edge_status configure(struct edge_ctx *ctx, struct link *link,
     link->keep_alive_s = c->keep_alive_s > 0 ? c->keep_alive_s : 10;
     link->connect_timeout_s = c->connect_timeout_s > 0 ? c->connect_timeout_s : 5;
     link->max_outgoing = c->max_outgoing ? c->max_outgoing : BUS_MAX_OUTGOING;
+    if (link->away) {
+        edge_envelope_encode(link->away, &link->will);
+    }
     return EDGE_OK;
 }
 
@@ -408,7 +436,10 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, struct edge_bus *bus,
     {
         EDGE_LOCK(&link->lock);
         link->backoff_ms = FIRST_BACKOFF_MS;
+        link->held = config->held;
     }
+    link->here = config->here;
+    link->away = config->away;
     EDGE_TRY(configure(ctx, link, config));
     int rc = client_create(link, &link->client);
     if (rc != MQTTASYNC_SUCCESS) {
@@ -435,20 +466,15 @@ static enum edge_status mqtt_publish(struct edge_ctx *ctx, struct edge_bus *bus,
                                      const struct edge_message *m, int64_t expires_ms)
 {
     struct link *link = bus->link;
-    EDGE_CLEANUP(edge_buf_done) struct edge_buf bytes = EDGE_BUF_INIT;
-    edge_envelope_encode(m, &bytes);
-    if (bytes.len > MAX_PAYLOAD) {
-        return edge_fail(ctx, EDGE_TOO_LARGE, "message on '%s' has %zu bytes", m->topic, bytes.len);
+    struct outgoing *o = outgoing_make(link, m);
+    size_t size = o->bytes.len;
+    if (size > MAX_PAYLOAD) {
+        outgoing_free(o);
+        return edge_fail(ctx, EDGE_TOO_LARGE, "message on '%s' has %zu bytes", m->topic, size);
     }
-    size_t topic_size = strlen(m->topic) + 1;
-    struct outgoing *o = edge_xalloc(1, sizeof(*o) + topic_size);
-    *o = (struct outgoing){.link = link,
-                           .expires_ms = expires_ms,
-                           .bytes = bytes,
-                           .once = m->once,
-                           .qos = m->is_event ? event_qos(link) : link->qos};
-    memcpy(o->topic, m->topic, topic_size);
-    bytes = (struct edge_buf)EDGE_BUF_INIT;
+    o->expires_ms = expires_ms;
+    o->once = m->once;
+    o->qos = m->is_event ? event_qos(link) : link->qos;
     outgoing_add(link, o);
     bus_count(bus->sent, 1);
     return EDGE_OK;
@@ -492,6 +518,20 @@ static unsigned mqtt_connections(const struct edge_bus *bus)
     return link->epoch;
 }
 
+static void mqtt_release(struct edge_bus *bus)
+{
+    struct link *link = bus->link;
+    EDGE_LOCK(&link->lock);
+    link->held = false;
+    edge_cond_signal(&link->wake);
+}
+
+static void mqtt_announce(struct edge_bus *bus)
+{
+    struct link *link = bus->link;
+    say(link, link->here);
+}
+
 static void mqtt_wake(struct edge_bus *bus)
 {
     struct link *link = bus->link;
@@ -502,7 +542,7 @@ static void mqtt_wake(struct edge_bus *bus)
 static void wait_sent(struct link *link, int64_t deadline_ms)
 {
     EDGE_LOCK(&link->lock);
-    while (link->n_outgoing > 0 || link->in_flight > 0) {
+    while (!link->held && (link->n_outgoing > 0 || link->in_flight > 0)) {
         if (!edge_cond_wait_until(&link->changed, &link->lock, deadline_ms)) {
             break;
         }
@@ -541,6 +581,9 @@ static void say_goodbye(struct link *link)
 static void mqtt_close(struct edge_bus *bus, int64_t deadline_ms)
 {
     struct link *link = bus->link;
+    if (mqtt_connected(bus)) {
+        say(link, link->away); /* who is not connected has had its last will said */
+    }
     wait_sent(link, deadline_ms);
     pthread_join(link->thread, NULL);
     say_goodbye(link);
@@ -555,6 +598,9 @@ static void mqtt_free(struct edge_bus *bus)
 {
     struct link *link = bus->link;
     edge_message_unref(link->last);
+    edge_message_unref(link->here);
+    edge_message_unref(link->away);
+    edge_buf_done(&link->will);
     {
         EDGE_LOCK(&link->lock);
         free(link->patterns);
@@ -574,6 +620,8 @@ const struct bus_transport BUS_MQTT = {
     .connected = mqtt_connected,
     .wait_connected = mqtt_wait_connected,
     .connections = mqtt_connections,
+    .release = mqtt_release,
+    .announce = mqtt_announce,
     .wake = mqtt_wake,
     .close = mqtt_close,
     .free = mqtt_free,

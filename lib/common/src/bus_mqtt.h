@@ -16,6 +16,7 @@ struct outgoing {
     bool tried;        /* paho has had it */
     bool once;         /* not put back */
     int qos;
+    bool retained;
     int64_t expires_ms; /* monotonic; 0: never */
     struct edge_buf bytes;
     char topic[];
@@ -47,6 +48,8 @@ struct link {
     uint16_t port;
     int qos, event_qos, keep_alive_s, connect_timeout_s;
     size_t max_outgoing;
+    const struct edge_message *here, *away; /* a reference each, NULL: nothing to say */
+    struct edge_buf will;                   /* away, as the broker says it for us */
 
     /* The last message several of our patterns match: brokers send it once for each. Touched by
      * paho's receiving thread only. */
@@ -57,6 +60,7 @@ struct link {
     struct edge_cond wake;    /* the link thread */
     struct edge_cond changed; /* connected, or nothing left to send, or hung up */
     enum link_state state EDGE_GUARDED;
+    bool held EDGE_GUARDED; /* not connected before it is allowed */
     int64_t next_ms EDGE_GUARDED, up_since_ms EDGE_GUARDED;
     int64_t backoff_ms EDGE_GUARDED;
     unsigned epoch EDGE_GUARDED;           /* counts connections */
@@ -89,6 +93,9 @@ MQTTAsync_messageArrived incoming_take;
 /** Small packets to @p port leave at once. */
 void socket_no_delay(uint16_t port);
 
+/** A message encoded, retained as configured. */
+struct outgoing *outgoing_make(struct link *link, const struct edge_message *m);
+void outgoing_free(struct outgoing *o);
 /** Take over @p o; the oldest go where it is too many. */
 void outgoing_add(struct link *link, struct outgoing *o);
 /** Is there something to hand to paho, and room for it? */

@@ -7,6 +7,7 @@
 #include "bus_mqtt.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "edge/clock.h"
 
@@ -20,7 +21,19 @@ enum {
     MAX_BREAKS = 3,
 };
 
-static void outgoing_free(struct outgoing *o)
+struct outgoing *outgoing_make(struct link *link, const struct edge_message *m)
+{
+    size_t topic_size = strlen(m->topic) + 1;
+    struct outgoing *o = edge_xalloc(1, sizeof(*o) + topic_size);
+    o->link = link;
+    o->qos = link->qos;
+    o->retained = link->retained;
+    edge_envelope_encode(m, &o->bytes);
+    memcpy(o->topic, m->topic, topic_size);
+    return o;
+}
+
+void outgoing_free(struct outgoing *o)
 {
     edge_buf_done(&o->bytes);
     free(o);
@@ -157,7 +170,7 @@ static int hand_over(struct link *link, struct outgoing *o)
     message.payload = o->bytes.data;
     message.payloadlen = (int)o->bytes.len;
     message.qos = o->qos;
-    message.retained = link->retained;
+    message.retained = o->retained;
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     response.onSuccess = on_sent;
     response.onFailure = on_unsent;

@@ -36,7 +36,9 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
     config.hub = inst->host->hub;
     config.pool = rt->pool;
     config.log = rt->log;
-    return edge_bus_open(ctx, &config, &rt->bus);
+    presence_prepare(&inst->presence, inst, &config);
+    EDGE_TRY(edge_bus_open(ctx, &config, &rt->bus));
+    return presence_start(ctx, &inst->presence);
 }
 
 static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *inst)
@@ -143,6 +145,7 @@ static enum edge_status be_heard(struct edge_ctx *ctx, struct edge_instance *ins
         if (!host_pause(host, 0)) {
             return edge_fail(ctx, EDGE_UNAVAILABLE, "stopped while waiting for the message bus");
         }
+        EDGE_TRY(host_failure(ctx, host));
     }
     if (!heard) {
         edge_log_warn(ctx, "message bus not connected in time, starting without it", NULL);
@@ -169,15 +172,29 @@ void host_wake(struct edge_host *host)
     (void)!write(host->wake_fd, &one, sizeof(one));
 }
 
+static void note_failure(struct edge_host *host, enum edge_status st, const char *reason)
+    EDGE_REQUIRES(host->lock)
+{
+    if (st != EDGE_OK && host->failure == EDGE_OK && !atomic_load(&host->stopping)) {
+        host->failure = st;
+        edge_text_fit(host->failure_text, sizeof(host->failure_text), reason);
+    }
+}
+
+void host_fail(struct edge_host *host, enum edge_status st, const char *reason)
+{
+    EDGE_LOCK(&host->lock);
+    note_failure(host, st, reason);
+    edge_cond_broadcast(&host->changed);
+    host_wake(host);
+}
+
 /* One service less to wait for, or a failure that ends the process. */
 static void host_note_ready(struct edge_host *host, enum edge_status st, const char *reason)
 {
     EDGE_LOCK(&host->lock);
     host->n_pending--;
-    if (st != EDGE_OK && host->failure == EDGE_OK && !atomic_load(&host->stopping)) {
-        host->failure = st;
-        edge_text_fit(host->failure_text, sizeof(host->failure_text), reason);
-    }
+    note_failure(host, st, reason);
     edge_cond_broadcast(&host->changed);
     host_wake(host);
 }
@@ -387,6 +404,7 @@ static void instance_stop(struct edge_instance *inst, int64_t deadline_ms)
 {
     struct edge_runtime *rt = &inst->rt;
     telemetry_stop(inst);
+    presence_stop(&inst->presence);
     registry_stop(&inst->registry, SIGN_OFF_MS);
     detach(inst);
     if (inst->phase >= PHASE_LISTENS) {

@@ -10,6 +10,7 @@
 #include "edge/clock.h"
 #include "edge/service.h"
 #include "edge/thread.h"
+#include "presence.h"
 #include "provider.h"
 #include "registry.h"
 
@@ -42,6 +43,7 @@ struct edge_instance {
     bool remote_owed;            /* a change was announced and could not be read yet */
     int64_t remote_due_ms;       /* when to look without being told; both by the watch alone */
     struct registry registry;
+    struct presence presence;
 
     struct edge_timer telemetry;
     _Atomic int64_t telemetry_ms; /* 0: never */
@@ -102,6 +104,8 @@ enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *co
 void host_stop(struct edge_host *host, int64_t drain_ms);
 /** The failure of a ready, if there was one. */
 enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host);
+/** End the process with this failure, unless it ends anyway. Any thread. */
+void host_fail(struct edge_host *host, enum edge_status st, const char *reason);
 /** Have the watch look up. Any thread. */
 void host_wake(struct edge_host *host);
 /** Wait while starting; false where SIGTERM or SIGINT came, and the host is stopping from then on. */

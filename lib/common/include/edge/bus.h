@@ -90,6 +90,13 @@ struct edge_bus_config {
     uint16_t port;
     const char *client_id, *username, *password, *ca_file, *cert_file, *key_file;
     bool skip_cert_verify, retained;
+    bool held; /* do not connect before edge_bus_release() */
+    /**
+     * Retained at the broker: @p here from each connect on, @p away from an orderly end or, as our
+     * last will, a broken connection on. NULL: nothing. edge_bus_open() takes over the caller's
+     * references.
+     */
+    const struct edge_message *here, *away;
     int qos, event_qos, keep_alive_s, connect_timeout_s;
     /**
      * Messages waiting for a handler (0: 20 000). Full: in process the publisher waits up to 5 s,
@@ -131,6 +138,11 @@ unsigned edge_bus_connections(const struct edge_bus *bus);
 bool edge_bus_connected(const struct edge_bus *bus);
 /** Wait for that until @p deadline_ms (edge_now_mono_ms). */
 bool edge_bus_wait_connected(struct edge_bus *bus, int64_t deadline_ms);
+
+/** Connect, where the configuration said held. */
+void edge_bus_release(struct edge_bus *bus);
+/** Say the configuration's `here` once more. */
+void edge_bus_announce(struct edge_bus *bus);
 
 /**
  * Complete topic pattern with + and #; @p state goes to the handler. For good: there is no way to

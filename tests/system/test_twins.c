@@ -1,0 +1,190 @@
+/* Two services of one name, or of one MQTT client id, at one broker: the second is refused with a
+ * clear text, the first notices nothing; a predecessor that was killed holds up nobody for long. */
+#include <CUnit/CUnit.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "edge/clock.h"
+#include "platform.h"
+#include "suites.h"
+
+#define SPLIT(name)                                                                                \
+    __attribute__((cleanup(platform_done))) struct platform name;                                  \
+    platform_make(&name, SHAPE_SPLIT)
+
+/* Another platform, of ports and folders of its own, at the same broker. */
+#define BESIDE(name, first)                                                                        \
+    SPLIT(name);                                                                                   \
+    name.broker_port = (first).broker_port
+
+static bool answers(void *arg)
+{
+    EDGE_CTX_SCOPE(ctx);
+    return call(&ctx, arg, DATA, "GET", "/api/v3/ping", NULL, NULL) == 200;
+}
+
+struct ending {
+    struct platform *p;
+    enum platform_service service;
+    int status;
+};
+
+static bool has_ended(void *arg)
+{
+    struct ending *e = arg;
+    pid_t pid = e->p->pid[e->service];
+    if (pid > 0 && waitpid(pid, &e->status, WNOHANG) == pid) {
+        e->p->pid[e->service] = 0;
+    }
+    return e->p->pid[e->service] == 0;
+}
+
+static void expect_refused(struct platform *p, enum platform_service service, const char *text)
+{
+    struct ending e = {p, service, 0};
+    CU_ASSERT_TRUE_FATAL(wait_until(has_ended, &e, PATIENCE_MS));
+    CU_ASSERT_TRUE(WIFEXITED(e.status) && WEXITSTATUS(e.status) == 1);
+    CU_ASSERT_TRUE(platform_logged(p, service, text));
+    CU_ASSERT_FALSE(platform_logged(p, service, " is up"));
+}
+
+struct couple {
+    struct ending a, b;
+};
+
+static bool one_has_ended(void *arg)
+{
+    struct couple *c = arg;
+    bool a = has_ended(&c->a), b = has_ended(&c->b);
+    return a || b;
+}
+
+/* Exactly one of them goes, and the other one works on. */
+static void expect_one(struct platform *p, struct platform *q)
+{
+    struct couple c = {
+        {p, DATA, 0},
+        {q, DATA, 0}
+    };
+    CU_ASSERT_TRUE_FATAL(wait_until(one_has_ended, &c, PATIENCE_MS));
+    struct platform *gone = p->pid[DATA] == 0 ? p : q, *stays = gone == p ? q : p;
+    CU_ASSERT_TRUE(platform_logged(gone, DATA, "another core-data is at this message broker"));
+    CU_ASSERT_TRUE(wait_until(answers, stays, PATIENCE_MS));
+    CU_ASSERT_TRUE(platform_stop(stays, DATA));
+}
+
+static void test_the_second_is_refused(void)
+{
+    SPLIT(p);
+    platform_start_broker(&p);
+    platform_start(&p, DATA);
+    CU_ASSERT_TRUE_FATAL(wait_until(answers, &p, PATIENCE_MS));
+    for (int round = 0; round < 3; round++) {
+        BESIDE(q, p);
+        platform_start(&q, DATA);
+        expect_refused(&q, DATA, "another core-data is at this message broker");
+    }
+    CU_ASSERT_TRUE(answers(&p));
+    CU_ASSERT_FALSE(platform_logged(&p, DATA, "the broker closed the connection"));
+    CU_ASSERT_FALSE(platform_logged(&p, DATA, "connection lost"));
+    CU_ASSERT_TRUE(platform_down(&p));
+}
+
+static void test_the_first_goes_and_the_next_comes(void)
+{
+    SPLIT(p);
+    platform_start_broker(&p);
+    platform_start(&p, DATA);
+    CU_ASSERT_TRUE_FATAL(wait_until(answers, &p, PATIENCE_MS));
+    CU_ASSERT_TRUE(platform_stop(&p, DATA));
+    BESIDE(q, p);
+    platform_start(&q, DATA);
+    CU_ASSERT_TRUE(wait_until(answers, &q, PATIENCE_MS));
+    CU_ASSERT_TRUE(platform_stop(&q, DATA));
+}
+
+/* Also where the broker remembers the dead one for ever: it was stopped, too, when that was killed. */
+static void test_a_killed_predecessor_holds_up_nobody(void)
+{
+    const int64_t bound_ms = 5000; /* without sanitizers below 0.1 s, and 2.1 s in the worse case */
+    SPLIT(p);
+    platform_start_broker(&p);
+    for (int round = 0; round < 3; round++) {
+        int64_t began_ms = edge_now_mono_ms();
+        platform_start(&p, DATA);
+        CU_ASSERT_TRUE_FATAL(wait_until(answers, &p, PATIENCE_MS));
+        CU_ASSERT(edge_now_mono_ms() - began_ms < bound_ms);
+        bool mute = round == 1;
+        if (mute) {
+            kill(p.broker, SIGSTOP);
+        }
+        platform_kill_one(&p, DATA);
+        if (mute) {
+            kill(p.broker, SIGCONT);
+        }
+    }
+}
+
+static void test_of_two_at_once_one_stays(void)
+{
+    for (int round = 0; round < 5; round++) {
+        SPLIT(p);
+        platform_start_broker(&p);
+        BESIDE(q, p);
+        platform_start(&p, DATA);
+        platform_start(&q, DATA);
+        expect_one(&p, &q);
+    }
+}
+
+static void test_of_two_before_the_broker_one_stays(void)
+{
+    SPLIT(p);
+    BESIDE(q, p);
+    platform_start(&p, DATA);
+    platform_start(&q, DATA);
+    CU_ASSERT_TRUE_FATAL(wait_until(answers, &p, PATIENCE_MS)); /* both without the bus */
+    CU_ASSERT_TRUE_FATAL(wait_until(answers, &q, PATIENCE_MS));
+    platform_start_broker(&p);
+    expect_one(&p, &q);
+}
+
+/* A broker that forgot what it retained, and hears of the second first or of the first. */
+static void test_refused_after_the_broker_was_away(void)
+{
+    SPLIT(p);
+    platform_start_broker(&p);
+    platform_start(&p, DATA);
+    CU_ASSERT_TRUE_FATAL(wait_until(answers, &p, PATIENCE_MS));
+    platform_kill_broker(&p);
+    platform_start_broker(&p);
+    BESIDE(q, p);
+    platform_start(&q, DATA);
+    expect_one(&p, &q);
+}
+
+static void test_one_client_id_for_two_services(void)
+{
+    setenv("MESSAGEBUS_OPTIONAL_CLIENTID", "the-same", 1);
+    SPLIT(p);
+    platform_start_broker(&p);
+    platform_start(&p, DATA);
+    CU_ASSERT_TRUE(wait_until(answers, &p, PATIENCE_MS));
+    platform_start(&p, METADATA);
+    unsetenv("MESSAGEBUS_OPTIONAL_CLIENTID");
+    expect_refused(&p, METADATA, "MQTT client id the-same, core-data, is at this message broker");
+    CU_ASSERT_TRUE(answers(&p));
+}
+
+CU_TestInfo twins_tests[] = {
+    {"the second is refused",                test_the_second_is_refused               },
+    {"the first goes and the next comes",    test_the_first_goes_and_the_next_comes   },
+    {"a killed predecessor holds up nobody", test_a_killed_predecessor_holds_up_nobody},
+    {"of two at once one stays",             test_of_two_at_once_one_stays            },
+    {"of two before the broker one stays",   test_of_two_before_the_broker_one_stays  },
+    {"refused after the broker was away",    test_refused_after_the_broker_was_away   },
+    {"one client id for two services",       test_one_client_id_for_two_services      },
+    CU_TEST_INFO_NULL,
+};
