@@ -287,7 +287,8 @@ static void fetch_all(devsdk_service *svc)
 {
     EDGE_CTX_SCOPE(ctx);
     ctx.log = svc->rt->log;
-    enum edge_status st = sdk_catalog_sync(&ctx, svc);
+    enum edge_status st = sdk_metadata_reclaim(&ctx, svc);
+    st = st == EDGE_OK ? sdk_catalog_sync(&ctx, svc) : st;
     if (st == EDGE_OK) {
         edge_log_info(&ctx, "devices fetched again", NULL);
         return;

@@ -153,9 +153,40 @@ enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *sv
     return all;
 }
 
+static const char *own_address(struct edge_ctx *ctx, const devsdk_service *svc)
+{
+    return edge_printf(&ctx->arena, "http://%s:%u", svc->rt->base->service.host,
+                       (unsigned)edge_http_port(svc->rt->http));
+}
+
+enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc)
+{
+    const cJSON *answer, *known;
+    EDGE_TRY(get(ctx, svc,
+                 edge_printf(&ctx->arena, "/api/v3/deviceservice/name/%s",
+                             edge_name_escape(&ctx->arena, svc->rt->name)),
+                 &answer));
+    known = edge_json_member(edge_json_member(answer, "service", false), "baseAddress", false);
+    const char *own = own_address(ctx, svc);
+    if (!cJSON_IsString(known) || strcmp(known->valuestring, own) == 0) {
+        return EDGE_OK;
+    }
+    edge_log_warn(ctx, "core-metadata had another address of this service, telling it ours",
+                  "address", own, "instead-of", known->valuestring, NULL);
+    cJSON *item = edge_json_object(ctx), *service = cJSON_AddObjectToObject(item, "service");
+    cJSON_AddStringToObject(item, "apiVersion", EDGE_API_VERSION);
+    cJSON_AddStringToObject(service, "name", svc->rt->name);
+    cJSON_AddStringToObject(service, "baseAddress", own);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf body = EDGE_BUF_INIT;
+    edge_buf_puts(&body, "[");
+    edge_json_put(&body, item);
+    edge_buf_puts(&body, "]");
+    return sdk_metadata_send(ctx, svc, "PATCH", "/api/v3/deviceservice", edge_buf_str(&body),
+                             false);
+}
+
 enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc)
 {
-    const struct edge_service_info *info = &svc->rt->base->service;
     const struct sdk_device_config *device = &svc->config->device;
     bool known;
     struct device_service_request request = {
@@ -164,8 +195,7 @@ enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc
                  .admin_state = UNLOCKED,
                  .labels = device->labels,
                  .n_labels = device->n_labels,
-                 .base_address = edge_printf(&ctx->arena, "http://%s:%u", info->host,
-                 (unsigned)edge_http_port(svc->rt->http))}
+                 .base_address = own_address(ctx, svc)}
     };
     EDGE_TRY(sdk_metadata_has(ctx, svc, "deviceservice", svc->rt->name, &known));
     const char *body = edge_printf(&ctx->arena, "[%s]",

@@ -320,6 +320,8 @@ typedef enum edge_status sdk_item_visitor(struct edge_ctx *ctx, devsdk_service *
 enum edge_status sdk_metadata_each(struct edge_ctx *ctx, devsdk_service *svc, const char *path,
                                    const char *key, sdk_item_visitor *visit, void *arg);
 enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc);
+/** Our address again, where another service of our name has left its own. */
+enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc);
 /** 200: true, 404: false. */
 enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, const char *kind,
                                   const char *name, bool *ret);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "edge/clock.h"
@@ -178,6 +179,42 @@ static void test_one_client_id_for_two_services(void)
     CU_ASSERT_TRUE(answers(&p));
 }
 
+struct claim {
+    struct platform *metadata, *owner;
+};
+
+static bool has_its_address(void *arg)
+{
+    const struct claim *c = arg;
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = NULL;
+    return call(&ctx, c->metadata, METADATA, "GET", "/api/v3/deviceservice/name/device-virtual",
+                NULL, &body) == 200 &&
+           strcmp(text_at(body, "service.baseAddress"),
+                  edge_printf(&ctx.arena, "http://localhost:%u", c->owner->port[VIRTUAL])) == 0;
+}
+
+/* Both have told core-metadata where they are before one of them is refused. */
+static void test_commands_go_to_the_one_that_stays(void)
+{
+    SPLIT(p);
+    BESIDE(q, p);
+    q.port[METADATA] = p.port[METADATA];
+    platform_start(&p, METADATA);
+    platform_start(&p, VIRTUAL);
+    CU_ASSERT_TRUE(wait_until(has_its_address, &(struct claim){&p, &p}, PATIENCE_MS));
+    platform_start(&q, VIRTUAL);
+    CU_ASSERT_TRUE(wait_until(has_its_address, &(struct claim){&p, &q}, PATIENCE_MS));
+    platform_start_broker(&p);
+    struct couple c = {
+        {&p, VIRTUAL, 0},
+        {&q, VIRTUAL, 0}
+    };
+    CU_ASSERT_TRUE_FATAL(wait_until(one_has_ended, &c, PATIENCE_MS));
+    struct platform *stays = p.pid[VIRTUAL] > 0 ? &p : &q;
+    CU_ASSERT_TRUE(wait_until(has_its_address, &(struct claim){&p, stays}, PATIENCE_MS));
+}
+
 CU_TestInfo twins_tests[] = {
     {"the second is refused",                test_the_second_is_refused               },
     {"the first goes and the next comes",    test_the_first_goes_and_the_next_comes   },
@@ -186,5 +223,6 @@ CU_TestInfo twins_tests[] = {
     {"of two before the broker one stays",   test_of_two_before_the_broker_one_stays  },
     {"refused after the broker was away",    test_refused_after_the_broker_was_away   },
     {"one client id for two services",       test_one_client_id_for_two_services      },
+    {"commands go to the one that stays",    test_commands_go_to_the_one_that_stays   },
     CU_TEST_INFO_NULL,
 };
