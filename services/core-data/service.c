@@ -15,11 +15,11 @@ static const struct edge_dto DATA_WRITABLE = EDGE_DTO(struct data_writable, "Wri
 
 #define F(m, ...) EDGE_FIELD(struct data_retention, m, __VA_ARGS__)
 static const struct edge_field retention_fields[] = {
-    F(interval, "Interval", "How often old events are looked for; 0s: never.", .flags = EDGE_EMIT_EMPTY, .def = "10m", .check = edge_check_duration),
+    F(interval, "Interval", "How often old events are looked for; 0s: never.", .flags = EDGE_EMIT_EMPTY, .def = "10m", .check = edge_check_duration_set),
     F(default_max_cap, "DefaultMaxCap", "Events of a source that start a clean-up; -1: any number.", .flags = EDGE_EMIT_EMPTY, .def = "-1"),
     F(default_min_cap, "DefaultMinCap", "Newest events of a source that stay.", .flags = EDGE_EMIT_EMPTY, .def = "1"),
-    F(default_duration, "DefaultDuration", "Age from which events may go.", .flags = EDGE_EMIT_EMPTY, .def = "168h", .check = edge_check_duration),
-    F(clock_settle_time, "ClockSettleTime", "How long a clock that jumped ahead must keep its new time before events go by it.", .flags = EDGE_EMIT_EMPTY, .def = "24h", .check = edge_check_duration),
+    F(default_duration, "DefaultDuration", "Age from which events may go.", .flags = EDGE_EMIT_EMPTY, .def = "168h", .check = edge_check_duration_set),
+    F(clock_settle_time, "ClockSettleTime", "How long a clock that jumped ahead must keep its new time before events go by it.", .flags = EDGE_EMIT_EMPTY, .def = "24h", .check = edge_check_duration_set),
 };
 #undef F
 static const struct edge_dto DATA_RETENTION = EDGE_DTO(struct data_retention, "Retention", retention_fields);

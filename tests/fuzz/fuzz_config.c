@@ -29,8 +29,17 @@ static enum edge_status take(struct edge_ctx *ctx, const char *text, size_t len,
     setenv("SERVICE_LABELS", value, 1);
     setenv("DRIVER_A", value, 1);
     EDGE_TRY(edge_yaml_parse(ctx, text, len, NULL, &from));
-    EDGE_TRY(config_overlay(ctx, &CONFIG, "fuzz", 0, tree, from));
-    EDGE_TRY(config_overlay_env(ctx, &CONFIG, "", tree));
+    struct config_layer strict = {ctx, "fuzz", 0, NULL};
+    struct config_judge judge = {NULL, edge_json_object(ctx)};
+    struct config_layer forgiving = {ctx, "fuzz", CONFIG_TEXTS | CONFIG_FORGIVING, &judge};
+    cJSON *kept = edge_json_object(ctx);
+    enum edge_status st = config_overlay(&forgiving, &CONFIG, kept, from);
+    assert(st == EDGE_OK); /* whatever is wrong is refused alone */
+    st = edge_dto_decode(ctx, &CONFIG, kept, &config);
+    assert(st == EDGE_OK);
+    config_strip_secrets(&CONFIG, kept);
+    EDGE_TRY(config_overlay(&strict, &CONFIG, tree, from));
+    EDGE_TRY(config_overlay_env(&strict, &CONFIG, "", tree));
     EDGE_TRY(edge_dto_decode(ctx, &CONFIG, tree, &config));
     assert(edge_dto_text(&CONFIG, &config, &ctx->arena));
     return EDGE_OK;

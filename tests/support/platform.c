@@ -257,19 +257,26 @@ void platform_start(struct platform *p, enum platform_service s)
     start_program(p, s);
 }
 
-bool platform_logged(const struct platform *p, enum platform_service s, const char *text)
+size_t platform_log_lines(const struct platform *p, enum platform_service s, const char *first,
+                          const char *second)
 {
-    char path[128], line[1024];
-    snprintf(path, sizeof(path), "%s/%s.log", p->dir.path, NAMES[s]);
+    char path[128], line[4096];
+    snprintf(path, sizeof(path), "%s/%s.log", p->dir.path,
+             p->shape == SHAPE_ONE ? "edgexd" : NAMES[s]);
     FILE *f = fopen(path, "r");
-    bool found = false;
-    while (f && !found && fgets(line, sizeof(line), f)) {
-        found = strstr(line, text) != NULL;
+    size_t n = 0;
+    while (f && fgets(line, sizeof(line), f)) {
+        n += strstr(line, first) && strstr(line, second);
     }
     if (f) {
         fclose(f);
     }
-    return found;
+    return n;
+}
+
+bool platform_logged(const struct platform *p, enum platform_service s, const char *text)
+{
+    return platform_log_lines(p, s, text, "") > 0;
 }
 
 bool platform_up(struct platform *p)

@@ -8,6 +8,7 @@
 #define TESTS_PLATFORM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -37,6 +38,9 @@ void platform_launch(struct platform *p);
 void platform_start(struct platform *p, enum platform_service s);
 /** Has it logged @p text? */
 bool platform_logged(const struct platform *p, enum platform_service s, const char *text);
+/** How many lines of its log have both texts; in one process: of everybody's. */
+size_t platform_log_lines(const struct platform *p, enum platform_service s, const char *first,
+                          const char *second);
 /** Starts what does not run and waits until every service answers; else prints the logs, false. */
 bool platform_up(struct platform *p);
 /** Does device-virtual hear core-metadata on the bus? For wait_until(); @p platform is a struct platform. */

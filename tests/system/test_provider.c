@@ -213,13 +213,132 @@ static void test_secrets_are_kept_by_the_keeper(void)
     expect(&ctx, &p, DATA, "POST", "/api/v3/secret", secret, 502);
 }
 
+/* ---- values that cannot be ------------------------------------------------------------------ */
+
+/* Put for core-data; each is named in the log by @p named, and what the key held stays. */
+static const struct bad_value {
+    const char *key, *json, *named;
+} bad_values[] = {
+    {"Writable/PersistData",           "\"perhaps\"",        "perhaps"                 },
+    {"Writable/EventPurge",            "{\"x\":1}",          "x"                       },
+    {"Writable/Telemetry/Interval",    "\"5 parsecs\"",      "5 parsecs"               },
+    {"Writable/InsecureSecrets",       "\"none\"",           "Writable.InsecureSecrets"},
+    {"Writable/Telemetry/Metrics/All", "\"2\"",              "Metrics.All"             },
+    {"Writable/Nonsense",              "\"1\"",              "Writable.Nonsense"       },
+    {"Service/Port",                   "\"http\"",           "Service.Port"            },
+    {"Service/MaxResultCount",         "\"0\"",              "MaxResultCount"          },
+    {"Service/RequestTimeout",         "\"\"",               "RequestTimeout"          },
+    {"Service/RequestTimeout",         "\"-3s\"",            "value=-3s"               },
+    {"Service/HealthCheckInterval",    "\"often\"",          "often"                   },
+    {"Service/CORSConfiguration",      "\"[\\\"{\"",         "CORSConfiguration"       },
+    {"MessageBus/Type",                "\"pigeons\"",        "pigeons"                 },
+    {"MessageBus/Protocol",            "\"gopher\"",         "gopher"                  },
+    {"MessageBus/AuthMode",            "\"oath\"",           "oath"                    },
+    {"MessageBus/BaseTopicPrefix",     "\"a/#\"",            "BaseTopicPrefix"         },
+    {"MessageBus/Optional/Qos",        "\"3\"",              "Optional.Qos"            },
+    {"MessageBus/Optional/KeepAlive",  "[1,2]",              "Optional.KeepAlive"      },
+    {"Database/Name",                  "\"no/such/folder\"", "Database.Name"           },
+    {"Retention/Interval",             "\"\"",               "Retention.Interval"      },
+    {"Retention/DefaultMaxCap",        "\"1e99\"",           "1e99"                    },
+    {"MaxEventSize",                   "\"-1\"",             "MaxEventSize"            },
+    {"Clients/core-metadata",          "\"here\"",           "Clients.core-metadata"   },
+};
+
+static void put_below(const struct platform *p, const char *service, const char *key,
+                      const char *json)
+{
+    char path[192];
+    snprintf(path, sizeof(path), "edgex/v4/%s/%s", service, key);
+    put(p, path, json);
+}
+
+struct awaited_line {
+    const struct platform *p;
+    const char *named;
+};
+
+static bool is_named(void *arg)
+{
+    const struct awaited_line *w = arg;
+    return platform_log_lines(w->p, DATA, "configuration", w->named) > 0;
+}
+
+/* As `/config` shows it, without what a test changes on purpose. */
+static void held(const struct platform *p, bool restarted)
+{
+    static const char *const kept[][2] = {
+        {"config.Writable.Telemetry.Interval",   "30s"  },
+        {"config.Service.RequestTimeout",        "5s"   },
+        {"config.Service.HealthCheckInterval",   "1s"   },
+        {"config.MessageBus.BaseTopicPrefix",    "edgex"},
+        {"config.MessageBus.AuthMode",           "none" },
+        {"config.MessageBus.Optional.Qos",       "0"    },
+        {"config.MessageBus.Optional.KeepAlive", "10"   },
+        {"config.Retention.Interval",            "10m"  },
+    };
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *shown = expect(&ctx, p, DATA, "GET", "/api/v3/config", NULL, 200);
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        CU_ASSERT_STRING_EQUAL(text_at(shown, kept[i][0]), kept[i][1]);
+    }
+    CU_ASSERT_EQUAL(int_at(shown, "config.Service.Port"), p->port[DATA]);
+    CU_ASSERT_EQUAL(int_at(shown, "config.Service.MaxResultCount"), restarted ? 77 : 1024);
+    CU_ASSERT_EQUAL(int_at(shown, "config.MaxEventSize"), 25000);
+    CU_ASSERT_EQUAL(int_at(shown, "config.Clients.core-metadata.Port"), p->port[METADATA]);
+}
+
+static void bad_values_are_refused_alone(enum platform_shape shape)
+{
+    PROVIDED(p, shape);
+    for (size_t i = 0; i < sizeof(bad_values) / sizeof(bad_values[0]); i++) {
+        put_below(&p, "core-data", bad_values[i].key, bad_values[i].json);
+        struct awaited_line w = {&p, bad_values[i].named};
+        bool named = wait_until(is_named, &w, PROMPT_MS);
+        CU_ASSERT_TRUE(named);
+        if (!named) {
+            fprintf(stderr, "not named: %s\n", bad_values[i].key);
+        }
+    }
+    put_below(&p, "core-data", "Writable/LogLevel", "\"DEBUG\""); /* after all of these */
+    writable(&p, DATA, "LogLevel", "DEBUG");
+    held(&p, false);
+
+    /* A value for everybody; and a sound one beside them, of those that wait for a restart. */
+    put(&p, COMMON "/all-services/Writable/Telemetry/Interval", "\"now and then\"");
+    put_below(&p, "core-metadata", "Writable/LogLevel", "\"WARN\"");
+    writable(&p, METADATA, "LogLevel", "WARN");
+    put_below(&p, "core-data", "Service/MaxResultCount", "\"77\"");
+    put_below(&p, "core-data", "Writable/LogLevel", "\"ERROR\"");
+    writable(&p, DATA, "LogLevel", "ERROR");
+    CU_ASSERT_EQUAL(platform_log_lines(&p, DATA, "refused", "MessageBus.Type"), 1);
+    CU_ASSERT_EQUAL(platform_log_lines(&p, DATA, "not taken up", ""), 0);
+
+    CU_ASSERT_TRUE(platform_down(&p));
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    held(&p, true);
+    writable(&p, DATA, "LogLevel", "ERROR");
+    writable(&p, VIRTUAL, "Telemetry.Interval", "30s");
+}
+
+static void test_bad_values_are_refused_alone_in_one_process(void)
+{
+    bad_values_are_refused_alone(SHAPE_ONE);
+}
+
+static void test_bad_values_are_refused_alone_between_processes(void)
+{
+    bad_values_are_refused_alone(SHAPE_SPLIT);
+}
+
 CU_TestInfo provider_tests[] = {
-    {"values and changes, in one process",    test_values_and_changes_in_one_process   },
-    {"values and changes, between processes", test_values_and_changes_between_processes},
-    {"the registry knows one process",        test_the_registry_knows_one_process      },
-    {"the registry knows processes",          test_the_registry_knows_processes        },
-    {"restarts in any order",                 test_restarts_in_any_order               },
-    {"services wait for the keeper",          test_services_wait_for_the_keeper        },
-    {"secrets are kept by the keeper",        test_secrets_are_kept_by_the_keeper      },
+    {"values and changes, in one process",    test_values_and_changes_in_one_process             },
+    {"values and changes, between processes", test_values_and_changes_between_processes          },
+    {"the registry knows one process",        test_the_registry_knows_one_process                },
+    {"the registry knows processes",          test_the_registry_knows_processes                  },
+    {"restarts in any order",                 test_restarts_in_any_order                         },
+    {"services wait for the keeper",          test_services_wait_for_the_keeper                  },
+    {"bad values, in one process",            test_bad_values_are_refused_alone_in_one_process   },
+    {"bad values, between processes",         test_bad_values_are_refused_alone_between_processes},
+    {"secrets are kept by the keeper",        test_secrets_are_kept_by_the_keeper                },
     CU_TEST_INFO_NULL,
 };

@@ -9,27 +9,18 @@ static bool given(const char *text)
     return text && *text;
 }
 
-static enum edge_status number(struct edge_ctx *ctx, const char *key, const char *text, int max,
-                               int *ret)
+/* Texts that their rows have checked. */
+static int number(const char *text)
 {
     int64_t value = 0;
-    if (given(text) && (!edge_int_parse(text, &value) || value < 0 || value > max)) {
-        return edge_fail(ctx, EDGE_INVALID,
-                         "MessageBus.Optional.%s: '%s' is not a number from 0 to %d", key, text,
-                         max);
-    }
-    *ret = (int)value;
-    return EDGE_OK;
+    (void)(given(text) && edge_int_parse(text, &value));
+    return (int)value;
 }
 
-static enum edge_status truth(struct edge_ctx *ctx, const char *key, const char *text, bool *ret)
+static bool truth(const char *text)
 {
-    *ret = false;
-    if (given(text) && !edge_bool_parse(text, ret)) {
-        return edge_fail(ctx, EDGE_INVALID, "MessageBus.Optional.%s: '%s' is not true or false",
-                         key, text);
-    }
-    return EDGE_OK;
+    bool value = false;
+    return given(text) && edge_bool_parse(text, &value) && value;
 }
 
 /* Credentials: from the secret for usernamepassword; certificates are files. */
@@ -80,17 +71,13 @@ enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config
         .cert_file = given(o->cert_file) ? o->cert_file : NULL,
         .key_file = given(o->key_file) ? o->key_file : NULL,
         .metrics = metrics,
+        .qos = number(o->qos),
+        .event_qos = number(o->event_qos),
+        .keep_alive_s = number(o->keep_alive),
+        .connect_timeout_s = number(o->connect_timeout),
+        .retained = truth(o->retained),
+        .skip_cert_verify = truth(o->skip_cert_verify),
     };
-    if (strcmp(c.type, "memory") != 0 && strcmp(c.type, "mqtt") != 0) {
-        return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "MessageBus.Type '%s' is not supported: mqtt or memory", bus->type);
-    }
-    EDGE_TRY(number(ctx, "Qos", o->qos, 2, &c.qos));
-    EDGE_TRY(number(ctx, "EventQos", o->event_qos, 2, &c.event_qos));
-    EDGE_TRY(number(ctx, "KeepAlive", o->keep_alive, 65535, &c.keep_alive_s));
-    EDGE_TRY(number(ctx, "ConnectTimeout", o->connect_timeout, 3600, &c.connect_timeout_s));
-    EDGE_TRY(truth(ctx, "Retained", o->retained, &c.retained));
-    EDGE_TRY(truth(ctx, "SkipCertVerify", o->skip_cert_verify, &c.skip_cert_verify));
     EDGE_TRY(credentials(ctx, bus, writable, &c));
     *ret = c;
     return EDGE_OK;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "config_tree.h"
 #include "contracts/base.h"
 #include "instance.h"
 
@@ -112,7 +113,14 @@ const cJSON *config_shown(struct edge_ctx *ctx, const struct edge_instance *inst
     struct edge_base_config *base = (void *)whole;
     base->message_bus.optional.username = NULL;
     base->message_bus.optional.password = NULL;
-    return edge_dto_tree(ctx, dto, whole);
+    cJSON *shown = edge_json_object(ctx);
+    const cJSON *section;
+    cJSON_ArrayForEach(section, edge_dto_tree(ctx, dto, whole))
+    {
+        config_put(shown, section->string, cJSON_Duplicate(section, true));
+    }
+    config_mask_secrets(dto, shown);
+    return shown;
 }
 
 static enum edge_status config_get(struct edge_call *call)
@@ -125,33 +133,33 @@ static enum edge_status config_get(struct edge_call *call)
 
 /* ---- secret and metrics -------------------------------------------------------------------- */
 
-/* Below Writable.InsecureSecrets of the provider, from where it comes back as a change. */
-static enum edge_status secret_store(struct edge_ctx *ctx, const struct edge_instance *inst,
+/* In a file of the service's own: what core-keeper holds everybody can read. */
+static enum edge_status secret_store(struct edge_ctx *ctx, struct edge_instance *inst,
                                      const struct secret_request *request)
 {
-    const char *level = provider_level(&ctx->arena, request->secret_name);
-    const char *key = edge_printf(&ctx->arena, PROVIDER_ROOT "%s/Writable/InsecureSecrets/%s",
-                                  provider_level(&ctx->arena, inst->rt.name), level);
-    cJSON *secret = edge_json_object(ctx), *data = cJSON_AddObjectToObject(secret, "SecretData");
-    cJSON_AddStringToObject(secret, "SecretName", request->secret_name);
+    const char *path = secrets_file(&ctx->arena, inst->rt.options, inst->rt.name);
+    struct edge_named_text *data =
+        edge_new_n(&ctx->arena, struct edge_named_text, request->n_secret_data);
     for (size_t i = 0; i < request->n_secret_data; i++) {
-        cJSON_AddStringToObject(data, provider_level(&ctx->arena, request->secret_data[i].key),
-                                request->secret_data[i].value);
+        const struct secret_entry *entry = &request->secret_data[i];
+        data[i] = (struct edge_named_text){entry->key, entry->value};
     }
-    int64_t timeout_ms = inst->rt.request_timeout_ms;
-    enum edge_status st = provider_write(ctx, &inst->provider, key, secret,
-                                         edge_now_mono_ms() + (timeout_ms ? timeout_ms : 5000));
+    EDGE_LOCK(&inst->secrets_lock);
+    enum edge_status st =
+        secrets_store(ctx, path, request->secret_name, data, request->n_secret_data);
     if (st != EDGE_OK) {
-        return edge_wrap(ctx, EDGE_REMOTE, "adding secret failed");
+        return edge_wrap(ctx, st, "adding secret failed");
     }
     edge_counter_add(edge_counter(inst->rt.metrics, SECRETS_STORED, "Secrets stored."), 1);
+    atomic_store(&inst->secrets_changed, true);
+    host_wake(inst->host);
     return EDGE_OK;
 }
 
 static enum edge_status secret_post(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
-    const struct edge_instance *inst = instance_of_call(call);
+    struct edge_instance *inst = instance_of_state(edge_call_state(call));
     struct secret_request request;
     const cJSON *body;
     if (edge_call_json(call, &body) != EDGE_OK ||

@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config_tree.h"
 #include "edge/log.h"
@@ -38,18 +39,54 @@ static void put_builtin(const struct edge_config_source *source, cJSON *tree)
     config_put(config_section(bus, "Optional"), "ClientId", cJSON_CreateString(source->service));
 }
 
-static enum edge_status overlay_builtin(struct edge_ctx *ctx,
-                                        const struct edge_config_source *source, cJSON *tree)
+/* The layers of one loading, from the first to the last. */
+struct loading {
+    struct edge_ctx *ctx;
+    const struct edge_config_source *source;
+    cJSON *tree;
+    struct config_judge *judge; /* NULL: no values are refused, none named */
+};
+
+/* At the start a wrong value of a file or a variable is somebody's to mend. */
+static struct config_layer layer(const struct loading *l, const char *origin, unsigned flags)
 {
-    put_builtin(source, tree);
-    if (!source->is_device_service) {
-        return EDGE_OK;
+    if (l->source->before) {
+        flags |= CONFIG_FORGIVING;
     }
+    return (struct config_layer){l->ctx, origin, flags, l->judge};
+}
+
+static enum edge_status overlay(const struct loading *l, const char *origin, unsigned flags,
+                                const cJSON *from)
+{
+    struct config_layer at = layer(l, origin, flags);
+    return config_overlay(&at, l->source->dto, l->tree, from);
+}
+
+static enum edge_status overlay_env(const struct loading *l, const char *prefix)
+{
+    struct config_layer at = layer(l, "the environment", 0);
+    return config_overlay_env(&at, l->source->dto, prefix, l->tree);
+}
+
+static enum edge_status overlay_text(const struct loading *l, const char *origin, unsigned flags,
+                                     const char *text)
+{
     const cJSON *from;
-    EDGE_TRY(parse_yaml(ctx, "the built-in configuration", builtin_device_services,
-                        sizeof(builtin_device_services) - 1, &from));
-    return config_overlay(ctx, source->dto, "the built-in configuration", CONFIG_SHARED, tree,
-                          from);
+    EDGE_TRY(parse_yaml(l->ctx, origin, text, strlen(text), &from));
+    return overlay(l, origin, flags, from);
+}
+
+/* What the service brings along goes below everything: a private file need not repeat it. */
+static enum edge_status overlay_builtin(const struct loading *l)
+{
+    static const char origin[] = "the built-in configuration";
+    put_builtin(l->source, l->tree);
+    if (l->source->is_device_service) {
+        EDGE_TRY(overlay_text(l, origin, CONFIG_SHARED, builtin_device_services));
+    }
+    return l->source->base_yaml ? overlay_text(l, origin, CONFIG_SHARED, l->source->base_yaml)
+                                : EDGE_OK;
 }
 
 static bool is_common_section(const char *name)
@@ -82,82 +119,91 @@ static enum edge_status read_common(struct edge_ctx *ctx, struct edge_client *cl
 }
 
 /* One section of the common file, then the variables that carry its name in front. */
-static enum edge_status overlay_section_of(struct edge_ctx *ctx,
-                                           const struct edge_config_source *source, cJSON *tree,
-                                           const cJSON *common, const char *section,
-                                           const char *prefix)
+static enum edge_status overlay_section_of(const struct loading *l, const cJSON *common,
+                                           const char *section, const char *prefix)
 {
     const cJSON *from = common ? edge_json_member(common, section, true) : NULL;
     if (from) {
-        EDGE_TRY(config_overlay(ctx, source->dto, source->options->common_config, CONFIG_SHARED,
-                                tree, from));
+        EDGE_TRY(overlay(l, l->source->options->common_config, CONFIG_SHARED, from));
     }
-    return config_overlay_env(ctx, source->dto, prefix, tree);
+    return overlay_env(l, prefix);
 }
 
+enum { REMOTE = CONFIG_TEXTS | CONFIG_FORGIVING };
+
 /* What the provider has for all services stands in for the common file and its variables. */
-static enum edge_status overlay_remote_common(struct edge_ctx *ctx,
-                                              const struct edge_config_source *source, cJSON *tree)
+static enum edge_status overlay_remote_common(const struct loading *l)
 {
-    const struct edge_config_remote *remote = source->remote;
-    EDGE_TRY(config_overlay(ctx, source->dto, "all-services of the configuration provider",
-                            CONFIG_SHARED | CONFIG_TEXTS, tree, remote->all_services));
-    return source->is_device_service
-               ? config_overlay(ctx, source->dto, "device-services of the configuration provider",
-                                CONFIG_SHARED | CONFIG_TEXTS, tree, remote->device_services)
+    const struct edge_config_remote *remote = l->source->remote;
+    EDGE_TRY(overlay(l, "all-services of the configuration provider", CONFIG_SHARED | REMOTE,
+                     remote->all_services));
+    return l->source->is_device_service
+               ? overlay(l, "device-services of the configuration provider", CONFIG_SHARED | REMOTE,
+                         remote->device_services)
                : EDGE_OK;
 }
 
-static enum edge_status overlay_common_file(struct edge_ctx *ctx,
-                                            const struct edge_config_source *source, cJSON *tree)
+static enum edge_status overlay_common_file(const struct loading *l)
 {
     const cJSON *common = NULL;
-    if (source->options->common_config) {
-        EDGE_TRY(read_common(ctx, source->client, source->options->common_config, &common));
+    if (l->source->options->common_config) {
+        EDGE_TRY(
+            read_common(l->ctx, l->source->client, l->source->options->common_config, &common));
     }
-    EDGE_TRY(overlay_section_of(ctx, source, tree, common, "all-services", "ALL_SERVICES_"));
-    return source->is_device_service ? overlay_section_of(ctx, source, tree, common,
-                                                          "device-services", "DEVICE_SERVICES_")
-                                     : EDGE_OK;
+    EDGE_TRY(overlay_section_of(l, common, "all-services", "ALL_SERVICES_"));
+    return l->source->is_device_service
+               ? overlay_section_of(l, common, "device-services", "DEVICE_SERVICES_")
+               : EDGE_OK;
 }
 
 /* In one process the bus is the process's own, whatever the services of the fleet have in common. */
-static enum edge_status overlay_common(struct edge_ctx *ctx,
-                                       const struct edge_config_source *source, cJSON *tree)
+static enum edge_status overlay_common(const struct loading *l)
 {
-    EDGE_TRY(source->remote ? overlay_remote_common(ctx, source, tree)
-                            : overlay_common_file(ctx, source, tree));
-    if (source->bus_type && strcmp(source->bus_type, "memory") == 0) {
-        config_put(config_section(tree, "MessageBus"), "Type",
-                   cJSON_CreateString(source->bus_type));
+    const char *bus_type = l->source->bus_type;
+    EDGE_TRY(l->source->remote ? overlay_remote_common(l) : overlay_common_file(l));
+    if (bus_type && strcmp(bus_type, "memory") == 0) {
+        config_put(config_section(l->tree, "MessageBus"), "Type", cJSON_CreateString(bus_type));
     }
     return EDGE_OK;
 }
 
-static enum edge_status overlay_private(struct edge_ctx *ctx,
-                                        const struct edge_config_source *source, cJSON *tree,
-                                        const char *file)
+static enum edge_status overlay_private(const struct loading *l, const char *file)
 {
     const cJSON *from;
-    const char *text = source->base_yaml, *origin = "the service's built-in file";
-    size_t len = text ? strlen(text) : 0;
-    if (file) {
-        EDGE_TRY(config_file_read(ctx, source->client, file, &text, &len));
-        origin = file;
-    } else if (!text) {
-        return EDGE_OK;
+    const char *text = l->source->base_yaml;
+    size_t len;
+    if (!file) {
+        return text ? overlay_text(l, "the service's built-in file", 0, text) : EDGE_OK;
     }
-    EDGE_TRY(parse_yaml(ctx, origin, text, len, &from));
-    return config_overlay(ctx, source->dto, origin, 0, tree, from);
+    EDGE_TRY(config_file_read(l->ctx, l->source->client, file, &text, &len));
+    EDGE_TRY(parse_yaml(l->ctx, file, text, len, &from));
+    return overlay(l, file, 0, from);
 }
 
-static enum edge_status overlay_environment(struct edge_ctx *ctx,
-                                            const struct edge_config_source *source, cJSON *tree)
+static enum edge_status overlay_environment(const struct loading *l)
 {
-    struct config_path key = {NULL, source->service};
-    const char *own = edge_printf(&ctx->arena, "%s__", config_env_name(&ctx->arena, "", &key));
-    EDGE_TRY(config_overlay_env(ctx, source->dto, "", tree));
-    return config_overlay_env(ctx, source->dto, own, tree);
+    struct edge_arena *a = &l->ctx->arena;
+    struct config_path key = {NULL, l->source->service};
+    EDGE_TRY(overlay_env(l, ""));
+    return overlay_env(l, edge_printf(a, "%s__", config_env_name(a, "", &key)));
+}
+
+/* What POST /secret has stored; a file nobody can read is no reason to stay down. */
+static enum edge_status overlay_secrets(const struct loading *l)
+{
+    const char *path = l->source->secrets_file;
+    const cJSON *from = NULL;
+    if (!path || access(path, F_OK) != 0) {
+        return EDGE_OK;
+    }
+    enum edge_status st = secrets_read(l->ctx, path, &from);
+    if (st != EDGE_OK) {
+        edge_log_error(l->ctx, "stored secrets cannot be read, going on without", "error",
+                       edge_ctx_message(l->ctx, st), NULL);
+        edge_ctx_clear(l->ctx);
+        return EDGE_OK;
+    }
+    return overlay(l, path, CONFIG_FORGIVING, from);
 }
 
 /* ---- hosts from the command line ------------------------------------------------------------ */
@@ -236,34 +282,36 @@ static enum edge_status apply_hosts(struct edge_ctx *ctx, const struct edge_opti
 /* ---- the whole ----------------------------------------------------------------------------- */
 
 enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
-                                  void *config, const char **ret_file)
+                                  void *config, struct edge_config_loaded *ret)
 {
-    cJSON *tree = edge_json_object(ctx);
+    struct config_judge judge = {source->before, edge_json_object(ctx)};
+    const struct loading l = {ctx, source, edge_json_object(ctx), &judge};
     const char *file = NULL, *dir;
     EDGE_TRY(edge_config_locate(ctx, source, &file, &dir));
-    EDGE_TRY(overlay_builtin(ctx, source, tree));
-    EDGE_TRY(overlay_common(ctx, source, tree));
-    EDGE_TRY(overlay_private(ctx, source, tree, file));
-    EDGE_TRY(overlay_environment(ctx, source, tree));
+    EDGE_TRY(overlay_builtin(&l));
+    EDGE_TRY(overlay_common(&l));
+    EDGE_TRY(overlay_private(&l, file));
+    EDGE_TRY(overlay_environment(&l));
     if (source->remote) {
-        EDGE_TRY(config_overlay(ctx, source->dto, "the configuration provider", CONFIG_TEXTS, tree,
-                                source->remote->own));
+        EDGE_TRY(overlay(&l, "the configuration provider", REMOTE, source->remote->own));
     }
-    EDGE_TRY(apply_hosts(ctx, source->options, tree));
-    EDGE_TRY(edge_dto_decode(ctx, source->dto, tree, config));
-    *ret_file = file;
+    EDGE_TRY(overlay_secrets(&l));
+    EDGE_TRY(apply_hosts(ctx, source->options, l.tree));
+    EDGE_TRY(edge_dto_decode(ctx, source->dto, l.tree, config));
+    *ret = (struct edge_config_loaded){file, l.tree, judge.refused};
     return EDGE_OK;
 }
 
 enum edge_status edge_config_private(struct edge_ctx *ctx, const struct edge_config_source *source,
                                      cJSON **ret)
 {
-    cJSON *tree = edge_json_object(ctx);
+    const struct loading l = {ctx, source, edge_json_object(ctx), NULL};
     const char *file = NULL, *dir;
     EDGE_TRY(edge_config_locate(ctx, source, &file, &dir));
-    EDGE_TRY(overlay_private(ctx, source, tree, file));
-    EDGE_TRY(overlay_environment(ctx, source, tree));
-    *ret = tree;
+    EDGE_TRY(overlay_private(&l, file));
+    EDGE_TRY(overlay_environment(&l));
+    config_strip_secrets(source->dto, l.tree);
+    *ret = l.tree;
     return EDGE_OK;
 }
 

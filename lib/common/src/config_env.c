@@ -14,6 +14,7 @@
 struct env_layer {
     struct edge_ctx *ctx;
     const char *prefix;
+    const struct config_layer *layer;
 };
 
 static enum edge_status env_section(const struct env_layer *l, const struct edge_dto *dto,
@@ -60,8 +61,11 @@ static enum edge_status env_scalar(const struct env_layer *l, const struct edge_
     cJSON given = {.type = cJSON_String, .valuestring = (char *)(uintptr_t)text};
     cJSON *node = config_coerce(&l->ctx->arena, f, &given, &reason);
     if (!node) {
-        return edge_fail(l->ctx, EDGE_INVALID, "environment variable %s: %s", env_name(l, at),
-                         reason);
+        struct config_layer named = *l->layer;
+        named.origin = edge_printf(&l->ctx->arena, "environment variable %s", env_name(l, at));
+        return named.flags & CONFIG_FORGIVING
+                   ? config_refuse(&named, f, key, into, &given, at, reason)
+                   : edge_fail(l->ctx, EDGE_INVALID, "%s: %s", named.origin, reason);
     }
     config_put(into, key, node);
     return EDGE_OK;
@@ -228,10 +232,10 @@ static enum edge_status env_section(const struct env_layer *l, const struct edge
     return EDGE_OK;
 }
 
-enum edge_status config_overlay_env(struct edge_ctx *ctx, const struct edge_dto *dto,
+enum edge_status config_overlay_env(const struct config_layer *layer, const struct edge_dto *dto,
                                     const char *prefix, cJSON *into)
 {
-    struct env_layer l = {ctx, prefix};
+    struct env_layer l = {layer->ctx, prefix, layer};
     size_t len = strlen(prefix);
     bool any = len == 0;
     for (char **var = environ; *var && !any; var++) {

@@ -2,8 +2,12 @@
  * The configuration every service has, as tables: the official key names, and as defaults the
  * values of the official common configuration, so that a service runs without a common file.
  */
+#include <string.h>
+#include <strings.h>
+
 #include "edge/config.h"
 #include "edge/log.h"
+#include "edge/text.h"
 
 static enum edge_status check_port(const void *value, struct edge_scope *at)
 {
@@ -31,6 +35,88 @@ static enum edge_status check_size(const void *value, struct edge_scope *at)
         return edge_scope_fail(at, NULL, "must be between 0 and %d KB", MAX_KB);
     }
     return EDGE_OK;
+}
+
+/* A name in the data directory, not a way out of it. */
+static enum edge_status check_file_name(const void *value, struct edge_scope *at)
+{
+    const char *s = value;
+    return strchr(s, '/') || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 || strlen(s) > 200
+               ? edge_scope_fail(at, NULL, "must be the name of a file")
+               : EDGE_OK;
+}
+
+static enum edge_status one_of(const char *s, const char *const *names, struct edge_scope *at)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf list = EDGE_BUF_INIT;
+    for (size_t i = 0; names[i]; i++) {
+        if (strcmp(s, names[i]) == 0) {
+            return EDGE_OK;
+        }
+        edge_buf_printf(&list, " %s", names[i]);
+    }
+    return edge_scope_fail(at, NULL, "'%.64s' is not supported; one of%s", s, edge_buf_str(&list));
+}
+
+static enum edge_status check_bus_type(const void *value, struct edge_scope *at)
+{
+    static const char *const names[] = {"mqtt", "memory", NULL};
+    return one_of(value, names, at);
+}
+
+static enum edge_status check_bus_protocol(const void *value, struct edge_scope *at)
+{
+    static const char *const names[] = {"tcp", "mqtt", "ssl", "tls", "mqtts", NULL};
+    return one_of(value, names, at);
+}
+
+static enum edge_status check_auth_mode(const void *value, struct edge_scope *at)
+{
+    static const char *const names[] = {"none", "usernamepassword", "clientcert", "cacert", "",
+                                        NULL};
+    return one_of(value, names, at);
+}
+
+static enum edge_status check_topic_prefix(const void *value, struct edge_scope *at)
+{
+    const char *s = value;
+    EDGE_TRY(edge_check_not_blank(value, at));
+    return strpbrk(s, "+#") || strlen(s) > 1000
+               ? edge_scope_fail(at, NULL, "must be the first levels of a topic, without wildcards")
+               : EDGE_OK;
+}
+
+/* Numbers and truths written as texts; an empty one is none. */
+static enum edge_status check_number(const char *s, int max, struct edge_scope *at)
+{
+    int64_t value = 0;
+    return *s && (!edge_int_parse(s, &value) || value < 0 || value > max)
+               ? edge_scope_fail(at, NULL, "'%.64s' is not a number from 0 to %d", s, max)
+               : EDGE_OK;
+}
+
+static enum edge_status check_qos(const void *value, struct edge_scope *at)
+{
+    return check_number(value, 2, at);
+}
+
+static enum edge_status check_keep_alive(const void *value, struct edge_scope *at)
+{
+    return check_number(value, 65535, at);
+}
+
+static enum edge_status check_connect_timeout(const void *value, struct edge_scope *at)
+{
+    return check_number(value, 3600, at);
+}
+
+static enum edge_status check_truth(const void *value, struct edge_scope *at)
+{
+    const char *s = value;
+    bool truth;
+    return !*s || edge_bool_parse(s, &truth)
+               ? EDGE_OK
+               : edge_scope_fail(at, NULL, "'%.64s' is not true or false", s);
 }
 
 /* Every key is shown by GET /config, set or not. */
@@ -67,7 +153,7 @@ static const struct edge_dto INSECURE_SECRET = EDGE_DTO(struct edge_insecure_sec
 
 #define F(m, key, text, ...) ROW(struct edge_telemetry, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field telemetry_fields[] = {
-    F(interval, "Interval", "How often metrics are published; 0s: never.", .def = "30s", .check = edge_check_duration),
+    F(interval, "Interval", "How often metrics are published; 0s: never.", .def = "30s", .check = edge_check_duration_set),
     EDGE_MAP(struct edge_telemetry, metrics, "Metrics", "Which ones, by prefix of their names.", &NAMED_BOOL, .flags = EDGE_EMIT_EMPTY),
     EDGE_MAP(struct edge_telemetry, tags, "Tags", "Added to each of them.", &NAMED_TEXT, .flags = EDGE_EMIT_EMPTY),
 };
@@ -102,8 +188,8 @@ static const struct edge_field service_fields[] = {
     F(port, "Port", "TCP port; 0: any free one.", .check = check_port),
     F(server_bind_addr, "ServerBindAddr", "Address to listen on instead of Host."),
     F(startup_msg, "StartupMsg", "Logged when the service is ready.", .def = "service started"),
-    F(health_check_interval, "HealthCheckInterval", "How often a registry asks.", .def = "10s", .check = edge_check_duration),
-    F(request_timeout, "RequestTimeout", "Longest a request may take; 0s: for ever.", .def = "5s", .check = edge_check_duration),
+    F(health_check_interval, "HealthCheckInterval", "How often a registry asks.", .def = "10s", .check = edge_check_duration_1ms),
+    F(request_timeout, "RequestTimeout", "Longest a request may take; 0s: for ever.", .def = "5s", .check = edge_check_interval),
     F(max_result_count, "MaxResultCount", "Most objects in one answer.", .def = "1024", .min = 1, .max = 1000000),
     F(max_request_size, "MaxRequestSize", "Largest body of any route, KB; 0: the route's own limit.", .def = "0", .check = check_size),
     F(enable_name_field_escape, "EnableNameFieldEscape", "Escape names in topics.", .def = "false"),
@@ -116,13 +202,13 @@ static const struct edge_dto SERVICE_INFO = EDGE_DTO(struct edge_service_info, "
 #define F(m, key, text, ...) ROW(struct edge_bus_optional, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field bus_optional_fields[] = {
     F(client_id, "ClientId", "MQTT client id."),
-    F(qos, "Qos", "0, 1 or 2.", .def = "0"),
-    F(event_qos, "EventQos", "Of events, where it is above Qos.", .def = "1"),
-    F(keep_alive, "KeepAlive", "Seconds.", .def = "10"),
-    F(retained, "Retained", "The broker keeps the last message of each topic.", .def = "false"),
+    F(qos, "Qos", "0, 1 or 2.", .def = "0", .check = check_qos),
+    F(event_qos, "EventQos", "Of events, where it is above Qos.", .def = "1", .check = check_qos),
+    F(keep_alive, "KeepAlive", "Seconds.", .def = "10", .check = check_keep_alive),
+    F(retained, "Retained", "The broker keeps the last message of each topic.", .def = "false", .check = check_truth),
     F(auto_reconnect, "AutoReconnect", "Always true here.", .def = "true"),
-    F(connect_timeout, "ConnectTimeout", "Seconds.", .def = "5"),
-    F(skip_cert_verify, "SkipCertVerify", "Do not check the broker's certificate.", .def = "false"),
+    F(connect_timeout, "ConnectTimeout", "Seconds.", .def = "5", .check = check_connect_timeout),
+    F(skip_cert_verify, "SkipCertVerify", "Do not check the broker's certificate.", .def = "false", .check = check_truth),
     EDGE_FIELD(struct edge_bus_optional, username, "Username", "For AuthMode usernamepassword.", .flags = EDGE_SECRET),
     EDGE_FIELD(struct edge_bus_optional, password, "Password", "For AuthMode usernamepassword.", .flags = EDGE_SECRET),
     F(ca_file, "CaFile", "PEM file of who vouches for the broker."),
@@ -135,13 +221,13 @@ static const struct edge_dto BUS_OPTIONAL = EDGE_DTO(struct edge_bus_optional, "
 #define F(m, key, text, ...) ROW(struct edge_bus_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field bus_fields[] = {
     F(disabled, "Disabled", "Hear and tell nothing.", .def = "false"),
-    F(protocol, "Protocol", "tcp, mqtt, ssl, tls or mqtts.", .def = "mqtt"),
+    F(protocol, "Protocol", "tcp, mqtt, ssl, tls or mqtts.", .def = "mqtt", .check = check_bus_protocol),
     F(host, "Host", "The broker.", .def = "localhost"),
     F(port, "Port", "Its port.", .def = "1883", .check = check_port),
-    F(type, "Type", "mqtt, or memory within one process.", .def = "mqtt"),
-    F(auth_mode, "AuthMode", "none, usernamepassword, clientcert or cacert.", .def = "none"),
+    F(type, "Type", "mqtt, or memory within one process.", .def = "mqtt", .check = check_bus_type),
+    F(auth_mode, "AuthMode", "none, usernamepassword, clientcert or cacert.", .def = "none", .check = check_auth_mode),
     F(secret_name, "SecretName", "Secret that holds the credentials.", .def = "mqtt-bus"),
-    F(base_topic_prefix, "BaseTopicPrefix", "First level of all topics.", .def = "edgex", .check = edge_check_not_blank),
+    F(base_topic_prefix, "BaseTopicPrefix", "First level of all topics.", .def = "edgex", .check = check_topic_prefix),
     EDGE_OBJECT(struct edge_bus_info, optional, "Optional", "The connection's details, all texts.", &BUS_OPTIONAL, .flags = EDGE_EMIT_EMPTY),
 };
 static const struct edge_dto BUS_INFO = EDGE_DTO(struct edge_bus_info, "MessageBus", bus_fields);
@@ -161,7 +247,7 @@ static const struct edge_field database_fields[] = {
     F(type, "Type", "sqlite: embedded, no server; postgres, which the common configuration of EdgeX says, means the same.", .def = "sqlite"),
     F(host, "Host", "The database server, where there is one.", .def = "localhost"),
     F(port, "Port", "Its port.", .def = "0", .check = check_port),
-    F(name, "Name", "sqlite: the file below the data directory."),
+    F(name, "Name", "sqlite: the file below the data directory.", .check = check_file_name),
     F(timeout, "Timeout", "Longest an operation may take.", .def = "5s", .check = edge_check_duration),
     F(reserve_kb, "ReserveKB", "Kept for removing and configuring on a full disk, a fortieth of the disk at most; 0: nothing.", .def = "4096", .min = 0, .max = 1048576),
     F(min_free_kb, "MinFreeKB", "Nothing is added where less of the disk is free, a tenth of it at most; 0: it may be filled.", .def = "16384", .min = 0, .max = 1073741824),

@@ -1,7 +1,7 @@
 /*
  * Lays one configuration source over another, guided by the tables: keys in any case, values in any
  * spelling of their type, unknown keys named and left out. What remains is checked when it is
- * decoded.
+ * decoded; of a forgiving source each value is checked at once, so that a bad one goes alone.
  */
 #include "config_tree.h"
 
@@ -14,19 +14,10 @@
 #include "edge/log.h"
 #include "edge/text.h"
 
-/* One source being laid over. */
-struct layer {
-    struct edge_ctx *ctx;
-    const char *origin;
-    unsigned flags;
-};
-
-static enum edge_status overlay_section(const struct layer *l, const struct edge_dto *dto,
+static enum edge_status overlay_section(const struct config_layer *l, const struct edge_dto *dto,
                                         cJSON *into, const cJSON *from,
                                         const struct config_path *at);
-static enum edge_status overlay_field(const struct layer *l, const struct edge_field *f,
-                                      cJSON *into, const cJSON *from, const struct config_path *at);
-static bool says_nothing(const struct layer *l, unsigned kind, const cJSON *from);
+static bool says_nothing(const struct config_layer *l, unsigned kind, const cJSON *from);
 
 const char *config_path_text(struct edge_arena *a, const struct config_path *at)
 {
@@ -230,11 +221,102 @@ cJSON *config_coerce(struct edge_arena *a, const struct edge_field *f, const cJS
     return node;
 }
 
-static enum edge_status fault(const struct layer *l, const struct config_path *at,
-                              const char *reason)
+/* ---- values that cannot be ------------------------------------------------------------------ */
+
+/* What the configuration before had there. */
+static const cJSON *held_at(const struct config_judge *judge, const struct config_path *at)
 {
-    return edge_fail(l->ctx, EDGE_INVALID, "%s: %s: %s", l->origin,
-                     at ? config_path_text(&l->ctx->arena, at) : "the whole", reason);
+    if (!at) {
+        return judge->before ? judge->before->tree : NULL;
+    }
+    const cJSON *above = held_at(judge, at->up);
+    return cJSON_IsObject(above) ? edge_json_member(above, at->key, false) : NULL;
+}
+
+/* Says the table so or, where there is none, the name? */
+static bool is_secret(const struct edge_field *f, const struct config_path *at, const char *text)
+{
+    bool secret = f && (f->flags & EDGE_SECRET);
+    for (; at && !secret; at = at->up) {
+        secret =
+            strcasecmp(at->key, "SecretData") == 0 || (!f && config_is_credential(at->key, text));
+    }
+    return secret;
+}
+
+static const char *given_text(struct edge_arena *a, const cJSON *given)
+{
+    const char *text = config_scalar_text(a, given);
+    if (text) {
+        return text;
+    }
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf json = EDGE_BUF_INIT;
+    edge_json_put(&json, given);
+    return edge_strdup(a, edge_buf_str(&json));
+}
+
+/* Keep it in mind; false where the loading before said so already. */
+static bool is_news(const struct config_layer *l, const struct config_path *at, const char *text)
+{
+    const char *name = edge_printf(&l->ctx->arena, "%s: %s", l->origin,
+                                   at ? config_path_text(&l->ctx->arena, at) : "the whole");
+    const struct edge_config_loaded *before = l->judge->before;
+    const cJSON *known = before ? config_member(before->refused, name) : NULL;
+    config_put(l->judge->refused, name, cJSON_CreateString(text));
+    return !known || strcmp(known->valuestring, text) != 0;
+}
+
+/* Values may be long, and are not all for everybody's eyes. */
+static const char *shown_text(const struct config_layer *l, const struct edge_field *f,
+                              const struct config_path *at, const char *text)
+{
+    return is_secret(f, at, text) ? "<redacted>" : edge_printf(&l->ctx->arena, "%.200s", text);
+}
+
+enum edge_status config_refuse(const struct config_layer *l, const struct edge_field *f,
+                               const char *key, cJSON *into, const cJSON *given,
+                               const struct config_path *at, const char *reason)
+{
+    struct edge_arena *a = &l->ctx->arena;
+    const char *path = at ? config_path_text(a, at) : "the whole";
+    if (!(l->flags & CONFIG_FORGIVING)) {
+        return edge_fail(l->ctx, EDGE_INVALID, "%s: %s: %s", l->origin, path, reason);
+    }
+    const cJSON *held = at ? held_at(l->judge, at) : NULL;
+    if (held && into) {
+        config_put(into, key, cJSON_Duplicate(held, true));
+    }
+    const char *text = given_text(a, given), *shown = shown_text(l, f, at, text);
+    if (is_news(l, at, text)) {
+        bool secret = strcmp(shown, text) != 0 && is_secret(f, at, text);
+        edge_log_warn(l->ctx, "configuration value refused, the key keeps what it held", "key",
+                      path, "value", shown, "source", l->origin, "reason",
+                      secret ? "not of the form it must have" : reason, NULL);
+    }
+    return EDGE_OK;
+}
+
+/* Why @p node cannot be the value of the row, NULL where it can. */
+static const char *objection(const struct config_layer *l, const struct edge_dto *dto,
+                             const struct edge_field *f, cJSON *node)
+{
+    if (!(l->flags & CONFIG_FORGIVING)) {
+        return NULL; /* decoding tells all faults at once */
+    }
+    EDGE_CTX_SCOPE(trial);
+    enum edge_status st;
+    if (f->flags & EDGE_VALUE) {
+        st = edge_dto_patch_try(&trial, dto, node);
+    } else {
+        cJSON *section = edge_json_object(&trial);
+        cJSON_AddItemReferenceToObject(section, f->json, node);
+        st = edge_dto_patch_try(&trial, dto, section);
+    }
+    if (st == EDGE_OK) {
+        return NULL;
+    }
+    const char *text = edge_ctx_message(&trial, st), *after = strchr(text, ' ');
+    return edge_strdup(&l->ctx->arena, after ? after + 1 : text); /* without the path in front */
 }
 
 /* Official keys that mean nothing here: known, so no reason for a warning. */
@@ -253,44 +335,45 @@ static bool is_idle(const struct config_path *at)
     return false;
 }
 
-static void unknown_key(const struct layer *l, const struct config_path *at)
+static void unknown_key(const struct config_layer *l, const struct config_path *at,
+                        const cJSON *given)
 {
-    const char *path = config_path_text(&l->ctx->arena, at);
-    if ((l->flags & CONFIG_SHARED) || is_idle(at)) {
-        edge_log_debug(l->ctx, "configuration key has no effect here", "key", path, "file",
-                       l->origin, NULL);
-    } else {
-        edge_log_warn(l->ctx, "unknown configuration key ignored", "key", path, "file", l->origin,
-                      NULL);
+    if (!l->judge || (l->flags & CONFIG_SHARED) || is_idle(at)) {
+        edge_log_debug(l->ctx, "configuration key has no effect here", "key",
+                       config_path_text(&l->ctx->arena, at), "file", l->origin, NULL);
+        return;
+    }
+    const char *text = given_text(&l->ctx->arena, given);
+    if (is_news(l, at, text)) {
+        edge_log_warn(l->ctx, "unknown configuration key ignored", "key",
+                      config_path_text(&l->ctx->arena, at), "value", shown_text(l, NULL, at, text),
+                      "file", l->origin, NULL);
     }
 }
 
-static enum edge_status overlay_scalar(const struct layer *l, const struct edge_field *f,
-                                       const char *key, cJSON *into, const cJSON *from,
-                                       const struct config_path *at)
+/* @p dto: of the section; of a map of bare values the table of its entries. */
+static enum edge_status overlay_scalar(const struct config_layer *l, const struct edge_dto *dto,
+                                       const struct edge_field *f, const char *key, cJSON *into,
+                                       const cJSON *from, const struct config_path *at)
 {
     const char *reason = NULL;
     cJSON *node = config_coerce(&l->ctx->arena, f, from, &reason);
+    if (node && (reason = objection(l, dto, f, node))) {
+        cJSON_Delete(node);
+        node = NULL;
+    }
     if (!node) {
-        return fault(l, at, reason);
+        return config_refuse(l, f, key, into, from, at, reason);
     }
     config_put(into, key, node);
     return EDGE_OK;
 }
 
-static enum edge_status overlay_list(const struct layer *l, const struct edge_field *f, cJSON *into,
-                                     const cJSON *from, const struct config_path *at)
+/* The elements, added to @p list; one that cannot be fails with its place. */
+static enum edge_status list_elements(const struct config_layer *l, const struct edge_field *f,
+                                      cJSON *list, const cJSON *from, const struct config_path *at)
 {
     static const struct edge_field text = {.kind = EDGE_K_STR};
-    if ((l->flags & CONFIG_TEXTS) && cJSON_IsString(from) && !f->sub) {
-        config_put(into, f->json, config_text_list(&l->ctx->arena, from->valuestring));
-        return EDGE_OK;
-    }
-    if (!cJSON_IsArray(from) && !((l->flags & CONFIG_TEXTS) && cJSON_IsObject(from))) {
-        return fault(l, at, "must be a list");
-    }
-    cJSON *list = cJSON_CreateArray();
-    config_put(into, f->json, list);
     const cJSON *element;
     cJSON_ArrayForEach(element, from)
     {
@@ -303,17 +386,67 @@ static enum edge_status overlay_list(const struct layer *l, const struct edge_fi
         } else if ((node = config_coerce(&l->ctx->arena, &text, element, &reason))) {
             cJSON_AddItemToArray(list, node);
         } else {
-            return fault(l, at, reason);
+            return config_refuse(l, f, NULL, NULL, element, at, reason);
         }
     }
     return EDGE_OK;
 }
 
-static enum edge_status overlay_map(const struct layer *l, const struct edge_field *f, cJSON *into,
-                                    const cJSON *from, const struct config_path *at)
+/* A list is one value: taken whole or not at all. */
+static enum edge_status overlay_list(const struct config_layer *l, const struct edge_dto *dto,
+                                     const struct edge_field *f, cJSON *into, const cJSON *from,
+                                     const struct config_path *at)
+{
+    struct config_layer strict = *l;
+    strict.flags &= ~(unsigned)CONFIG_FORGIVING;
+    cJSON *list;
+    const char *reason = NULL;
+    if ((l->flags & CONFIG_TEXTS) && cJSON_IsString(from) && !f->sub) {
+        list = config_text_list(&l->ctx->arena, from->valuestring);
+    } else if (!cJSON_IsArray(from) && !((l->flags & CONFIG_TEXTS) && cJSON_IsObject(from))) {
+        return config_refuse(l, f, f->json, into, from, at, "must be a list");
+    } else {
+        list = cJSON_CreateArray();
+        enum edge_status st = list_elements(&strict, f, list, from, at);
+        if (st != EDGE_OK && !(l->flags & CONFIG_FORGIVING)) {
+            cJSON_Delete(list);
+            return st;
+        }
+        if (st != EDGE_OK) {
+            reason = edge_strdup(&l->ctx->arena, edge_ctx_message(l->ctx, st));
+            edge_ctx_clear(l->ctx);
+        }
+    }
+    reason = reason ? reason : objection(l, dto, f, list);
+    if (reason) {
+        cJSON_Delete(list);
+        return config_refuse(l, f, f->json, into, from, at, reason);
+    }
+    config_put(into, f->json, list);
+    return EDGE_OK;
+}
+
+/* An entry made for values that were all refused is none. */
+static enum edge_status overlay_entry(const struct config_layer *l, const struct edge_dto *dto,
+                                      cJSON *map, const cJSON *from, const struct config_path *at)
 {
     if (!cJSON_IsObject(from)) {
-        return fault(l, at, "must be a section");
+        return config_refuse(l, NULL, at->key, map, from, at, "must be a section");
+    }
+    bool is_new = !config_member(map, at->key);
+    cJSON *entry = config_section(map, at->key);
+    EDGE_TRY(overlay_section(l, dto, entry, from, at));
+    if ((l->flags & CONFIG_FORGIVING) && is_new && !entry->child && from->child) {
+        cJSON_DeleteItemFromObjectCaseSensitive(map, at->key);
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status overlay_map(const struct config_layer *l, const struct edge_field *f,
+                                    cJSON *into, const cJSON *from, const struct config_path *at)
+{
+    if (!cJSON_IsObject(from)) {
+        return config_refuse(l, f, f->json, into, from, at, "must be a section");
     }
     cJSON *map = config_section(into, f->json);
     const struct edge_field *last = &f->sub->fields[f->sub->n_fields - 1];
@@ -326,34 +459,42 @@ static enum edge_status overlay_map(const struct layer *l, const struct edge_fie
             continue;
         }
         if (section) {
-            EDGE_TRY(
-                overlay_section(l, f->sub, config_section(map, member->string), member, &here));
+            EDGE_TRY(overlay_entry(l, f->sub, map, member, &here));
         } else if ((last->kind & EDGE_K_MASK) == EDGE_K_ANY) {
             config_put(map, member->string, cJSON_Duplicate(member, true));
         } else {
-            EDGE_TRY(overlay_scalar(l, last, member->string, map, member, &here));
+            EDGE_TRY(overlay_scalar(l, f->sub, last, member->string, map, member, &here));
         }
     }
     return EDGE_OK;
 }
 
-/* Sections merge, everything else is replaced. */
-static void overlay_any(cJSON *into, const char *key, const cJSON *from)
+/* Sections merge, everything else is replaced; neither takes the other's place unasked. */
+static enum edge_status overlay_any(const struct config_layer *l, cJSON *into, const char *key,
+                                    const cJSON *from, const struct config_path *at)
 {
+    const cJSON *there = config_member(into, key);
+    if ((l->flags & CONFIG_FORGIVING) && there && !cJSON_IsNull(there) &&
+        cJSON_IsObject(there) != cJSON_IsObject(from)) {
+        return config_refuse(l, NULL, key, into, from, at,
+                             cJSON_IsObject(there) ? "must be a section" : "is not a single value");
+    }
     if (!cJSON_IsObject(from)) {
         config_put(into, key, cJSON_Duplicate(from, true));
-        return;
+        return EDGE_OK;
     }
     cJSON *section = config_section(into, key);
     const cJSON *member;
     cJSON_ArrayForEach(member, from)
     {
-        overlay_any(section, member->string, member);
+        struct config_path here = {at, member->string};
+        EDGE_TRY(overlay_any(l, section, member->string, member, &here));
     }
+    return EDGE_OK;
 }
 
 /* A key without a value: where all values are texts it is an empty one, unless the field is a text. */
-static bool says_nothing(const struct layer *l, unsigned kind, const cJSON *from)
+static bool says_nothing(const struct config_layer *l, unsigned kind, const cJSON *from)
 {
     return cJSON_IsNull(from) ||
            ((l->flags & CONFIG_TEXTS) && kind != EDGE_K_STR && kind != EDGE_K_ENUM &&
@@ -361,36 +502,54 @@ static bool says_nothing(const struct layer *l, unsigned kind, const cJSON *from
             *from->valuestring == '\0');
 }
 
-static enum edge_status overlay_field(const struct layer *l, const struct edge_field *f,
-                                      cJSON *into, const cJSON *from, const struct config_path *at)
+static enum edge_status overlay_field(const struct config_layer *l, const struct edge_dto *dto,
+                                      const struct edge_field *f, cJSON *into, const cJSON *from,
+                                      const struct config_path *at)
 {
     if (says_nothing(l, f->kind & EDGE_K_MASK, from)) {
         return EDGE_OK;
     }
     switch (f->kind & EDGE_K_MASK) {
     case EDGE_K_OBJ:
-        return overlay_section(l, f->sub, config_section(into, f->json), from, at);
+        return cJSON_IsObject(from)
+                   ? overlay_section(l, f->sub, config_section(into, f->json), from, at)
+                   : config_refuse(l, f, f->json, into, from, at, "must be a section");
     case EDGE_K_MAP:
         return overlay_map(l, f, into, from, at);
     case EDGE_K_LIST:
-        return overlay_list(l, f, into, from, at);
+        return overlay_list(l, dto, f, into, from, at);
     case EDGE_K_ANY:
-        overlay_any(into, f->json, from);
-        return EDGE_OK;
+        return overlay_any(l, into, f->json, from, at);
     default:
-        return overlay_scalar(l, f, f->json, into, from, at);
+        return overlay_scalar(l, dto, f, f->json, into, from, at);
     }
 }
 
-static enum edge_status overlay_section(const struct layer *l, const struct edge_dto *dto,
+/* The table @p key's row stands in: @p dto, or one it inlines. */
+static const struct edge_dto *table_of(const struct edge_dto *dto, const struct edge_field *row)
+{
+    for (size_t i = 0; i < dto->n_fields; i++) {
+        const struct edge_field *f = &dto->fields[i];
+        if (f == row) {
+            return dto;
+        }
+        const struct edge_dto *inner = f->flags & EDGE_INLINE ? table_of(f->sub, row) : NULL;
+        if (inner) {
+            return inner;
+        }
+    }
+    return NULL;
+}
+
+static enum edge_status overlay_section(const struct config_layer *l, const struct edge_dto *dto,
                                         cJSON *into, const cJSON *from,
                                         const struct config_path *at)
 {
     if (cJSON_IsNull(from)) {
         return EDGE_OK;
     }
-    if (!cJSON_IsObject(from)) {
-        return fault(l, at, "must be a section");
+    if (!cJSON_IsObject(from)) { /* an element of a list, or the whole */
+        return config_refuse(l, NULL, NULL, NULL, from, at, "must be a section");
     }
     const cJSON *member;
     cJSON_ArrayForEach(member, from)
@@ -398,17 +557,16 @@ static enum edge_status overlay_section(const struct layer *l, const struct edge
         struct config_path here = {at, member->string};
         const struct edge_field *f = config_field_find(dto, member->string);
         if (f) {
-            EDGE_TRY(overlay_field(l, f, into, member, &here));
+            EDGE_TRY(overlay_field(l, table_of(dto, f), f, into, member, &here));
         } else {
-            unknown_key(l, &here);
+            unknown_key(l, &here, member);
         }
     }
     return EDGE_OK;
 }
 
-enum edge_status config_overlay(struct edge_ctx *ctx, const struct edge_dto *dto,
-                                const char *origin, unsigned flags, cJSON *into, const cJSON *from)
+enum edge_status config_overlay(const struct config_layer *layer, const struct edge_dto *dto,
+                                cJSON *into, const cJSON *from)
 {
-    struct layer l = {ctx, origin, flags};
-    return from ? overlay_section(&l, dto, into, from, NULL) : EDGE_OK;
+    return from ? overlay_section(layer, dto, into, from, NULL) : EDGE_OK;
 }

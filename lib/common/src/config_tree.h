@@ -39,24 +39,59 @@ cJSON *config_section(cJSON *object, const char *key);
 /** The member as something to change, NULL if absent; exact case. */
 cJSON *config_member(const cJSON *object, const char *key);
 
-/**
- * Lay @p from (NULL or null: nothing) over @p into. @p origin names it in failures and warnings.
- * Keys no table knows are left out, with a warning.
- */
+/** What was left out of a configuration so far, and what the one before held and left out. */
+struct config_judge {
+    const struct edge_config_loaded *before; /* NULL: there was none */
+    cJSON *refused;                          /* as edge_config_loaded.refused */
+};
+
 enum config_origin_flags {
     CONFIG_SHARED = 1 << 0, /* for other services too: unknown keys are no reason to warn */
     /* Every value is a text; a list is one too ("a, b"), or a section of its elements ("0", "1"). */
     CONFIG_TEXTS = 1 << 1,
+    CONFIG_FORGIVING = 1 << 2, /* a value that cannot be is refused alone; needs a judge */
 };
-enum edge_status config_overlay(struct edge_ctx *ctx, const struct edge_dto *dto,
-                                const char *origin, unsigned flags, cJSON *into, const cJSON *from);
+
+/** One source being laid over. @p origin names it in failures and warnings. */
+struct config_layer {
+    struct edge_ctx *ctx;
+    const char *origin;
+    unsigned flags;
+    struct config_judge *judge; /* NULL: strict, and silent about unknown keys */
+};
+
+/**
+ * Lay @p from (NULL or null: nothing) over @p into. Keys no table knows are left out, with a
+ * warning.
+ */
+enum edge_status config_overlay(const struct config_layer *layer, const struct edge_dto *dto,
+                                cJSON *into, const cJSON *from);
+/** Lay the environment's values over @p into: variables called @p prefix and the key's path. */
+enum edge_status config_overlay_env(const struct config_layer *layer, const struct edge_dto *dto,
+                                    const char *prefix, cJSON *into);
+
+/**
+ * @p given for @p key of @p into cannot be: INVALID with the key and @p reason or, where the layer
+ * is forgiving, OK with what the key held before. @p field may be NULL.
+ */
+enum edge_status config_refuse(const struct config_layer *layer, const struct edge_field *field,
+                               const char *key, cJSON *into, const cJSON *given,
+                               const struct config_path *at, const char *reason);
+
+/* secrets.c */
+/** What a service keeps its own secrets in. NOT_FOUND, INVALID name it. */
+enum edge_status secrets_read(struct edge_ctx *ctx, const char *path, const cJSON **ret);
+
+/* config_secrets.c */
+/** Does a free-form key called so, or a value like this one, hold something nobody may see? */
+bool config_is_credential(const char *key, const char *text);
+/** Take out of @p tree whatever the tables call secret, and credentials of free-form sections. */
+void config_strip_secrets(const struct edge_dto *dto, cJSON *tree);
+/** Write "<redacted>" in their place. */
+void config_mask_secrets(const struct edge_dto *dto, cJSON *tree);
 
 /** A whole file, at most 1 MiB; @p path may be a URI, which needs @p client. NOT_FOUND, INVALID name it. */
 enum edge_status config_file_read(struct edge_ctx *ctx, struct edge_client *client,
                                   const char *path, const char **ret, size_t *ret_len);
-
-/** Lay the environment's values over @p into: variables called @p prefix and the key's path. */
-enum edge_status config_overlay_env(struct edge_ctx *ctx, const struct edge_dto *dto,
-                                    const char *prefix, cJSON *into);
 
 #endif

@@ -342,6 +342,25 @@ enum edge_status edge_check_duration_1ms(const void *value, struct edge_scope *a
     return check_duration(value, 1000000, "1ms", at);
 }
 
+static enum edge_status check_given(const char *s, int64_t min_ns, const char *more,
+                                    struct edge_scope *at)
+{
+    int64_t ns;
+    return edge_duration_parse(s, true, &ns) && ns >= min_ns
+               ? EDGE_OK
+               : edge_scope_fail(at, NULL, "must be a duration such as 30s%s", more);
+}
+
+enum edge_status edge_check_duration_set(const void *value, struct edge_scope *at)
+{
+    return check_given(value, INT64_MIN, "", at);
+}
+
+enum edge_status edge_check_interval(const void *value, struct edge_scope *at)
+{
+    return check_given(value, 0, ", not below 0s", at);
+}
+
 enum edge_status edge_check_object(const void *value, struct edge_scope *at)
 {
     const cJSON *json = *(const cJSON *const *)value;

@@ -296,6 +296,7 @@ static struct edge_instance *instance_create(struct edge_host *host,
     inst->rt.client = host->client;
     inst->rt.log = edge_log_create(inst->rt.name);
     inst->ctx.log = inst->rt.log;
+    edge_mutex_init(&inst->secrets_lock);
     return inst;
 }
 
@@ -436,6 +437,7 @@ static void instance_free(struct edge_instance *inst)
             free(inst->generations[i]);
         }
     }
+    edge_mutex_done(&inst->secrets_lock);
     edge_ctx_done(&inst->ctx);
     edge_log_free(rt->log);
     free(inst);

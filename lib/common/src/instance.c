@@ -23,7 +23,7 @@ const char *instance_name(struct edge_arena *a, const struct edge_service *servi
                : service->name;
 }
 
-struct edge_config_source instance_source(const struct edge_service *service,
+struct edge_config_source instance_source(struct edge_arena *a, const struct edge_service *service,
                                           const struct edge_options *options, const char *name,
                                           bool shared_process)
 {
@@ -36,6 +36,7 @@ struct edge_config_source instance_source(const struct edge_service *service,
         .bus_type = shared_process ? "memory" : "mqtt",
         .options = options,
         .base_yaml = service->default_config,
+        .secrets_file = secrets_file(a, options, name),
     };
 }
 
@@ -117,7 +118,7 @@ enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst)
     struct edge_runtime *rt = &inst->rt;
     const struct edge_service *service = rt->service;
     struct edge_config_source source =
-        instance_source(service, rt->options, rt->name, inst->host->n > 1);
+        instance_source(&ctx->arena, service, rt->options, rt->name, inst->host->n > 1);
     source.client = inst->host->client;
     void *config = edge_alloc(&ctx->arena, 1, service->config->size);
     const char *dir, *file;
@@ -125,23 +126,19 @@ enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst)
     if (file) {
         (void)stat(file, &inst->seen);
     }
-    struct edge_config_remote remote;
     if (inst->provider.url) {
-        EDGE_TRY(wait_for_provider(ctx, inst, &source, &remote));
-        source.remote = &remote;
+        EDGE_TRY(wait_for_provider(ctx, inst, &source, &inst->remote));
+        source.remote = &inst->remote;
     }
-    EDGE_TRY(edge_config_load(ctx, &source, config, &inst->file));
+    EDGE_TRY(edge_config_load(ctx, &source, config, &inst->loaded));
     rt->config = config;
     rt->base = config;
     rt->resource_dir = dir;
     rt->base_topic = rt->base->message_bus.base_topic_prefix;
     inst->writable_dto = writable_of(service);
     atomic_store(&inst->writable, (const char *)config + service->writable_offset);
-    int64_t ns;
-    if (!edge_duration_parse(rt->base->service.request_timeout, true, &ns) || ns < 0) {
-        return edge_fail(ctx, EDGE_INVALID, "Service.RequestTimeout: '%s' is not a duration",
-                         rt->base->service.request_timeout);
-    }
+    int64_t ns = 0; /* checked by its row */
+    (void)edge_duration_parse(rt->base->service.request_timeout, true, &ns);
     rt->request_timeout_ms = (ns + 999999) / 1000000;
     return EDGE_OK;
 }

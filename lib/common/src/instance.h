@@ -34,16 +34,20 @@ struct edge_instance {
     const struct edge_dto *writable_dto;
     _Atomic(const void *) writable;
     struct edge_ctx *generations[N_GENERATIONS]; /* of reloaded configurations, newest first */
-    const char *file;                            /* private configuration file, NULL if none */
+    struct edge_config_loaded loaded;            /* the newest of them, or that of the start */
     struct stat seen;                            /* the file as it was when read */
 
-    struct provider provider;    /* url NULL: the configuration comes from files only */
-    uint64_t remote_mark;        /* of what the provider had when read */
-    _Atomic bool remote_changed; /* it announced a change */
-    bool remote_owed;            /* a change was announced and could not be read yet */
-    int64_t remote_due_ms;       /* when to look without being told; both by the watch alone */
+    struct provider provider;         /* url NULL: the configuration comes from files only */
+    struct edge_config_remote remote; /* what it had when read; lives as the newest generation */
+    uint64_t remote_mark;             /* of that */
+    _Atomic bool remote_changed;      /* it announced a change */
+    bool remote_owed;                 /* a change was announced and could not be read yet */
+    int64_t remote_due_ms;            /* when to look without being told; both by the watch alone */
     struct registry registry;
     struct presence presence;
+
+    struct edge_mutex secrets_lock; /* the file of stored secrets is one caller's at a time */
+    _Atomic bool secrets_changed;   /* and the watch takes up what was stored */
 
     struct edge_timer telemetry;
     _Atomic int64_t telemetry_ms; /* 0: never */
@@ -87,8 +91,8 @@ struct edge_host {
 struct edge_instance *instance_of_state(void *state);
 const char *instance_name(struct edge_arena *a, const struct edge_service *service,
                           const struct edge_options *options);
-/** Where a service's configuration comes from. */
-struct edge_config_source instance_source(const struct edge_service *service,
+/** Where a service's configuration comes from; texts made for it live in @p a. */
+struct edge_config_source instance_source(struct edge_arena *a, const struct edge_service *service,
                                           const struct edge_options *options, const char *name,
                                           bool shared_process);
 /** Load it; @p ctx is the instance's own: what is loaded stays. */
@@ -135,6 +139,12 @@ void telemetry_stop(struct edge_instance *inst);
 /** A value of an insecure secret, NULL if there is none. Valid as the writable part is. */
 const char *secret_find(const struct edge_writable *writable, struct edge_metrics *metrics,
                         const char *secret_name, const char *key);
+/** Where a service of that name keeps what POST /secret brings. */
+const char *secrets_file(struct edge_arena *a, const struct edge_options *options,
+                         const char *name);
+/** Add or replace values of a secret, durably; other values stay. One caller at a time. */
+enum edge_status secrets_store(struct edge_ctx *ctx, const char *path, const char *secret_name,
+                               const struct edge_named_text *data, size_t n);
 
 /* bus_options.c */
 /** The connection as MessageBus says; INVALID names the key. */

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "config_tree.h"
-#include "edge/log.h"
 #include "edge/text.h"
 
 enum { MAX_LEVELS = 32, MAX_VALUES = 5000 };
@@ -73,9 +72,13 @@ static void mark_text(uint64_t *mark, const char *text)
     }
 }
 
-/* Put @p text where the levels of @p path lead; a section wins over a text of the same name. */
+/*
+ * Put @p text where the levels of @p path lead; a section wins over a text of the same name. A path
+ * that leads nowhere stays whole: no table knows such a key, and it is named as unknown.
+ */
 static void put_value(struct edge_ctx *ctx, cJSON *tree, const char *path, const char *text)
 {
+    cJSON *section = tree;
     const char *at = path;
     for (size_t depth = 0; depth < MAX_LEVELS; depth++) {
         size_t len = strcspn(at, "/");
@@ -84,16 +87,15 @@ static void put_value(struct edge_ctx *ctx, cJSON *tree, const char *path, const
             break;
         }
         if (at[len] == '\0') {
-            if (!cJSON_IsObject(config_member(tree, level))) {
-                config_put(tree, level, cJSON_CreateString(text));
+            if (!cJSON_IsObject(config_member(section, level))) {
+                config_put(section, level, cJSON_CreateString(text));
             }
             return;
         }
-        tree = config_section(tree, level);
+        section = config_section(section, level);
         at += len + 1;
     }
-    edge_log_warn(ctx, "a key of the provider cannot be one of the configuration, ignored", "key",
-                  path, NULL);
+    config_put(tree, path, cJSON_CreateString(text));
 }
 
 static enum edge_status get(struct edge_ctx *ctx, const struct provider *p, const char *key,

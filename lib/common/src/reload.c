@@ -1,8 +1,8 @@
 /*
  * Changes while running: private configuration files are watched (and read again on SIGHUP), a
  * provider announces what changed, and is looked at now and then in case that was missed. The
- * Writable part of what was read takes effect at once; anything unsound leaves the running
- * configuration as it is.
+ * Writable part of what was read takes effect at once; a value that cannot be is left out alone, a
+ * file that cannot be read leaves the running configuration as it is.
  */
 #include <errno.h>
 #include <poll.h>
@@ -71,37 +71,61 @@ static void log_restart_keys(struct edge_ctx *ctx, const cJSON *running, const c
     }
 }
 
-/* *ret stays NULL where there is nothing new; *ret_unread: the provider could not be asked. */
-static enum edge_status load_again(struct edge_ctx *ctx, struct edge_instance *inst,
-                                   const void **ret, bool *ret_unread)
+/* A configuration on its way to being the running one. */
+struct reading {
+    const void *config; /* NULL: there is nothing new */
+    struct edge_config_loaded loaded;
+    struct edge_config_remote remote;
+    bool unread; /* the provider could not be asked */
+};
+
+/* The provider's, as it was read last: a newer generation must not lean on an older one. */
+static void remember_remote(struct edge_ctx *ctx, const struct edge_instance *inst,
+                            struct edge_config_remote *ret)
+{
+    const cJSON *const known[] = {inst->remote.all_services, inst->remote.device_services,
+                                  inst->remote.own};
+    const cJSON **const to[] = {&ret->all_services, &ret->device_services, &ret->own};
+    for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+        *to[i] = known[i] ? edge_json_clone(&ctx->arena, known[i]) : NULL;
+    }
+}
+
+/* @p ask: what the provider has now, else what it had when it was read last. */
+static enum edge_status load_again(struct edge_ctx *ctx, struct edge_instance *inst, bool ask,
+                                   struct reading *r)
 {
     const struct edge_runtime *rt = &inst->rt;
     struct edge_config_source source =
-        instance_source(rt->service, rt->options, rt->name, inst->host->n > 1);
+        instance_source(&ctx->arena, rt->service, rt->options, rt->name, inst->host->n > 1);
     source.client = inst->host->client;
-    struct edge_config_remote remote;
+    source.before = &inst->loaded;
     if (inst->provider.url) {
+        source.remote = &r->remote;
+    }
+    if (inst->provider.url && !ask) {
+        remember_remote(ctx, inst, &r->remote);
+    } else if (inst->provider.url) {
         uint64_t mark = 0;
-        *ret_unread = true;
+        r->unread = true;
         EDGE_TRY(provider_read(ctx, &inst->provider, &source, edge_now_mono_ms() + REMOTE_CALL_MS,
-                               &remote, &mark));
-        *ret_unread = false;
+                               &r->remote, &mark));
+        r->unread = false;
         if (mark == inst->remote_mark) {
             return EDGE_OK;
         }
         inst->remote_mark = mark;
-        source.remote = &remote;
     }
     void *config = edge_alloc(&ctx->arena, 1, rt->service->config->size);
-    const char *file;
-    EDGE_TRY(edge_config_load(ctx, &source, config, &file));
-    *ret = config;
+    EDGE_TRY(edge_config_load(ctx, &source, config, &r->loaded));
+    r->config = config;
     return EDGE_OK;
 }
 
-/* @p ctx holds @p config and is the instance's from now on. */
-static void take_up(struct edge_instance *inst, struct edge_ctx *ctx, const void *config)
+/* @p ctx holds what was read and is the instance's from now on. */
+static void take_up(struct edge_instance *inst, struct edge_ctx *ctx, const struct reading *r)
 {
+    const void *config = r->config;
     const struct edge_runtime *rt = &inst->rt;
     EDGE_CTX_SCOPE(scratch);
     scratch.log = rt->log;
@@ -110,6 +134,8 @@ static void take_up(struct edge_instance *inst, struct edge_ctx *ctx, const void
     const struct edge_writable *next =
         (const void *)((const char *)config + rt->service->writable_offset);
     keep_generation(inst, ctx);
+    inst->loaded = r->loaded;
+    inst->remote = r->remote;
     atomic_store(&inst->writable, next);
     enum edge_log_level level;
     if (edge_log_level_parse(next->log_level, &level)) {
@@ -117,9 +143,9 @@ static void take_up(struct edge_instance *inst, struct edge_ctx *ctx, const void
     }
     telemetry_apply(inst);
     edge_log_info(&scratch, "configuration read again", "from",
-                  inst->provider.url ? inst->provider.url
-                  : inst->file       ? inst->file
-                                     : "",
+                  inst->provider.url  ? inst->provider.url
+                  : inst->loaded.file ? inst->loaded.file
+                                      : "",
                   NULL);
     if (rt->service->reconfigured) {
         rt->service->reconfigured(rt);
@@ -127,18 +153,17 @@ static void take_up(struct edge_instance *inst, struct edge_ctx *ctx, const void
 }
 
 /* False where a provider could not be asked: worth another try. */
-static bool reload(struct edge_instance *inst)
+static bool reload(struct edge_instance *inst, bool ask)
 {
     struct edge_ctx *ctx = edge_xalloc(1, sizeof(*ctx));
-    const void *config = NULL;
+    struct reading r = {0};
     ctx->log = inst->rt.log;
-    bool unread = false;
-    enum edge_status st = load_again(ctx, inst, &config, &unread);
-    if (st == EDGE_OK && config) {
-        take_up(inst, ctx, config);
+    enum edge_status st = load_again(ctx, inst, ask, &r);
+    if (st == EDGE_OK && r.config) {
+        take_up(inst, ctx, &r);
         return true;
     }
-    if (unread) {
+    if (r.unread) {
         edge_log_info(ctx, "configuration provider does not answer, trying again", "error",
                       edge_ctx_message(ctx, st), NULL);
     } else if (st != EDGE_OK) {
@@ -147,13 +172,13 @@ static bool reload(struct edge_instance *inst)
     }
     edge_ctx_done(ctx);
     free(ctx);
-    return !unread;
+    return !r.unread;
 }
 
 static bool file_changed(struct edge_instance *inst)
 {
     struct stat now;
-    if (!inst->file || inst->provider.url || stat(inst->file, &now) != 0) {
+    if (!inst->loaded.file || inst->provider.url || stat(inst->loaded.file, &now) != 0) {
         return false;
     }
     bool changed = now.st_ino != inst->seen.st_ino || now.st_size != inst->seen.st_size ||
@@ -196,7 +221,8 @@ enum edge_status watch_provider(struct edge_ctx *ctx, struct edge_instance *inst
 static bool any_announced(struct edge_host *host)
 {
     for (size_t i = 0; i < host->n; i++) {
-        if (atomic_load(&host->instances[i]->remote_changed)) {
+        if (atomic_load(&host->instances[i]->remote_changed) ||
+            atomic_load(&host->instances[i]->secrets_changed)) {
             return true;
         }
     }
@@ -222,7 +248,7 @@ static void reload_remote(struct edge_instance *inst, bool *silent)
 {
     bool announced = atomic_exchange(&inst->remote_changed, false);
     if (announced || edge_now_mono_ms() >= inst->remote_due_ms) {
-        *silent = *silent || !reload(inst);
+        *silent = *silent || !reload(inst, true);
         inst->remote_owed = *silent && (announced || inst->remote_owed);
         inst->remote_due_ms =
             edge_now_mono_ms() + (inst->remote_owed ? REMOTE_RETRY_MS : REMOTE_EVERY_MS);
@@ -237,16 +263,16 @@ void host_watch_open(struct edge_host *host)
     host->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     for (size_t i = 0; i < host->n; i++) {
         struct edge_instance *inst = host->instances[i];
-        const char *slash = inst->file ? strrchr(inst->file, '/') : NULL;
+        const char *slash = inst->loaded.file ? strrchr(inst->loaded.file, '/') : NULL;
         if (!slash) {
             continue;
         }
         /* The folder, not the file: editors and orchestrators put a new file in its place. */
-        const char *dir =
-            edge_strndup(&inst->ctx.arena, inst->file, (size_t)(slash - inst->file) + 1);
+        const char *dir = edge_strndup(&inst->ctx.arena, inst->loaded.file,
+                                       (size_t)(slash - inst->loaded.file) + 1);
         if (host->watch_fd < 0 || inotify_add_watch(host->watch_fd, dir, events) < 0) {
             edge_log_warn(&inst->ctx, "configuration file not watched, use SIGHUP", "file",
-                          inst->file, "error", strerror(errno), NULL);
+                          inst->loaded.file, "error", strerror(errno), NULL);
         }
     }
 }
@@ -272,7 +298,7 @@ static bool take_signal(struct edge_host *host, int signal_fd)
     bool silent = false; /* the provider, which is not waited for once more */
     for (size_t i = 0; i < host->n; i++) {
         if (!silent || !host->instances[i]->provider.url) {
-            silent = !reload(host->instances[i]) || silent;
+            silent = !reload(host->instances[i], true) || silent;
         }
     }
     return true;
@@ -282,10 +308,14 @@ static void reload_changed(struct edge_host *host)
 {
     bool silent = false;
     for (size_t i = 0; i < host->n; i++) {
-        if (host->instances[i]->provider.url) {
-            reload_remote(host->instances[i], &silent);
-        } else if (file_changed(host->instances[i])) {
-            (void)reload(host->instances[i]);
+        struct edge_instance *inst = host->instances[i];
+        if (atomic_exchange(&inst->secrets_changed, false)) {
+            (void)reload(inst, false);
+        }
+        if (inst->provider.url) {
+            reload_remote(inst, &silent);
+        } else if (file_changed(inst)) {
+            (void)reload(inst, true);
         }
     }
 }

@@ -122,16 +122,16 @@ static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *cli
 {
     const int64_t patience_ms = 2000;
     const char *name = instance_name(&ctx->arena, service, options);
-    struct edge_config_source source = instance_source(service, options, name, shared_process);
+    struct edge_config_source source = instance_source(&ctx->arena, service, options, name, shared_process);
     source.client = client;
     struct edge_base_config *base = edge_alloc(&ctx->arena, 1, service->config->size);
-    const char *file;
+    struct edge_config_loaded loaded;
     struct edge_config_remote remote;
     if (options->config_provider && !service->is_provider &&
         ask_provider(ctx, client, &source, patience_ms / 2, &remote)) {
         source.remote = &remote;
     }
-    EDGE_TRY(edge_config_load(ctx, &source, base, &file));
+    EDGE_TRY(edge_config_load(ctx, &source, base, &loaded));
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
     const char *url =
         edge_printf(&ctx->arena, "http://%s:%d", health_host(base), (int)base->service.port);

@@ -58,7 +58,7 @@ struct bench {
     struct edge_options options;
     struct edge_config_source source;
     struct test_config config;
-    const char *file;
+    struct edge_config_loaded loaded;
 };
 
 static void bench_open(struct bench *b)
@@ -89,7 +89,7 @@ static void put_file(struct bench *b, const char *name, const char *text)
 
 static void load(struct bench *b)
 {
-    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &b->file);
+    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &b->loaded);
     if (st != EDGE_OK) {
         printf("\n    %s", edge_ctx_message(&b->ctx, st));
     }
@@ -98,7 +98,7 @@ static void load(struct bench *b)
 
 static void expect_failure(struct bench *b, const char *text)
 {
-    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &b->file);
+    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &b->loaded);
     CU_ASSERT_NOT_EQUAL(st, EDGE_OK);
     bool named = strstr(edge_ctx_message(&b->ctx, st), text) != NULL;
     if (!named) {
@@ -126,7 +126,7 @@ static void test_defaults_are_the_official_ones(void)
     bench_open(&b);
     load(&b);
     const struct edge_base_config *base = &b.config.base;
-    CU_ASSERT_PTR_NULL(b.file);
+    CU_ASSERT_PTR_NULL(b.loaded.file);
     CU_ASSERT_STRING_EQUAL(base->service.host, "localhost");
     CU_ASSERT_EQUAL(base->service.port, 59880);
     CU_ASSERT_STRING_EQUAL(base->service.request_timeout, "5s");
@@ -390,7 +390,7 @@ static void test_files_are_looked_up_by_service_first(void)
                  edge_printf(&b.ctx.arena, "Service: {Port: %d}\n", steps[i].port));
         load(&b);
         CU_ASSERT_EQUAL(b.config.base.service.port, steps[i].port);
-        CU_ASSERT_STRING_EQUAL(b.file,
+        CU_ASSERT_STRING_EQUAL(b.loaded.file,
                                edge_printf(&b.ctx.arena, "%s/%s", b.dir.path, steps[i].file));
     }
     b.options.profile = "docker";
@@ -473,7 +473,7 @@ static void test_files_come_from_web_servers(void)
     load(&b);
     CU_ASSERT_EQUAL(b.config.base.service.max_result_count, 9);
     CU_ASSERT_EQUAL(b.config.limits.max_entries, 8);
-    CU_ASSERT_STRING_EQUAL(b.file, uri);
+    CU_ASSERT_STRING_EQUAL(b.loaded.file, uri);
     CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(peer), "GET /conf/a.yaml?x=1 HTTP/1.1"));
     expect_failure(&b, "it answers 404");
 
@@ -524,7 +524,7 @@ static void test_official_files_load_unchanged(void)
             &b.ctx.arena, edge_printf(&b.ctx.arena, "official-profiles/%s", cases[i].service));
         if (b.options.config_dir) {
             load(&b);
-            CU_ASSERT_PTR_NOT_NULL(b.file);
+            CU_ASSERT_PTR_NOT_NULL(b.loaded.file);
             CU_ASSERT_EQUAL(b.config.base.service.port, cases[i].port);
         }
         bench_close(&b);

@@ -577,7 +577,7 @@ static void test_bad_configuration_is_fatal(void)
     } cases[] = {
         {"Service:\n  Port: [\n",                      "svc-a/configuration.yaml -> line "},
         {"MessageBus: {Type: nats-core}\n",            "MessageBus.Type 'nats-core'"      },
-        {"MessageBus: {Optional: {Qos: 3}}\n",         "MessageBus.Optional.Qos: '3'"     },
+        {"MessageBus: {Optional: {Qos: 3}}\n",         "MessageBus.Optional.Qos '3'"     },
         {"MessageBus: {AuthMode: usernamepassword}\n", "no secret 'mqtt-bus'"             },
         {"Service: {RequestTimeout: soon}\n",          "RequestTimeout"                   },
     };

@@ -124,6 +124,16 @@ struct edge_config_remote {
     const cJSON *all_services, *device_services, *own;
 };
 
+/**
+ * What came of a loading, and what the next one has to know of it: all in the arena of the context
+ * that loaded.
+ */
+struct edge_config_loaded {
+    const char *file;     /* the private file that was read, NULL if none */
+    const cJSON *tree;    /* the values under their canonical names, defaults left out */
+    const cJSON *refused; /* of keys that were left out: "<source>: <key>" and the value */
+};
+
 struct edge_config_source {
     const struct edge_dto *dto; /* of the whole configuration */
     const char *service; /* key: default of MessageBus.Optional.ClientId, folder of its files */
@@ -134,6 +144,8 @@ struct edge_config_source {
     const struct edge_options *options;
     const char *base_yaml; /* the service's built-in file, used where none is found; may be NULL */
     const struct edge_config_remote *remote; /* NULL: no provider */
+    const char *secrets_file;                /* what POST /secret has stored; may be NULL */
+    const struct edge_config_loaded *before; /* of the running configuration; NULL: at the start */
     struct edge_client *client;              /* for files named by a URI */
 };
 
@@ -148,18 +160,24 @@ enum edge_status edge_config_locate(struct edge_ctx *ctx, const struct edge_conf
 
 /**
  * Load everything into @p config (dto->size bytes), all in the context's arena. Unknown keys are
- * logged as warnings; a value of the wrong type, an unreadable file or a bad environment value
- * fails with its name. *ret_file: the file that was read, NULL if none.
+ * logged as warnings. An unreadable file fails with its name.
+ *
+ * A value that cannot be (wrong type, out of range, a section where a value is wanted, ...): of a
+ * file or the environment it fails at the start, with its name. From a provider, and from everywhere
+ * once @p source->before is given, that key alone is refused: it keeps what it held, at the start
+ * what the other sources say, and is logged with key, value and source, unless the loading before
+ * did so already.
  *
  * A variable may be meant for one service only, where several share an environment:
  * CORE_DATA__SERVICE_PORT goes before SERVICE_PORT.
  */
 enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
-                                  void *config, const char **ret_file);
+                                  void *config, struct edge_config_loaded *ret);
 
 /**
  * What private file and environment say, and nothing else, under the canonical key names: what a
- * provider is given that does not know the service yet.
+ * provider is given that does not know the service yet. Secrets are left out: everybody can read
+ * there.
  */
 enum edge_status edge_config_private(struct edge_ctx *ctx, const struct edge_config_source *source,
                                      cJSON **ret);

@@ -192,6 +192,8 @@ edge_value_check edge_check_uri;
 edge_value_check edge_check_duration;     /* with days; "" passes */
 edge_value_check edge_check_duration_0s;  /* the same, not negative */
 edge_value_check edge_check_duration_1ms; /* required, at least 1 ms */
+edge_value_check edge_check_duration_set; /* configuration: any, but not empty */
+edge_value_check edge_check_interval;     /* configuration: not empty, not negative */
 edge_value_check edge_check_object;       /* EDGE_K_ANY: a map; {} counts as empty */
 
 /** Bytes of a base64 text or, as Go takes them too, of an array of numbers. */
