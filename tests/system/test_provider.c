@@ -3,7 +3,9 @@
 #include <CUnit/CUnit.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "platform.h"
 #include "suites.h"
@@ -198,19 +200,57 @@ static void test_services_wait_for_the_keeper(void)
     registered(&p, "device-virtual", "UP");
 }
 
-static void test_secrets_are_kept_by_the_keeper(void)
+/* ---- secrets -------------------------------------------------------------------------------- */
+
+static void holds_no(const struct platform *p, const char *const *secrets, size_t n)
+{
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf text = EDGE_BUF_INIT;
+    edge_json_put(&text, expect(&ctx, p, KEEPER, "GET", KVS "edgex?plaintext=true", NULL, 200));
+    for (unsigned s = 0; s < N_SERVICES; s++) {
+        edge_json_put(&text, expect(&ctx, p, s, "GET", "/api/v3/config", NULL, 200));
+    }
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_PTR_NULL(strstr(edge_buf_str(&text), secrets[i]));
+    }
+}
+
+static void test_secrets_are_kept_by_their_service(void)
 {
     static const char secret[] = "{\"apiVersion\":\"v3\",\"secretName\":\"a/b c\",\"secretData\":"
-                                 "[{\"key\":\"username\",\"value\":\"ann\"}]}";
-    static const char shown[] = KVS "edgex/v4/core-data/Writable/InsecureSecrets/"
-                                    "a%252Fb%2520c/SecretData/username?plaintext=true";
+                                 "[{\"key\":\"username\",\"value\":\"ann-of-the-secret\"}]}";
+    static const char name[] = "config.Writable.InsecureSecrets.a/b c.SecretName";
+    static const char *const variables[][2] = {
+        {"WRITABLE_INSECURESECRETS_MQTT_SECRETDATA_PASSWORD", "hunter2"},
+        {"MESSAGEBUS_OPTIONAL_USERNAME",                      "joe"    },
+        {"MESSAGEBUS_OPTIONAL_PASSWORD",                      "hunter3"},
+    };
+    static const char *const secrets[] = {"ann-of-the-secret", "hunter2", "hunter3"};
+    for (size_t i = 0; i < 3; i++) {
+        setenv(variables[i][0], variables[i][1], 1);
+    }
     PROVIDED(p, SHAPE_SPLIT);
     EDGE_CTX_SCOPE(ctx);
+    shows(&p, DATA, "/api/v3/config", "config.Writable.InsecureSecrets.mqtt.SecretData.password",
+          "<redacted>");
     expect(&ctx, &p, DATA, "POST", "/api/v3/secret", secret, 201);
-    shows(&p, KEEPER, shown, "response.0.value", "ann");
-    shows(&p, DATA, "/api/v3/config", "config.Writable.InsecureSecrets.a/b c.SecretName", "a/b c");
-    CU_ASSERT_TRUE(platform_stop(&p, KEEPER));
-    expect(&ctx, &p, DATA, "POST", "/api/v3/secret", secret, 502);
+    shows(&p, DATA, "/api/v3/config", name, "a/b c");
+    holds_no(&p, secrets, sizeof(secrets) / sizeof(secrets[0]));
+
+    struct stat st;
+    const char *file = edge_printf(&ctx.arena, "%s/data/core-data/secrets.json", p.dir.path);
+    CU_ASSERT_EQUAL_FATAL(stat(file, &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+
+    CU_ASSERT_TRUE(platform_stop(&p, DATA));
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    shows(&p, DATA, "/api/v3/config", name, "a/b c");
+    CU_ASSERT_TRUE(platform_stop(&p, KEEPER)); /* not needed for it */
+    expect(&ctx, &p, COMMAND, "POST", "/api/v3/secret", secret, 201);
+    shows(&p, COMMAND, "/api/v3/config", name, "a/b c");
+    for (size_t i = 0; i < 3; i++) {
+        unsetenv(variables[i][0]);
+    }
 }
 
 /* ---- values that cannot be ------------------------------------------------------------------ */
@@ -241,7 +281,7 @@ static const struct bad_value {
     {"Retention/Interval",             "\"\"",               "Retention.Interval"      },
     {"Retention/DefaultMaxCap",        "\"1e99\"",           "1e99"                    },
     {"MaxEventSize",                   "\"-1\"",             "MaxEventSize"            },
-    {"Clients/core-metadata",          "\"here\"",           "Clients.core-metadata"   },
+    {"Clients/core-metadata",          "\"here\"",           "Clients/core-metadata/"  },
 };
 
 static void put_below(const struct platform *p, const char *service, const char *key,
@@ -339,6 +379,6 @@ CU_TestInfo provider_tests[] = {
     {"services wait for the keeper",          test_services_wait_for_the_keeper                  },
     {"bad values, in one process",            test_bad_values_are_refused_alone_in_one_process   },
     {"bad values, between processes",         test_bad_values_are_refused_alone_between_processes},
-    {"secrets are kept by the keeper",        test_secrets_are_kept_by_the_keeper                },
+    {"secrets are kept by their service",     test_secrets_are_kept_by_their_service             },
     CU_TEST_INFO_NULL,
 };

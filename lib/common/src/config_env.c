@@ -99,48 +99,74 @@ static bool has_entry(struct edge_arena *a, const cJSON *map, const char *key)
 }
 
 /* "CORE_DATA" as official keys of such maps are written: "core-data". */
-static const char *entry_key(struct edge_arena *a, const char *name, size_t len)
+static const char *entry_key(struct edge_arena *a, const char *name, size_t len, char separator)
 {
     char *key = edge_new_n(a, char, len + 1);
     for (size_t i = 0; i < len; i++) {
-        key[i] = (char)(name[i] == '_' ? '-' : tolower((unsigned char)name[i]));
+        key[i] = (char)(name[i] == '_' ? separator : tolower((unsigned char)name[i]));
     }
     return key;
 }
 
-/* "CORE_DATA_HOST" as an entry "core-data", if HOST is a key of such entries. */
+/* How much of "CORE_DATA_HOST" or "MQTT_SECRETDATA_USERNAME" is the entry's name, if the rest is the
+ * row @p f of such entries; 0: it is not. */
+static size_t entry_len(struct edge_arena *a, const struct edge_field *f, const char *name)
+{
+    struct config_path row = {NULL, f->json};
+    unsigned kind = f->kind & EDGE_K_MASK;
+    bool section = kind == EDGE_K_OBJ || kind == EDGE_K_MAP;
+    const char *part = edge_printf(a, section ? "%s_" : "%s", config_env_name(a, "_", &row));
+    size_t part_len = strlen(part), len = strlen(name);
+    if (section) {
+        const char *at = strstr(name, part);
+        return at && at[part_len] ? (size_t)(at - name) : 0;
+    }
+    return len > part_len && strcmp(name + len - part_len, part) == 0 ? len - part_len : 0;
+}
+
 static void add_entry(const struct env_layer *l, const struct edge_dto *dto, cJSON *map,
-                      const char *name, size_t len)
+                      const char *name)
 {
     struct edge_arena *a = &l->ctx->arena;
     for (size_t i = 0; i < dto->n_fields; i++) {
-        if (!dto->fields[i].json) {
-            continue;
-        }
-        struct config_path leaf = {NULL, dto->fields[i].json};
-        const char *suffix = config_env_name(a, "_", &leaf);
-        size_t suffix_len = strlen(suffix);
-        if (len > suffix_len && memcmp(name + len - suffix_len, suffix, suffix_len) == 0) {
-            const char *key = entry_key(a, name, len - suffix_len);
-            if (!has_entry(a, map, key)) {
-                config_section(map, key);
-            }
+        size_t len = dto->fields[i].json ? entry_len(a, &dto->fields[i], name) : 0;
+        const char *key = entry_key(a, name, len, '-');
+        if (len > 0 && !has_entry(a, map, key)) {
+            config_section(map, key);
         }
     }
 }
 
+/* Which keys metrics and tags have nobody can tell from capitals; those of secrets are small. */
+static void add_secret(const struct env_layer *l, cJSON *map, const char *name)
+{
+    struct edge_arena *a = &l->ctx->arena;
+    const char *key = entry_key(a, name, strlen(name), '_');
+    if (!has_entry(a, map, key)) {
+        config_put(map, key, cJSON_CreateString(""));
+    }
+}
+
 /*
- * Entries of a map of sections the files do not have: CLIENTS_CORE_DATA_HOST makes "core-data".
+ * Entries the files do not have, where their shape is known: CLIENTS_CORE_DATA_HOST makes
+ * "core-data", WRITABLE_INSECURESECRETS_MQTT_SECRETDATA_USERNAME "mqtt" and its "username".
  */
 static void add_entries(const struct env_layer *l, const struct edge_dto *dto, cJSON *map,
                         const struct config_path *at)
 {
-    const char *name = edge_printf(&l->ctx->arena, "%s_", env_name(l, at));
-    size_t start = strlen(name);
+    const struct edge_field *last = &dto->fields[dto->n_fields - 1];
+    const char *prefix = edge_printf(&l->ctx->arena, "%s_", env_name(l, at));
+    size_t start = strlen(prefix);
     for (char **var = environ; *var; var++) {
         size_t len = strcspn(*var, "=");
-        if (len > start && strncmp(*var, name, start) == 0) {
-            add_entry(l, dto, map, *var + start, len - start);
+        if (len <= start || strncmp(*var, prefix, start) != 0) {
+            continue;
+        }
+        const char *name = edge_strndup(&l->ctx->arena, *var + start, len - start);
+        if (!(last->flags & EDGE_VALUE)) {
+            add_entry(l, dto, map, name);
+        } else if (last->flags & EDGE_SECRET) {
+            add_secret(l, map, name);
         }
     }
 }
@@ -198,16 +224,12 @@ static enum edge_status env_field(const struct env_layer *l, const struct edge_f
         return any_below(env_name(l, at))
                    ? env_section(l, f->sub, config_section(into, f->json), at)
                    : EDGE_OK;
-    case EDGE_K_MAP: {
-        const struct edge_field *last = &f->sub->fields[f->sub->n_fields - 1];
+    case EDGE_K_MAP:
         if (!any_below(env_name(l, at))) {
             return EDGE_OK;
         }
-        if (!(last->flags & EDGE_VALUE)) {
-            add_entries(l, f->sub, config_section(into, f->json), at);
-        }
+        add_entries(l, f->sub, config_section(into, f->json), at);
         return env_map(l, f, into, at);
-    }
     case EDGE_K_LIST:
         return env_list(l, f, into, at);
     case EDGE_K_ANY:

@@ -145,7 +145,7 @@ static const struct edge_dto SECRET_VALUE = EDGE_DTO(struct edge_named_text, "Se
 #define F(m, key, text, ...) ROW(struct edge_insecure_secret, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field insecure_secret_fields[] = {
     EDGE_FIELD(struct edge_insecure_secret, name, NULL, "Key.", .flags = EDGE_KEY),
-    F(secret_name, "SecretName", "What services ask for."),
+    F(secret_name, "SecretName", "What services ask for; empty: as the entry is called."),
     EDGE_MAP(struct edge_insecure_secret, secret_data, "SecretData", "Its values.", &SECRET_VALUE, .flags = EDGE_EMIT_EMPTY),
 };
 static const struct edge_dto INSECURE_SECRET = EDGE_DTO(struct edge_insecure_secret, "InsecureSecret", insecure_secret_fields);

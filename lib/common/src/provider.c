@@ -72,10 +72,14 @@ static void mark_text(uint64_t *mark, const char *text)
     }
 }
 
-/*
- * Put @p text where the levels of @p path lead; a section wins over a text of the same name. A path
- * that leads nowhere stays whole: no table knows such a key, and it is named as unknown.
- */
+/* A key that leads nowhere stays whole: no table knows it, and it is named as unknown. */
+static void set_aside(struct edge_ctx *ctx, cJSON *tree, const char *path, size_t len,
+                      const char *text)
+{
+    config_put(tree, edge_printf(&ctx->arena, "%.*s/", (int)len, path), cJSON_CreateString(text));
+}
+
+/* Put @p text where the levels of @p path lead; a section wins over a text of the same name. */
 static void put_value(struct edge_ctx *ctx, cJSON *tree, const char *path, const char *text)
 {
     cJSON *section = tree;
@@ -83,19 +87,21 @@ static void put_value(struct edge_ctx *ctx, cJSON *tree, const char *path, const
     for (size_t depth = 0; depth < MAX_LEVELS; depth++) {
         size_t len = strcspn(at, "/");
         const char *level = edge_percent_decode(&ctx->arena, at, len);
-        if (!level) {
+        const cJSON *there = level ? config_member(section, level) : NULL;
+        if (!level || (at[len] == '\0' && cJSON_IsObject(there))) {
             break;
         }
         if (at[len] == '\0') {
-            if (!cJSON_IsObject(config_member(section, level))) {
-                config_put(section, level, cJSON_CreateString(text));
-            }
+            config_put(section, level, cJSON_CreateString(text));
             return;
+        }
+        if (cJSON_IsString(there)) {
+            set_aside(ctx, tree, path, (size_t)(at - path) + len, there->valuestring);
         }
         section = config_section(section, level);
         at += len + 1;
     }
-    config_put(tree, path, cJSON_CreateString(text));
+    set_aside(ctx, tree, path, strlen(path), text);
 }
 
 static enum edge_status get(struct edge_ctx *ctx, const struct provider *p, const char *key,

@@ -19,7 +19,8 @@ const char *secret_find(const struct edge_writable *writable, struct edge_metric
     edge_counter_add(edge_counter(metrics, SECRETS_REQUESTED, "Secrets asked for."), 1);
     for (size_t i = 0; i < writable->n_insecure_secrets; i++) {
         const struct edge_insecure_secret *s = &writable->insecure_secrets[i];
-        if (!s->secret_name || strcmp(s->secret_name, secret_name) != 0) {
+        bool named = s->secret_name && *s->secret_name;
+        if (strcmp(named ? s->secret_name : s->name, secret_name) != 0) {
             continue;
         }
         for (size_t k = 0; k < s->n_secret_data; k++) {

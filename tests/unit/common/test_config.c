@@ -9,6 +9,7 @@
 #include "edge/client.h"
 #include "edge/config.h"
 #include "edge/log.h"
+#include "instance.h"
 #include "scratch.h"
 #include "suites.h"
 #include "tcp_peer.h"
@@ -283,6 +284,181 @@ static void test_every_key_has_a_variable(void)
     for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
         unsetenv(variables[i][0]);
     }
+    bench_close(&b);
+}
+
+static void test_secrets_come_from_variables_alone(void)
+{
+    static const char *const variables[][2] = {
+        {"WRITABLE_INSECURESECRETS_MQTT_SECRETDATA_USERNAME",     "ann"     },
+        {"WRITABLE_INSECURESECRETS_MQTT_SECRETDATA_PASSWORD",     "hunter2" },
+        {"WRITABLE_INSECURESECRETS_MQTT_BUS_SECRETDATA_USERNAME", "bob"     },
+        {"WRITABLE_INSECURESECRETS_DB_SECRETNAME",                "postgres"},
+        {"WRITABLE_INSECURESECRETS_DB_SECRETDATA_API_KEY",        "k"       },
+        {"WRITABLE_INSECURESECRETS_SECRETDATA_X",                 "nobody"  },
+        {"WRITABLE_TELEMETRY_METRICS_EVENTSSENT",                 "true"    },
+    };
+    struct bench b;
+    bench_open(&b);
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        setenv(variables[i][0], variables[i][1], 1);
+    }
+    load(&b);
+    const struct edge_writable *w = &b.config.writable.base;
+    struct edge_metrics *m = edge_metrics_create("test");
+    CU_ASSERT_EQUAL(w->n_insecure_secrets, 3);
+    CU_ASSERT_STRING_EQUAL(secret_find(w, m, "mqtt", "username"), "ann");
+    CU_ASSERT_STRING_EQUAL(secret_find(w, m, "mqtt", "password"), "hunter2");
+    CU_ASSERT_STRING_EQUAL(secret_find(w, m, "mqtt-bus", "username"), "bob");
+    CU_ASSERT_STRING_EQUAL(secret_find(w, m, "postgres", "api_key"), "k");
+    CU_ASSERT_PTR_NULL(secret_find(w, m, "db", "api_key"));
+    CU_ASSERT_EQUAL(w->telemetry.n_metrics, 0);
+    edge_metrics_free(m);
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        unsetenv(variables[i][0]);
+    }
+    bench_close(&b);
+}
+
+/* What a provider may be given: everything but what nobody may see. */
+static void test_secrets_are_kept_from_the_provider(void)
+{
+    struct bench b;
+    bench_open(&b);
+    put_file(&b, "configuration.yaml",
+             "MessageBus: {Host: bus, Optional: {Username: u-secret, Password: p-secret}}\n"
+             "Registry: {Host: 'http://ann:h-secret@host'}\n"
+             "Writable:\n"
+             "  InsecureSecrets: {DB: {SecretName: db, SecretData: {password: d-secret}}}\n"
+             "Driver: {Password: f-secret, Unit: {ApiKey: g-secret, Speed: 1}, SecretName: one,\n"
+             "  Url: 'tcp://a:i-secret@h:1/', Servers: [{Token: j-secret, Port: 7}]}\n");
+    setenv("MESSAGEBUS_OPTIONAL_PASSWORD", "e-secret", 1);
+    cJSON *tree = NULL;
+    CU_ASSERT_EQUAL_FATAL(edge_config_private(&b.ctx, &b.source, &tree), EDGE_OK);
+    unsetenv("MESSAGEBUS_OPTIONAL_PASSWORD");
+    struct edge_buf text = EDGE_BUF_INIT;
+    edge_json_put(&text, tree);
+    CU_ASSERT_STRING_EQUAL(
+        edge_buf_str(&text),
+        "{\"MessageBus\":{\"Host\":\"bus\",\"Optional\":{}},\"Registry\":{},\"Writable\":"
+        "{\"InsecureSecrets\":{\"DB\":{\"SecretName\":\"db\"}}},\"Driver\":{\"Unit\":{\"Speed\":1},"
+        "\"SecretName\":\"one\",\"Servers\":[{\"Port\":7}]}}");
+    edge_buf_done(&text);
+    bench_close(&b);
+}
+
+/* ---- values that cannot be ----------------------------------------------------------------- */
+
+static const cJSON *parsed(struct bench *b, const char *json)
+{
+    const cJSON *tree = NULL;
+    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&b->ctx, json, strlen(json), NULL, &tree), EDGE_OK);
+    return tree;
+}
+
+static size_t n_refused(const struct bench *b)
+{
+    return (size_t)cJSON_GetArraySize(b->loaded.refused);
+}
+
+/* Whatever the provider says of one key, its neighbours are taken and nothing fails. */
+static void test_a_bad_value_is_refused_alone(void)
+{
+    static const char *const bad[] = {
+        "\"Limits\":{\"Ratio\":\"9\",\"MaxEntries\":\"many\"}",
+        "\"Limits\":{\"Ratio\":\"9\",\"MaxEntries\":\"0\"}",
+        "\"Limits\":{\"Ratio\":\"9\",\"MaxEntries\":\"1001\"}",
+        "\"Limits\":{\"Ratio\":\"9\",\"MaxEntries\":\"99999999999999999999\"}",
+        "\"Limits\":{\"Ratio\":\"9\",\"MaxEntries\":{\"a\":\"1\"}}",
+        "\"Limits\":{\"Ratio\":\"9\",\"Names\":{\"0\":\"a\",\"1\":{\"b\":\"c\"}}}",
+        "\"Limits\":{\"Ratio\":\"9\",\"Nonsense\":\"1\"}",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Service\":\"[\"",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Clients\":{\"a\":\"b\"}",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Clients\":{\"a\":{\"Port\":\"b\"}}",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Clients\":\"a\"",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Driver\":\"none\"",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Driver\":{\"Name\":{\"x\":\"1\"}}",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Writable\":{\"Telemetry\":{\"Metrics\":{\"a\":\"perhaps\"}}}",
+        "\"Limits\":{\"Ratio\":\"9\"},\"Service\":{\"RequestTimeout\":\"\"}",
+    };
+    struct bench b;
+    bench_open(&b);
+    struct edge_log *log = edge_log_create("test");
+    edge_log_set_level(log, EDGE_LOG_ERROR);
+    b.ctx.log = log;
+    put_file(&b, "configuration.yaml", "Limits: {MaxEntries: 7, Names: [x]}\nDriver: {Name: n}\n");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct edge_config_remote remote = {
+            .own = parsed(&b, edge_printf(&b.ctx.arena, "{%s}", bad[i]))};
+        b.source.remote = &remote;
+        load(&b);
+        CU_ASSERT_EQUAL(n_refused(&b), 1);
+        CU_ASSERT_DOUBLE_EQUAL(b.config.limits.ratio, 9, 0);
+        CU_ASSERT_EQUAL(b.config.limits.max_entries, 7);
+        CU_ASSERT_EQUAL_FATAL(b.config.limits.n_names, 1);
+        CU_ASSERT_STRING_EQUAL(b.config.limits.names[0], "x");
+        CU_ASSERT_EQUAL(b.config.base.n_clients, 0);
+        CU_ASSERT_STRING_EQUAL(edge_json_member(b.config.driver, "Name", true)->valuestring, "n");
+        CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "5s");
+    }
+    b.ctx.log = NULL;
+    edge_log_free(log);
+    bench_close(&b);
+}
+
+/* What a bad value finds in its place is what the key held, wherever that came from. */
+static void test_a_bad_value_keeps_what_was_held(void)
+{
+    struct bench b;
+    bench_open(&b);
+    struct edge_log *log = edge_log_create("test");
+    edge_log_set_level(log, EDGE_LOG_ERROR);
+    b.ctx.log = log;
+    put_file(&b, "configuration.yaml", "Limits: {MaxEntries: 7}\n");
+    struct edge_config_remote remote = {
+        .all_services = parsed(&b, "{\"Service\":{\"MaxResultCount\":\"11\"}}"),
+        .own = parsed(&b, "{\"Limits\":{\"MaxEntries\":\"8\",\"Names\":\"a, b\"},"
+                          "\"Clients\":{\"c\":{\"Port\":\"5\"}}}")};
+    b.source.remote = &remote;
+    load(&b);
+    struct edge_config_loaded before = b.loaded;
+    b.source.before = &before;
+    remote.all_services = parsed(&b, "{\"Service\":{\"MaxResultCount\":\"-1\"}}");
+    remote.own = parsed(&b, "{\"Limits\":{\"MaxEntries\":\"x\",\"Names\":{\"0\":{\"1\":\"2\"}},"
+                            "\"Ratio\":\"3\"},\"Clients\":{\"c\":{\"Port\":\"70000\"}}}");
+    load(&b);
+    CU_ASSERT_EQUAL(n_refused(&b), 4);
+    CU_ASSERT_EQUAL(b.config.base.service.max_result_count, 11);
+    CU_ASSERT_EQUAL(b.config.limits.max_entries, 8);
+    CU_ASSERT_EQUAL(b.config.limits.n_names, 2);
+    CU_ASSERT_DOUBLE_EQUAL(b.config.limits.ratio, 3, 0);
+    CU_ASSERT_EQUAL(b.config.base.clients[0].port, 5);
+
+    put_file(&b, "configuration.yaml", "Limits: {MaxEntries: none}\nWritable: {LogLevel: WARN}\n");
+    remote.own = NULL; /* where it is gone, the file's counts again, which is bad by now */
+    before = b.loaded;
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.limits.max_entries, 8);
+    CU_ASSERT_STRING_EQUAL(b.config.writable.base.log_level, "WARN");
+    b.ctx.log = NULL;
+    edge_log_free(log);
+    bench_close(&b);
+}
+
+static void test_a_short_file_leaves_what_is_built_in(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.source.base_yaml =
+        "Service: {StartupMsg: built in}\nClients: {core-metadata: {Port: 59881}}\n"
+        "MessageBus: {BaseTopicPrefix: edgex/configs}\n";
+    put_file(&b, "configuration.yaml", "Writable: {LogLevel: WARN}\n");
+    load(&b);
+    CU_ASSERT_STRING_EQUAL(b.config.writable.base.log_level, "WARN");
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.startup_msg, "built in");
+    CU_ASSERT_STRING_EQUAL(b.config.base.message_bus.base_topic_prefix, "edgex/configs");
+    CU_ASSERT_STRING_EQUAL(edge_config_client_url(&b.ctx.arena, &b.config.base, "core-metadata"),
+                           "http://localhost:59881");
     bench_close(&b);
 }
 
@@ -565,6 +741,11 @@ CU_TestInfo config_tests[] = {
     {"later layers win",                               test_later_layers_win                           },
     {"keys in any case, values in any spelling",       test_keys_in_any_case_and_values_in_any_spelling},
     {"every key has a variable",                       test_every_key_has_a_variable                   },
+    {"secrets come from variables alone",              test_secrets_come_from_variables_alone          },
+    {"secrets are kept from the provider",             test_secrets_are_kept_from_the_provider         },
+    {"a bad value is refused alone",                   test_a_bad_value_is_refused_alone               },
+    {"a bad value keeps what was held",                test_a_bad_value_keeps_what_was_held            },
+    {"a short file leaves what is built in",           test_a_short_file_leaves_what_is_built_in       },
     {"a variable for one service goes first",          test_a_variable_for_one_service_goes_first      },
     {"bad variables are fatal by name",                test_bad_variables_are_fatal_by_name            },
     {"bad files are fatal by place",                   test_bad_files_are_fatal_by_place               },
