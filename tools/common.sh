@@ -3,9 +3,16 @@
 
 . "$EDGEX_HOME/tools/packages.sh"
 
-# In the order they are started; ports are the official ones.
+# In the order they are started; ports are the official ones, or where the variable the services obey
+# (CORE_DATA__SERVICE_PORT) says.
 SERVICES=(core-keeper core-metadata core-data core-command device-virtual)
 service_port() {
+    local moved=${1//-/_}
+    moved=${moved^^}__SERVICE_PORT
+    if [ -n "${!moved:-}" ]; then
+        echo "${!moved}"
+        return
+    fi
     case "$1" in
     core-keeper) echo 59890 ;;
     core-data) echo 59880 ;;
@@ -127,20 +134,30 @@ build_progress() {
     return $failed
 }
 
-build_release() { build build/release -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEDGE_TESTS=OFF; }
+# EDGEX_BIN: programs that somebody else has built; nothing is installed or built then.
+BIN=${EDGEX_BIN:-$EDGEX_HOME/build/release}
+build_release() { [ -n "${EDGEX_BIN:-}" ] || build build/release -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEDGE_TESTS=OFF; }
 
 # ---- what runs -----------------------------------------------------------------------------
 
 pid_file() { echo "$DATA/run/$1.pid"; }
+
+lives() { # lives PID: one that has ended and waits for its parent to notice does not
+    local state
+    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+    [ -n "$state" ] && [ "$state" != Z ] && [ "$state" != X ]
+}
 
 pid_of() { # prints the pid of a program this data directory started, if it lives
     local file pid
     file=$(pid_file "$1")
     [ -f "$file" ] || return 1
     pid=$(cat "$file")
-    kill -0 "$pid" 2>/dev/null && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "${1:0:15}" ] || return 1
+    lives "$pid" && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "${1:0:15}" ] || return 1
     echo "$pid"
 }
+
+service_pid() { pid_of "$1" || pid_of edgexd; } # of the program a service runs in
 
 running_programs() { # in the order they are to be stopped
     local name
@@ -156,7 +173,7 @@ stop_programs() { # ends all programs of this data directory; each has 10 s to f
         pid=$(pid_of "$name") || continue
         kill -TERM "$pid" 2>/dev/null || true
         n=0
-        while kill -0 "$pid" 2>/dev/null; do
+        while lives "$pid"; do
             n=$((n + 1))
             if [ $n -gt 200 ]; then
                 say "$name did not end within 10 s and was killed"
@@ -169,8 +186,50 @@ stop_programs() { # ends all programs of this data directory; each has 10 s to f
     done
 }
 
+# ---- who listens ---------------------------------------------------------------------------
+
+listeners() { # listeners PORT: the inodes of the sockets that listen there
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        awk -v port="$(printf '%04X' "$1")" '$4 == "0A" && substr($2, length($2) - 3) == port {print $10}'
+}
+
+holds_port() { # holds_port PID PORT
+    local inode
+    for inode in $(listeners "$2"); do
+        find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q . && return 0
+    done
+    return 1
+}
+
+port_holder() { # port_holder PORT: "pid 42 (command)" of who listens there; fails where nobody does
+    local pid
+    [ -n "$(listeners "$1")" ] || return 1
+    for pid in $(cd /proc && echo [0-9]*); do
+        if holds_port "$pid" "$1"; then
+            echo "pid $pid ($(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-120 | sed 's/ *$//'))"
+            return 0
+        fi
+    done
+    echo "a process of another user"
+}
+
+# foreign_ports: a line for each port of ours that somebody else holds.
+foreign_ports() {
+    local name port pid
+    for name in "${SERVICES[@]}"; do
+        port=$(service_port "$name")
+        [ -n "$(listeners "$port")" ] || continue
+        pid=$(service_pid "$name") && holds_port "$pid" "$port" && continue
+        echo "port $port of $name is held by $(port_holder "$port")"
+    done
+}
+
 get() { curl -fsS --max-time 2 "$1" 2>/dev/null; }
-answers() { get "http://localhost:$(service_port "$1")/api/v3/ping" >/dev/null; }
+answers() { # the service itself, not somebody else at its port
+    local pid port
+    port=$(service_port "$1")
+    pid=$(service_pid "$1") && holds_port "$pid" "$port" && get "http://localhost:$port/api/v3/ping" >/dev/null
+}
 
 pss_kb() { # proportional memory of a pid, in kB
     awk '/^Pss:/ {print $2; exit}' "/proc/$1/smaps_rollup" 2>/dev/null || echo 0

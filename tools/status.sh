@@ -10,7 +10,7 @@ verb_main() {
         -h | --help)
             say "Usage: ./edgex status [--json] [--data DIR]"
             say "Service, pid, port, state (up, down, starting), memory (PSS) and uptime. In one process the"
-            say "services share a pid and its memory. Exit code 0 if every service is up, 3 otherwise."
+            say "services share a pid and its memory. A port somebody else holds is named. Exit code 0 if every service is up, 3 otherwise."
             exit 0
             ;;
         *) die "status: unknown option '$argument'; ./edgex status --help" ;;
@@ -21,7 +21,7 @@ verb_main() {
     [ $json = 1 ] || printf '%-16s %7s %6s %-9s %9s %9s\n' SERVICE PID PORT STATE MEMORY UPTIME
     for name in "${SERVICES[@]}"; do
         port=$(service_port "$name")
-        pid=$(pid_of "$name" || pid_of edgexd || echo 0)
+        pid=$(service_pid "$name" || echo 0)
         state=down memory=0 uptime=0
         if [ "$pid" != 0 ]; then
             state=starting memory=$(pss_kb "$pid") uptime=$(uptime_s "$pid")
@@ -37,5 +37,6 @@ verb_main() {
         fi
     done
     [ $json = 0 ] || printf ']\n'
+    foreign_ports >&2
     exit $all_up
 }

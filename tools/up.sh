@@ -26,8 +26,11 @@ verb_main() {
         esac
     done
     [ -z "$(running_programs)" ] || die "already running with data in $DATA ($(running_programs | xargs)); ./edgex down stops it"
-    install_packages "${RUN_PACKAGES[@]}"
-    [ $split = 0 ] || install_packages "${SPLIT_PACKAGES[@]}"
+    up_ports_are_free
+    if [ -z "${EDGEX_BIN:-}" ]; then
+        install_packages "${RUN_PACKAGES[@]}"
+        [ $split = 0 ] || install_packages "${SPLIT_PACKAGES[@]}"
+    fi
     build_release
     mkdir -p "$DATA/run" "$DATA/log"
 
@@ -41,6 +44,13 @@ verb_main() {
     [ $detach = 1 ] || up_live
 }
 
+up_ports_are_free() {
+    local held
+    held=$(foreign_ports)
+    [ -z "$held" ] || die "somebody else is there already:
+$held"
+}
+
 # launch NAME COMMAND...: in the background, with log and pid file.
 launch() {
     local name=$1
@@ -50,7 +60,7 @@ launch() {
 }
 
 up_start_one() {
-    launch edgexd "$EDGEX_HOME/build/release/edgexd" -cd "$EDGEX_HOME/services" --data "$DATA" -r
+    launch edgexd "$BIN/edgexd" -cd "$EDGEX_HOME/services" --data "$DATA" -r
 }
 
 up_start_split() {
@@ -69,7 +79,7 @@ EOF
     # What core-keeper writes at its first start, for services that ask it.
     export ALL_SERVICES_MESSAGEBUS_HOST=127.0.0.1 ALL_SERVICES_MESSAGEBUS_PORT=$port
     for name in "${SERVICES[@]}"; do
-        launch "$name" "$EDGEX_HOME/build/release/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA" -r
+        launch "$name" "$BIN/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA" -r
     done
 }
 
@@ -81,7 +91,7 @@ free_port() { # a port nobody listens on
     die "no free port between 18830 and 18899 for the broker"
 }
 
-up_wait() { # until every service answers; a program that ends meanwhile is an error
+up_wait() { # until every service answers itself; a program that ends meanwhile is an error
     local name program deadline=$((SECONDS + 60))
     for name in "${SERVICES[@]}"; do
         until answers "$name"; do
@@ -100,6 +110,7 @@ up_failed() {
     [ -f "$log" ] || log=$DATA/log/edgexd.log
     say "Last lines of $log:" >&2
     tail -n 8 "$log" >&2
+    foreign_ports >&2
     stop_programs
     die "$1"
 }
@@ -110,12 +121,12 @@ up_hello() {
     for name in "${SERVICES[@]}"; do
         printf '  %-16s http://localhost:%s\n' "$name" "$(service_port "$name")"
     done
-    cat <<'EOF'
+    cat <<EOF
 
 Worth trying:
-  curl 'http://localhost:59880/api/v3/reading/all?limit=3'
-  curl 'http://localhost:59882/api/v3/device/name/Random-Integer-Device/Int16'
-  curl -X PUT -d '{"Int16":"42"}' http://localhost:59882/api/v3/device/name/Random-Integer-Device/WriteInt16Value
+  curl 'http://localhost:$(service_port core-data)/api/v3/reading/all?limit=3'
+  curl 'http://localhost:$(service_port core-command)/api/v3/device/name/Random-Integer-Device/Int16'
+  curl -X PUT -d '{"Int16":"42"}' http://localhost:$(service_port core-command)/api/v3/device/name/Random-Integer-Device/WriteInt16Value
 
 EOF
     say "Data and logs: $DATA"
@@ -134,11 +145,11 @@ memory_mb() {
 up_live() {
     local stored before devices
     say "Ctrl-C stops it."
-    before=$(count_at http://localhost:59880/api/v3/event/count count)
+    before=$(count_at "http://localhost:$(service_port core-data)/api/v3/event/count" count)
     while sleep 1; do
         [ -n "$(running_programs)" ] || die "the platform ended; ./edgex logs says why"
-        stored=$(count_at http://localhost:59880/api/v3/event/count count)
-        devices=$(count_at 'http://localhost:59881/api/v3/device/all?limit=1' totalCount)
+        stored=$(count_at "http://localhost:$(service_port core-data)/api/v3/event/count" count)
+        devices=$(count_at "http://localhost:$(service_port core-metadata)/api/v3/device/all?limit=1" totalCount)
         if [ -t 1 ]; then
             printf '\r  %s devices  %s events/s  %s stored  %s MB\033[K' "${devices:-?}" \
                 "$((${stored:-0} - ${before:-0}))" "${stored:-?}" "$(memory_mb)"

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# ./edgex up, status and down beside somebody else: ports that are taken, programs that were killed.
+# On ports of its own, with the programs of EDGE_BIN_DIR.
+set -euo pipefail
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export EDGEX_BIN=$EDGE_BIN_DIR
+SCRATCH=$(mktemp -d)
+OTHER=
+
+say() { printf '%s\n' "$*"; }
+fail() {
+    say "FAILED: $*"
+    exit 1
+}
+
+cleanup() {
+    "$SOURCE/edgex" down --data "$SCRATCH/ours" >/dev/null 2>&1 || true
+    [ -z "$OTHER" ] || kill -KILL "$OTHER" 2>/dev/null || true
+    rm -rf "$SCRATCH"
+}
+trap cleanup EXIT
+
+free_port() {
+    local port
+    while :; do
+        port=$((10000 + RANDOM % 20000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
+ports() {
+    local name
+    for name in CORE_KEEPER CORE_METADATA CORE_DATA CORE_COMMAND DEVICE_VIRTUAL; do
+        export "${name}__SERVICE_PORT=$(free_port)"
+    done
+    export REGISTRY_PORT=$CORE_KEEPER__SERVICE_PORT
+}
+
+wait_for() { # wait_for COMMAND...: within 30 s
+    local deadline=$((SECONDS + 30))
+    until "$@"; do
+        [ $SECONDS -lt $deadline ] || fail "in vain: $*"
+        sleep 0.05
+    done
+}
+
+edgex() { # edgex EXIT-CODE VERB...: output into OUTPUT
+    local wanted=$1 code=0
+    shift
+    OUTPUT=$("$SOURCE/edgex" "$@" --data "$SCRATCH/ours" 2>&1) || code=$?
+    [ $code = "$wanted" ] || fail "./edgex $*: exit code $code instead of $wanted: $OUTPUT"
+}
+
+says() { case "$OUTPUT" in *"$1"*) ;; *) fail "'$1' is not in: $OUTPUT" ;; esac; }
+says_not() { case "$OUTPUT" in *"$1"*) fail "'$1' is in: $OUTPUT" ;; esac; }
+
+other_answers() { curl -fsS --max-time 2 "http://localhost:$CORE_COMMAND__SERVICE_PORT/api/v3/ping" >/dev/null 2>&1; }
+other_up() {
+    "$EDGEX_BIN/edgexd" -cd "$SOURCE/services" --data "$SCRATCH/other" -r >"$SCRATCH/other.log" 2>&1 &
+    OTHER=$!
+    wait_for other_answers
+}
+other_down() {
+    kill -TERM "$OTHER"
+    wait "$OTHER" || true
+    OTHER=
+}
+
+# Another platform answers on all ports: neither shape is up, and who is there is named.
+test_ports_that_are_taken() {
+    local shape
+    other_up
+    for shape in "" --split; do
+        edgex 1 up --detach $shape
+        says_not "All services answer"
+        says "port $CORE_DATA__SERVICE_PORT of core-data is held by pid $OTHER ("
+        says "edgexd"
+    done
+    edgex 3 status
+    says_not " up "
+    says "port $CORE_KEEPER__SERVICE_PORT of core-keeper is held by pid $OTHER ("
+    edgex 3 status --json
+    says_not '"up"'
+    other_down
+}
+
+# One port is enough, and one that is taken while the platform starts.
+test_one_port_that_is_taken() {
+    local port=$CORE_COMMAND__SERVICE_PORT
+    "$EDGEX_BIN/core-keeper" -cd "$SOURCE/services/core-keeper/res" --data "$SCRATCH/other" >"$SCRATCH/other.log" 2>&1 &
+    OTHER=$!
+    export CORE_COMMAND__SERVICE_PORT=$CORE_KEEPER__SERVICE_PORT # where the keeper of the others is
+    wait_for other_answers
+    export CORE_KEEPER__SERVICE_PORT=$port REGISTRY_PORT=$port
+    edgex 1 up --detach
+    says "port $CORE_COMMAND__SERVICE_PORT of core-command is held by pid $OTHER ("
+    says_not "of core-data"
+    other_down
+}
+
+# Our own, in both shapes; killed ones have ended, also where nobody has noticed yet.
+test_programs_that_were_killed() {
+    local shape pid
+    for shape in "" --split; do
+        edgex 0 up --detach $shape
+        says "All services answer"
+        edgex 0 status
+        says_not "is held by"
+        edgex 0 down
+        says "Stopped."
+    done
+    # The parent becomes a program that never asks what became of its child.
+    mkdir -p "$SCRATCH/ours/run"
+    bash -c '"$0" -cd "$1" --data "$2" -r >"$2/zombie.log" 2>&1 &
+        echo $! >"$2/run/edgexd.pid"; exec sleep 600' \
+        "$EDGEX_BIN/edgexd" "$SOURCE/services" "$SCRATCH/ours" &
+    OTHER=$!
+    wait_for other_answers
+    edgex 0 status
+    pid=$(cat "$SCRATCH/ours/run/edgexd.pid")
+    kill -KILL "$pid"
+    wait_for is_zombie "$pid"
+    edgex 3 status
+    says_not " up "
+    says_not "starting"
+    edgex 0 down
+    says "Nothing is running"
+    edgex 0 up --detach
+    says "All services answer"
+    edgex 0 down
+}
+
+is_zombie() { grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
+
+ports
+test_ports_that_are_taken
+test_one_port_that_is_taken
+test_programs_that_were_killed
