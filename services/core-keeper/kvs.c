@@ -132,10 +132,13 @@ static enum edge_status write_one(struct expansion *x, const char *value)
     return EDGE_OK;
 }
 
-/* Objects become levels of the key; what has no text of its own, lists and nulls, becomes empty. */
+/* Objects become levels of the key; lists have no text of their own, a null says nothing. */
 static enum edge_status write_tree(struct expansion *x, const cJSON *value)
 {
-    if (cJSON_IsArray(value) || cJSON_IsNull(value)) {
+    if (cJSON_IsNull(value)) {
+        return EDGE_OK;
+    }
+    if (cJSON_IsArray(value)) {
         return write_one(x, "");
     }
     if (!cJSON_IsObject(value)) {

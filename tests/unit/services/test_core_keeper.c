@@ -81,7 +81,7 @@ static void test_trees_become_keys(void)
     const char *tree =
         put_body(&ctx, "{\"A\":{\"B\":1,\"C\":{},\"D\":[1,2],\"E\":null},\"F\":\"\"}");
     const cJSON *answer = ask(&ctx, &r, "PUT", KVS "top?flatten=true", tree, 200);
-    static const char *const keys[] = {"top/A/B", "top/A/D", "top/A/E", "top/F"};
+    static const char *const keys[] = {"top/A/B", "top/A/D", "top/F"};
     CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), (int)N(keys));
     answer = ask(&ctx, &r, "GET", KVS "top?keyOnly=T", NULL, 200);
     for (size_t i = 0; i < N(keys); i++) {
@@ -96,7 +96,7 @@ static void test_trees_become_keys(void)
     /* A key with children may have a value of its own; its time of creation stays. */
     ask(&ctx, &r, "PUT", KVS "top/A", put_body(&ctx, "\"x\""), 200);
     answer = ask(&ctx, &r, "GET", KVS "top/A?keyOnly=true", NULL, 200);
-    CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), 4);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), 3);
     int64_t created = int_at(ask(&ctx, &r, "GET", KVS "top/F", NULL, 200), "response.0.Created");
     CU_ASSERT_TRUE(wait_until(clock_is_past, &created, 1000));
     ask(&ctx, &r, "PUT", KVS "top/F?flatten=1", put_body(&ctx, "7"), 200);
