@@ -362,7 +362,7 @@ void journey_common_endpoints_answer(enum platform_shape shape)
         const cJSON *body = expect(&ctx, &p, s, "GET", "/api/v3/ping", NULL, 200);
         CU_ASSERT_STRING_EQUAL(text_at(body, "serviceName"), names[s]);
         body = expect(&ctx, &p, s, "GET", "/api/v3/version", NULL, 200);
-        CU_ASSERT_STRING_EQUAL(text_at(body, "version"), "4.0.0");
+        CU_ASSERT_STRING_EQUAL(text_at(body, "version"), "4.1.0");
         body = expect(&ctx, &p, s, "GET", "/api/v3/config", NULL, 200);
         CU_ASSERT_EQUAL(int_at(body, "config.Service.Port"), p.port[s]);
         expect(&ctx, &p, s, "POST", "/api/v3/secret", "{}", 400);

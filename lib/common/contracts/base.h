@@ -5,7 +5,8 @@
 #include "edge/dto.h"
 
 #define EDGE_API_VERSION "v3"
-#define EDGE_VERSION     "4.0.0"
+#define EDGE_VERSION     "4.0.0" /* of this project: --version, the log, packages */
+#define EDGE_WIRE        "4.1.0" /* of EdgeX as spoken on the wire: GET /version */
 
 /** First members of every request struct, inlined (EDGE_BASE_REQUEST_ROW). */
 struct edge_base_request {

@@ -44,7 +44,7 @@ static const struct edge_dto PING = EDGE_DTO(struct ping, "Ping", ping_fields);
 #define F(m, ...) EDGE_FIELD(struct version, m, __VA_ARGS__)
 static const struct edge_field version_fields[] = {
     F(api_version, "apiVersion", "v3."),
-    F(version, "version", "Of the service."),
+    F(version, "version", "Of EdgeX, as the service speaks it."),
     F(service_name, "serviceName", "Service key."),
     F(sdk_version, "sdk_version", "Of the SDK, where one is used."),
 };
@@ -97,7 +97,7 @@ static enum edge_status ping_get(struct edge_call *call)
 static enum edge_status version_get(struct edge_call *call)
 {
     const struct edge_runtime *rt = &instance_of_call(call)->rt;
-    struct version version = {EDGE_API_VERSION, EDGE_VERSION, rt->name, rt->service->sdk_version};
+    struct version version = {EDGE_API_VERSION, EDGE_WIRE, rt->name, rt->service->sdk_version};
     return edge_reply_dto(call, &VERSION, &version);
 }
 
@@ -118,6 +118,9 @@ const cJSON *config_shown(struct edge_ctx *ctx, const struct edge_instance *inst
     cJSON_ArrayForEach(section, edge_dto_tree(ctx, dto, whole))
     {
         config_put(shown, section->string, cJSON_Duplicate(section, true));
+    }
+    if (config_member(shown, "Databases")) { /* core-command's name of it (seen) */
+        cJSON_DeleteItemFromObjectCaseSensitive(shown, "Database");
     }
     config_mask_secrets(dto, shown);
     return shown;

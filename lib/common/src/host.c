@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "contracts/base.h"
 #include "edge/text.h"
 #include "instance.h"
 
@@ -163,7 +164,7 @@ static void log_ready(const struct edge_instance *inst)
     edge_log_info(&ctx, rt->base->service.startup_msg, "address",
                   edge_printf(&ctx.arena, "%s:%u", host_bind_address(rt->base),
                               (unsigned)edge_http_port(rt->http)),
-                  "ms", edge_printf(&ctx.arena, "%.1f", ms), NULL);
+                  "ms", edge_printf(&ctx.arena, "%.1f", ms), "version", EDGE_VERSION, NULL);
 }
 
 void host_wake(struct edge_host *host)

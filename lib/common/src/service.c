@@ -122,7 +122,8 @@ static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *cli
 {
     const int64_t patience_ms = 2000;
     const char *name = instance_name(&ctx->arena, service, options);
-    struct edge_config_source source = instance_source(&ctx->arena, service, options, name, shared_process);
+    struct edge_config_source source =
+        instance_source(&ctx->arena, service, options, name, shared_process);
     source.client = client;
     struct edge_base_config *base = edge_alloc(&ctx->arena, 1, service->config->size);
     struct edge_config_loaded loaded;
@@ -251,7 +252,7 @@ int edge_host_main(const struct edge_service *const *services, size_t n, int arg
         return EXIT_SUCCESS;
     }
     if (options.version) {
-        printf("%s %s\n", program, EDGE_VERSION);
+        printf("%s %s (EdgeX %s)\n", program, EDGE_VERSION, EDGE_WIRE);
         return EXIT_SUCCESS;
     }
     return options.health ? health(services, n, &options) : run(program, services, n, &options);

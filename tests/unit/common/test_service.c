@@ -321,7 +321,7 @@ static void test_two_services_answer(void)
     expect(&b, "svc-a", "GET", "/api/v3/ping", NULL, 200, "\"serviceName\":\"svc-a\"}");
     expect(&b, "svc-b", "GET", "/api/v3/ping", NULL, 200, "\"serviceName\":\"svc-b\"}");
     expect(&b, "svc-a", "GET", "/api/v3/version", NULL, 200,
-           "{\"apiVersion\":\"v3\",\"version\":\"4.0.0\",\"serviceName\":\"svc-a\"}");
+           "{\"apiVersion\":\"v3\",\"version\":\"4.1.0\",\"serviceName\":\"svc-a\"}");
     expect(&b, "svc-b", "GET", "/api/v3/version", NULL, 200, "\"sdk_version\":\"4.0.0\"");
     expect(&b, "svc-a", "GET", "/api/v3/metrics", NULL, 200, "reetings");
     expect(&b, "svc-a", "GET", "/api/v3/hello", NULL, 200, "hello");
@@ -504,8 +504,7 @@ static void test_a_changed_file_is_taken_up(void)
 
 static void test_an_unsound_file_changes_nothing(void)
 {
-    static const char *const bad[] = {"Writable: {Speed: 10}\n", "Writable: [\n",
-                                      "Writable: {LogLevel: LOUD}\n", "Service: {Port: x}\n"};
+    static const char *const bad[] = {"Writable: [\n", "Writable: {Speed: 5}\n: [\n", "- 5\n"};
     struct bench b;
     bench_open(&b);
     must_start(&b);
@@ -516,6 +515,27 @@ static void test_an_unsound_file_changes_nothing(void)
                  edge_printf(&b.ctx.arena, "Writable: {LogLevel: ERROR, Speed: %u}\n", i + 2));
         CU_ASSERT_FATAL(wait_count(&b.stage, &b.stage.reconfigured, i + 1));
         CU_ASSERT_EQUAL(speed(&b), 1);
+    }
+    bench_close(&b);
+}
+
+/* The key alone keeps what it held; what stands beside it is taken up. */
+static void test_a_bad_value_of_a_file_is_refused_alone(void)
+{
+    static const char *const bad[] = {
+        "Writable: {Speed: 3, LogLevel: LOUD}\n", "Writable: {Speed: 4, Telemetry: 5}\n",
+        "Writable: {Speed: 5}\nService: {Port: x}\n", "Writable: {Speed: 10, LogLevel: DEBUG}\n",
+        "Writable: {Speed: [6], LogLevel: DEBUG}\n"};
+    static const int64_t speeds[] = {3, 4, 5, 5, 5};
+    struct bench b;
+    bench_open(&b);
+    put_file(&b, "svc-a", "Writable: {Speed: 2, LogLevel: ERROR, Telemetry: {Interval: 7m}}\n");
+    must_start(&b);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        edge_log_set_level(edge_host_runtime(b.host, "svc-a")->log, EDGE_LOG_ERROR);
+        put_file(&b, "svc-a", bad[i]);
+        CU_ASSERT_FATAL(wait_count(&b.stage, &b.stage.reconfigured, i + 1));
+        CU_ASSERT_EQUAL(speed(&b), speeds[i]);
     }
     bench_close(&b);
 }
@@ -577,7 +597,7 @@ static void test_bad_configuration_is_fatal(void)
     } cases[] = {
         {"Service:\n  Port: [\n",                      "svc-a/configuration.yaml -> line "},
         {"MessageBus: {Type: nats-core}\n",            "MessageBus.Type 'nats-core'"      },
-        {"MessageBus: {Optional: {Qos: 3}}\n",         "MessageBus.Optional.Qos '3'"     },
+        {"MessageBus: {Optional: {Qos: 3}}\n",         "MessageBus.Optional.Qos '3'"      },
         {"MessageBus: {AuthMode: usernamepassword}\n", "no secret 'mqtt-bus'"             },
         {"Service: {RequestTimeout: soon}\n",          "RequestTimeout"                   },
     };
@@ -737,7 +757,7 @@ static void test_flags_have_exit_codes(void)
         int code;
     } cases[] = {
         {"--help",                           "A service for tests.",                        0},
-        {"--version",                        "svc-a 4.0.0",                                 0},
+        {"--version",                        "svc-a 4.0.0 (EdgeX 4.1.0)",                                 0},
         {"--nonsense",                       "svc-a: unknown flag '--nonsense'",            2},
         {"-cp=consul.http://localhost:8500",
          "svc-a: configuration provider 'consul.http://localhost:8500': only "
@@ -919,6 +939,7 @@ CU_TestInfo service_tests[] = {
      test_a_call_under_way_is_answered_before_the_stop                                                },
     {"a changed file is taken up",                     test_a_changed_file_is_taken_up                },
     {"an unsound file changes nothing",                test_an_unsound_file_changes_nothing           },
+    {"a bad value of a file is refused alone",         test_a_bad_value_of_a_file_is_refused_alone    },
     {"keys outside Writable wait for a restart",       test_keys_outside_writable_wait_for_a_restart  },
     {"a port taken is named",                          test_a_port_taken_is_named                     },
     {"bad configuration is fatal",                     test_bad_configuration_is_fatal                },
