@@ -28,6 +28,7 @@ struct external_command {
 struct command_config {
     struct edge_base_config base;
     struct edge_writable writable;
+    const cJSON *databases; /* official clients look for it in /config */
     struct external_mqtt external_mqtt;
     struct external_command external_command;
 };

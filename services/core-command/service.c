@@ -43,6 +43,7 @@ static const struct edge_dto EXTERNAL_COMMAND = EDGE_DTO(struct external_command
 static const struct edge_field config_fields[] = {
     EDGE_OBJECT(struct command_config, writable, "Writable", "Switches, limits, secrets, metrics.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_WRITABLE),
     EDGE_OBJECT(struct command_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
+    EDGE_FIELD(struct command_config, databases, "Databases", "Means nothing: core-command keeps nothing.", .flags = EDGE_EMIT_NULL),
     EDGE_OBJECT(struct command_config, external_mqtt, "ExternalMQTT", "Commands over a broker outside.", &EXTERNAL_MQTT),
     EDGE_OBJECT(struct command_config, external_command, "ExternalCommand", "Bounds of commands from outside.", &EXTERNAL_COMMAND),
 };
