@@ -70,7 +70,15 @@ static enum edge_status command_start(struct edge_ctx *ctx, const struct edge_ru
     if (!rt->options->registry && !edge_config_client_url(&ctx->arena, rt->base, METADATA)) {
         return edge_fail(ctx, EDGE_INVALID, "Clients has no " METADATA);
     }
-    return external_create(ctx, cmd);
+    enum edge_status st = external_create(ctx, cmd);
+    if (st == EDGE_OK || !rt->options->config_provider) {
+        return st;
+    }
+    /* A value somebody has put in core-keeper must not keep everybody from their devices. */
+    edge_log_error(ctx, "no commands from the broker outside", "reason", edge_ctx_message(ctx, st),
+                   NULL);
+    edge_ctx_clear(ctx);
+    return EDGE_OK;
 }
 
 static enum edge_status command_ready(struct edge_ctx *ctx, const struct edge_runtime *rt)

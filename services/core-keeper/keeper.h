@@ -1,7 +1,8 @@
 /**
  * What the rooms of core-keeper share: its state, its collections, and the steps several of them
  * take. values.c writes configuration values, kvs.c and registry.c are the routes, health.c asks
- * the registered services whether they are up, common.c seeds the common configuration.
+ * the registered services whether they are up, readers.c knows who listens, common.c seeds the common
+ * configuration.
  */
 #ifndef KEEPER_H
 #define KEEPER_H
@@ -30,10 +31,12 @@ struct keeper_config {
 };
 
 struct health;
+struct readers;
 struct keeper {
     const struct edge_runtime *rt;
     struct edge_store *store;
     struct health *health;
+    struct readers *readers;
 };
 
 extern const struct edge_collection VALUES, REGISTRATIONS;
@@ -65,6 +68,17 @@ enum edge_status kv_within_capacity(struct edge_ctx *ctx, struct keeper *keeper)
  * yet, or where an operator asked for it (-o).
  */
 enum edge_status common_seed(struct edge_ctx *ctx, struct keeper *keeper);
+
+/* ---- readers.c; any thread ---- */
+
+struct readers *readers_create(void);
+void readers_free(struct readers *r); /* NULL is fine */
+/** @p key was asked for; @p names: its keys only. */
+void readers_note(struct edge_ctx *ctx, struct readers *r, const char *key, bool names);
+/** The service has signed off. */
+void readers_forget(struct readers *r, const char *service);
+/** What to tell who has put @p key, where its service is likely not to hear of it; else NULL. */
+const char *readers_remark(struct edge_ctx *ctx, struct keeper *keeper, const char *key);
 
 /* ---- health.c ---- */
 

@@ -91,12 +91,14 @@ static enum edge_status list_tree(struct edge_call *call, const char *key, enum 
 enum edge_status kv_get(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
+    struct keeper *keeper = edge_call_state(call);
     const char *key = edge_call_param(call, "key");
     bool keys_only = false, plain = false;
     size_t n = 0;
     EDGE_TRY(kv_key_check(ctx, key));
     EDGE_TRY(keeper_query_bool(call, "keyOnly", &keys_only));
     EDGE_TRY(keeper_query_bool(call, "plaintext", &plain));
+    readers_note(ctx, keeper->readers, key, keys_only);
     EDGE_TRY(list_tree(call, key, keys_only ? KEYS : plain ? PLAIN : BASE64, &n));
     if (n == 0) {
         return edge_fail(ctx, EDGE_NOT_FOUND, "no key starting with '%s' found", key);
@@ -193,6 +195,23 @@ static enum edge_status value_of(struct edge_call *call, const cJSON **ret)
     return EDGE_OK;
 }
 
+/* A text beside the keys, where official answers have one when something is wrong. */
+static void remark(struct edge_call *call, const char *key)
+{
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    const char *text = readers_remark(ctx, edge_call_state(call), key);
+    if (!text) {
+        return;
+    }
+    edge_log_warn(ctx, "a value was put that its service is likely not to hear of", "key", key,
+                  "reason", text, NULL);
+    struct edge_buf *body = edge_reply_body(call);
+    body->len--; /* the closing brace */
+    edge_buf_puts(body, ",\"message\":");
+    edge_json_put_string(body, text);
+    edge_buf_putc(body, '}');
+}
+
 enum edge_status kv_put(struct edge_call *call)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
@@ -203,7 +222,9 @@ enum edge_status kv_put(struct edge_call *call)
     EDGE_TRY(value_of(call, &step.value));
     edge_reply_list_open(call, "response", -1);
     EDGE_TRY(edge_store_change(ctx, keeper->store, write_value, &step));
-    return edge_reply_list_close(call);
+    EDGE_TRY(edge_reply_list_close(call));
+    remark(call, step.key);
+    return EDGE_OK;
 }
 
 /* ---- removing ---------------------------------------------------------------------------- */

@@ -128,6 +128,9 @@ enum edge_status registry_put(struct edge_call *call)
     struct registry_step step = {.keeper = edge_call_state(call)};
     EDGE_TRY(registration_of(call, &step.registration));
     EDGE_TRY(edge_store_change(edge_call_ctx(call), step.keeper->store, replace, &step));
+    if (registration_is(step.registration, REGISTRATION_HALT)) {
+        readers_forget(step.keeper->readers, step.registration->service_id);
+    }
     edge_reply_code(call, 204);
     return EDGE_OK;
 }

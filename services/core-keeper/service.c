@@ -51,6 +51,7 @@ static enum edge_status keeper_start(struct edge_ctx *ctx, const struct edge_run
 {
     struct keeper *keeper = rt->state;
     keeper->rt = rt;
+    keeper->readers = readers_create();
     struct edge_store_config config = {.type = "sqlite"};
     EDGE_TRY(edge_runtime_data_file(ctx, rt, "keeper.db", &config.file));
     EDGE_TRY(edge_store_open(ctx, &config, collections,
@@ -70,6 +71,7 @@ static void keeper_stop(const struct edge_runtime *rt)
     struct keeper *keeper = rt->state;
     health_quiesce(keeper->health);
     health_free(keeper->health);
+    readers_free(keeper->readers);
     edge_store_close(keeper->store);
 }
 

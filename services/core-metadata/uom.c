@@ -73,6 +73,11 @@ enum edge_status uom_open(struct edge_ctx *ctx, const struct edge_runtime *rt, s
         edge_log_warn(ctx, "no units of measure", "file", path, "reason", reason, NULL);
         return EDGE_OK;
     }
+    if (st != EDGE_OK &&
+        rt->options->config_provider) { /* the path may be somebody's mistake there */
+        edge_log_error(ctx, "no units of measure", "file", path, "reason", reason, NULL);
+        return EDGE_OK;
+    }
     return st == EDGE_OK ? EDGE_OK : edge_fail(ctx, st, "units of measure %s: %s", path, reason);
 }
 

@@ -343,6 +343,11 @@ static void bad_values_are_refused_alone(enum platform_shape shape)
     writable(&p, DATA, "LogLevel", "DEBUG");
     held(&p, false);
 
+    /* Sound each, but of no use to who reads them at the start: that is left out. */
+    put_below(&p, "core-command", "ExternalMQTT/Enabled", "true");
+    put_below(&p, "core-command", "ExternalMQTT/Url", "\"gopher://nowhere\"");
+    put_below(&p, "core-metadata", "UoM/UoMFile", "\"/proc/self\"");
+
     /* A value for everybody; and a sound one beside them, of those that wait for a restart. */
     put(&p, COMMON "/all-services/Writable/Telemetry/Interval", "\"now and then\"");
     put_below(&p, "core-metadata", "Writable/LogLevel", "\"WARN\"");

@@ -681,7 +681,39 @@ static void test_changes_of_a_registration_count_at_once(void)
     tcp_peer_free(b);
 }
 
+/* Registered and never seen reading: whoever puts a value is told, and the value is kept. */
+static void test_values_nobody_reads_are_remarked_on(void)
+{
+    static const char key[] = KVS "edgex/v4/svc%252Fa/Writable/LogLevel";
+    static const char said[] = "svc/a is registered and has not read its configuration";
+    SERVICE_RIG(r, &core_keeper, BARE);
+    EDGE_CTX_SCOPE(ctx);
+    edge_log_set_level(r.rt->log, EDGE_LOG_ERROR);
+    const char *value = put_body(&ctx, "\"DEBUG\"");
+    CU_ASSERT_PTR_NULL(at(ask(&ctx, &r, "PUT", key, value, 200), "message")); /* nobody yet */
+
+    ask(&ctx, &r, "POST", REGISTRY, registration(&ctx, "svc/a", "UP", "h", 1, "1h"), 201);
+    const cJSON *answer = ask(&ctx, &r, "PUT", key, value, 200);
+    CU_ASSERT_STRING_EQUAL(text_at(answer, "response.0"), "edgex/v4/svc%2Fa/Writable/LogLevel");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text_at(answer, "message"), said));
+    ask(&ctx, &r, "GET", key, NULL, 200); /* a part of it is no sign of a service */
+    CU_ASSERT_PTR_NOT_NULL(at(ask(&ctx, &r, "PUT", key, value, 200), "message"));
+    CU_ASSERT_PTR_NULL(at(ask(&ctx, &r, "PUT", KVS COMMON "/x", value, 200), "message"));
+    CU_ASSERT_PTR_NULL(at(ask(&ctx, &r, "PUT", KVS "elsewhere", value, 200), "message"));
+
+    ask(&ctx, &r, "GET", KVS "edgex/v4/svc%252Fb?keyOnly=true", NULL, 404); /* another's */
+    CU_ASSERT_PTR_NOT_NULL(at(ask(&ctx, &r, "PUT", key, value, 200), "message"));
+    ask(&ctx, &r, "GET", KVS "edgex%2Fv4%2Fsvc%252Fa?keyOnly=true", NULL, 200);
+    CU_ASSERT_PTR_NULL(at(ask(&ctx, &r, "PUT", key, value, 200), "message"));
+    ask(&ctx, &r, "PUT", REGISTRY, registration(&ctx, "svc/a", "HALT", "h", 1, "1h"), 204);
+    ask(&ctx, &r, "PUT", REGISTRY, registration(&ctx, "svc/a", "UP", "h", 1, "1h"), 204);
+    CU_ASSERT_PTR_NOT_NULL(at(ask(&ctx, &r, "PUT", key, value, 200), "message"));
+    ask(&ctx, &r, "GET", KVS "edgex%2Fv4%2Fsvc%252Fa?plaintext=true", NULL, 200);
+    CU_ASSERT_PTR_NULL(at(ask(&ctx, &r, "PUT", key, value, 200), "message"));
+}
+
 CU_TestInfo core_keeper_tests[] = {
+    {"values nobody reads are remarked on",          test_values_nobody_reads_are_remarked_on       },
     {"values come back as texts",                    test_values_come_back_as_texts                 },
     {"trees become keys",                            test_trees_become_keys                         },
     {"bad requests change nothing",                  test_bad_requests_change_nothing               },
