@@ -4,6 +4,8 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "contracts/base.h"
 #include "devsdk/host.h"
@@ -320,6 +322,26 @@ static const struct edge_subscription subscriptions[] = {
 };
 /* clang-format on */
 
+/* One key of Driver, as the driver's table has it; keys it does not have do no harm. */
+static enum edge_status check_driver_key(struct edge_ctx *ctx, const void *arg, const char *section,
+                                         const char *key, const cJSON *value)
+{
+    const devsdk_driver *driver = arg;
+    if (strcasecmp(section, "Driver") != 0) {
+        return EDGE_OK;
+    }
+    for (const devsdk_field *f = driver->config; f && f->key; f++) {
+        if (strcmp(f->key, key) == 0) {
+            const devsdk_field one[] = {*f, {0}};
+            cJSON *object = edge_json_object(ctx);
+            cJSON_AddItemReferenceToObject(object, key, (cJSON *)(uintptr_t)value);
+            return sdk_params_parse(ctx, one, object, &ctx->arena,
+                                    edge_alloc(&ctx->arena, 1, driver->config_size + 1));
+        }
+    }
+    return EDGE_OK;
+}
+
 void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
                        struct edge_service *ret)
 {
@@ -338,6 +360,7 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
         .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
         .full_chain = true,
         .context = driver,
+        .check_free = check_driver_key,
         .start = start,
         .ready = ready,
         .quiesce = quiesce,

@@ -30,7 +30,7 @@ static enum edge_status take(struct edge_ctx *ctx, const char *text, size_t len,
     setenv("DRIVER_A", value, 1);
     EDGE_TRY(edge_yaml_parse(ctx, text, len, NULL, &from));
     struct config_layer strict = {ctx, "fuzz", 0, NULL};
-    struct config_judge judge = {NULL, edge_json_object(ctx)};
+    struct config_judge judge = {.refused = edge_json_object(ctx)};
     struct config_layer forgiving = {ctx, "fuzz", CONFIG_TEXTS | CONFIG_FORGIVING, &judge};
     cJSON *kept = edge_json_object(ctx);
     enum edge_status st = config_overlay(&forgiving, &CONFIG, kept, from);

@@ -284,7 +284,8 @@ static enum edge_status apply_hosts(struct edge_ctx *ctx, const struct edge_opti
 enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
                                   void *config, struct edge_config_loaded *ret)
 {
-    struct config_judge judge = {source->before, edge_json_object(ctx)};
+    struct config_judge judge = {source->before, edge_json_object(ctx), source->check_free,
+                                 source->free_arg};
     const struct loading l = {ctx, source, edge_json_object(ctx), &judge};
     const char *file = NULL, *dir;
     EDGE_TRY(edge_config_locate(ctx, source, &file, &dir));

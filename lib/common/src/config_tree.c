@@ -469,6 +469,20 @@ static enum edge_status overlay_map(const struct config_layer *l, const struct e
     return EDGE_OK;
 }
 
+/* Why a key directly below a free-form section cannot have this value, NULL where it can. */
+static const char *free_objection(const struct config_layer *l, const cJSON *from,
+                                  const struct config_path *at)
+{
+    bool judged = (l->flags & CONFIG_FORGIVING) && l->judge->check_free && at->up && !at->up->up;
+    if (!judged) {
+        return NULL;
+    }
+    EDGE_CTX_SCOPE(trial);
+    const struct config_judge *judge = l->judge;
+    enum edge_status st = judge->check_free(&trial, judge->free_arg, at->up->key, at->key, from);
+    return st == EDGE_OK ? NULL : edge_strdup(&l->ctx->arena, edge_ctx_message(&trial, st));
+}
+
 /* Sections merge, everything else is replaced; neither takes the other's place unasked. */
 static enum edge_status overlay_any(const struct config_layer *l, cJSON *into, const char *key,
                                     const cJSON *from, const struct config_path *at)
@@ -478,6 +492,10 @@ static enum edge_status overlay_any(const struct config_layer *l, cJSON *into, c
         cJSON_IsObject(there) != cJSON_IsObject(from)) {
         return config_refuse(l, NULL, key, into, from, at,
                              cJSON_IsObject(there) ? "must be a section" : "is not a single value");
+    }
+    const char *reason = free_objection(l, from, at);
+    if (reason) {
+        return config_refuse(l, NULL, key, into, from, at, reason);
     }
     if (!cJSON_IsObject(from)) {
         config_put(into, key, cJSON_Duplicate(from, true));

@@ -43,6 +43,8 @@ cJSON *config_member(const cJSON *object, const char *key);
 struct config_judge {
     const struct edge_config_loaded *before; /* NULL: there was none */
     cJSON *refused;                          /* as edge_config_loaded.refused */
+    edge_config_free_check *check_free;      /* may be NULL */
+    const void *free_arg;
 };
 
 enum config_origin_flags {

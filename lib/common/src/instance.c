@@ -37,6 +37,8 @@ struct edge_config_source instance_source(struct edge_arena *a, const struct edg
         .options = options,
         .base_yaml = service->default_config,
         .secrets_file = secrets_file(a, options, name),
+        .check_free = service->check_free,
+        .free_arg = service->context,
     };
 }
 

@@ -406,6 +406,38 @@ static void test_a_bad_value_is_refused_alone(void)
     bench_close(&b);
 }
 
+/* As a driver's table would: Name has at most three letters. */
+static enum edge_status short_name(struct edge_ctx *ctx, const void *arg, const char *section,
+                                   const char *key, const cJSON *value)
+{
+    CU_ASSERT_STRING_EQUAL(section, "Driver");
+    CU_ASSERT_STRING_EQUAL(arg, "driver");
+    bool wrong = strcmp(key, "Name") == 0 && strlen(value->valuestring) > 3;
+    return wrong ? edge_fail(ctx, EDGE_INVALID, "is too long") : EDGE_OK;
+}
+
+static void test_free_form_keys_have_rules_of_their_own(void)
+{
+    struct bench b;
+    bench_open(&b);
+    struct edge_log *log = edge_log_create("test");
+    edge_log_set_level(log, EDGE_LOG_ERROR);
+    b.ctx.log = log;
+    b.source.check_free = short_name;
+    b.source.free_arg = "driver";
+    put_file(&b, "configuration.yaml", "Driver: {Name: n, Speed: 1}\n");
+    struct edge_config_remote remote = {
+        .own = parsed(&b, "{\"Driver\":{\"Name\":\"much too long\",\"Speed\":\"2\"}}")};
+    b.source.remote = &remote;
+    load(&b);
+    CU_ASSERT_EQUAL(n_refused(&b), 1);
+    CU_ASSERT_STRING_EQUAL(edge_json_member(b.config.driver, "Name", true)->valuestring, "n");
+    CU_ASSERT_STRING_EQUAL(edge_json_member(b.config.driver, "Speed", true)->valuestring, "2");
+    b.ctx.log = NULL;
+    edge_log_free(log);
+    bench_close(&b);
+}
+
 /* What a bad value finds in its place is what the key held, wherever that came from. */
 static void test_a_bad_value_keeps_what_was_held(void)
 {
@@ -744,6 +776,7 @@ CU_TestInfo config_tests[] = {
     {"secrets come from variables alone",              test_secrets_come_from_variables_alone          },
     {"secrets are kept from the provider",             test_secrets_are_kept_from_the_provider         },
     {"a bad value is refused alone",                   test_a_bad_value_is_refused_alone               },
+    {"free-form keys have rules of their own",         test_free_form_keys_have_rules_of_their_own     },
     {"a bad value keeps what was held",                test_a_bad_value_keeps_what_was_held            },
     {"a short file leaves what is built in",           test_a_short_file_leaves_what_is_built_in       },
     {"a variable for one service goes first",          test_a_variable_for_one_service_goes_first      },

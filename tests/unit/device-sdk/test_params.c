@@ -1,6 +1,8 @@
 /* Field tables: what they take, what they refuse, and in which words. */
 #include <string.h>
 
+#include "devsdk/host.h"
+#include "edge/service.h"
 #include "params.h"
 #include "suites.h"
 
@@ -191,12 +193,47 @@ static void test_unsound_tables_are_found(void)
     CU_ASSERT_PTR_NOT_NULL(sdk_params_verify(&ctx, signed_choice, 8));
 }
 
+/* What a configuration provider says of a driver's key is held against the driver's table. */
+static void test_keys_of_drivers_are_checked_one_by_one(void)
+{
+    static const devsdk_field keys[] = {
+        {.key = "Port",     .type = DEVSDK_U16, .required = true},
+        {.key = "Host", .type = DEVSDK_STRING, .offset = 8, .required = true},
+        {0    }
+    };
+    static const devsdk_driver driver = {.name = "d", .config = keys, .config_size = 16};
+    static const struct {
+        const char *section, *key, *json;
+        bool sound;
+    } cases[] = {
+        {"Driver", "Port",  "\"502\"",   true },
+        {"Driver", "Port",  "\"65536\"", false},
+        {"driver", "Port",  "\"x\"",     false},
+        {"Driver", "Port",  "{}",        false},
+        {"Driver", "Host",  "\"h\"",     true },
+        {"Driver", "Other", "\"x\"",     true },
+        {"Custom", "Port",  "\"x\"",     true },
+    };
+    struct edge_service service;
+    devsdk_descriptor(&driver, NULL, &service);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        const cJSON *value = NULL;
+        CU_ASSERT_EQUAL_FATAL(
+            edge_json_parse(&ctx, cases[i].json, strlen(cases[i].json), NULL, &value), EDGE_OK);
+        enum edge_status st =
+            service.check_free(&ctx, service.context, cases[i].section, cases[i].key, value);
+        CU_ASSERT_EQUAL(st == EDGE_OK, cases[i].sound);
+    }
+}
+
 CU_TestInfo params_tests[] = {
-    {"values of all types",                   test_values_of_all_types                  },
-    {"texts and numbers are the same",        test_texts_and_numbers_are_the_same       },
-    {"defaults stand where nothing is given", test_defaults_stand_where_nothing_is_given},
-    {"faults have exact words",               test_faults_have_exact_words              },
-    {"printing is the way back",              test_printing_is_the_way_back             },
-    {"unsound tables are found",              test_unsound_tables_are_found             },
+    {"keys of drivers are checked one by one", test_keys_of_drivers_are_checked_one_by_one},
+    {"values of all types",                    test_values_of_all_types                   },
+    {"texts and numbers are the same",         test_texts_and_numbers_are_the_same        },
+    {"defaults stand where nothing is given",  test_defaults_stand_where_nothing_is_given },
+    {"faults have exact words",                test_faults_have_exact_words               },
+    {"printing is the way back",               test_printing_is_the_way_back              },
+    {"unsound tables are found",               test_unsound_tables_are_found              },
     CU_TEST_INFO_NULL,
 };

@@ -134,6 +134,14 @@ struct edge_config_loaded {
     const cJSON *refused; /* of keys that were left out: "<source>: <key>" and the value */
 };
 
+/**
+ * The rule of a free-form section: can @p key, directly below it, have this value? INVALID says why
+ * not. @p arg: edge_config_source.free_arg.
+ */
+typedef enum edge_status edge_config_free_check(struct edge_ctx *ctx, const void *arg,
+                                                const char *section, const char *key,
+                                                const cJSON *value);
+
 struct edge_config_source {
     const struct edge_dto *dto; /* of the whole configuration */
     const char *service; /* key: default of MessageBus.Optional.ClientId, folder of its files */
@@ -147,6 +155,8 @@ struct edge_config_source {
     const char *secrets_file;                /* what POST /secret has stored; may be NULL */
     const struct edge_config_loaded *before; /* of the running configuration; NULL: at the start */
     struct edge_client *client;              /* for files named by a URI */
+    edge_config_free_check *check_free;      /* may be NULL */
+    const void *free_arg;
 };
 
 /**

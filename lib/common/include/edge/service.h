@@ -71,6 +71,7 @@ struct edge_service {
     size_t n_subscriptions;
     bool full_chain;     /* error texts are whole chains */
     const void *context; /* for services made by a kit: the SDK keeps its driver here */
+    edge_config_free_check *check_free; /* of the configuration; gets the context; may be NULL */
 
     enum edge_status (*start)(struct edge_ctx *ctx, const struct edge_runtime *rt);
     /** Runs on its own thread; a failure ends the process (fatal). Return early when
