@@ -757,7 +757,7 @@ static void test_flags_have_exit_codes(void)
         int code;
     } cases[] = {
         {"--help",                           "A service for tests.",                        0},
-        {"--version",                        "svc-a 4.0.0 (EdgeX 4.1.0)",                                 0},
+        {"--version",                        "svc-a 4.0.0 (EdgeX 4.1.0)",                   0},
         {"--nonsense",                       "svc-a: unknown flag '--nonsense'",            2},
         {"-cp=consul.http://localhost:8500",
          "svc-a: configuration provider 'consul.http://localhost:8500': only "
