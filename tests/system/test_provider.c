@@ -277,6 +277,8 @@ static const struct bad_value {
     {"MessageBus/BaseTopicPrefix",     "\"a/#\"",            "BaseTopicPrefix"         },
     {"MessageBus/Optional/Qos",        "\"3\"",              "Optional.Qos"            },
     {"MessageBus/Optional/KeepAlive",  "[1,2]",              "Optional.KeepAlive"      },
+    {"Database/Type",                  "\"tape\"",           "tape"                    },
+    {"Service/ServerBindAddr",         "\"[\\\"{\"",         "ServerBindAddr"          },
     {"Database/Name",                  "\"no/such/folder\"", "Database.Name"           },
     {"Retention/Interval",             "\"\"",               "Retention.Interval"      },
     {"Retention/DefaultMaxCap",        "\"1e99\"",           "1e99"                    },
@@ -347,6 +349,8 @@ static void bad_values_are_refused_alone(enum platform_shape shape)
     put_below(&p, "core-command", "ExternalMQTT/Enabled", "true");
     put_below(&p, "core-command", "ExternalMQTT/Url", "\"gopher://nowhere\"");
     put_below(&p, "core-metadata", "UoM/UoMFile", "\"/proc/self\"");
+    put_below(&p, "core-metadata", "MessageBus/AuthMode", "\"usernamepassword\"");
+    put_below(&p, "core-metadata", "MessageBus/SecretName", "\"nobody-has-it\"");
 
     /* A value for everybody; and a sound one beside them, of those that wait for a restart. */
     put(&p, COMMON "/all-services/Writable/Telemetry/Interval", "\"now and then\"");

@@ -77,6 +77,28 @@ static enum edge_status check_auth_mode(const void *value, struct edge_scope *at
     return one_of(value, names, at);
 }
 
+static enum edge_status check_database_type(const void *value, struct edge_scope *at)
+{
+    const char *s = value;
+    return strcmp(s, "sqlite") == 0 || strcmp(s, "postgres") == 0
+               ? EDGE_OK
+               : edge_scope_fail(at, NULL,
+                                 "'%.64s' is none of 'sqlite' 'postgres', which both mean the "
+                                 "embedded store",
+                                 s);
+}
+
+/* A name or an address; empty where the key may be left out. */
+static enum edge_status check_host(const void *value, struct edge_scope *at)
+{
+    const char *s = value;
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]%";
+    return s[strspn(s, allowed)] == '\0' && strlen(s) <= 255
+               ? EDGE_OK
+               : edge_scope_fail(at, NULL, "is not a host name");
+}
+
 static enum edge_status check_topic_prefix(const void *value, struct edge_scope *at)
 {
     const char *s = value;
@@ -184,9 +206,9 @@ static const struct edge_dto CORS = EDGE_DTO(struct edge_cors, "CORSConfiguratio
 
 #define F(m, key, text, ...) ROW(struct edge_service_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field service_fields[] = {
-    F(host, "Host", "Name by which others reach the service; listens there too.", .def = "localhost"),
+    F(host, "Host", "Name by which others reach the service; listens there too.", .def = "localhost", .check = check_host),
     F(port, "Port", "TCP port; 0: any free one.", .check = check_port),
-    F(server_bind_addr, "ServerBindAddr", "Address to listen on instead of Host."),
+    F(server_bind_addr, "ServerBindAddr", "Address to listen on instead of Host.", .check = check_host),
     F(startup_msg, "StartupMsg", "Logged when the service is ready.", .def = "service started"),
     F(health_check_interval, "HealthCheckInterval", "How often a registry asks.", .def = "10s", .check = edge_check_duration_1ms),
     F(request_timeout, "RequestTimeout", "Longest a request may take; 0s: for ever.", .def = "5s", .check = edge_check_interval),
@@ -222,7 +244,7 @@ static const struct edge_dto BUS_OPTIONAL = EDGE_DTO(struct edge_bus_optional, "
 static const struct edge_field bus_fields[] = {
     F(disabled, "Disabled", "Hear and tell nothing.", .def = "false"),
     F(protocol, "Protocol", "tcp, mqtt, ssl, tls or mqtts.", .def = "mqtt", .check = check_bus_protocol),
-    F(host, "Host", "The broker.", .def = "localhost"),
+    F(host, "Host", "The broker.", .def = "localhost", .check = check_host),
     F(port, "Port", "Its port.", .def = "1883", .check = check_port),
     F(type, "Type", "mqtt, or memory within one process.", .def = "mqtt", .check = check_bus_type),
     F(auth_mode, "AuthMode", "none, usernamepassword, clientcert or cacert.", .def = "none", .check = check_auth_mode),
@@ -235,7 +257,7 @@ static const struct edge_dto BUS_INFO = EDGE_DTO(struct edge_bus_info, "MessageB
 
 #define F(m, key, text, ...) ROW(struct edge_registry_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field registry_fields[] = {
-    F(host, "Host", "The registry.", .def = "localhost"),
+    F(host, "Host", "The registry.", .def = "localhost", .check = check_host),
     F(port, "Port", "Its port.", .def = "59890", .check = check_port),
     F(type, "Type", "keeper.", .def = "keeper"),
 };
@@ -244,7 +266,7 @@ static const struct edge_dto REGISTRY_INFO = EDGE_DTO(struct edge_registry_info,
 
 #define F(m, key, text, ...) ROW(struct edge_database_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field database_fields[] = {
-    F(type, "Type", "sqlite: embedded, no server; postgres, which the common configuration of EdgeX says, means the same.", .def = "sqlite"),
+    F(type, "Type", "sqlite: embedded, no server; postgres, which the common configuration of EdgeX says, means the same.", .def = "sqlite", .check = check_database_type),
     F(host, "Host", "The database server, where there is one.", .def = "localhost"),
     F(port, "Port", "Its port.", .def = "0", .check = check_port),
     F(name, "Name", "sqlite: the file below the data directory.", .check = check_file_name),
@@ -259,7 +281,7 @@ static const struct edge_dto DATABASE_INFO = EDGE_DTO(struct edge_database_info,
 static const struct edge_field client_fields[] = {
     EDGE_FIELD(struct edge_client_info, name, NULL, "Service key of the neighbour.", .flags = EDGE_KEY),
     F(protocol, "Protocol", "http or https.", .def = "http"),
-    F(host, "Host", "Where it is.", .def = "localhost"),
+    F(host, "Host", "Where it is.", .def = "localhost", .check = check_host),
     F(port, "Port", "Its port.", .check = check_port),
 };
 static const struct edge_dto CLIENT_INFO = EDGE_DTO(struct edge_client_info, "Client", client_fields);

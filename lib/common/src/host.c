@@ -31,8 +31,20 @@ typedef enum edge_status instance_step(struct edge_ctx *ctx, struct edge_instanc
 static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *inst)
 {
     struct edge_runtime *rt = &inst->rt;
+    const struct edge_writable *writable = edge_runtime_writable(rt);
     struct edge_bus_config config;
-    EDGE_TRY(bus_options(ctx, rt->base, edge_runtime_writable(rt), rt->metrics, &config));
+    enum edge_status st = bus_options(ctx, rt->base, writable, rt->metrics, &config);
+    if (st != EDGE_OK && inst->provider.url) {
+        /* Values may be sound each and not together; and the secret that is missing is brought by
+         * POST /secret, to a service that runs. */
+        edge_log_error(ctx, "message bus without credentials", "reason", edge_ctx_message(ctx, st),
+                       NULL);
+        edge_ctx_clear(ctx);
+        struct edge_base_config plain = *rt->base;
+        plain.message_bus.auth_mode = "none";
+        st = bus_options(ctx, &plain, writable, rt->metrics, &config);
+    }
+    EDGE_TRY(st);
     config.service = rt->name;
     config.hub = inst->host->hub;
     config.pool = rt->pool;

@@ -41,11 +41,6 @@ enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_
         edge_log_info(
             ctx, "Database.Type postgres is taken for the embedded store, which needs no server",
             NULL);
-    } else if (strcmp(database->type, "sqlite") != 0) {
-        return edge_fail(ctx, EDGE_INVALID,
-                         "Database.Type '%s' is none of 'sqlite' 'postgres', which both mean the "
-                         "embedded store",
-                         database->type);
     }
     *ret = (struct edge_data_file_config){
         .path = edge_printf(&ctx->arena, "%s/%s", rt->data_dir, name),

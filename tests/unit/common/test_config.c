@@ -477,6 +477,55 @@ static void test_a_bad_value_keeps_what_was_held(void)
     bench_close(&b);
 }
 
+static const char *content(struct bench *b, const char *path)
+{
+    const char *text = NULL;
+    size_t len = 0;
+    CU_ASSERT_EQUAL_FATAL(edge_config_read(&b->ctx, NULL, b->dir.path, path, &text, &len), EDGE_OK);
+    return text;
+}
+
+/* Added to what is there, for nobody else's eyes; a file that cannot be read is not written over. */
+static void test_stored_secrets_are_kept_in_a_file(void)
+{
+    static const struct edge_named_text first[] =
+        {
+            {"username", "ann"},
+            {"password", "a"  }
+    },
+                                        second[] = {{"password", "b"}}, other[] = {{"k", "v"}};
+    struct bench b;
+    bench_open(&b);
+    b.options.data_dir = edge_printf(&b.ctx.arena, "%s/data/below", b.dir.path);
+    const char *path = secrets_file(&b.ctx.arena, &b.options, "svc");
+    CU_ASSERT_EQUAL(secrets_store(&b.ctx, path, "x y", first, 2), EDGE_OK);
+    CU_ASSERT_EQUAL(secrets_store(&b.ctx, path, "z", other, 1), EDGE_OK);
+    CU_ASSERT_EQUAL(secrets_store(&b.ctx, path, "x y", second, 1), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(
+        content(&b, path),
+        "{\"Writable\":{\"InsecureSecrets\":{\"x y\":{\"SecretName\":\"x y\",\"SecretData\":"
+        "{\"username\":\"ann\",\"password\":\"b\"}},\"z\":{\"SecretName\":\"z\",\"SecretData\":"
+        "{\"k\":\"v\"}}}}}");
+    struct stat st;
+    CU_ASSERT_EQUAL_FATAL(stat(path, &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+
+    struct edge_log *log = edge_log_create("test");
+    edge_log_set_level(log, EDGE_LOG_ERROR + 1);
+    b.ctx.log = log;
+    b.source.secrets_file = path;
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.writable.base.n_insecure_secrets, 2);
+    put_file(&b, "data/below/svc/secrets.json", "{\"Writable\":");
+    load(&b); /* the service runs, without */
+    CU_ASSERT_EQUAL(b.config.writable.base.n_insecure_secrets, 0);
+    CU_ASSERT_NOT_EQUAL(secrets_store(&b.ctx, path, "z", other, 1), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(content(&b, path), "{\"Writable\":");
+    b.ctx.log = NULL;
+    edge_log_free(log);
+    bench_close(&b);
+}
+
 static void test_a_short_file_leaves_what_is_built_in(void)
 {
     struct bench b;
@@ -778,6 +827,7 @@ CU_TestInfo config_tests[] = {
     {"a bad value is refused alone",                   test_a_bad_value_is_refused_alone               },
     {"free-form keys have rules of their own",         test_free_form_keys_have_rules_of_their_own     },
     {"a bad value keeps what was held",                test_a_bad_value_keeps_what_was_held            },
+    {"stored secrets are kept in a file",              test_stored_secrets_are_kept_in_a_file          },
     {"a short file leaves what is built in",           test_a_short_file_leaves_what_is_built_in       },
     {"a variable for one service goes first",          test_a_variable_for_one_service_goes_first      },
     {"bad variables are fatal by name",                test_bad_variables_are_fatal_by_name            },
