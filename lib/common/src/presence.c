@@ -11,6 +11,8 @@
 enum {
     SLICE_MS = 50,    /* how soon a stop is noticed */
     ANSWER_MS = 2000, /* for our question to come back, and for who is there to answer it */
+    NUDGE_MS = 2,
+    N_NUDGES = 100,
     WHO_SIZE = 400,
     N_SIGNS = 3, /* of life, from who was here before us: a late last will is one */
 };
@@ -212,27 +214,47 @@ static bool wait_answer(struct question *q)
     return q->answered;
 }
 
+static enum edge_status publish_question(struct edge_ctx *ctx, const struct presence *p,
+                                         struct edge_bus *bus)
+{
+    struct edge_message *question = sign_make(p, ASKING);
+    enum edge_status st = edge_bus_publish(ctx, bus, question);
+    edge_message_unref(question);
+    return st;
+}
+
+/*
+ * Paho has one receiving thread for all connections. Asleep on the sockets it knows, it sees a new
+ * one up to a second late, unless something comes in: the question, once more.
+ */
+static enum edge_status let_connect(struct edge_ctx *ctx, const struct presence *p,
+                                    struct edge_bus *bus)
+{
+    const struct edge_runtime *rt = &p->inst->rt;
+    edge_bus_release(rt->bus);
+    for (int i = 0; i < N_NUDGES && !edge_runtime_stopping(rt); i++) {
+        if (edge_bus_wait_connected(rt->bus, edge_now_mono_ms() + NUDGE_MS)) {
+            break;
+        }
+        EDGE_TRY(publish_question(ctx, p, bus));
+    }
+    return EDGE_OK;
+}
+
 static enum edge_status ask_at(struct edge_ctx *ctx, struct edge_bus *bus, struct question *q)
 {
     const struct presence *p = q->p;
-    const struct edge_runtime *rt = &p->inst->rt;
-    const char *pattern = edge_printf(&ctx->arena, "%s/presence/+", rt->base_topic);
+    const char *pattern = edge_printf(&ctx->arena, "%s/presence/+", p->inst->rt.base_topic);
     EDGE_TRY(edge_bus_subscribe(ctx, bus, pattern, answer_heard, q, 0));
     if (!wait_connected(p, bus)) {
         return EDGE_OK; /* stopping */
     }
-    struct edge_message *question = sign_make(p, ASKING);
-    enum edge_status st = edge_bus_publish(ctx, bus, question);
-    edge_message_unref(question);
-    EDGE_TRY(st);
+    EDGE_TRY(publish_question(ctx, p, bus));
     if (wait_answer(q)) {
         EDGE_LOCK(&q->lock);
         return refuse(ctx, q->who);
     }
-    if (!edge_runtime_stopping(rt)) {
-        edge_bus_release(rt->bus);
-    }
-    return EDGE_OK;
+    return edge_runtime_stopping(&p->inst->rt) ? EDGE_OK : let_connect(ctx, p, bus);
 }
 
 /* Under a client id of its own, and gone afterwards. */
