@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
+#include "edge/log.h"
 #include "edge/pattern.h"
 #include "edge/text.h"
 #include "params.h"
@@ -137,11 +138,23 @@ static const char *value_text(struct edge_ctx *ctx, const cJSON *node)
     return copy;
 }
 
+/* Nobody waits for an answer here: an expression at its limit is told to the log. */
+static bool matches(struct edge_ctx *ctx, const struct sdk_watcher *w, size_t i, const char *text)
+{
+    bool found = false;
+    if (edge_pattern_match(ctx, w->patterns[i], text, &found) != EDGE_OK) {
+        edge_log_warn(ctx, "a provision watcher cannot decide", "watcher", w->dto->name, "reason",
+                      edge_ctx_message(ctx, EDGE_INVALID), NULL);
+        edge_ctx_clear(ctx);
+    }
+    return found;
+}
+
 static bool identified(struct edge_ctx *ctx, const struct sdk_watcher *w, const cJSON *properties)
 {
     for (size_t i = 0; i < w->dto->n_identifiers; i++) {
         const cJSON *node = edge_json_member(properties, w->dto->identifiers[i].key, true);
-        if (!node || !edge_pattern_matches(w->patterns[i], value_text(ctx, node))) {
+        if (!node || !matches(ctx, w, i, value_text(ctx, node))) {
             return false;
         }
     }

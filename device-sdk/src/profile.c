@@ -146,7 +146,9 @@ static enum edge_status pattern_source(struct edge_ctx *ctx, struct edge_arena *
     ret->ops = edge_new_n(a, struct sdk_op, p->dto->n_resources + 1);
     for (size_t i = 0; i < p->dto->n_resources; i++) {
         const struct sdk_resource *r = &p->resources[i];
-        if (!edge_pattern_matches(pattern, r->dto->name)) {
+        bool matches = false;
+        EDGE_TRY(edge_pattern_match(ctx, pattern, r->dto->name, &matches));
+        if (!matches) {
             continue;
         }
         found = true;

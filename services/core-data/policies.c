@@ -196,11 +196,15 @@ static const struct source_policy *find(const struct device_policies *d, const c
         }
     }
     for (size_t i = 0; i < d->n_sources; i++) {
-        if (d->sources[i].pattern && edge_pattern_matches(d->sources[i].pattern, source)) {
+        EDGE_CTX_SCOPE(ctx);
+        bool matches = false;
+        if (d->sources[i].pattern &&
+            edge_pattern_match(&ctx, d->sources[i].pattern, source, &matches) == EDGE_OK &&
+            matches) {
             return &d->sources[i];
         }
     }
-    return NULL;
+    return NULL; /* nor where an expression cannot decide */
 }
 
 struct policy policies_find(struct policies *p, const char *device, const char *source)

@@ -35,7 +35,7 @@ static enum edge_status profile_has_source(struct edge_ctx *ctx,
     EDGE_CLEANUP(pattern_done) struct edge_pattern *pattern = NULL;
     EDGE_TRY(edge_pattern_create(ctx, source, EDGE_PATTERN_WHOLE, &pattern));
     for (size_t i = 0; i < profile->n_resources && !*ret; i++) {
-        *ret = edge_pattern_matches(pattern, profile->resources[i].name);
+        EDGE_TRY(edge_pattern_match(ctx, pattern, profile->resources[i].name, ret));
     }
     return EDGE_OK;
 }

@@ -13,6 +13,7 @@ enum {
 };
 
 struct edge_pattern {
+    char *text;
     pcre2_code *code;
     pcre2_match_context *limits;
 };
@@ -39,6 +40,7 @@ enum edge_status edge_pattern_create(struct edge_ctx *ctx, const char *text,
                          (size_t)at, (const char *)why);
     }
     struct edge_pattern *p = edge_xalloc(1, sizeof(*p));
+    p->text = edge_xstrdup(text);
     p->code = code;
     p->limits = pcre2_match_context_create(NULL);
     if (!p->limits) {
@@ -55,11 +57,13 @@ void edge_pattern_free(struct edge_pattern *p)
     if (p) {
         pcre2_match_context_free(p->limits);
         pcre2_code_free(p->code);
+        free(p->text);
         free(p);
     }
 }
 
-bool edge_pattern_matches(const struct edge_pattern *p, const char *text)
+enum edge_status edge_pattern_match(struct edge_ctx *ctx, const struct edge_pattern *p,
+                                    const char *text, bool *ret)
 {
     pcre2_match_data *found = pcre2_match_data_create(1, NULL);
     if (!found) {
@@ -67,7 +71,13 @@ bool edge_pattern_matches(const struct edge_pattern *p, const char *text)
     }
     int n = pcre2_match(p->code, (PCRE2_SPTR)text, strlen(text), 0, 0, found, p->limits);
     pcre2_match_data_free(found);
-    return n >= 0;
+    if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "regular expression '%s' takes too many steps to compare with '%.64s'",
+                         p->text, text);
+    }
+    *ret = n >= 0;
+    return EDGE_OK;
 }
 
 bool edge_pattern_is_plain(const char *text)

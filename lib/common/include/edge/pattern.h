@@ -23,8 +23,9 @@ enum edge_status edge_pattern_create(struct edge_ctx *ctx, const char *text,
                                      enum edge_pattern_mode mode, struct edge_pattern **ret);
 void edge_pattern_free(struct edge_pattern *p);
 
-/** A text that cannot be matched within the bounds does not match. */
-bool edge_pattern_matches(const struct edge_pattern *p, const char *text);
+/** INVALID, with a text naming the pattern, where that cannot be found out within the bounds. */
+enum edge_status edge_pattern_match(struct edge_ctx *ctx, const struct edge_pattern *p,
+                                    const char *text, bool *ret);
 
 /** Has @p text any character with a meaning in expressions? If not, comparing texts is enough. */
 bool edge_pattern_is_plain(const char *text);
