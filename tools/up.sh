@@ -71,6 +71,7 @@ listener $port 127.0.0.1
 allow_anonymous true
 persistence false
 max_queued_messages 100000
+message_size_limit 50331648
 set_tcp_nodelay true
 log_dest stderr
 EOF
