@@ -7,12 +7,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "edge/arena.h"
 #include "edge/clock.h"
 #include "edge/thread.h"
 
-enum { IDLE_MS = 10000 };
+enum { IDLE_MS = 10000, WORKER_NICE = 5 };
 
 struct job {
     void (*fn)(void *);
@@ -191,11 +193,19 @@ static bool next_job(struct edge_pool *p, struct job *ret, bool *ret_join, pthre
     return true;
 }
 
+/* Dozens of workers shall not keep the few event threads from the cores: a ping is answered while all
+ * of them are busy. */
+static void give_way(void)
+{
+    setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE); /* Linux: of this thread only */
+}
+
 static void *work(void *arg)
 {
     struct edge_pool *p = arg;
     struct job job;
     bool join = false;
+    give_way();
     pthread_t before;
     while (next_job(p, &job, &join, &before)) {
         job.fn(job.arg);

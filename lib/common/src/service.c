@@ -9,13 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "contracts/base.h"
 #include "instance.h"
 
-enum { EXIT_USAGE = 2, DRAIN_MS = 5000, GIVE_UP_S = 10 };
+enum { EXIT_USAGE = 2, DRAIN_MS = 5000, GIVE_UP_S = 10, MAX_FILES = 65536 };
 
 /* ---- what is refused ----------------------------------------------------------------------- */
 
@@ -200,6 +201,17 @@ static void tune_memory(void)
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
+/* As many sockets as the system lets us have: a database that cannot open its file for want of a
+ * descriptor is worse off than a client that is sent away. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max < MAX_FILES ? files.rlim_max : MAX_FILES;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 /* ---- main ---------------------------------------------------------------------------------- */
 
 static void log_free(struct edge_log **log)
@@ -216,6 +228,7 @@ static int run(const char *program, const struct edge_service *const *services, 
     sigset_t heard;
     struct edge_host *host;
     tune_memory();
+    raise_files();
     int signal_fd = signals_open(&heard);
     enum edge_status st = host_launch(&ctx, services, n, options, signal_fd, &host);
     if (st == EDGE_OK) {
