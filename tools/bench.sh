@@ -20,7 +20,7 @@ verb_main() {
         exit 0
         ;;
     esac
-    install_packages "${RUN_PACKAGES[@]}" "${SPLIT_PACKAGES[@]}"
+    install_packages "${RUN_PACKAGES[@]}" "${SPLIT_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
     build build/bench -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEDGE_TESTS=OFF -DEDGE_BENCH=ON
     export EDGE_BIN_DIR=$EDGEX_HOME/build/bench EDGE_SOURCE_DIR=$EDGEX_HOME
     local name

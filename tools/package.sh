@@ -101,7 +101,7 @@ package_sdk() {
     mkdir -p "$root/DEBIAN"
     package_make edgex-device-sdk-dev "$root" "$1" <<'EOF'
 Section: libdevel
-Depends: libc6-dev, libmicrohttpd-dev, libcjson-dev, libcurl4-openssl-dev, libsqlite3-dev, libcbor-dev,
+Depends: libc6-dev, libcjson-dev, libcurl4-openssl-dev, libsqlite3-dev, libcbor-dev,
  libyaml-dev, libpaho-mqtt-dev, libpcre2-dev
 Description: device SDK of the EdgeX IoT edge platform in C
  One header and the libraries to write device services (drivers) with; device_hello.c is an example.

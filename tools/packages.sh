@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Debian packages: to build and run the platform, and what else a broker, the tests and lint need.
 RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
-    libmicrohttpd-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libcbor-dev libyaml-dev
+    libcjson-dev libcurl4-openssl-dev libsqlite3-dev libcbor-dev libyaml-dev
     libpaho-mqtt-dev libpcre2-dev libssl-dev)
 SPLIT_PACKAGES=(mosquitto)
+BENCH_PACKAGES=(libmicrohttpd-dev)
 TEST_PACKAGES=(mosquitto mosquitto-clients libcunit1-dev clang libclang-rt-14-dev llvm
     python3-yaml python3-jsonschema)
 LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "chunks.h"
 #include "edge/arena.h"
 #include "edge/buf.h"
 #include "edge/clock.h"
@@ -68,6 +69,61 @@ static const char *header_in(struct edge_arena *a, const char *head, const char 
     return NULL;
 }
 
+/* A line at a time, so that nothing of the next answer is taken. */
+static bool read_line(int fd, int64_t deadline_ms, struct edge_buf *out)
+{
+    char c = '\0';
+    while (c != '\n') {
+        if (receive(fd, &c, 1, deadline_ms) <= 0) {
+            return false;
+        }
+        edge_buf_putc(out, c);
+    }
+    return true;
+}
+
+static bool read_bytes(int fd, int64_t deadline_ms, struct edge_buf *out, size_t n)
+{
+    while (n > 0) {
+        ssize_t got = receive(fd, edge_buf_room(out, n), n, deadline_ms);
+        if (got <= 0) {
+            return false;
+        }
+        out->len += (size_t)got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static bool read_chunks(int fd, int64_t deadline_ms, struct edge_buf *out)
+{
+    size_t size = 1;
+    while (size > 0) {
+        size_t at = out->len;
+        if (!read_line(fd, deadline_ms, out)) {
+            return false;
+        }
+        size = strtoul(edge_buf_str(out) + at, NULL, 16);
+        if (!read_bytes(fd, deadline_ms, out, size + 2)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_chunked(struct edge_arena *a, int fd, int64_t deadline_ms, struct http_answer *ret)
+{
+    struct edge_buf raw = EDGE_BUF_INIT;
+    long joined = read_chunks(fd, deadline_ms, &raw) ? chunks_join(raw.data, raw.len) : -1;
+    if (joined < 0) {
+        ret->code = 0;
+    } else {
+        ret->body = edge_strndup(a, raw.data, (size_t)joined);
+        ret->body_size = (size_t)joined;
+    }
+    edge_buf_done(&raw);
+}
+
 /* Byte by byte, so that nothing of the next answer is taken; false where it did not end. */
 static bool read_head(int fd, int64_t deadline_ms, struct edge_buf *head, int *ret_code)
 {
@@ -91,6 +147,11 @@ void http_probe_read(struct edge_arena *a, int fd, int64_t timeout_ms, struct ht
     *ret = (struct http_answer){.head = "", .body = ""};
     if (read_head(fd, deadline_ms, &head, &ret->code)) {
         ret->head = edge_strdup(a, edge_buf_str(&head));
+        if (chunks_announced(ret->head)) {
+            read_chunked(a, fd, deadline_ms, ret);
+            edge_buf_done(&head);
+            return;
+        }
         const char *length = header_in(a, ret->head, "Content-Length");
         size_t size = length ? strtoul(length, NULL, 10) : 0;
         char *body = edge_alloc(a, size + 1, 1);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chunks.h"
 #include "edge/clock.h"
 #include "edge/text.h"
 
@@ -415,13 +416,18 @@ int call_text(struct edge_ctx *ctx, const struct platform *p, enum platform_serv
     int code = 0;
     if (send_all(fd, out.data, out.len)) {
         receive_all(fd, &in);
-        const char *answer = edge_buf_str(&in);
-        const char *content = strstr(answer, "\r\n\r\n");
+        char *answer = (char *)(uintptr_t)edge_buf_str(&in);
+        char *content = strstr(answer, "\r\n\r\n");
         int64_t number = 0;
         if (content && strncmp(answer, "HTTP/1.1 ", 9) == 0 &&
             edge_int_parse(edge_strndup(&ctx->arena, answer + 9, 3), &number)) {
             code = (int)number;
-            *ret_text = edge_strdup(&ctx->arena, content + 4);
+            size_t len = in.len - (size_t)(content + 4 - answer);
+            if (chunks_announced(answer)) {
+                long joined = chunks_join(content + 4, len);
+                len = joined < 0 ? 0 : (size_t)joined;
+            }
+            *ret_text = edge_strndup(&ctx->arena, content + 4, len);
         }
     }
     close(fd);

@@ -214,6 +214,7 @@ static const struct edge_field service_fields[] = {
     F(request_timeout, "RequestTimeout", "Longest a request may take; 0s: for ever.", .def = "5s", .check = edge_check_interval),
     F(max_result_count, "MaxResultCount", "Most objects in one answer.", .def = "1024", .min = 1, .max = 1000000),
     F(max_request_size, "MaxRequestSize", "Largest body of any route, KB; 0: the route's own limit.", .def = "0", .check = check_size),
+    F(memory_budget, "MemoryBudget", "Most memory for requests and answers under way, KB, of the whole process: the largest of its services' values counts; 0: any.", .def = "65536", .check = check_size),
     F(enable_name_field_escape, "EnableNameFieldEscape", "Escape names in topics.", .def = "false"),
     EDGE_LIST(struct edge_service_info, labels, "Labels", "Words to search the service by.", NULL, .flags = EDGE_EMIT_EMPTY),
     EDGE_OBJECT(struct edge_service_info, cors, "CORSConfiguration", "Browsers of other origins.", &CORS, .flags = EDGE_EMIT_EMPTY),

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "contracts/base.h"
+#include "edge/budget.h"
 #include "edge/text.h"
 #include "instance.h"
 
@@ -97,6 +98,19 @@ const char *host_bind_address(const struct edge_base_config *base)
     return addr && *addr ? addr : info->host && *info->host ? info->host : "localhost";
 }
 
+/* One for all services: the largest of their values; 0 stands for any. */
+static struct edge_budget *budget_for(struct edge_host *host, int64_t kb)
+{
+    if (!host->budget || (host->budget_kb > 0 && (kb == 0 || kb > host->budget_kb))) {
+        host->budget_kb = kb;
+    }
+    if (!host->budget) {
+        host->budget = edge_budget_create(0);
+    }
+    edge_budget_limit(host->budget, (size_t)host->budget_kb * 1024);
+    return host->budget;
+}
+
 static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *inst)
 {
     struct edge_runtime *rt = &inst->rt;
@@ -111,6 +125,7 @@ static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *
         .pool = rt->pool,
         .metrics = rt->metrics,
         .log = rt->log,
+        .budget = budget_for(inst->host, info->memory_budget),
         .threads = inst->host->n > 1 ? 1 : 0,
         .max_body = (size_t)info->max_request_size * 1024,
         .max_result_count = info->max_result_count,
@@ -494,6 +509,11 @@ void host_stop(struct edge_host *host, int64_t drain_ms)
             rt->service->quiesce(rt);
         }
     }
+    for (size_t i = 0; i < host->n; i++) { /* slow clients of all of them have the same time */
+        if (host->instances[i]->phase >= PHASE_LISTENS) {
+            edge_http_refuse(host->instances[i]->rt.http);
+        }
+    }
     for (size_t i = host->n; i-- > 0;) {
         instance_stop(host->instances[i], deadline_ms);
     }
@@ -503,6 +523,7 @@ void host_stop(struct edge_host *host, int64_t drain_ms)
     edge_timers_free(host->timers);
     edge_client_free(host->client);
     edge_bus_hub_free(host->hub);
+    edge_budget_free(host->budget);
     close(host->wake_fd);
     if (host->watch_fd >= 0) {
         close(host->watch_fd);

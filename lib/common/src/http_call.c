@@ -8,10 +8,10 @@
  *     give up      turns PARKED alone into PARKED|GIVEN_UP; a later outcome is dropped
  */
 #include <assert.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/budget.h"
 #include "edge/clock.h"
 #include "edge/log.h"
 #include "edge/metrics.h"
@@ -19,7 +19,12 @@
 #include "edge/text.h"
 #include "http_internal.h"
 
-enum { DEFAULT_MAX_BODY = 1024 * 1024 };
+enum {
+    DEFAULT_MAX_BODY = 1024 * 1024,
+    SMALL_BODY = 16 * 1024,
+    NODE_BYTES = 80,
+    NODES_PER_BYTE = NODE_BYTES / 2, /* of memory: two bytes of JSON may be a value */
+};
 
 static void wake(struct edge_call *call);
 
@@ -49,10 +54,85 @@ void http_call_unref(struct edge_call *call)
     edge_buf_done(&call->body);
     edge_buf_done(&call->reply);
     edge_ctx_done(&call->ctx);
+    if (http) { /* else its connection has given back what there was, and the server may be gone */
+        (void)http_call_charge(call, 0);
+    }
     free(call);
     if (http) {
         http_unref(http);
     }
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+bool http_call_charge(struct edge_call *call, size_t bytes)
+{
+    if (!call->loop) { /* its caller is one of us */
+        return true;
+    }
+    if (!edge_budget_resize(call->http->budget, call->charged, bytes)) {
+        return false;
+    }
+    call->charged = bytes;
+    return true;
+}
+
+bool http_call_charge_guess(struct edge_call *call, size_t bytes)
+{
+    size_t most = edge_budget_most(call->http->budget);
+    return http_call_charge(call, bytes < most ? bytes : most);
+}
+
+void http_call_trim(struct edge_call *call)
+{
+    struct edge_buf *reply = &call->reply;
+    if (reply->cap - reply->len > HTTP_PIECE) {
+        reply->data = edge_xrealloc(reply->data, reply->len + 2, 1);
+        reply->cap = reply->len + 2; /* room for the newline */
+    }
+}
+
+static enum edge_status refuse_for_now(struct edge_call *call, const char *why)
+{
+    call->busy = true;
+    if (call->http->refused) {
+        edge_counter_add(call->http->refused, 1);
+    }
+    return edge_fail(&call->ctx, EDGE_UNAVAILABLE, "%s", why);
+}
+
+enum edge_status edge_call_reserve(struct edge_call *call, size_t bytes)
+{
+    if (!http_call_charge_guess(call, call->base_charge + call->body.cap + bytes)) {
+        return refuse_for_now(call, "too much memory is in use for requests");
+    }
+    return EDGE_OK;
+}
+
+enum edge_status edge_reply_check(struct edge_call *call)
+{
+    size_t made = call->body.cap + call->ctx.arena.used + call->reply.cap;
+    size_t bytes = call->base_charge + made, most = edge_budget_most(call->http->budget);
+    if (!call->loop || bytes <= call->charged || made <= HTTP_PIECE) {
+        return EDGE_OK;
+    }
+    if (bytes > most) {
+        return edge_fail(&call->ctx, EDGE_TOO_LARGE,
+                         "the answer is longer than %zu KB: ask for fewer at once", most / 1024);
+    }
+    /* In steps, as the reply grows: an answer of many small elements does not ask for each. */
+    return edge_call_reserve(call, made - call->body.cap + HTTP_PIECE);
+}
+
+void http_call_no_room(struct edge_call *call)
+{
+    call->settled = true;
+    edge_ctx_clear(&call->ctx);
+    edge_buf_done(&call->body);
+    (void)http_call_charge(call,
+                           call->base_charge < call->charged ? call->base_charge : call->charged);
+    enum edge_status st = refuse_for_now(call, "too much memory is in use for requests");
+    http_reply_failure(call, st, edge_status_http(st), true);
 }
 
 /* ---- what is asked ----------------------------------------------------------------------- */
@@ -130,6 +210,8 @@ void http_call_find_route(struct edge_call *call, enum http_method method)
         call->end = match.end;
         call->route = match.end->row;
         call->max_body = body_limit(call->route->max_body, call->http->config.max_body);
+        size_t most = edge_budget_most(call->http->budget);
+        call->max_body = call->max_body < most ? call->max_body : most;
         for (size_t i = 0; i < match.end->n_names; i++) {
             struct http_slice raw = match.params[i];
             const char *value = edge_percent_decode(&call->ctx.arena, raw.text, raw.len);
@@ -150,9 +232,19 @@ void http_call_find_route(struct edge_call *call, enum http_method method)
     }
 }
 
+void http_call_refuse(struct edge_call *call, int code, const char *why)
+{
+    call->close = call->settled = true;
+    edge_buf_done(&call->body);
+    edge_ctx_clear(&call->ctx);
+    enum edge_status st = edge_fail(&call->ctx, EDGE_INVALID, "%s", why);
+    http_reply_failure(call, st, code, true);
+}
+
 void http_call_too_large(struct edge_call *call)
 {
     call->settled = call->close = true;
+    edge_buf_done(&call->body);
     enum edge_status st =
         edge_fail(&call->ctx, EDGE_TOO_LARGE, "request size exceed Service.MaxRequestSize(%zu KB)",
                   (call->max_body + 1023) / 1024);
@@ -161,12 +253,26 @@ void http_call_too_large(struct edge_call *call)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
+/* A handler that leaves a source is through when the first piece is there, or, for a caller in this
+ * process, all of it. */
+static enum edge_status with_source(struct edge_call *call, enum edge_status st)
+{
+    if (st != EDGE_OK || !call->source) {
+        return st;
+    }
+    return call->loop ? http_stream_fill(call) : http_stream_drain(call);
+}
+
 static void run_work(void *arg)
 {
     struct edge_call *call = arg;
     /* What nobody waits for any more is not begun; under load that is what catches up. */
-    bool in_vain = http_call_is_given_up(call) && call->work == call->route->handler;
+    bool in_vain = http_call_is_given_up(call) &&
+                   (call->work == call->route->handler || call->work == http_stream_fill);
     enum edge_status st = in_vain ? EDGE_UNAVAILABLE : call->work(call);
+    if (!in_vain && call->work != http_stream_fill) {
+        st = with_source(call, st);
+    }
     if (st != EDGE_PENDING) {
         edge_call_finish(call, st);
     }
@@ -174,12 +280,12 @@ static void run_work(void *arg)
 
 enum edge_status edge_call_on_worker(struct edge_call *call, edge_handler *fn)
 {
-    if (!call->mhd) {
+    if (!call->loop) {
         return fn(call); /* this thread may wait */
     }
     call->work = fn;
     if (!edge_pool_submit(call->http->config.pool, run_work, call)) {
-        return edge_fail(&call->ctx, EDGE_UNAVAILABLE, "too many requests are waiting");
+        return refuse_for_now(call, "too many requests are waiting");
     }
     return EDGE_PENDING;
 }
@@ -188,7 +294,7 @@ enum edge_status edge_call_on_worker(struct edge_call *call, edge_handler *fn)
 static bool admit(struct edge_call *call)
 {
     const struct edge_http_config *config = &call->http->config;
-    if (!config->authenticate || !call->mhd || (call->route->flags & EDGE_ROUTE_OPEN)) {
+    if (!config->authenticate || !call->loop || (call->route->flags & EDGE_ROUTE_OPEN)) {
         return true;
     }
     enum edge_status st = config->authenticate(call, config->authenticate_arg);
@@ -220,22 +326,85 @@ static bool has_all_params(struct edge_call *call)
     return true;
 }
 
+/*
+ * What may become of a body while it is worked at: its texts once more as a tree and as objects, and
+ * a node for each value. A small one may be all nodes; in a larger one they are counted by what stands
+ * between them, or a few megabytes of picture would ask for as much as they never need.
+ */
+static size_t guess_work(const struct edge_buf *body)
+{
+    if (body->len <= SMALL_BODY) {
+        return body->len * NODES_PER_BYTE;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < body->len; i++) {
+        n += body->data[i] == ',';
+    }
+    return body->len * 5 / 2 + n * NODE_BYTES;
+}
+
+/* False, settled: there is no memory to work at it. */
+static bool has_room(struct edge_call *call)
+{
+    size_t bytes = call->base_charge + call->body.cap + guess_work(&call->body);
+    if (call->body.len == 0 || http_call_charge_guess(call, bytes)) {
+        return true;
+    }
+    http_call_no_room(call);
+    return false;
+}
+
+static enum edge_status run_handler(struct edge_call *call)
+{
+    edge_handler *handler = call->route->handler;
+    bool waits = (call->route->flags & EDGE_ROUTE_WAITS) != 0;
+    return with_source(call, waits ? edge_call_on_worker(call, handler) : handler(call));
+}
+
+/* True: the outcome is there. The work's own reference is taken here. */
+static bool run(struct edge_call *call, edge_handler *fn)
+{
+    atomic_fetch_add(&call->refs, 1);
+    enum edge_status st = fn(call);
+    if (st == EDGE_PENDING) {
+        return false;
+    }
+    atomic_fetch_sub(&call->refs, 1);
+    call->outcome = st;
+    atomic_store(&call->flags, HTTP_FINISHED);
+    return true;
+}
+
 bool http_call_run(struct edge_call *call)
 {
-    enum edge_status st = EDGE_OK;
-    if (!call->settled && admit(call) && has_all_params(call)) {
-        atomic_store_explicit(&call->refs, 2, memory_order_relaxed);
-        st = (call->route->flags & EDGE_ROUTE_WAITS)
-                 ? edge_call_on_worker(call, call->route->handler)
-                 : call->route->handler(call);
-        if (st == EDGE_PENDING) {
-            return false;
-        }
-        atomic_store_explicit(&call->refs, 1, memory_order_relaxed);
+    if (call->settled || !admit(call) || !has_all_params(call) || !has_room(call)) {
+        call->outcome = EDGE_OK;
+        atomic_store(&call->flags, HTTP_FINISHED);
+        return true;
     }
-    call->outcome = st;
-    atomic_store_explicit(&call->flags, HTTP_FINISHED, memory_order_relaxed);
-    return true;
+    return run(call, run_handler);
+}
+
+static enum edge_status run_source(struct edge_call *call)
+{
+    if (!(call->route->flags & EDGE_ROUTE_WAITS)) {
+        return http_stream_fill(call);
+    }
+    enum edge_status st = edge_call_on_worker(call, http_stream_fill);
+    if (st == EDGE_PENDING) {
+        return st;
+    }
+    edge_ctx_clear(&call->ctx);
+    call->busy = false;
+    call->starved = true;
+    return EDGE_OK;
+}
+
+bool http_call_run_more(struct edge_call *call)
+{
+    atomic_store(&call->flags,
+                 0); /* whoever finished it before has let go, but for its reference */
+    return run(call, run_source);
 }
 
 void edge_call_finish(struct edge_call *call, enum edge_status st)
@@ -254,7 +423,7 @@ void edge_call_finish(struct edge_call *call, enum edge_status st)
 
 static void wake(struct edge_call *call)
 {
-    if (call->mhd) {
+    if (call->loop) {
         http_loop_resume(call);
         return;
     }
@@ -280,14 +449,14 @@ bool http_call_park(struct edge_call *call)
     if (atomic_load(&call->flags) & HTTP_FINISHED) {
         return false;
     }
-    http_ref(http);
-    call->holds_http = true;
+    if (!call->holds_http) {
+        http_ref(http);
+        call->holds_http = true;
+    }
     if (http->config.request_timeout_ms > 0) {
         call->give_up_ms = edge_now_mono_ms() + http->config.request_timeout_ms;
     }
-    if (call->mhd) {
-        MHD_suspend_connection(call->mhd);
-    } else {
+    if (!call->loop) {
         edge_cond_init(&call->done);
         call->has_done = true;
     }
@@ -321,11 +490,26 @@ void http_give_up(struct edge_http *http, struct edge_call *call, const char *te
     if (!atomic_compare_exchange_strong(&call->flags, &expected, HTTP_PARKED | HTTP_GIVEN_UP)) {
         return;
     }
-    if (call->mhd) {
+    if (call->loop) {
         http_loop_resume(call);
     } else {
         edge_cond_signal(&call->done);
     }
+}
+
+bool http_call_abandon(struct edge_call *call)
+{
+    unsigned expected = HTTP_PARKED;
+    if (!atomic_compare_exchange_strong(&call->flags, &expected, HTTP_PARKED | HTTP_GIVEN_UP)) {
+        return false;
+    }
+    http_call_unpark(call);
+    return true;
+}
+
+bool edge_call_is_abandoned(const struct edge_call *call)
+{
+    return http_call_is_given_up(call);
 }
 
 void http_give_up_all(struct edge_http *http, const char *text)
@@ -373,14 +557,42 @@ static void log_call(const struct edge_call *call, int code, int64_t took_ns, co
     edge_arena_done(&a);
 }
 
-static void end_line(struct edge_call *call)
+void http_call_end_line(struct edge_call *call)
 {
     struct edge_buf *out = &call->reply;
     bool bare = call->route && (call->route->flags & EDGE_ROUTE_BARE);
-    if (!bare && out->len > 0 && out->data[out->len - 1] != '\n' &&
-        strcmp(call->type, "application/json") == 0) {
+    if (!bare && (!call->source || call->drained) && out->len > 0 &&
+        out->data[out->len - 1] != '\n' && strcmp(call->type, "application/json") == 0) {
         edge_buf_putc(out, '\n');
     }
+}
+
+/* The request is through, its memory is the reply's now. */
+static void charge_reply(struct edge_call *call)
+{
+    edge_buf_done(&call->body);
+    http_call_trim(call);
+    if (http_call_charge(call, call->base_charge + call->reply.cap)) {
+        return;
+    }
+    edge_buf_done(&call->reply);
+    call->source = NULL;
+    call->outcome = EDGE_OK;
+    http_call_no_room(call);
+}
+
+void http_call_log_broken(struct edge_call *call)
+{
+    if (!http_call_is_given_up(call)) {
+        log_call(call, call->code, edge_now_mono_ns() - call->started_ns,
+                 edge_ctx_message(&call->ctx, call->outcome));
+    }
+}
+
+/* Is it a failure of ours? What the peer brought about shall not fill the log. */
+static bool is_ours(const struct edge_call *call)
+{
+    return call->code >= 500 && call->code != 505 && !call->busy;
 }
 
 void http_call_settle(struct edge_call *call)
@@ -393,11 +605,13 @@ void http_call_settle(struct edge_call *call)
     }
     enum edge_status st = call->outcome;
     if (st != EDGE_OK) {
+        call->source = NULL;
         http_reply_failure(call, st, edge_status_http(st), call->http->config.full_chain);
     }
-    end_line(call);
+    charge_reply(call);
+    http_call_end_line(call);
     log_call(call, call->code, took_ns,
-             call->code >= 500 ? edge_ctx_message(&call->ctx, EDGE_INTERNAL) : NULL);
+             is_ours(call) ? edge_ctx_message(&call->ctx, EDGE_INTERNAL) : NULL);
 }
 
 /* ---- calls from this process -------------------------------------------------------------- */

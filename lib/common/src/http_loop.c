@@ -1,49 +1,146 @@
 /*
- * The event loops: each a thread of ours around a libmicrohttpd daemon of its own, all on the same
- * listening socket. Left to itself libmicrohttpd 0.9.75 goes to sleep on what it has been told when
- * just as many events are ready as it takes in one turn (128); so the loop waits by itself, and the
- * daemon never does.
+ * The event loops: each a thread of its own around an epoll set, all on the same listening socket.
  *
- * Between turns the loop watches over slow peers. libmicrohttpd's own time-out starts anew with
- * every byte, so one byte a second would hold a connection for ever. Here a connection has a
- * deadline for what it is at, and a sleeping call one for its outcome.
+ * Slots are bounded. A new connection that finds none free takes one from who has the least to lose:
+ * a peer that has had its last answer, one that hung up, one between requests, one whose head is not
+ * whole yet, the oldest first; then one whose body or answer has stood still for a second. Only
+ * where all are at work it waits in the listening queue.
  */
 #include <assert.h>
-#include <limits.h>
-#include <microhttpd.h>
-#include <poll.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "edge/budget.h"
 #include "edge/clock.h"
 #include "edge/log.h"
+#include "edge/metrics.h"
 #include "http_internal.h"
 
-/* How long there is nothing to do unless the outside says so; -1: for ever. */
-static int patience_ms(struct http_loop *loop)
-{
-    if (loop->has_room) { /* libmicrohttpd looks at the listening socket again in its next turn */
-        loop->has_room = false;
-        return 0;
-    }
-    MHD_UNSIGNED_LONG_LONG timeout_ms;
-    int64_t ms = loop->conns ? loop->http->tick_ms : -1;
-    if (MHD_get_timeout(loop->daemon, &timeout_ms) == MHD_YES &&
-        (ms < 0 || timeout_ms < (MHD_UNSIGNED_LONG_LONG)ms)) {
-        ms = timeout_ms < INT_MAX ? (int64_t)timeout_ms : INT_MAX;
-    }
-    return (int)ms;
-}
+enum {
+    MAX_EVENTS = 512,
+    MAX_ACCEPTED = 64, /* in one turn */
+    STANDSTILL_MS = 1000,
+    PRESSED_MS = 2000, /* memory was short so recently that who stands still gives way */
+    STOPPING_TICK_MS = 50,
+};
 
-static void cut_slow_peers(struct http_loop *loop, int64_t now_ms)
+/* ---- slots ------------------------------------------------------------------------------- */
+
+static struct http_conn *standing_still(struct http_loop *loop, enum http_conn_state state)
 {
-    for (struct http_conn *conn = loop->conns; conn; conn = conn->next) {
-        if (conn->deadline_ms > 0 && conn->deadline_ms <= now_ms) {
-            conn->deadline_ms = 0;
-            shutdown(conn->fd, SHUT_RDWR); /* the next turn sees the end and closes it */
+    struct http_conn *conn;
+    TAILQ_FOREACH(conn, &loop->conns[state], entry)
+    {
+        if (loop->now_ms - conn->moved_ms >= STANDSTILL_MS) {
+            return conn;
         }
     }
+    return NULL;
+}
+
+/* Has it said something that nobody has read yet? */
+static bool has_input(const struct http_conn *conn)
+{
+    int n = 0;
+    return ioctl(conn->fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+static bool is_between(const struct http_conn *conn)
+{
+    return conn->state == HTTP_CONN_IDLE || conn->state == HTTP_CONN_HEAD;
+}
+
+static struct http_conn *who_gives_way(struct http_loop *loop)
+{
+    for (unsigned state = 0; state < HTTP_CONN_STAYS; state++) {
+        if (!TAILQ_EMPTY(&loop->conns[state])) {
+            return TAILQ_FIRST(&loop->conns[state]);
+        }
+    }
+    struct http_conn *conn = standing_still(loop, HTTP_CONN_BODY);
+    return conn ? conn : standing_still(loop, HTTP_CONN_SEND);
+}
+
+/* Who has just asked is heard before it is sent away. */
+static bool make_room(struct http_loop *loop)
+{
+    struct http_conn *conn;
+    while ((conn = who_gives_way(loop))) {
+        bool at_work = is_between(conn) && has_input(conn);
+        if (at_work) {
+            http_conn_ready(conn, EPOLLIN);
+            at_work = !is_between(conn);
+        }
+        if (!at_work) {
+            http_conn_close(conn);
+        }
+        if (loop->n_conns < loop->max_conns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void listen_for(struct http_loop *loop, bool on)
+{
+    if (loop->listens == on) {
+        return;
+    }
+    struct epoll_event e = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &loop->listens};
+    epoll_ctl(loop->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, loop->http->fd, &e);
+    loop->listens = on;
+}
+
+static void accept_some(struct http_loop *loop)
+{
+    for (int i = 0; i < MAX_ACCEPTED; i++) {
+        bool full = loop->n_conns >= loop->max_conns;
+        if (full && !who_gives_way(loop)) {
+            listen_for(loop, false); /* until one ends */
+            return;
+        }
+        int fd = accept4(loop->http->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            if (full) {
+                (void)make_room(loop);
+            }
+            http_conn_open(loop, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            if (!make_room(loop)) {
+                listen_for(loop, false);
+                return;
+            }
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return; /* there is none left */
+        }
+    }
+}
+
+/* ---- time -------------------------------------------------------------------------------- */
+
+const char *http_loop_date(struct http_loop *loop)
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t now = (time_t)(edge_now_ms() / 1000);
+    if (now != loop->date_s) {
+        struct tm t;
+        gmtime_r(&now, &t);
+        snprintf(loop->date, sizeof(loop->date), "%s, %02u %s %04d %02u:%02u:%02u GMT",
+                 days[t.tm_wday], (unsigned)t.tm_mday % 100, months[t.tm_mon],
+                 (t.tm_year + 1900) % 10000, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100,
+                 (unsigned)t.tm_sec % 100);
+        loop->date_s = now;
+    }
+    return loop->date;
 }
 
 static void give_up_slow_calls(struct edge_http *http, int64_t now_ms)
@@ -56,13 +153,152 @@ static void give_up_slow_calls(struct edge_http *http, int64_t now_ms)
     }
 }
 
-static void watch(struct http_loop *loop)
+/* The server's budget may be everybody's: each shows the whole of it. */
+static bool look_at_memory(struct http_loop *loop)
 {
-    int64_t now_ms = edge_now_mono_ms();
-    if (loop->conns && now_ms - loop->watched_ms >= loop->http->tick_ms) {
-        loop->watched_ms = now_ms;
-        cut_slow_peers(loop, now_ms);
-        give_up_slow_calls(loop->http, now_ms);
+    const struct edge_http *http = loop->http;
+    struct edge_budget_state memory;
+    edge_budget_state(http->budget, &memory);
+    if (http->memory) {
+        edge_gauge_set(http->memory, (int64_t)memory.in_use);
+        edge_gauge_set(http->memory_peak, (int64_t)memory.peak);
+    }
+    bool pressed = memory.refused_ms > 0 && loop->now_ms - memory.refused_ms < PRESSED_MS;
+    if (pressed && !loop->pressed) { /* once, not for each request that is refused */
+        struct edge_ctx ctx = {.log = http->config.log};
+        char limit[32];
+        snprintf(limit, sizeof(limit), "%zu", memory.limit);
+        edge_log_warn(&ctx, "memory for requests is short, some are refused", "bytes", limit, NULL);
+    }
+    loop->pressed = pressed;
+    return pressed;
+}
+
+static void tick_all(struct http_loop *loop, bool pressed)
+{
+    for (unsigned state = 0; state < HTTP_CONN_DEAD; state++) {
+        struct http_conn *conn = TAILQ_FIRST(&loop->conns[state]);
+        while (conn) {
+            struct http_conn *next = TAILQ_NEXT(conn, entry);
+            http_conn_tick(conn, pressed);
+            conn = next;
+        }
+    }
+}
+
+static int64_t tick_ms(const struct http_loop *loop)
+{
+    const struct edge_http *http = loop->http;
+    bool stopping = atomic_load_explicit(&http->stopping, memory_order_relaxed);
+    return stopping && http->tick_ms > STOPPING_TICK_MS ? STOPPING_TICK_MS : http->tick_ms;
+}
+
+static void look_around(struct http_loop *loop)
+{
+    if (loop->now_ms - loop->watched_ms < tick_ms(loop)) {
+        return;
+    }
+    loop->watched_ms = loop->now_ms;
+    tick_all(loop, look_at_memory(loop));
+    give_up_slow_calls(loop->http, loop->now_ms);
+    if (!atomic_load(&loop->http->stopping)) {
+        listen_for(loop, true);
+    }
+}
+
+/* ---- turns ------------------------------------------------------------------------------- */
+
+static struct edge_call *take_awake(struct http_loop *loop)
+{
+    EDGE_LOCK(&loop->lock);
+    struct edge_call *newest = loop->awake, *in_order = NULL;
+    loop->awake = NULL;
+    while (newest) {
+        struct edge_call *next = newest->next_woken;
+        newest->next_woken = in_order;
+        in_order = newest;
+        newest = next;
+    }
+    return in_order;
+}
+
+static void wake_calls(struct http_loop *loop)
+{
+    uint64_t times;
+    if (read(loop->wake_fd, &times, sizeof(times)) > 0) {
+        atomic_store(&loop->woken, false); /* from here on the next one writes again */
+    }
+    for (struct edge_call *call = take_awake(loop); call;) {
+        struct edge_call *next = call->next_woken;
+        http_call_unpark(call);
+        if (call->conn) {
+            http_conn_wake(call->conn);
+        } else {
+            loop->n_orphans--;
+            http_call_unref(call);
+        }
+        call = next;
+    }
+}
+
+static void bury(struct http_loop *loop)
+{
+    struct http_conn *conn;
+    while ((conn = TAILQ_FIRST(&loop->conns[HTTP_CONN_DEAD]))) {
+        TAILQ_REMOVE(&loop->conns[HTTP_CONN_DEAD], conn, entry);
+        free(conn);
+    }
+}
+
+static void close_all(struct http_loop *loop, enum http_conn_state from, enum http_conn_state to)
+{
+    for (unsigned state = from; state <= to; state++) {
+        while (!TAILQ_EMPTY(&loop->conns[state])) {
+            http_conn_close(TAILQ_FIRST(&loop->conns[state]));
+        }
+    }
+}
+
+static void turn(struct http_loop *loop)
+{
+    struct epoll_event events[MAX_EVENTS];
+    bool has_deadlines = loop->n_conns > 0 || !loop->listens;
+    int n = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, has_deadlines ? (int)tick_ms(loop) : -1);
+    loop->now_ms = edge_now_mono_ms();
+    bool accepts = false;
+    for (int i = 0; i < n; i++) {
+        void *what = events[i].data.ptr;
+        if (what == &loop->listens) {
+            accepts = true;
+        } else if (what == &loop->wake_fd) {
+            wake_calls(loop);
+        } else {
+            http_conn_ready(what, events[i].events);
+        }
+    }
+    if (accepts && !atomic_load(&loop->http->stopping)) {
+        accept_some(loop); /* behind the others, whose slots may have become free */
+    }
+    look_around(loop);
+    if (!TAILQ_EMPTY(&loop->conns[HTTP_CONN_DEAD]) && !atomic_load(&loop->http->stopping)) {
+        listen_for(loop, true);
+    }
+    bury(loop);
+}
+
+/* Nothing new comes in, and who says nothing is sent away. */
+static void stop_listening(struct http_loop *loop)
+{
+    struct http_conn *conn;
+    listen_for(loop, false);
+    close_all(loop, HTTP_CONN_IDLE, HTTP_CONN_HEAD);
+    TAILQ_FOREACH(conn, &loop->conns[HTTP_CONN_BODY], entry)
+    {
+        http_conn_hurry(conn);
+    }
+    TAILQ_FOREACH(conn, &loop->conns[HTTP_CONN_SEND], entry)
+    {
+        http_conn_hurry(conn);
     }
 }
 
@@ -70,31 +306,25 @@ static void *run_loop(void *arg)
 {
     struct http_loop *loop = arg;
     const struct edge_http *http = loop->http;
-    int fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    struct pollfd ready[] = {
-        {.fd = fd,            .events = POLLIN},
-        {.fd = loop->wake_fd, .events = POLLIN},
-    };
-    bool listens = true;
+    bool stopping = false;
+    loop->now_ms = edge_now_mono_ms();
+    listen_for(loop, true);
     while (!atomic_load(&http->ended)) {
-        uint64_t times;
-        if (listens && atomic_load(&http->stopping)) {
-            MHD_quiesce_daemon(loop->daemon);
-            listens = false;
+        turn(loop);
+        if (!stopping && atomic_load(&http->stopping)) {
+            stopping = true;
+            stop_listening(loop);
         }
-        poll(ready, 2, patience_ms(loop));
-        if (ready[1].revents != 0 && read(loop->wake_fd, &times, sizeof(times)) > 0) {
-            atomic_store(&loop->woken, false); /* from here on the next one writes again */
-        }
-        if (MHD_run_wait(loop->daemon, 0) != MHD_YES) {
-            struct edge_ctx ctx = {.log = http->config.log};
-            edge_log_error(&ctx, "an HTTP event loop has failed", NULL);
-            break;
-        }
-        watch(loop);
     }
+    close_all(loop, 0, HTTP_CONN_SEND);
+    while (loop->n_orphans > 0) { /* who finishes them is between two steps */
+        turn(loop);
+    }
+    bury(loop);
     return NULL;
 }
+
+/* ---- from outside ------------------------------------------------------------------------ */
 
 void http_loop_wake(struct http_loop *loop)
 {
@@ -107,21 +337,42 @@ void http_loop_wake(struct http_loop *loop)
 
 void http_loop_resume(struct edge_call *call)
 {
-    struct http_loop *loop = call->conn->loop; /* the connection may be gone once it is awake */
-    MHD_resume_connection(call->mhd);
+    struct http_loop *loop = call->loop;
+    {
+        EDGE_LOCK(&loop->lock);
+        call->next_woken = loop->awake;
+        loop->awake = call;
+    }
     http_loop_wake(loop);
 }
 
-void http_loop_init(struct http_loop *loop, struct edge_http *http)
+enum edge_status http_loop_init(struct edge_ctx *ctx, struct http_loop *loop,
+                                struct edge_http *http)
 {
     loop->http = http;
+    edge_mutex_init(&loop->lock);
+    for (unsigned state = 0; state < HTTP_CONN_STATES; state++) {
+        TAILQ_INIT(&loop->conns[state]);
+    }
+    loop->max_conns =
+        (http->config.max_connections + http->config.threads - 1) / http->config.threads;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    assert(loop->wake_fd >= 0);
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = &loop->wake_fd};
+    if (loop->wake_fd < 0 || loop->epoll_fd < 0 ||
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &e) != 0) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot make an event loop: %s", strerror(errno));
+    }
+    return EDGE_OK;
 }
 
 void http_loop_done(struct http_loop *loop)
 {
-    close(loop->wake_fd);
+    if (loop->http) {
+        close(loop->wake_fd);
+        close(loop->epoll_fd);
+        edge_mutex_done(&loop->lock);
+    }
 }
 
 void http_loop_start(struct http_loop *loop)

@@ -29,6 +29,56 @@ void edge_call_set_request_id(struct edge_call *call, const char *request_id)
     call->request_id = request_id;
 }
 
+void edge_reply_stream(struct edge_call *call, edge_reply_source *source, void *arg)
+{
+    call->source = source;
+    call->source_arg = arg;
+}
+
+void *edge_call_source_arg(const struct edge_call *call)
+{
+    return call->source_arg;
+}
+
+const char *http_reason(int code)
+{
+    static const struct {
+        int code;
+        const char *text;
+    } reasons[] = {
+        {200, "OK"                             },
+        {201, "Created"                        },
+        {202, "Accepted"                       },
+        {204, "No Content"                     },
+        {207, "Multi-Status"                   },
+        {400, "Bad Request"                    },
+        {401, "Unauthorized"                   },
+        {403, "Forbidden"                      },
+        {404, "Not Found"                      },
+        {405, "Method Not Allowed"             },
+        {408, "Request Timeout"                },
+        {409, "Conflict"                       },
+        {413, "Content Too Large"              },
+        {414, "URI Too Long"                   },
+        {416, "Range Not Satisfiable"          },
+        {423, "Locked"                         },
+        {429, "Too Many Requests"              },
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"          },
+        {501, "Not Implemented"                },
+        {502, "Bad Gateway"                    },
+        {503, "Service Unavailable"            },
+        {504, "Gateway Timeout"                },
+        {505, "HTTP Version Not Supported"     },
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].code == code) {
+            return reasons[i].text;
+        }
+    }
+    return "Unknown";
+}
+
 /* ---- envelopes --------------------------------------------------------------------------- */
 
 void http_put_base(struct edge_buf *out, const char *request_id, const char *message, int code)
@@ -137,14 +187,15 @@ void edge_reply_list_open(struct edge_call *call, const char *key, int64_t total
     }
     put_key(&call->reply, key);
     edge_buf_putc(&call->reply, '[');
+    call->has_items = false;
 }
 
 void edge_reply_list_item(struct edge_call *call)
 {
-    const struct edge_buf *out = &call->reply;
-    if (out->data[out->len - 1] != '[') {
+    if (call->has_items) {
         edge_buf_putc(&call->reply, ',');
     }
+    call->has_items = true;
 }
 
 enum edge_status edge_reply_list_close(struct edge_call *call)

@@ -54,6 +54,7 @@ struct edge_cors {
 struct edge_service_info {
     const char *host, *server_bind_addr, *startup_msg, *health_check_interval, *request_timeout;
     int64_t port, max_result_count, max_request_size; /* KB, 0: off */
+    int64_t memory_budget;                            /* likewise */
     bool enable_name_field_escape;
     const char **labels;
     size_t n_labels;

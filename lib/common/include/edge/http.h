@@ -1,6 +1,6 @@
 /**
- * The HTTP server: a route table behind libmicrohttpd's epoll loop. The dispatcher does what all
- * routes share: path matching (contract 2.1), limits and deadlines, correlation id, error envelope,
+ * The HTTP server: a route table behind epoll loops. The dispatcher does what all routes share: path
+ * matching (contract 2.1), limits, deadlines and the memory budget, correlation id, error envelope,
  * access log, metrics. A handler tells the story of one request: check, act, reply.
  *
  * A handler runs on the server's event thread, so it may compute and read, not wait. One that waits
@@ -19,6 +19,7 @@
 #include "edge/ctx.h"
 #include "edge/dto.h"
 
+struct edge_budget;
 struct edge_call; /* one request and its reply */
 struct edge_cors;
 struct edge_http;
@@ -132,6 +133,34 @@ void edge_reply_list_open(struct edge_call *call, const char *key, int64_t total
 void edge_reply_list_item(struct edge_call *call); /* the comma, before each element */
 enum edge_status edge_reply_list_close(struct edge_call *call);
 
+/**
+ * Writes what comes next of the body, and *ret_done = true with the last of it. Runs where the
+ * handler ran, each time the peer has taken what was written before; what it needs lives in the
+ * call's arena (the request's body is gone). UNAVAILABLE: it is asked again later; any other failure
+ * breaks the answer off.
+ */
+typedef enum edge_status edge_reply_source(struct edge_call *call, bool *ret_done);
+/**
+ * The body goes on with what @p source writes, once the handler has returned EDGE_OK: an answer of
+ * any length of which no more than a piece is in memory. A short one is sent as any other, a longer
+ * one in chunks.
+ */
+void edge_reply_stream(struct edge_call *call, edge_reply_source *source, void *arg);
+void *edge_call_source_arg(const struct edge_call *call);
+/**
+ * About to use @p bytes of memory for the reply or on the way to it: UNAVAILABLE (a 503 with
+ * Retry-After) where the budget does not have them. Taken until the reply is there; again with
+ * another number replaces it. More than one request may ever have is as good as that.
+ */
+enum edge_status edge_call_reserve(struct edge_call *call, size_t bytes);
+/**
+ * Is there memory for what was made so far (the reply and the context's arena)? Between the elements
+ * of a list that is built whole. UNAVAILABLE as above; TOO_LARGE where no answer may ever be so long.
+ */
+enum edge_status edge_reply_check(struct edge_call *call);
+/** Nobody waits for the outcome any more: work that takes long may end. Any thread. */
+bool edge_call_is_abandoned(const struct edge_call *call);
+
 /** Batches (contract 2.5): one handler per item; its reply goes into the 207 array. */
 struct edge_item {
     const char *request_id;
@@ -187,8 +216,9 @@ struct edge_http_config {
     struct edge_pool *pool;
     struct edge_metrics *metrics;
     const struct edge_log *log;
+    struct edge_budget *budget; /* of bodies and answers, shared; NULL: one of its own, 64 MiB */
     unsigned threads;           /* 0: one per core */
-    unsigned max_connections;   /* 0: 1024 */
+    unsigned max_connections;   /* 0: 1024; idle ones give way to new ones */
     size_t max_body;            /* bytes, of any route; 0: what each takes, or 1 MiB */
     int64_t max_result_count;   /* Service.MaxResultCount */
     int64_t request_timeout_ms; /* 503 "request timeout" for calls that wait; 0: none */
@@ -210,6 +240,8 @@ struct edge_http_config {
 enum edge_status edge_http_start(struct edge_ctx *ctx, const struct edge_http_config *config,
                                  struct edge_http **ret);
 uint16_t edge_http_port(const struct edge_http *http);
+/** Stop listening, and hurry those that send or read slowly: the first half of a stop. */
+void edge_http_refuse(struct edge_http *http);
 /**
  * Stop listening; wait up to @p drain_ms for calls under way, then answer the rest with 503; free.
  * Who keeps a call still finishes it, before what its handler uses ends.

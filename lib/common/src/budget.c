@@ -1,0 +1,86 @@
+#include "edge/budget.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "edge/arena.h"
+#include "edge/clock.h"
+
+enum { LITTLE = 64 * 1024 };
+
+struct edge_budget {
+    atomic_size_t limit, in_use, peak;
+    atomic_uint_fast64_t refused;
+    atomic_int_fast64_t refused_ms;
+};
+
+struct edge_budget *edge_budget_create(size_t limit)
+{
+    struct edge_budget *b = edge_xalloc(1, sizeof(*b));
+    edge_budget_limit(b, limit);
+    return b;
+}
+
+void edge_budget_free(struct edge_budget *b)
+{
+    free(b);
+}
+
+void edge_budget_limit(struct edge_budget *b, size_t limit)
+{
+    atomic_store(&b->limit, limit);
+}
+
+static void note_peak(struct edge_budget *b, size_t in_use)
+{
+    size_t peak = atomic_load_explicit(&b->peak, memory_order_relaxed);
+    while (in_use > peak && !atomic_compare_exchange_weak(&b->peak, &peak, in_use)) {
+    }
+}
+
+static bool refuse(struct edge_budget *b)
+{
+    atomic_fetch_add(&b->refused, 1);
+    atomic_store(&b->refused_ms, edge_now_mono_ms());
+    return false;
+}
+
+size_t edge_budget_most(const struct edge_budget *b)
+{
+    size_t limit = atomic_load_explicit(&b->limit, memory_order_relaxed);
+    return limit == 0 ? SIZE_MAX : limit - limit / 4;
+}
+
+bool edge_budget_resize(struct edge_budget *b, size_t held, size_t wanted)
+{
+    if (wanted <= held) {
+        atomic_fetch_sub_explicit(&b->in_use, held - wanted, memory_order_relaxed);
+        return true;
+    }
+    size_t limit = atomic_load_explicit(&b->limit, memory_order_relaxed), more = wanted - held;
+    size_t allowed = wanted > LITTLE ? limit - limit / 8 : limit;
+    if (limit == 0) {
+        allowed = SIZE_MAX;
+    } else if (wanted > LITTLE && wanted > edge_budget_most(b)) {
+        return refuse(b);
+    }
+    size_t in_use = atomic_load_explicit(&b->in_use, memory_order_relaxed);
+    do {
+        if (in_use > allowed || more > allowed - in_use) {
+            return refuse(b);
+        }
+    } while (!atomic_compare_exchange_weak(&b->in_use, &in_use, in_use + more));
+    note_peak(b, in_use + more);
+    return true;
+}
+
+void edge_budget_state(const struct edge_budget *b, struct edge_budget_state *ret)
+{
+    *ret = (struct edge_budget_state){
+        .limit = atomic_load(&b->limit),
+        .in_use = atomic_load(&b->in_use),
+        .peak = atomic_load(&b->peak),
+        .refused = atomic_load(&b->refused),
+        .refused_ms = atomic_load(&b->refused_ms),
+    };
+}
