@@ -104,6 +104,20 @@ void event_store_close(struct event_store *s)
     store_free(s);
 }
 
+void store_note_size(struct event_store *s, size_t size)
+{
+    const size_t worth_mentioning = 64 * 1024;
+    size_t largest = atomic_load_explicit(&s->largest, memory_order_relaxed);
+    while (size > largest && size > worth_mentioning &&
+           !atomic_compare_exchange_weak(&s->largest, &largest, size)) {
+    }
+}
+
+size_t event_store_largest(const struct event_store *s)
+{
+    return atomic_load_explicit(&s->largest, memory_order_relaxed);
+}
+
 /* About what a job keeps in memory while it waits. */
 static size_t weight_of(const struct event_job *job)
 {
@@ -131,6 +145,7 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
     if (job->kind == EVENT_ADD && !edge_data_file_has_room(s->file, atomic_load(&s->inside))) {
         return edge_data_file_no_room(ctx, s->file);
     }
+    store_note_size(s, weight);
     EDGE_LOCK(&q->lock);
     while (is_full(q, weight) && !q->closing) {
         if (wait_ms <= 0 || !edge_cond_wait_until(&q->room, &q->lock, deadline_ms)) {

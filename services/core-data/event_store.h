@@ -109,6 +109,31 @@ enum edge_status event_store_events(struct edge_ctx *ctx, struct event_store *st
 enum edge_status event_store_readings(struct edge_ctx *ctx, struct event_store *store,
                                       const struct event_filter *filter, int64_t offset,
                                       int64_t limit, struct reading **ret, size_t *ret_n);
+/**
+ * The same for lists that are read bit by bit: which rows is settled by the first call, each further
+ * one fetches the next of them. What was removed meanwhile is left out.
+ */
+struct event_rows {
+    struct row_ref *rows; /* in the arena of who asked */
+    size_t n, at;         /* at: how many were fetched */
+};
+enum edge_status event_store_find_events(struct edge_ctx *ctx, struct event_store *store,
+                                         const struct event_filter *filter, int64_t offset,
+                                         int64_t limit, struct event_rows *ret);
+enum edge_status event_store_find_readings(struct edge_ctx *ctx, struct event_store *store,
+                                           const struct event_filter *filter, int64_t offset,
+                                           int64_t limit, struct event_rows *ret);
+/** As many as take some @p size bytes in the context's arena, one at least; none at the end. */
+enum edge_status event_store_next_events(struct edge_ctx *ctx, struct event_store *store,
+                                         struct event_rows *rows, size_t size, struct event **ret,
+                                         size_t *ret_n);
+enum edge_status event_store_next_readings(struct edge_ctx *ctx, struct event_store *store,
+                                           struct event_rows *rows, size_t size,
+                                           struct reading **ret, size_t *ret_n);
+/** About how many bytes the largest event takes that went in or out since the store was opened; 0
+ * where none is worth mentioning. */
+size_t event_store_largest(const struct event_store *store);
+
 enum edge_status event_store_count_events(struct edge_ctx *ctx, struct event_store *store,
                                           const struct event_filter *filter, int64_t *ret);
 enum edge_status event_store_count_readings(struct edge_ctx *ctx, struct event_store *store,

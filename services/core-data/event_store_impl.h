@@ -222,6 +222,7 @@ struct event_store {
     _Atomic uint64_t events_persisted, readings_persisted;
     _Atomic int64_t wal_pages;
     _Atomic int64_t inside; /* bytes of the file that hold nothing */
+    _Atomic size_t largest; /* bytes */
     /* the writer's own: */
     sqlite3 *db;
     sqlite3_stmt *insert[ROW_KINDS]; /* into the open segment */
@@ -291,6 +292,9 @@ enum edge_status removals_note(struct edge_ctx *ctx, struct event_store *s,
 void removal_restore(struct event_store *s, const struct removal *stored);
 enum edge_status removal_step(struct edge_ctx *ctx, struct event_store *s, bool *ret_did);
 void removals_done(struct event_store *s);
+
+/** An event of @p size bytes goes in or out. */
+void store_note_size(struct event_store *s, size_t size);
 
 /* event_store_writer.c */
 void *store_writer(void *arg);

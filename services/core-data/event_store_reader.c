@@ -13,7 +13,7 @@ static const char *const STATEMENTS[SQL_COUNT] = {
     [SQL_EVENT] = "SELECT origin, source, id, first_reading, n, tags FROM event_# WHERE seq=?1",
     [SQL_READING] = "SELECT origin, series, value, tags FROM reading_# WHERE seq=?1",
     [SQL_EVENT_READINGS] = "SELECT origin, series, value, tags FROM reading_#"
-                           " WHERE seq BETWEEN ?1 AND ?2 ORDER BY origin DESC, seq",
+                           " WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
     [SQL_ALL_READINGS] = "SELECT origin, series, value FROM reading_# NOT INDEXED",
     [SQL_SERIES_READINGS] =
         "SELECT origin, series, value FROM reading_# INDEXED BY reading_#_series"

@@ -2,6 +2,7 @@
  * Questions that are answered with events and readings: selected rows are fetched by their sequence
  * number and dressed with what the dictionaries know of them.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "event_store_impl.h"
@@ -50,6 +51,43 @@ static enum edge_status reading_of(const struct fetch *f, sqlite3_stmt *stmt, st
     return EDGE_OK;
 }
 
+struct place {
+    int64_t origin;
+    size_t at;
+};
+
+static int newest_place(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    if (x->origin != y->origin) {
+        return x->origin > y->origin ? -1 : 1;
+    }
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Newest first, in the order they came among equals; mostly that is how they are. SQLite would make
+ * two more copies of each to sort them. */
+static void sort_readings(struct edge_ctx *ctx, struct event *e)
+{
+    size_t n = e->n_readings, n_sorted = 1;
+    while (n_sorted < n && e->readings[n_sorted].origin <= e->readings[n_sorted - 1].origin) {
+        n_sorted++;
+    }
+    if (n_sorted >= n) {
+        return;
+    }
+    struct place *places = edge_new_n(&ctx->arena, struct place, n);
+    struct reading *sorted = edge_new_n(&ctx->arena, struct reading, n);
+    for (size_t i = 0; i < n; i++) {
+        places[i] = (struct place){e->readings[i].origin, i};
+    }
+    qsort(places, n, sizeof(*places), newest_place);
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = e->readings[places[i].at];
+    }
+    e->readings = sorted;
+}
+
 static enum edge_status fetch_readings_of(const struct fetch *f, uint32_t segment, int64_t first,
                                           int64_t n, struct event *e)
 {
@@ -68,6 +106,7 @@ static enum edge_status fetch_readings_of(const struct fetch *f, uint32_t segmen
         bool row = false;
         EDGE_TRY(reader_step(f->ctx, f->store, f->reader, segment, stmt, &row));
         if (!row || (int64_t)e->n_readings == n) {
+            sort_readings(f->ctx, e);
             return EDGE_OK;
         }
         EDGE_TRY(reading_of(f, stmt, &e->readings[e->n_readings]));
@@ -129,19 +168,27 @@ static enum edge_status fetch_events(const struct fetch *f, const struct row_ref
     return EDGE_OK;
 }
 
+static enum edge_status fetch_reading(const struct fetch *f, const struct row_ref *at,
+                                      struct reading *ret, bool *ret_found)
+{
+    sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(seek(f, at, SQL_READING, &stmt, ret_found));
+    if (*ret_found) {
+        EDGE_TRY(reading_of(f, stmt, ret));
+        sqlite3_reset(stmt); /* its copy of a large value is not kept */
+    }
+    return EDGE_OK;
+}
+
 static enum edge_status fetch_readings(const struct fetch *f, const struct row_ref *rows, size_t n,
                                        struct reading **ret, size_t *ret_n)
 {
     struct reading *readings = edge_new_n(&f->ctx->arena, struct reading, n);
     size_t got = 0;
     for (size_t i = 0; i < n; i++) {
-        sqlite3_stmt *stmt = NULL;
         bool found = false;
-        EDGE_TRY(seek(f, &rows[i], SQL_READING, &stmt, &found));
-        if (found) {
-            EDGE_TRY(reading_of(f, stmt, &readings[got]));
-            got++;
-        }
+        EDGE_TRY(fetch_reading(f, &rows[i], &readings[got], &found));
+        got += found;
     }
     *ret = readings;
     *ret_n = got;
@@ -199,6 +246,90 @@ enum edge_status event_store_readings(struct edge_ctx *ctx, struct event_store *
     size_t n = 0;
     EDGE_TRY(newest(&q, offset, limit, &rows, &n));
     return fetch_readings(&q.fetch, rows, n, ret, ret_n);
+}
+
+/* ---- lists read bit by bit ---------------------------------------------------------------------
+ */
+
+static enum edge_status find(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+                             const struct event_filter *filter, int64_t offset, int64_t limit,
+                             struct event_rows *ret)
+{
+    EDGE_CLEANUP(question_done) struct question q = {0};
+    *ret = (struct event_rows){0};
+    EDGE_TRY(ask(ctx, s, kind, filter, &q));
+    return newest(&q, offset, limit, &ret->rows, &ret->n);
+}
+
+enum edge_status event_store_find_events(struct edge_ctx *ctx, struct event_store *s,
+                                         const struct event_filter *filter, int64_t offset,
+                                         int64_t limit, struct event_rows *ret)
+{
+    return find(ctx, s, ROW_EVENT, filter, offset, limit, ret);
+}
+
+enum edge_status event_store_find_readings(struct edge_ctx *ctx, struct event_store *s,
+                                           const struct event_filter *filter, int64_t offset,
+                                           int64_t limit, struct event_rows *ret)
+{
+    return find(ctx, s, ROW_READING, filter, offset, limit, ret);
+}
+
+static void fetch_done(struct fetch *f)
+{
+    if (f->reader) {
+        reader_release(f->store, f->reader);
+    }
+}
+
+/* Room for what is left, but not for all of a long list at once. */
+static size_t next_room(const struct event_rows *rows)
+{
+    const size_t most = 64;
+    size_t left = rows->n - rows->at;
+    return left < most ? left : most;
+}
+
+enum edge_status event_store_next_events(struct edge_ctx *ctx, struct event_store *s,
+                                         struct event_rows *rows, size_t size, struct event **ret,
+                                         size_t *ret_n)
+{
+    EDGE_CLEANUP(fetch_done) struct fetch f = {.ctx = ctx, .store = s};
+    size_t room = next_room(rows), n = 0, begin = ctx->arena.used, before = begin;
+    struct event *events = edge_new_n(&ctx->arena, struct event, room);
+    EDGE_TRY(reader_acquire(ctx, s, &f.reader));
+    while (rows->at < rows->n && n < room && (n == 0 || ctx->arena.used - begin < size)) {
+        bool found = false;
+        EDGE_TRY(fetch_event(&f, &rows->rows[rows->at], &events[n], &found));
+        store_note_size(s, ctx->arena.used - before);
+        before = ctx->arena.used;
+        rows->at++;
+        n += found;
+    }
+    *ret = events;
+    *ret_n = n;
+    return EDGE_OK;
+}
+
+enum edge_status event_store_next_readings(struct edge_ctx *ctx, struct event_store *s,
+                                           struct event_rows *rows, size_t size,
+                                           struct reading **ret, size_t *ret_n)
+{
+    EDGE_CLEANUP(fetch_done) struct fetch f = {.ctx = ctx, .store = s};
+    size_t room = next_room(rows), n = 0, begin = ctx->arena.used, before = begin;
+    struct reading *readings = edge_new_n(&ctx->arena, struct reading, room);
+    EDGE_TRY(reader_acquire(ctx, s, &f.reader));
+    while (rows->at < rows->n && n < room && (n == 0 || ctx->arena.used - begin < size)) {
+        bool found = false;
+        EDGE_TRY(fetch_reading(&f, &rows->rows[rows->at], &readings[n], &found));
+        store_note_size(s, ctx->arena.used - before);
+        before = ctx->arena.used;
+        rows->at++;
+        n += found;
+    }
+    *ret = readings;
+    *ret_n = n;
+    return EDGE_OK;
 }
 
 static enum edge_status count(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,

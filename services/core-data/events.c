@@ -193,6 +193,7 @@ enum edge_status event_add(struct edge_call *call)
     EDGE_TRY(check_size(call, data));
     struct add_event_request *request = edge_new(&ctx->arena, struct add_event_request);
     EDGE_TRY(decode_request(call, request));
+    EDGE_TRY(edge_call_reserve(call, ctx->arena.used)); /* no guess any more, until it is durable */
     edge_call_set_request_id(call, request->base.request_id);
     announce(call, data, request);
     EDGE_TRY(check_path(call, &request->event));
@@ -215,6 +216,7 @@ enum edge_status event_get(struct edge_call *call)
     if (!edge_uuid_parse(wanted, id)) {
         return edge_fail(ctx, EDGE_INVALID, "fail to parse id as an UUID");
     }
+    EDGE_TRY(data_reserve(call));
     struct event event;
     enum edge_status st = event_store_get(ctx, data->store, id, &event);
     if (st == EDGE_NOT_FOUND) {
@@ -223,6 +225,36 @@ enum edge_status event_get(struct edge_call *call)
     EDGE_TRY(st);
     return edge_reply_object(call, "event", data_wants_numbers(call) ? &EVENT_NUMERIC : &EVENT,
                              &event);
+}
+
+/* A list on its way out. */
+struct event_list {
+    struct event_rows rows;
+    bool numeric;
+};
+
+static enum edge_status put_events(struct edge_call *call, bool *ret_done)
+{
+    struct core_data *data = edge_call_state(call);
+    struct event_list *list = edge_call_source_arg(call);
+    EDGE_CTX_SCOPE(turn);
+    struct event *events = NULL;
+    size_t n = 0;
+    if (list->rows.at < list->rows.n) {
+        EDGE_TRY(data_reserve(call));
+        enum edge_status st =
+            event_store_next_events(&turn, data->store, &list->rows, DATA_PIECE, &events, &n);
+        if (st != EDGE_OK) {
+            return edge_fail(edge_call_ctx(call), st, "%s", edge_ctx_message(&turn, st));
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        edge_reply_list_item(call);
+        edge_dto_encode(list->numeric ? &EVENT_NUMERIC : &EVENT, &events[i], EDGE_JSON,
+                        edge_reply_body(call));
+    }
+    *ret_done = list->rows.at == list->rows.n;
+    return *ret_done ? edge_reply_list_close(call) : EDGE_OK;
 }
 
 static enum edge_status reply_events(struct edge_call *call, const struct data_query *query)
@@ -234,19 +266,15 @@ static enum edge_status reply_events(struct edge_call *call, const struct data_q
         EDGE_TRY(event_store_count_events(ctx, data->store, &query->filter, &total));
         EDGE_TRY(edge_page_check(ctx, &query->page, total, &n_wanted));
     }
-    struct event *events = NULL;
-    size_t n = 0;
+    struct event_list *list = edge_new(&ctx->arena, struct event_list);
+    list->numeric = query->numeric;
     if (n_wanted > 0) {
-        EDGE_TRY(event_store_events(ctx, data->store, &query->filter, query->page.offset, n_wanted,
-                                    &events, &n));
+        EDGE_TRY(event_store_find_events(ctx, data->store, &query->filter, query->page.offset,
+                                         n_wanted, &list->rows));
     }
     edge_reply_list_open(call, "events", total);
-    for (size_t i = 0; i < n; i++) {
-        edge_reply_list_item(call);
-        edge_dto_encode(query->numeric ? &EVENT_NUMERIC : &EVENT, &events[i], EDGE_JSON,
-                        edge_reply_body(call));
-    }
-    return edge_reply_list_close(call);
+    edge_reply_stream(call, put_events, list);
+    return EDGE_OK;
 }
 
 enum edge_status events_all(struct edge_call *call)

@@ -17,6 +17,12 @@ static enum edge_status parse_range(struct edge_call *call, struct event_filter 
     return EDGE_OK;
 }
 
+enum edge_status data_reserve(struct edge_call *call)
+{
+    const struct core_data *data = edge_call_state(call);
+    return edge_call_reserve(call, event_store_largest(data->store) * 5 / 2);
+}
+
 bool data_wants_numbers(struct edge_call *call)
 {
     const char *text = edge_call_query(call, "numeric");

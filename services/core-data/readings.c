@@ -84,6 +84,36 @@ static enum edge_status reply_aggregate(struct edge_call *call, const struct dat
 /* ---- lists -------------------------------------------------------------------------------------
  */
 
+/* A list on its way out. */
+struct reading_list {
+    struct event_rows rows;
+    bool numeric;
+};
+
+static enum edge_status put_readings(struct edge_call *call, bool *ret_done)
+{
+    struct core_data *data = edge_call_state(call);
+    struct reading_list *list = edge_call_source_arg(call);
+    EDGE_CTX_SCOPE(turn);
+    struct reading *readings = NULL;
+    size_t n = 0;
+    if (list->rows.at < list->rows.n) {
+        EDGE_TRY(data_reserve(call));
+        enum edge_status st =
+            event_store_next_readings(&turn, data->store, &list->rows, DATA_PIECE, &readings, &n);
+        if (st != EDGE_OK) {
+            return edge_fail(edge_call_ctx(call), st, "%s", edge_ctx_message(&turn, st));
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        edge_reply_list_item(call);
+        edge_dto_encode(list->numeric ? &READING_NUMERIC : &READING, &readings[i], EDGE_JSON,
+                        edge_reply_body(call));
+    }
+    *ret_done = list->rows.at == list->rows.n;
+    return *ret_done ? edge_reply_list_close(call) : EDGE_OK;
+}
+
 static enum edge_status reply_readings(struct edge_call *call, const struct data_query *query)
 {
     struct core_data *data = edge_call_state(call);
@@ -97,19 +127,15 @@ static enum edge_status reply_readings(struct edge_call *call, const struct data
         EDGE_TRY(event_store_count_readings(ctx, data->store, &query->filter, &total));
         EDGE_TRY(edge_page_check(ctx, &query->page, total, &n_wanted));
     }
-    struct reading *readings = NULL;
-    size_t n = 0;
+    struct reading_list *list = edge_new(&ctx->arena, struct reading_list);
+    list->numeric = query->numeric;
     if (n_wanted > 0) {
-        EDGE_TRY(event_store_readings(ctx, data->store, &query->filter, query->page.offset,
-                                      n_wanted, &readings, &n));
+        EDGE_TRY(event_store_find_readings(ctx, data->store, &query->filter, query->page.offset,
+                                           n_wanted, &list->rows));
     }
     edge_reply_list_open(call, "readings", total);
-    for (size_t i = 0; i < n; i++) {
-        edge_reply_list_item(call);
-        edge_dto_encode(query->numeric ? &READING_NUMERIC : &READING, &readings[i], EDGE_JSON,
-                        edge_reply_body(call));
-    }
-    return edge_reply_list_close(call);
+    edge_reply_stream(call, put_readings, list);
+    return EDGE_OK;
 }
 
 /* Parts of the path a route has. */

@@ -88,6 +88,9 @@ enum edge_status retention_ahead(struct edge_ctx *ctx, struct event_store *store
                                  int64_t now, struct event_removal *ret);
 
 /* query.c: what queries of events and readings share */
+enum { DATA_PIECE = 16 * 1024 }; /* of a list, fetched at once, bytes */
+/** Room for the largest event there may be: as a row, as an object and as text. */
+enum edge_status data_reserve(struct edge_call *call);
 struct data_query {
     struct edge_page page;
     struct event_filter filter;

@@ -2,15 +2,19 @@
 #include <string.h>
 
 #include "edge/arena.h"
+#include "edge/buf.h"
 #include "edge/text.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-const char *edge_base64_encode(struct edge_arena *a, const void *bytes, size_t n)
+/* Room for so many characters, which encode() fills. */
+static size_t encoded_size(size_t n)
 {
-    const unsigned char *in = bytes;
-    char *text = edge_alloc(a, (n / 3 + 1) * 4 + 1, 1);
-    char *out = text;
+    return (n + 2) / 3 * 4;
+}
+
+static void encode(char *out, const unsigned char *in, size_t n)
+{
     for (; n >= 3; n -= 3, in += 3) {
         *out++ = alphabet[in[0] >> 2];
         *out++ = alphabet[(in[0] & 0x3u) << 4 | in[1] >> 4];
@@ -24,7 +28,19 @@ const char *edge_base64_encode(struct edge_arena *a, const void *bytes, size_t n
         *out++ = n == 2 ? alphabet[(second & 0xf) << 2] : '=';
         *out = '=';
     }
+}
+
+const char *edge_base64_encode(struct edge_arena *a, const void *bytes, size_t n)
+{
+    char *text = edge_alloc(a, encoded_size(n) + 1, 1);
+    encode(text, bytes, n);
     return text;
+}
+
+void edge_base64_put(struct edge_buf *out, const void *bytes, size_t n)
+{
+    encode(edge_buf_room(out, encoded_size(n)), bytes, n);
+    out->len += encoded_size(n);
 }
 
 static int value_of(char c)

@@ -230,11 +230,9 @@ void edge_put_bytes(struct edge_encoder *e, const char *key, struct edge_bytes v
         edge_buf_put(e->out, value.data, value.size);
         return;
     }
-    struct edge_arena a = EDGE_ARENA_INIT;
     edge_buf_putc(e->out, '"');
-    edge_buf_puts(e->out, edge_base64_encode(&a, value.data, value.size));
+    edge_base64_put(e->out, value.data, value.size);
     edge_buf_putc(e->out, '"');
-    edge_arena_done(&a);
 }
 
 void edge_put_tree(struct edge_encoder *e, const char *key, const cJSON *value)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct edge_arena;
+struct edge_buf;
 
 enum { EDGE_UUID_SIZE = 37 };
 
@@ -68,6 +69,7 @@ size_t edge_float_e(float v, char text[EDGE_REAL_TEXT_SIZE]);
 
 /** Standard base64 with padding. */
 const char *edge_base64_encode(struct edge_arena *a, const void *bytes, size_t n);
+void edge_base64_put(struct edge_buf *out, const void *bytes, size_t n);
 /** False where @p s is not standard base64. */
 bool edge_base64_decode(struct edge_arena *a, const char *s, const void **ret_bytes, size_t *ret_n);
 
