@@ -18,6 +18,7 @@ enum edge_status commands_all(struct edge_call *call)
     EDGE_TRY(edge_call_page(call, 0, &page));
     EDGE_TRY(
         lookup_all_commands(ctx, cmd, page.offset, page.limit, command_deadline(cmd), &answer));
+    EDGE_TRY(edge_reply_check(call)); /* what it was looked up from is as large as the answer */
     return edge_reply_dto(call, &MULTI_DEVICE_CORE_COMMANDS_RESPONSE, &answer);
 }
 

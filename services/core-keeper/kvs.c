@@ -71,7 +71,7 @@ static enum edge_status list_row(void *arg, const char *text, size_t len)
         put_row(&row, out, l->shape, &kv);
     }
     return out->len <= KEEPER_MAX_ANSWER
-               ? EDGE_OK
+               ? edge_reply_check(l->call)
                : edge_fail(ctx, EDGE_TOO_LARGE, "more than %d MiB: ask for a part of the tree",
                            KEEPER_MAX_ANSWER >> 20);
 }

@@ -227,6 +227,7 @@ enum edge_status devices_by_profile(struct edge_call *call)
 enum { MAX_TREE = 100000 }; /* devices of one answer: a bound, not a page */
 
 struct tree {
+    struct edge_call *call;
     const char **names, **texts;
     size_t n, cap;
 };
@@ -241,7 +242,7 @@ static void tree_put(struct edge_ctx *ctx, struct tree *t, const char *name, con
             memcpy(names, t->names, t->n * sizeof(*names));
             memcpy(texts, t->texts, t->n * sizeof(*texts));
         }
-        *t = (struct tree){names, texts, t->n, cap};
+        *t = (struct tree){t->call, names, texts, t->n, cap};
     }
     t->names[t->n] = name;
     t->texts[t->n++] = text;
@@ -259,10 +260,11 @@ static enum edge_status tree_add_children(struct edge_ctx *ctx, struct metadata 
                                .n_labels = page->n_labels,
                                .limit = -1};
     struct edge_texts found;
-    EDGE_TRY(edge_store_find(ctx, meta->store, &query, &found));
+    EDGE_TRY(metadata_gather(t->call, &query, &found));
     for (size_t i = 0; i < found.n && t->n < MAX_TREE; i++) {
         const cJSON *device = NULL;
         EDGE_TRY(edge_json_parse(ctx, found.texts[i], strlen(found.texts[i]), NULL, &device));
+        EDGE_TRY(edge_reply_check(t->call));
         const char *name = cJSON_GetStringValue(edge_json_member(device, "name", true));
         if (name && !edge_map_put(seen, name, meta)) {
             tree_put(ctx, t, name, found.texts[i]);
@@ -293,13 +295,14 @@ static enum edge_status reply_tree(struct edge_call *call, const char *root, int
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct edge_page page;
     EDGE_TRY(edge_call_page(call, 0, &page));
-    struct tree t = {0};
+    struct tree t = {.call = call};
     EDGE_TRY(tree_collect(ctx, edge_call_state(call), &page, root, max_levels, &t));
     edge_reply_list_open(call, "devices", (int64_t)t.n);
     size_t end = page.limit == 0 ? t.n : (size_t)(page.offset + page.limit);
     for (size_t i = (size_t)page.offset; i < end && i < t.n; i++) {
         edge_reply_list_item(call);
         edge_buf_puts(edge_reply_body(call), t.texts[i]);
+        EDGE_TRY(edge_reply_check(call));
     }
     return edge_reply_list_close(call);
 }

@@ -77,6 +77,46 @@ enum edge_status metadata_get_patched(struct edge_ctx *ctx, struct metadata *met
     return edge_dto_decode(ctx, c->dto, stored, obj);
 }
 
+/* A growing list of documents. */
+struct gathering {
+    struct edge_call *call;
+    struct edge_texts *found;
+    size_t cap;
+};
+
+static enum edge_status gather_text(void *arg, const char *text, size_t len)
+{
+    struct gathering *g = arg;
+    struct edge_arena *a = &edge_call_ctx(g->call)->arena;
+    if (g->found->n == g->cap) {
+        g->cap = g->cap ? 2 * g->cap : 16;
+        const char **texts = edge_new_n(a, const char *, g->cap);
+        if (g->found->n > 0) {
+            memcpy(texts, g->found->texts, g->found->n * sizeof(*texts));
+        }
+        g->found->texts = texts;
+    }
+    g->found->texts[g->found->n++] = edge_strndup(a, text, len);
+    return edge_reply_check(g->call);
+}
+
+enum edge_status metadata_gather(struct edge_call *call, const struct edge_query *query,
+                                 struct edge_texts *ret)
+{
+    const struct metadata *meta = edge_call_state(call);
+    struct gathering g = {.call = call, .found = ret};
+    *ret = (struct edge_texts){0};
+    return edge_store_each(edge_call_ctx(call), meta->store, query, gather_text, &g);
+}
+
+static enum edge_status put_text(void *arg, const char *text, size_t len)
+{
+    struct edge_call *call = arg;
+    edge_reply_list_item(call);
+    edge_buf_put(edge_reply_body(call), text, len);
+    return edge_reply_check(call);
+}
+
 enum edge_status metadata_reply_page(struct edge_call *call, const char *key,
                                      struct edge_query *query)
 {
@@ -91,14 +131,9 @@ enum edge_status metadata_reply_page(struct edge_call *call, const char *key,
     int64_t total = 0;
     EDGE_TRY(edge_store_count(ctx, meta->store, query, &total));
     EDGE_TRY(edge_page_check(ctx, &page, total, &query->limit));
-    struct edge_texts found = {0};
-    if (query->limit > 0) {
-        EDGE_TRY(edge_store_find(ctx, meta->store, query, &found));
-    }
     edge_reply_list_open(call, key, total);
-    for (size_t i = 0; i < found.n; i++) {
-        edge_reply_list_item(call);
-        edge_buf_puts(edge_reply_body(call), found.texts[i]);
+    if (query->limit > 0) {
+        EDGE_TRY(edge_store_each(ctx, meta->store, query, put_text, call));
     }
     return edge_reply_list_close(call);
 }

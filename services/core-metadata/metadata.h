@@ -75,6 +75,9 @@ enum edge_status metadata_get(struct edge_ctx *ctx, struct metadata *meta,
 enum edge_status metadata_get_patched(struct edge_ctx *ctx, struct metadata *meta,
                                       const struct edge_collection *c, const char *what,
                                       const cJSON *patch, void *obj);
+/** All that the query finds, as far as the answer to the call may have memory. */
+enum edge_status metadata_gather(struct edge_call *call, const struct edge_query *query,
+                                 struct edge_texts *ret);
 /** Answer a page (offset, limit, labels of the call) of what the terms of @p query select. */
 enum edge_status metadata_reply_page(struct edge_call *call, const char *key,
                                      struct edge_query *query);

@@ -248,7 +248,7 @@ static enum edge_status reply_profiles(struct edge_call *call, const struct edge
     EDGE_TRY(edge_page_check(ctx, &page, total, &query.limit));
     struct edge_texts found = {0};
     if (query.limit > 0) {
-        EDGE_TRY(edge_store_find(ctx, meta->store, &query, &found));
+        EDGE_TRY(metadata_gather(call, &query, &found));
     }
     edge_reply_list_open(call, "profiles", total);
     for (size_t i = 0; i < found.n; i++) {
@@ -262,6 +262,7 @@ static enum edge_status reply_profiles(struct edge_call *call, const struct edge
                                 &profile.linked_device_count));
         edge_reply_list_item(call);
         edge_dto_encode(dto, &profile, EDGE_JSON, edge_reply_body(call));
+        EDGE_TRY(edge_reply_check(call));
     }
     return edge_reply_list_close(call);
 }
