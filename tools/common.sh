@@ -196,21 +196,21 @@ listeners() { # listeners PORT: the inodes of the sockets that listen there
 holds_port() { # holds_port PID PORT
     local inode
     for inode in $(listeners "$2"); do
-        find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q . && return 0
+        [ -z "$(find "/proc/$1/fd" -lname "socket:\[$inode\]" -print -quit 2>/dev/null)" ] || return 0
     done
     return 1
 }
 
 port_holder() { # port_holder PORT: "pid 42 (command)" of who listens there; fails where nobody does
-    local pid
-    [ -n "$(listeners "$1")" ] || return 1
-    for pid in $(cd /proc && echo [0-9]*); do
-        if holds_port "$pid" "$1"; then
-            echo "pid $pid ($(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-120 | sed 's/ *$//'))"
-            return 0
-        fi
-    done
-    echo "a process of another user"
+    local inode pid=
+    inode=$(listeners "$1" | head -n 1)
+    [ -n "$inode" ] || return 1
+    pid=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$inode\]" -print -quit 2>/dev/null | cut -d/ -f3) || true
+    if [ -n "$pid" ]; then
+        echo "pid $pid ($(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-120 | sed 's/ *$//'))"
+    else
+        echo "a process of another user"
+    fi
 }
 
 # foreign_ports: a line for each port of ours that somebody else holds.

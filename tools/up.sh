@@ -33,6 +33,7 @@ verb_main() {
     fi
     build_release
     mkdir -p "$DATA/run" "$DATA/log"
+    rm -f "$DATA"/run/*.pid # of programs that have ended without ./edgex down
 
     local began
     began=$(date +%s%3N)
@@ -96,9 +97,8 @@ up_wait() { # until every service answers itself; a program that ends meanwhile 
     local name program deadline=$((SECONDS + 60))
     for name in "${SERVICES[@]}"; do
         until answers "$name"; do
-            for program in "$DATA"/run/*.pid; do
-                program=$(basename "$program" .pid)
-                pid_of "$program" >/dev/null || up_failed "$program ended while starting" "$program"
+            for program in "$DATA"/run/*.pid; do # what is still to become the program lives, too
+                lives "$(cat "$program")" || up_failed "$(basename "$program" .pid) ended while starting" "$(basename "$program" .pid)"
             done
             [ $SECONDS -lt $deadline ] || up_failed "$name does not answer on port $(service_port "$name")" "$name"
             sleep 0.02

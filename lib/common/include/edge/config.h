@@ -61,8 +61,8 @@ struct edge_service_info {
     struct edge_cors cors;
 };
 struct edge_bus_optional { /* texts, as in the official files */
-    const char *client_id, *qos, *event_qos, *keep_alive, *retained, *auto_reconnect, *connect_timeout,
-        *skip_cert_verify, *username, *password, *ca_file, *cert_file, *key_file;
+    const char *client_id, *qos, *event_qos, *keep_alive, *retained, *auto_reconnect,
+        *connect_timeout, *skip_cert_verify, *username, *password, *ca_file, *cert_file, *key_file;
 };
 struct edge_bus_info {
     const char *protocol, *host, *type, *auth_mode, *secret_name, *base_topic_prefix;
