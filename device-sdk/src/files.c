@@ -195,13 +195,52 @@ static enum edge_status send_devices(struct edge_ctx *ctx, devsdk_service *svc, 
     return edge_pass(ctx, st, &own);
 }
 
+static void complain_of_device(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *item,
+                               size_t i, enum edge_status st)
+{
+    const cJSON *member = edge_json_member(item, "name", true);
+    const char *name = cJSON_IsString(member) ? member->valuestring
+                                              : edge_printf(&ctx->arena, "number %zu", i + 1);
+    if (!edge_map_put(&svc->complained, name, svc)) {
+        edge_log_error(ctx, "device of a file refused", "device", name, "error",
+                       edge_ctx_message(ctx, st), NULL);
+    }
+    edge_ctx_clear(ctx);
+}
+
+/* Each for itself: one that is unsound is named, and keeps no other out. */
+static enum edge_status decode_devices(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree,
+                                       struct device_file *ret)
+{
+    const cJSON *list = cJSON_IsArray(tree) ? tree : edge_json_member(tree, "deviceList", true);
+    if (!cJSON_IsArray(list)) {
+        return edge_fail(ctx, EDGE_INVALID, "neither a list of devices nor one below deviceList");
+    }
+    size_t n = (size_t)cJSON_GetArraySize(list), i = 0;
+    ret->devices = edge_new_n(&ctx->arena, struct device, n + 1);
+    ret->n_devices = 0;
+    for (const cJSON *item = list->child; item; item = item->next, i++) {
+        struct device_file one;
+        cJSON copy = *item;
+        copy.next = copy.prev = NULL;
+        const cJSON alone = {.type = cJSON_Array, .child = &copy};
+        enum edge_status st = device_file_decode(ctx, &alone, svc->rt->name, &one);
+        if (st != EDGE_OK) {
+            complain_of_device(ctx, svc, item, i, st);
+        } else {
+            ret->devices[ret->n_devices++] = one.devices[0];
+        }
+    }
+    return EDGE_OK;
+}
+
 /* All that can be taken are; UNAVAILABLE at the end where some must be tried again. */
 static enum edge_status upload_devices(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
 {
     struct device_file file;
     bool overwrite = svc->rt->options->overwrite_devices;
     enum edge_status all = EDGE_OK;
-    EDGE_TRY(device_file_decode(ctx, tree, svc->rt->name, &file));
+    EDGE_TRY(decode_devices(ctx, svc, tree, &file));
     for (size_t i = 0; i < file.n_devices && !edge_runtime_stopping(svc->rt); i += BATCH) {
         size_t n = file.n_devices - i < BATCH ? file.n_devices - i : BATCH;
         EDGE_CTX_SCOPE(own);

@@ -550,6 +550,24 @@ static void test_profile_changes_reach_their_devices(void)
     wait_for_code(r.device, "/api/v3/device/name/D/Later", 200);
 }
 
+/* Core-metadata tells only of profiles that devices of ours use. */
+static void test_an_unused_profile_is_fetched_again(void)
+{
+    RIG(r, NULL);
+    furnish(&ctx, &r, DEVICE_NAMED("D", SLOT("1")));
+    ask(&ctx, r.metadata, "DELETE", "/api/v3/device/name/D", NULL, 200);
+    wait_for_code(r.device, "/api/v3/device/name/D/Count", 404);
+    ask(&ctx, r.metadata, "POST", "/api/v3/deviceprofile/resource",
+        "[{\"apiVersion\":\"v3\",\"profileName\":\"P\",\"resource\":" RESOURCE("Later", "Int8",
+                                                                               "RW", "5", "") "}]",
+        207);
+    ask(&ctx, r.metadata, "DELETE", "/api/v3/deviceprofile/name/P/resource/ReadOnly", NULL, 200);
+    CU_ASSERT_EQUAL(add(&ctx, &r, DEVICE_NAMED("D", SLOT("1"))), 201);
+    wait_for_code(r.device, "/api/v3/device/name/D/Count", 200);
+    get(&ctx, &r, "Later", 200);
+    get(&ctx, &r, "ReadOnly", 404);
+}
+
 /* ---- auto-events -------------------------------------------------------------------------------
  */
 
@@ -968,6 +986,7 @@ CU_TestInfo sdk_service_tests[] = {
     {"devices come and go while running",       test_devices_come_and_go_while_running      },
     {"locked devices are left alone",           test_locked_devices_are_left_alone          },
     {"profile changes reach their devices",     test_profile_changes_reach_their_devices    },
+    {"an unused profile is fetched again",      test_an_unused_profile_is_fetched_again     },
     {"onChange sends changes only",             test_on_change_sends_changes_only           },
     {"onChange has a threshold",                test_on_change_has_a_threshold              },
     {"changed readings alone where configured", test_changed_readings_alone_where_configured},
