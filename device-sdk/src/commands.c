@@ -168,37 +168,29 @@ static bool is_write_only(const struct devsdk_request *r)
     return access == RW_W;
 }
 
-/* What was written is told to everybody, as if it had been read (contract 10.1). */
-static void tell_written(struct edge_ctx *ctx, struct devsdk_request *r)
-{
-    struct edge_message *event;
-    enum edge_status st = sdk_event_build(ctx, r, &event);
-    if (st != EDGE_OK) {
-        edge_log_warn(ctx, "no event of written values", "device", r->dev->dto->name, "error",
-                      edge_ctx_message(ctx, st), NULL);
-    } else if (event) {
-        sdk_event_publish(r->svc, event);
-        edge_message_unref(event);
-    }
-}
-
+/* What was written is told to everybody, as if it had been read (contract 10.1). A value that breaks its
+ * resource's assertion fails the write, although the driver has it by then. */
 static void write_done(struct devsdk_request *r, devsdk_result result)
 {
     EDGE_CTX_SCOPE(ctx);
     ctx.log = r->svc->rt->log;
     const struct asker *asker = r->arg;
+    struct edge_message *event = NULL;
     enum edge_status st = sdk_request_status(&ctx, r, result);
+    if (st == EDGE_OK && !is_write_only(r)) {
+        st = sdk_event_build(&ctx, r, &event);
+    }
     if (st == EDGE_OK && asker->call) {
         st = edge_reply_base(asker->call, 200, NULL);
     }
-    bool tell = st == EDGE_OK && !is_write_only(r);
     if (asker->message || st != EDGE_OK) {
         answer(r->svc, asker, &ctx, st, NULL);
     } else {
         edge_call_finish(asker->call, EDGE_OK);
     }
-    if (tell) {
-        tell_written(&ctx, r);
+    if (event) {
+        sdk_event_publish(r->svc, event);
+        edge_message_unref(event);
     }
 }
 

@@ -699,6 +699,23 @@ static void test_assertions_take_a_device_down(void)
     CU_ASSERT_TRUE(wait_state(&r, "DOWN"));
 }
 
+static void test_a_write_that_breaks_an_assertion_fails(void)
+{
+    RIG(r, NULL);
+    furnish(&ctx, &r, DEVICE_NAMED("D", SLOT("1")));
+    ask(&ctx, r.metadata, "POST", "/api/v3/deviceprofile/resource",
+        "[{\"apiVersion\":\"v3\",\"profileName\":\"P\",\"resource\":" RESOURCE(
+            "Fixed", "Int32", "RW", "5", ",\"assertion\":\"5\"") "}]",
+        207);
+    put(&ctx, &r, "Count", "{\"Count\":1}", 200);
+    put(&ctx, &r, "Mode", "{\"Mode\":5}", 200);
+    wait_for_code(r.device, "/api/v3/device/name/D/Fixed", 200);
+    put(&ctx, &r, "Fixed", "{\"Fixed\":5}", 200);
+    const cJSON *answer = put(&ctx, &r, "Fixed", "{\"Fixed\":6}", 500);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text_at(answer, "message"), "assertion (5) failed"));
+    CU_ASSERT_TRUE(wait_state(&r, "DOWN"));
+}
+
 /* ---- discovery ---------------------------------------------------------------------------------
  */
 
@@ -994,6 +1011,7 @@ CU_TestInfo sdk_service_tests[] = {
     {"down devices are refused",                test_down_devices_are_refused               },
     {"devices not taken up are tried again",    test_devices_not_taken_up_are_tried_again   },
     {"assertions take a device down",           test_assertions_take_a_device_down          },
+    {"a write that breaks an assertion fails",  test_a_write_that_breaks_an_assertion_fails },
     {"discovered devices follow their watcher", test_discovered_devices_follow_their_watcher},
     {"commands over the bus",                   test_commands_over_the_bus                  },
     {"malformed messages do no harm",           test_malformed_messages_do_no_harm          },
