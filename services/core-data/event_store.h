@@ -158,7 +158,8 @@ struct event_group {
     const char *device, *resource, *profile;
     unsigned value_type; /* of the value: Int64, Uint64, Float64; the readings' own where there is
                             none */
-    const char *value;   /* a JSON number, or "" quoted where no reading has a number */
+    const char *value;   /* a JSON number; "" quoted where no reading has a finite one, or no
+                          double holds the sum */
 };
 /**
  * In order of device, resource, profile, value type. Reads every matching row: not on an event

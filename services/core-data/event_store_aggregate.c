@@ -14,11 +14,15 @@
 /* A segment is scanned from end to end where at least one row in this many matches. */
 enum { SCAN_RATIO = 8, LOOK_EVERY = 4096 };
 
+/* A power of two, so that nothing is rounded; 2^64 readings of any size add up. */
+static const double SCALE = 0x1p-64;
+
 struct sum {
     const struct dict_entry *series;
     int64_t n;
     __int128 whole; /* sum of integers */
     double real;    /* sum of reals */
+    double scaled;  /* the same times SCALE, which does not overflow */
     struct value_number min, max;
     bool any;
 };
@@ -60,7 +64,11 @@ static void sum_row(const struct summing *job, sqlite3_stmt *stmt)
                              .f = sqlite3_column_double(stmt, 2)};
     v.u = (uint64_t)v.i;
     if (value_type_is_float(type)) {
+        if (!isfinite(v.f)) {
+            return; /* no number of JSON's, as NaN, which is stored as a text */
+        }
         sum->real += v.f;
+        sum->scaled += v.f * SCALE;
     } else {
         sum->whole += value_type_is_unsigned(type) ? (__int128)v.u : (__int128)v.i;
     }
@@ -127,6 +135,7 @@ static void merge(struct sum *into, const struct sum *from)
     into->n += from->n;
     into->whole += from->whole;
     into->real += from->real;
+    into->scaled += from->scaled;
 }
 
 /* Series that differ in units only are one group. */
@@ -172,11 +181,26 @@ static const char *whole_text(struct edge_arena *a, __int128 v)
 static const char *real_text(struct edge_arena *a, double v)
 {
     if (!isfinite(v)) {
-        return "null"; /* JSON has no other word for it */
+        return "\"\""; /* a sum that no double holds; clients expect a number or this */
     }
     char text[EDGE_REAL_TEXT_SIZE];
     edge_real_json(v, text);
     return edge_strdup(a, text);
+}
+
+/* What went beyond the range on the way may have come back into it. */
+static double total(const struct sum *sum)
+{
+    return isfinite(sum->real) ? sum->real : sum->scaled / SCALE;
+}
+
+static double average(const struct sum *sum, bool real)
+{
+    double n = (double)sum->n;
+    if (!real) {
+        return (double)sum->whole / n;
+    }
+    return isfinite(sum->real) ? sum->real / n : sum->scaled / n / SCALE;
 }
 
 static unsigned widest(unsigned type)
@@ -201,10 +225,10 @@ static void group_value(struct edge_arena *a, const struct sum *sum, enum event_
         return;
     case AGGREGATE_AVG:
         ret->value_type = VT_FLOAT64;
-        ret->value = real_text(a, (real ? sum->real : (double)sum->whole) / (double)sum->n);
+        ret->value = real_text(a, average(sum, real));
         break;
     case AGGREGATE_SUM:
-        ret->value = real ? real_text(a, sum->real) : whole_text(a, sum->whole);
+        ret->value = real ? real_text(a, total(sum)) : whole_text(a, sum->whole);
         break;
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:

@@ -387,6 +387,53 @@ static void test_sums_are_exact(void)
     }
 }
 
+/* JSON has no word for them, so they count no more than texts do. */
+static void test_aggregates_leave_out_what_is_not_finite(void)
+{
+    STORE_FIXTURE(f);
+    static const struct {
+        const char *mixed, *none, *large, *back;
+    } values[] = {
+        {"1.5",  "nan",  "1e308", "1e308" },
+        {"inf",  "inf",  "1e308", "1e308" },
+        {"-inf", "-inf", "1e308", "-1e308"},
+        {"nan",  "nan",  "1e308", "-1e308"},
+        {"2.5",  "inf",  "1e308", "0"     },
+    };
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        struct event *e = make_event(&f.ctx.arena, "d", "s", (int64_t)i, 4);
+        const char *const texts[] = {values[i].mixed, values[i].none, values[i].large,
+                                     values[i].back};
+        static const char *const NAMES[] = {"a mixed", "b none", "c large", "d back"};
+        for (size_t k = 0; k < 4; k++) {
+            e->readings[k].resource_name = NAMES[k];
+            e->readings[k].value_type = VT_FLOAT64;
+            e->readings[k].value = texts[k];
+        }
+        CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
+    }
+    static const struct {
+        enum event_aggregate how;
+        const char *value[4];
+    } rows[] = {
+        {AGGREGATE_AVG,   {"2", "\"\"", "1e+308", "0"}        },
+        {AGGREGATE_SUM,   {"4", "\"\"", "\"\"", "0"}          },
+        {AGGREGATE_MIN,   {"1.5", "\"\"", "1e+308", "-1e+308"}},
+        {AGGREGATE_MAX,   {"2.5", "\"\"", "1e+308", "1e+308"} },
+        {AGGREGATE_COUNT, {"2", "0", "5", "5"}                },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct event_group *g = NULL;
+        size_t n = 0;
+        CU_ASSERT_EQUAL(event_store_aggregate(&f.ctx, f.store, &ALL, rows[i].how, 0, &g, &n),
+                        EDGE_OK);
+        CU_ASSERT_EQUAL_FATAL(n, 4);
+        for (size_t k = 0; k < 4; k++) {
+            CU_ASSERT_STRING_EQUAL(g[k].value, rows[i].value[k]);
+        }
+    }
+}
+
 CU_TestInfo event_store_tests[] = {
     {"values come back normalised",             test_values_come_back_normalised            },
     {"null, binary and objects come back",      test_null_binary_and_objects_come_back      },
@@ -401,5 +448,6 @@ CU_TestInfo event_store_tests[] = {
     {"devices are removed and counted apart",   test_devices_are_removed_and_counted_apart  },
     {"events after a removal stay",             test_events_after_a_removal_stay            },
     {"sums are exact",                          test_sums_are_exact                         },
+    {"aggregates leave out what is not finite", test_aggregates_leave_out_what_is_not_finite},
     CU_TEST_INFO_NULL,
 };
