@@ -233,6 +233,9 @@ static enum edge_status check_envelope(struct edge_ctx *ctx, const struct edge_m
 {
     static const char json[] = "application/json";
     size_t len = strlen(json);
+    if (m->retained) { /* it comes at every connection: a write must not happen again each time */
+        return edge_fail(ctx, EDGE_INVALID, "retained requests are not obeyed");
+    }
     if (strcmp(m->api_version, "v3") != 0) {
         return unsound(ctx, "apiVersion", m->api_version, "not v3");
     }
@@ -375,6 +378,17 @@ static enum edge_status levels_after(struct edge_ctx *ctx, const char *topic, co
     return EDGE_OK;
 }
 
+/* The last @p n levels, each with its slash, as they came. */
+static const char *tail_of(const char *topic, size_t n)
+{
+    const char *at = topic + strlen(topic);
+    while (n > 0 && at > topic) {
+        at--;
+        n -= *at == '/';
+    }
+    return at;
+}
+
 static enum edge_status external_command(void *state, struct edge_ctx *ctx,
                                          const struct edge_message *m)
 {
@@ -390,11 +404,9 @@ static enum edge_status external_command(void *state, struct edge_ctx *ctx,
         request_free(r);
         return st;
     }
-    bool escape = x->cmd->rt->base->service.enable_name_field_escape;
     r->target = (struct bus_target){levels[0], levels[1], levels[2]};
-    r->asker.topic = edge_printf(
-        a, "%s/%s/%s/%s", topics->response_prefix, edge_name_level(a, levels[0], escape),
-        edge_name_level(a, levels[1], escape), edge_name_level(a, levels[2], false));
+    r->asker.topic =
+        edge_printf(a, "%s%s", topics->response_prefix, tail_of(m->topic, 3)); /* (contract 6.3) */
     return take(ctx, x, r);
 }
 

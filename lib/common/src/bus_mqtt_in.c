@@ -151,6 +151,7 @@ int incoming_take(void *context, char *topic, int topic_len, MQTTAsync_message *
     if (topic_len == 0 || (size_t)topic_len == len) { /* else a NUL is inside */
         struct edge_message *m =
             bus_message_from_wire(topic, len, message->payload, (size_t)message->payloadlen);
+        m->retained = message->retained != 0;
         if (!is_copy(link, m)) {
             bus_arrive(link->bus, m, true);
         }

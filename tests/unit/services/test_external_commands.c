@@ -98,7 +98,9 @@ static enum edge_status driver_answer(struct edge_ctx *ctx, const struct driver 
 {
     struct edge_message *out = edge_message_create(0);
     struct edge_arena *a = edge_message_arena(out);
-    edge_message_topic(out, "%s/response/device-fake/%s", d->rt->base_topic, request_id);
+    bool escape = d->rt->base->service.enable_name_field_escape;
+    edge_message_topic(out, "%s/response/%s/%s", d->rt->base_topic,
+                       edge_name_level(a, "device-fake", escape), request_id);
     out->request_id = edge_strdup(a, request_id);
     out->error_code = bad;
     if (bad) {
@@ -142,7 +144,7 @@ static enum edge_status driver_asked(void *state, struct edge_ctx *ctx,
 }
 
 static const struct edge_subscription driver_subscriptions[] = {
-    {"device/command/request/device-fake/#", driver_asked, "", 0},
+    {"device/command/request/#", driver_asked, "", 0},
 };
 
 static const struct edge_service fake_driver = {
@@ -478,6 +480,76 @@ static void test_requests_are_answered(void)
     }
 }
 
+/* Outside, names stand as the request spells them; the platform's own bus has them escaped. */
+static void test_answers_keep_the_spelling_of_requests(void)
+{
+    static const struct {
+        const char *names, *seen; /* by the driver, on its escaped topic */
+    } rows[] = {
+        {"D-1/Temp.x/get",       "D-1"        },
+        {"a b/T~emp/GET",        "a b"        },
+        {"a%2Db/T%65mp/set",     "a-b"        },
+        {"a%2fb/Temp/get",       "a/b"        },
+        {"100%/Temp/get",        "100%"       },
+        {"gr\xc3\xbcn/Temp/Get", "gr\xc3\xbcn"},
+        {"gr%C3%BCn/Temp/get",   "gr\xc3\xbcn"},
+    };
+    static const struct setting ESCAPED[] = {
+        {"SERVICE_ENABLENAMEFIELDESCAPE", "true"},
+        {NULL,                            NULL  },
+    };
+    for (int escape = 0; escape < 2; escape++) {
+        WORLD(w, escape ? ESCAPED : NONE);
+        wait_listening(&w);
+        for (size_t i = 0; i < N(rows); i++) {
+            struct edge_arena *a = &w.ctx.arena;
+            const char *id =
+                send(&w, edge_printf(a, "edgex/command/request/%s", rows[i].names), "null", "");
+            struct answer answer = client_wait(&w.client, id);
+            check_answer(&answer, id, edge_printf(a, "edgex/command/response/%s", rows[i].names),
+                         false, edge_printf(a, " %s -", rows[i].seen));
+        }
+    }
+}
+
+/* A broker sends what is retained at every connection: a write must not happen each time. */
+static void test_retained_requests_are_not_obeyed(void)
+{
+    EDGE_CLEANUP(world_stop)
+    struct world w = {.ctx = EDGE_CTX_INIT, .broker = broker_start(NULL)};
+    if (!w.broker) {
+        return;
+    }
+    scratch_make(&w.dir);
+    write_config(&w);
+    client_open(&w.client, w.broker, NULL);
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_bus *bus = NULL;
+    struct edge_bus_config config = {.type = "mqtt",
+                                     .protocol = "tcp",
+                                     .host = "127.0.0.1",
+                                     .port = broker_port(w.broker),
+                                     .service = "keeps",
+                                     .log = w.client.log,
+                                     .retained = true};
+    CU_ASSERT_EQUAL_FATAL(edge_bus_open(&ctx, &config, &bus), EDGE_OK);
+    CU_ASSERT_TRUE_FATAL(edge_bus_wait_connected(bus, edge_now_mono_ms() + SOON_MS));
+    struct edge_message *m = edge_message_create(0);
+    edge_message_topic(m, "edgex/command/request/D1/Temp/set");
+    m->request_id = "e6e8a2f4-eb14-4649-9e2b-175247911369";
+    m->content_type = "application/json";
+    CU_ASSERT_EQUAL(edge_bus_publish(&ctx, bus, m), EDGE_OK);
+    edge_message_unref(m);
+    edge_bus_close(bus, 5000);
+
+    CU_ASSERT_EQUAL_FATAL(platform_start(&w, NONE), EDGE_OK);
+    wait_listening(&w);
+    const char *id = send(&w, "edgex/command/request/D1/Temp/get", "null", "");
+    client_wait(&w.client, id);
+    CU_ASSERT_EQUAL(driver_of(&w)->n_asked, 1);
+    CU_ASSERT_FALSE(client_has(&w.client, "e6e8a2f4-eb14-4649-9e2b-175247911369"));
+}
+
 /* Each is followed by a sound request: its answer is the next one. */
 static void test_unsound_requests_are_dropped(void)
 {
@@ -699,6 +771,8 @@ static void test_what_cannot_be_is_refused(void)
 
 CU_TestInfo external_commands_tests[] = {
     {"requests are answered",                      test_requests_are_answered                     },
+    {"answers keep the spelling of requests",      test_answers_keep_the_spelling_of_requests     },
+    {"retained requests are not obeyed",           test_retained_requests_are_not_obeyed          },
     {"unsound requests are dropped",               test_unsound_requests_are_dropped              },
     {"too many at a time are told so",             test_too_many_at_a_time_are_told_so            },
     {"answers are retained unless told otherwise", test_answers_are_retained_unless_told_otherwise},

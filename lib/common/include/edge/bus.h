@@ -32,6 +32,7 @@ struct edge_message {
     const char *correlation_id, *request_id; /* "" if none */
     const char *api_version;                 /* as the sender said, "" if not at all; ours: "v3" */
     const char *received_topic;              /* sent along; "", but to who asked from outside */
+    bool retained;                           /* older than our subscription: a broker kept it */
     unsigned error_code;                     /* 1: text holds an error */
     const char *content_type;                /* application/json, application/cbor, text/plain */
     bool is_event;                           /* travels at the bus's event_qos at least */
