@@ -237,7 +237,7 @@ static enum edge_status decode_devices(struct edge_ctx *ctx, devsdk_service *svc
 /* All that can be taken are; UNAVAILABLE at the end where some must be tried again. */
 static enum edge_status upload_devices(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
 {
-    struct device_file file;
+    struct device_file file = {0};
     bool overwrite = svc->rt->options->overwrite_devices;
     enum edge_status all = EDGE_OK;
     EDGE_TRY(decode_devices(ctx, svc, tree, &file));

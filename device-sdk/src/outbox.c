@@ -18,14 +18,16 @@
 
 enum {
     BATCH = 64,
-    MAX_REPLIES = 10000,  /* answers and progress; they are not acknowledged */
-    GRACE_MS = 10000,     /* for somebody who acknowledges to appear */
-    ASK_MS = 1000,        /* how often is asked for him */
-    SILENT_MS = 3000,     /* nothing acknowledged: no more is sent until he speaks again */
+    MAX_REPLIES = 10000, /* answers and progress; they are not acknowledged */
+    GRACE_MS = 10000,    /* for somebody who acknowledges to appear */
+    ASK_MS = 1000,       /* how often is asked for him */
+    WONDER_MS = 5000,    /* nothing acknowledged: is he still there? */
+    SILENT_MS = 8000,    /* nothing acknowledged: no more is sent before he says that he is there */
     GONE_MS = 600 * 1000, /* so long on a living bus: he does not come back */
     FIRST_RESEND_MS = 1000,
     LAST_RESEND_MS = 60 * 1000, /* between two rounds without progress */
     POLL_MS = 50,               /* for a bus that is away */
+    HURRY_MS = 200,             /* when closing, or when nothing is sent before the answer */
     MIN_WINDOW = 256,           /* events sent and not acknowledged; */
     FIRST_WINDOW = 1000,        /* a stock broker drops what is beyond for a client; */
     MAX_WINDOW = 20000,
@@ -71,6 +73,7 @@ struct sdk_outbox {
     enum outbox_mode mode EDGE_GUARDED;
     char instance[EDGE_UUID_SIZE] EDGE_GUARDED; /* of who acknowledges */
     unsigned connections EDGE_GUARDED;          /* of the bus, as of the last look */
+    bool listening EDGE_GUARDED; /* nothing is sent before he says that he is there */
     int64_t asking_until_ms EDGE_GUARDED, next_ask_ms EDGE_GUARDED;
     int64_t progress_ms EDGE_GUARDED; /* when he spoke last, or there was nothing to speak of */
     int64_t next_resend_ms EDGE_GUARDED, resend_pause_ms EDGE_GUARDED;
@@ -142,6 +145,7 @@ static void close_until(struct sdk_outbox *o, int64_t deadline_ms)
 {
     EDGE_LOCK(&o->lock);
     o->closed = true;
+    o->next_ask_ms = 0;
     edge_cond_signal(&o->filled);
     while ((o->replies.n > 0 || o->events.n > 0 || !o->idle) && edge_now_mono_ms() < deadline_ms) {
         if (o->mode == OUTBOX_ASKING && o->replies.n == 0 && o->next == o->events.n) {
@@ -358,13 +362,14 @@ static void take_acks(struct sdk_outbox *o, const struct event_acks *acks, size_
     }
     n += *ret_refused;
     if (n > 0) {
+        o->listening = false;
+        o->resend_pause_ms = FIRST_RESEND_MS;
         o->progress_ms = edge_now_mono_ms();
         o->window = o->window + n < MAX_WINDOW ? o->window + n : MAX_WINDOW;
     }
     bool whole = o->events.n > 0 && parcel_at(&o->events, 0)->state == PARCEL_DONE;
     pop_done(o);
     if (whole) {
-        o->resend_pause_ms = FIRST_RESEND_MS;
         o->next_resend_ms = o->progress_ms + FIRST_RESEND_MS;
     } else {
         look_for_gap(o);
@@ -400,14 +405,15 @@ enum edge_status sdk_outbox_hello(void *state, struct edge_ctx *ctx, const struc
         return EDGE_OK;
     }
     bool fresh = strncmp(o->instance, instance, sizeof(o->instance) - 1) != 0;
-    bool silent = edge_now_mono_ms() >= o->progress_ms + SILENT_MS;
+    bool due = edge_now_mono_ms() >= o->next_resend_ms;
     o->mode = OUTBOX_ACKED;
     if (fresh) {
         memcpy(o->instance, instance, strnlen(instance, sizeof(o->instance) - 1) + 1);
         o->next_ask_ms = 0; /* a new one does not know us yet */
         o->resend_pause_ms = FIRST_RESEND_MS;
-        resend_all(o);
-    } else if (silent && o->n_sent > 0 && edge_now_mono_ms() >= o->next_resend_ms) {
+    }
+    if (fresh || (o->listening && due)) {
+        o->listening = false;
         resend_all(o);
     }
     return EDGE_OK;
@@ -444,9 +450,9 @@ static bool keeps(const struct sdk_outbox *o)
     return o->mode == OUTBOX_ASKING || o->mode == OUTBOX_ACKED;
 }
 
-static bool may_send(const struct sdk_outbox *o, int64_t now) EDGE_REQUIRES(o->lock);
+static bool may_send(const struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
 
-static bool may_send(const struct sdk_outbox *o, int64_t now)
+static bool may_send(const struct sdk_outbox *o)
 {
     if (o->next == o->events.n) {
         return false;
@@ -454,15 +460,14 @@ static bool may_send(const struct sdk_outbox *o, int64_t now)
     if (o->mode != OUTBOX_ACKED) {
         return true;
     }
-    bool silent = o->n_sent > 0 && now >= o->progress_ms + SILENT_MS;
-    return !silent && o->n_sent < o->window;
+    return !o->listening && o->n_sent < o->window;
 }
 
 static void take_events(struct sdk_outbox *o, struct turn *t, int64_t now) EDGE_REQUIRES(o->lock);
 
 static void take_events(struct sdk_outbox *o, struct turn *t, int64_t now)
 {
-    while (t->n < BATCH && may_send(o, now)) {
+    while (t->n < BATCH && may_send(o)) {
         struct parcel *p = parcel_at(&o->events, o->next++);
         if (p->state != PARCEL_WAITS) {
             continue;
@@ -503,9 +508,11 @@ static void look(struct sdk_outbox *o, struct turn *t, int64_t now)
         o->next_ask_ms = 0;
         o->window = FIRST_WINDOW;
         o->resend_pause_ms = FIRST_RESEND_MS;
-        if (o->mode == OUTBOX_ACKED) {
-            resend_all(o); /* the broker may have forgotten them */
-        }
+        o->next_resend_ms = now;
+        o->listening = o->mode == OUTBOX_ACKED; /* what was sent may be forgotten, and he be away */
+    }
+    if (o->mode == OUTBOX_ACKED && o->n_sent > 0 && now >= o->progress_ms + SILENT_MS) {
+        o->listening = true;
     }
     bool gone = o->mode == OUTBOX_ACKED && o->n_sent > 0 && now >= o->progress_ms + GONE_MS;
     if ((o->mode == OUTBOX_ASKING && now >= o->asking_until_ms) || gone) {
@@ -519,11 +526,13 @@ static void look(struct sdk_outbox *o, struct turn *t, int64_t now)
         }
         pop_done(o);
     }
-    bool wondering = o->mode == OUTBOX_ASKING ||
-                     (o->mode == OUTBOX_ACKED &&
-                      (o->next_ask_ms == 0 || (o->n_sent > 0 && now >= o->progress_ms + ASK_MS)));
-    if (wondering && now >= o->next_ask_ms) {
-        o->next_ask_ms = now + ASK_MS;
+    /* Core-data commits what it has gathered when it is asked, which takes it some seconds else. */
+    int64_t patience_ms = o->closed ? 0 : WONDER_MS;
+    bool waits = o->mode == OUTBOX_ACKED &&
+                 (o->listening || (o->n_sent > 0 && now >= o->progress_ms + patience_ms));
+    bool unknown = o->mode == OUTBOX_ASKING || (o->mode == OUTBOX_ACKED && o->next_ask_ms == 0);
+    if ((waits || unknown) && now >= o->next_ask_ms) {
+        o->next_ask_ms = now + (o->closed || o->listening ? HURRY_MS : ASK_MS);
         t->ask = true;
     }
 }
@@ -556,7 +565,7 @@ static void take(struct sdk_outbox *o, struct turn *t)
         }
         o->idle = true;
         edge_cond_signal(&o->emptied);
-        bool timed = o->events.n > 0 || o->mode == OUTBOX_ASKING || !connected;
+        bool timed = o->events.n > 0 || o->listening || o->mode == OUTBOX_ASKING || !connected;
         if (timed) {
             edge_cond_wait_until(&o->filled, &o->lock, now + POLL_MS);
         } else {

@@ -86,6 +86,7 @@ static enum edge_status submit(struct edge_ctx *ctx, const struct core_data *dat
         .job = {.kind = EVENT_ADD,
                 .event = event,
                 .again = edge_message_param(m, EVENT_RESENT) != NULL,
+                .may_wait = true,
                 .done = received_done},
         .data = data,
         .service = service,
@@ -152,6 +153,7 @@ enum edge_status acks_asked(void *state, struct edge_ctx *ctx, const struct edge
     if (service && service[1]) {
         acks_want(data->acks, service + 1);
         acks_hello(ctx, data->acks);
+        event_store_hurry(data->store); /* who asks may be about to stop */
     }
     return EDGE_OK;
 }

@@ -42,6 +42,7 @@ static struct event_store *store_create(const struct event_store_config *config)
     edge_cond_init(&s->queue.work);
     edge_cond_init(&s->queue.room);
     edge_cond_init(&s->queue.settled);
+    edge_cond_init(&s->queue.reported);
     edge_cond_init(&s->readers.freed);
     return s;
 }
@@ -62,6 +63,7 @@ static void store_free(struct event_store *s)
     sqlite3_close(s->db);
     edge_data_file_close(s->file);
     edge_cond_done(&s->readers.freed);
+    edge_cond_done(&s->queue.reported);
     edge_cond_done(&s->queue.settled);
     edge_cond_done(&s->queue.room);
     edge_cond_done(&s->queue.work);
@@ -99,6 +101,7 @@ void event_store_close(struct event_store *s)
         s->queue.closing = true;
         edge_cond_broadcast(&s->queue.work);
         edge_cond_broadcast(&s->queue.room);
+        edge_cond_broadcast(&s->queue.reported);
     }
     pthread_join(s->writer, NULL);
     store_free(s);
@@ -161,12 +164,47 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
         q->tail->next = job;
     } else {
         q->head = job;
-        edge_cond_signal(&q->work);
     }
     q->tail = job;
     q->n++;
+    q->n_submitted++;
     q->weight += weight;
+    bool waits = job->kind == EVENT_ADD && job->may_wait && s->config.gather_ms > 0;
+    if (waits && q->n_gathered++ == 0) {
+        q->gather_until_ms = edge_now_mono_ms() + s->config.gather_ms;
+    }
+    /* The first one sets the writer's alarm, or wakes it; so does who makes it time. */
+    bool time = !waits || q->n_gathered >= s->config.gather_events || q->weight > MAX_WEIGHT / 4;
+    if (q->n == 1 || (time && !q->hurry)) {
+        q->hurry = q->hurry || time;
+        edge_cond_signal(&q->work);
+    }
     return EDGE_OK;
+}
+
+void event_store_hurry(struct event_store *s)
+{
+    struct job_queue *q = &s->queue;
+    EDGE_LOCK(&q->lock);
+    if (q->n > 0 && !q->hurry) {
+        q->hurry = true;
+        edge_cond_signal(&q->work);
+    }
+}
+
+void store_catch_up(struct event_store *s)
+{
+    struct job_queue *q = &s->queue;
+    EDGE_LOCK(&q->lock);
+    if (q->n_gathered == 0) {
+        return;
+    }
+    uint64_t all = q->n_submitted;
+    q->hurry = true;
+    edge_cond_signal(&q->work);
+    while (q->n_reported < all && !q->closing) {
+        edge_cond_wait(&q->reported, &q->lock);
+    }
 }
 
 void event_store_settle(struct event_store *s)

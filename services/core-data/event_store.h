@@ -21,8 +21,14 @@ struct edge_log;
 
 struct event_store_config {
     struct edge_data_file_config file;
-    void (*settled)(
-        void *arg); /* by the writer, each time a commit's jobs were reported; may be NULL */
+    /* Events that may wait are committed when so many have gathered or the first of them has waited so
+     * long; sooner with any change that may not wait, and when somebody asks for what is stored: a
+     * question waits for their commit, so they are found at once. Not yet committed means not yet
+     * reported, and gone after a kill. 0: they do not wait. */
+    int64_t gather_ms;
+    size_t gather_events;
+    /* By the writer, each time a commit's jobs were reported; may be NULL. */
+    void (*settled)(void *arg);
     void *settled_arg;
     size_t max_queued;         /* jobs waiting for the writer; 0: 8192 */
     uint32_t segment_readings; /* a segment is full at this many; 0: 131072 */
@@ -68,7 +74,8 @@ struct event_removal {
 struct event_job {
     enum event_job_kind kind;
     const struct event *event;
-    bool again; /* EVENT_ADD: it may be stored already; CONFLICT then, as good as OK */
+    bool again;    /* EVENT_ADD: it may be stored already; CONFLICT then, as good as OK */
+    bool may_wait; /* EVENT_ADD: for others, to be committed together (gather_ms) */
     const char *id;
     struct event_removal removal;
     const struct event_removal *removals;
@@ -81,11 +88,13 @@ struct event_job {
  * to a disk that is nearly full; done is not called then. */
 enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *store,
                                     struct event_job *job, int64_t wait_ms);
+/** What has gathered is committed now. Returns at once. */
+void event_store_hurry(struct event_store *store);
 /** Wait until everything submitted before is done, deletions and indexes included. For tests and
  * benches. */
 void event_store_settle(struct event_store *store);
 
-/* ---- questions: any thread ------------------------------------------------------------------- */
+/* ---- questions: any thread that may wait for a commit ------------------------------------------------------------------- */
 
 /** Which rows. Origins are inclusive. */
 struct event_filter {

@@ -269,6 +269,7 @@ enum edge_status event_store_aggregate(struct edge_ctx *ctx, struct event_store 
                                        int64_t deadline_ms, struct event_group **ret, size_t *ret_n)
 {
     struct row_plan plan = {0};
+    store_catch_up(s);
     row_plan_make(ctx, s, ROW_READING, filter, &plan);
     row_match_list(ctx, s, ROW_READING, &plan.match);
     EDGE_CLEANUP(plan_and_reader_done)

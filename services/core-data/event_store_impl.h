@@ -204,8 +204,13 @@ struct job_queue {
     struct event_job *head EDGE_GUARDED;
     struct event_job *tail EDGE_GUARDED;
     size_t n EDGE_GUARDED;
-    size_t weight EDGE_GUARDED;     /* bytes, roughly */
-    unsigned settling EDGE_GUARDED; /* threads waiting for settled */
+    size_t weight EDGE_GUARDED;           /* bytes, roughly */
+    unsigned settling EDGE_GUARDED;       /* threads waiting for settled */
+    size_t n_gathered EDGE_GUARDED;       /* jobs that may wait; all n: the writer need not begin */
+    int64_t gather_until_ms EDGE_GUARDED; /* when the first of them may wait no longer */
+    bool hurry EDGE_GUARDED;
+    uint64_t n_submitted EDGE_GUARDED, n_reported EDGE_GUARDED; /* since open */
+    struct edge_cond reported;
     bool closing EDGE_GUARDED;
     size_t max;
 };
@@ -295,6 +300,10 @@ void removals_done(struct event_store *s);
 
 /** An event of @p size bytes goes in or out. */
 void store_note_size(struct event_store *s, size_t size);
+
+/* event_store.c */
+/** Have what has gathered committed, and wait for that; at once where nothing has. */
+void store_catch_up(struct event_store *s);
 
 /* event_store_writer.c */
 void *store_writer(void *arg);

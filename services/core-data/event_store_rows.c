@@ -205,6 +205,7 @@ static enum edge_status ask(struct edge_ctx *ctx, struct event_store *s, enum ro
                             const struct event_filter *filter, struct question *q)
 {
     q->fetch = (struct fetch){.ctx = ctx, .store = s};
+    store_catch_up(s);
     row_plan_make(ctx, s, kind, filter, &q->plan);
     return reader_acquire(ctx, s, &q->fetch.reader);
 }
@@ -336,6 +337,7 @@ static enum edge_status count(struct edge_ctx *ctx, struct event_store *s, enum 
                               const struct event_filter *filter, int64_t *ret)
 {
     EDGE_CLEANUP(question_done) struct question q = {.fetch = {.store = s}};
+    store_catch_up(s);
     row_plan_make(ctx, s, kind, filter, &q.plan);
     if (filter->start == INT64_MIN && filter->end == INT64_MAX) {
         *ret = q.plan.match.total;

@@ -324,8 +324,9 @@ static void commit_singly(struct event_store *s, const struct batch *all)
 }
 
 /* Adds from @p job on, as many as go into one batch; returns the job after them. */
-static struct event_job *add_batch(struct event_store *s, struct event_job *job)
+static struct event_job *add_batch(struct event_store *s, struct event_job *job, size_t *ret_n)
 {
+    *ret_n = 0;
     EDGE_CTX_SCOPE(ctx);
     struct batch b = {.ctx = &ctx, .store = s};
     size_t n = 0;
@@ -336,6 +337,7 @@ static struct event_job *add_batch(struct event_store *s, struct event_job *job)
     while (n-- > 0 && b.n_readings < BATCH_READINGS) {
         struct event_job *next = job->next; /* the job may be gone once it is reported */
         enum edge_status st = pend(&b, job);
+        ++*ret_n;
         if (st != EDGE_OK) {
             report(&ctx, job, st);
             edge_ctx_clear(&ctx);
@@ -420,8 +422,17 @@ static bool background_step(struct event_store *s)
     return did;
 }
 
-/* What has gathered; NULL when there is nothing. With @p wait, until there is or at the deadline.
- */
+/* Is there work that cannot wait any longer? */
+static bool is_time(const struct job_queue *q) EDGE_REQUIRES(q->lock);
+
+static bool is_time(const struct job_queue *q)
+{
+    return q->head && (q->hurry || q->n_gathered < q->n || q->closing || q->settling > 0 ||
+                       edge_now_mono_ms() >= q->gather_until_ms);
+}
+
+/* What has gathered, when it is time; NULL when there is nothing. With @p wait, until there is or at the
+ * deadline. */
 static struct event_job *take_jobs(struct job_queue *q, bool wait, int64_t deadline_ms,
                                    bool *ret_closing)
 {
@@ -430,18 +441,44 @@ static struct event_job *take_jobs(struct job_queue *q, bool wait, int64_t deadl
         q->settling = 0;
         edge_cond_broadcast(&q->settled);
     }
-    while (wait && !q->head && !q->closing && q->settling == 0) {
-        if (deadline_ms == 0) {
+    while (wait && !is_time(q) && !q->closing && q->settling == 0) {
+        int64_t until = q->head && (deadline_ms == 0 || q->gather_until_ms < deadline_ms)
+                            ? q->gather_until_ms
+                            : deadline_ms;
+        if (until == 0) {
             edge_cond_wait(&q->work, &q->lock);
-        } else if (!edge_cond_wait_until(&q->work, &q->lock, deadline_ms)) {
+        } else if (!edge_cond_wait_until(&q->work, &q->lock, until) && until == deadline_ms) {
             break;
         }
     }
+    *ret_closing = q->closing;
+    if (!is_time(q)) {
+        return NULL;
+    }
     struct event_job *jobs = q->head;
     q->head = q->tail = NULL;
-    q->n = q->weight = 0;
-    *ret_closing = q->closing;
+    q->n = q->weight = q->n_gathered = 0;
+    q->hurry = false;
     edge_cond_broadcast(&q->room);
+    return jobs;
+}
+
+static void count_reported(struct job_queue *q, size_t n)
+{
+    EDGE_LOCK(&q->lock);
+    q->n_reported += n;
+    edge_cond_broadcast(&q->reported);
+}
+
+/* Does one batch, or one other change; returns the jobs after it. */
+static struct event_job *do_jobs(struct event_store *s, struct event_job *jobs)
+{
+    size_t n = 1;
+    jobs = jobs->kind == EVENT_ADD ? add_batch(s, jobs, &n) : remove_one(s, jobs);
+    count_reported(&s->queue, n);
+    if (s->config.settled) {
+        s->config.settled(s->config.settled_arg);
+    }
     return jobs;
 }
 
@@ -460,10 +497,7 @@ void *store_writer(void *arg)
             return NULL;
         }
         while (jobs) {
-            jobs = jobs->kind == EVENT_ADD ? add_batch(s, jobs) : remove_one(s, jobs);
-            if (s->config.settled) {
-                s->config.settled(s->config.settled_arg);
-            }
+            jobs = do_jobs(s, jobs);
             if (jobs) {
                 background_step(s);
             }

@@ -1,6 +1,7 @@
 /* core-data: what it is made of (configuration, routes, subscriptions), how it starts and stops. */
 #include "core_data.h"
 
+#include "edge/text.h"
 #include "state.h"
 
 /* clang-format off */
@@ -24,33 +25,42 @@ static const struct edge_field retention_fields[] = {
 #undef F
 static const struct edge_dto DATA_RETENTION = EDGE_DTO(struct data_retention, "Retention", retention_fields);
 
+#define F(m, ...) EDGE_FIELD(struct data_gather, m, __VA_ARGS__)
+static const struct edge_field gather_fields[] = {
+    F(interval, "Interval", "Events from the bus are committed together when the first has waited so long, or somebody asks; 0s: each at once.", .flags = EDGE_EMIT_EMPTY, .def = "3s", .check = edge_check_duration),
+    F(events, "Events", "Or when so many have gathered.", .flags = EDGE_EMIT_EMPTY, .def = "100", .min = 1, .max = 4096),
+};
+#undef F
+static const struct edge_dto DATA_GATHER = EDGE_DTO(struct data_gather, "Gather", gather_fields);
+
 static const struct edge_field config_fields[] = {
     EDGE_FIELD(struct data_config, max_event_size, "MaxEventSize", "Largest posted event, KB; 0: as large as the route takes.", .flags = EDGE_EMIT_EMPTY, .def = "25000", .min = 0, .max = 1048576),
     EDGE_OBJECT(struct data_config, writable, "Writable", "Switches, limits, secrets, metrics.", &DATA_WRITABLE, .flags = EDGE_WRITABLE),
     EDGE_OBJECT(struct data_config, base, NULL, "What every service has.", &EDGE_BASE_CONFIG, .flags = EDGE_INLINE),
     EDGE_OBJECT(struct data_config, retention, "Retention", "How long events are kept.", &DATA_RETENTION),
+    EDGE_OBJECT(struct data_config, gather, "Gather", "Fewer commits wear the flash less.", &DATA_GATHER, .flags = EDGE_EMIT_EMPTY),
 };
 static const struct edge_dto DATA_CONFIG = EDGE_DTO(struct data_config, "Configuration", config_fields);
 
 enum { MAX_BODY = 32 * 1024 * 1024 }; /* above the default MaxEventSize, which says it better */
 
 #define API "/api/v3"
-/* What reads from the disk runs on workers; counts do not. */
+/* What reads from the disk, or waits for what has gathered to be on it, runs on workers. */
 static const struct edge_route routes[] = {
     {"POST",   API "/event/{serviceName}/{profileName}/{deviceName}/{sourceName}", event_add, "Take in an event, JSON or CBOR; durable when acknowledged.", 0, MAX_BODY, &ADD_EVENT_REQUEST},
     {"GET",    API "/event/id/{id}", event_get, "One event.", EDGE_ROUTE_WAITS, 0, NULL},
     {"DELETE", API "/event/id/{id}", event_delete, "Remove one event.", 0, 0, NULL},
     {"GET",    API "/event/all", events_all, "Events, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
-    {"GET",    API "/event/count", events_count, "How many events there are.", 0, 0, NULL},
-    {"GET",    API "/event/count/device/name/{name}", events_count_by_device, "How many events of a device.", 0, 0, NULL},
+    {"GET",    API "/event/count", events_count, "How many events there are.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/event/count/device/name/{name}", events_count_by_device, "How many events of a device.", EDGE_ROUTE_WAITS, 0, NULL},
     {"GET",    API "/event/device/name/{name}", events_by_device, "Events of a device, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
     {"DELETE", API "/event/device/name/{name}", events_delete_by_device, "Remove all events of a device, bit by bit.", 0, 0, NULL},
     {"GET",    API "/event/start/{start}/end/{end}", events_by_time, "Events of a time range (ns, inclusive), newest first.", EDGE_ROUTE_WAITS, 0, NULL},
     {"DELETE", API "/event/age/{age}", events_delete_by_age, "Remove events older than an age (ns), bit by bit.", 0, 0, NULL},
 
     {"GET",    API "/reading/all", readings_all, "Readings, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
-    {"GET",    API "/reading/count", readings_count, "How many readings there are.", 0, 0, NULL},
-    {"GET",    API "/reading/count/device/name/{name}", readings_count_by_device, "How many readings of a device.", 0, 0, NULL},
+    {"GET",    API "/reading/count", readings_count, "How many readings there are.", EDGE_ROUTE_WAITS, 0, NULL},
+    {"GET",    API "/reading/count/device/name/{name}", readings_count_by_device, "How many readings of a device.", EDGE_ROUTE_WAITS, 0, NULL},
     {"GET",    API "/reading/device/name/{name}", readings_by_device, "Readings of a device, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
     {"GET",    API "/reading/resourceName/{resourceName}", readings_by_resource, "Readings of a resource, newest first.", EDGE_ROUTE_WAITS, 0, NULL},
     {"GET",    API "/reading/start/{start}/end/{end}", readings_by_time, "Readings of a time range (ns, inclusive), newest first.", EDGE_ROUTE_WAITS, 0, NULL},
@@ -95,7 +105,15 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
     data->events_refused =
         edge_counter(rt->metrics, "EventsRefused", "Events from the bus that were not stored.");
     data->acks = acks_create(rt);
-    struct event_store_config config = {.settled = committed, .settled_arg = data};
+    const struct data_config *settings = rt->config;
+    int64_t gather_ns = 0;
+    if (!edge_duration_parse(settings->gather.interval, true, &gather_ns) || gather_ns < 0) {
+        return edge_fail(ctx, EDGE_INVALID, "Gather.Interval needs a duration");
+    }
+    struct event_store_config config = {.gather_ms = gather_ns / 1000000,
+                                        .gather_events = (size_t)settings->gather.events,
+                                        .settled = committed,
+                                        .settled_arg = data};
     const char *name = rt->base->database.name;
     EDGE_TRY(edge_runtime_data_file(ctx, rt, name && *name ? name : "core-data.db", &config.file));
     EDGE_TRY(retention_create(ctx, data));

@@ -16,11 +16,16 @@ struct data_retention {
     const char *interval, *default_duration, *clock_settle_time;
     int64_t default_max_cap, default_min_cap;
 };
+struct data_gather {
+    const char *interval;
+    int64_t events;
+};
 struct data_config {
     struct edge_base_config base;
     struct data_writable writable;
     int64_t max_event_size; /* KB, 0: as large as the route takes */
     struct data_retention retention;
+    struct data_gather gather;
 };
 
 struct core_data {

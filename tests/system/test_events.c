@@ -71,7 +71,11 @@ static bool has_stored(void *arg)
 static bool stores_more(const struct platform *p, int64_t n)
 {
     struct look l = {p, stored(p) + n};
-    return wait_until(has_stored, &l, PATIENCE);
+    bool more = wait_until(has_stored, &l, PATIENCE);
+    if (!more) {
+        platform_print_logs(p);
+    }
+    return more;
 }
 
 static bool all_is_stored(void *arg)

@@ -78,6 +78,9 @@ const char *edge_ctx_message(struct edge_ctx *ctx, enum edge_status st)
 
 /* No more of a long text is made than is kept. */
 static const char *bounded(struct edge_arena *a, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static const char *bounded(struct edge_arena *a, const char *fmt, va_list args)
 {
     va_list again;
     va_copy(again, args);

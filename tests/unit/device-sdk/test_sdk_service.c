@@ -705,11 +705,12 @@ static void test_a_write_that_breaks_an_assertion_fails(void)
     furnish(&ctx, &r, DEVICE_NAMED("D", SLOT("1")));
     ask(&ctx, r.metadata, "POST", "/api/v3/deviceprofile/resource",
         "[{\"apiVersion\":\"v3\",\"profileName\":\"P\",\"resource\":" RESOURCE(
-            "Fixed", "Int32", "RW", "5", ",\"assertion\":\"5\"") "}]",
+            "Fixed", "Int32", "RW", "5",
+            ",\"assertion\":\"5\"") "},"
+                                    "{\"apiVersion\":\"v3\",\"profileName\":\"P\",\"resource\":" RESOURCE(
+                                        "Known", "Int32", "R", "6", "") "}]",
         207);
-    put(&ctx, &r, "Count", "{\"Count\":1}", 200);
-    put(&ctx, &r, "Mode", "{\"Mode\":5}", 200);
-    wait_for_code(r.device, "/api/v3/device/name/D/Fixed", 200);
+    wait_for_code(r.device, "/api/v3/device/name/D/Known", 200);
     put(&ctx, &r, "Fixed", "{\"Fixed\":5}", 200);
     const cJSON *answer = put(&ctx, &r, "Fixed", "{\"Fixed\":6}", 500);
     CU_ASSERT_PTR_NOT_NULL(strstr(text_at(answer, "message"), "assertion (5) failed"));

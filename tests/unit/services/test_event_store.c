@@ -434,6 +434,129 @@ static void test_aggregates_leave_out_what_is_not_finite(void)
     }
 }
 
+/* ---- gathering ---------------------------------------------------------------------------------- */
+
+static size_t left_of(struct latch *l)
+{
+    EDGE_LOCK(&l->lock);
+    return l->left;
+}
+
+static void submit_waiting(struct store_fixture *f, struct latched_job *job, struct latch *l,
+                           int64_t origin)
+{
+    job->job = (struct event_job){.kind = EVENT_ADD,
+                                  .event = make_event(&f->ctx.arena, "d", "s", origin, 1),
+                                  .may_wait = true};
+    latched_submit(f->store, job, l);
+}
+
+/* What gathers is found by every question, and is committed before it is. */
+static void test_what_gathers_is_found_at_once(void)
+{
+    STORE_FIXTURE(f);
+    f.config.gather_ms = 3600 * 1000;
+    f.config.gather_events = 1000;
+    store_reopen(&f);
+    struct latched_job jobs[6];
+    struct latch l;
+    latch_init(&l, 6);
+    struct event event;
+    struct event_group *groups = NULL;
+    size_t n_groups = 0;
+    for (int64_t i = 0; i < 6; i++) {
+        submit_waiting(&f, &jobs[i], &l, i + 1);
+        CU_ASSERT_EQUAL(left_of(&l), (size_t)(6 - i)); /* it waits */
+        switch (i) {
+        case 0:
+            CU_ASSERT_EQUAL(count_events(&f, &ALL), 1);
+            break;
+        case 1:
+            CU_ASSERT_EQUAL(event_store_get(&f.ctx, f.store, jobs[1].job.event->id, &event),
+                            EDGE_OK);
+            break;
+        case 2:
+            CU_ASSERT_EQUAL(count_readings(&f, &ALL), 3);
+            break;
+        case 3:
+            CU_ASSERT_EQUAL(event_store_aggregate(&f.ctx, f.store, &ALL, AGGREGATE_COUNT, 0,
+                                                  &groups, &n_groups),
+                            EDGE_OK);
+            CU_ASSERT_EQUAL_FATAL(n_groups, 1);
+            CU_ASSERT_STRING_EQUAL(groups[0].value, "4");
+            break;
+        case 4: /* one that may not wait takes along what has gathered */
+            CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, "d", "s", 100, 1)), EDGE_OK);
+            break;
+        default:
+            event_store_hurry(f.store);
+        }
+        if (i < 5) {
+            CU_ASSERT_EQUAL(left_of(&l), (size_t)(5 - i));
+        }
+    }
+    latch_wait(&l);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 7);
+}
+
+static void test_what_gathers_does_not_wait_for_ever(void)
+{
+    STORE_FIXTURE(f);
+    static const struct {
+        int64_t ms;
+        size_t events;
+    } rows[] = {
+        {3600 * 1000, 3   }, /* so many are enough */
+        {30,          1000}, /* so long is enough */
+        {0,           1000}, /* nothing waits */
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        f.config.gather_ms = rows[i].ms;
+        f.config.gather_events = rows[i].events;
+        store_reopen(&f);
+        struct latched_job jobs[3];
+        struct latch l;
+        latch_init(&l, 3);
+        for (int64_t k = 0; k < 3; k++) {
+            submit_waiting(&f, &jobs[k], &l, k);
+        }
+        latch_wait(&l);
+    }
+    f.config.gather_ms = 3600 * 1000;
+    store_reopen(&f);
+    struct latched_job job;
+    struct latch l;
+    latch_init(&l, 1);
+    submit_waiting(&f, &job, &l, 5);
+    event_store_close(f.store); /* commits what has gathered */
+    f.store = NULL;
+    latch_wait(&l);
+    store_reopen(&f);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 10);
+}
+
+static void test_an_event_sent_again_is_stored_once(void)
+{
+    STORE_FIXTURE(f);
+    const struct event *events[70];
+    for (int i = 0; i < 70; i++) { /* more than a segment */
+        events[i] = make_event(&f.ctx.arena, "d", "s", i, 1);
+        CU_ASSERT_EQUAL(store_add(&f, events[i]), EDGE_OK);
+    }
+    event_store_settle(f.store);
+    for (int i = 0; i < 70; i++) {
+        const struct event_job again = {.kind = EVENT_ADD, .event = events[i], .again = true};
+        CU_ASSERT_EQUAL(store_do(&f, &again), EDGE_CONFLICT);
+    }
+    store_reopen(&f);
+    const struct event_job again = {.kind = EVENT_ADD, .event = events[69], .again = true};
+    CU_ASSERT_EQUAL(store_do(&f, &again), EDGE_CONFLICT);
+    const struct event_job fresh = {
+        .kind = EVENT_ADD, .event = make_event(&f.ctx.arena, "d", "s", 5, 1), .again = true};
+    CU_ASSERT_EQUAL(store_do(&f, &fresh), EDGE_OK);
+    CU_ASSERT_EQUAL(count_events(&f, &ALL), 71);
+}
+
 CU_TestInfo event_store_tests[] = {
     {"values come back normalised",             test_values_come_back_normalised            },
     {"null, binary and objects come back",      test_null_binary_and_objects_come_back      },
@@ -449,5 +572,8 @@ CU_TestInfo event_store_tests[] = {
     {"events after a removal stay",             test_events_after_a_removal_stay            },
     {"sums are exact",                          test_sums_are_exact                         },
     {"aggregates leave out what is not finite", test_aggregates_leave_out_what_is_not_finite},
+    {"what gathers is found at once",           test_what_gathers_is_found_at_once          },
+    {"what gathers does not wait for ever",     test_what_gathers_does_not_wait_for_ever    },
+    {"an event sent again is stored once",      test_an_event_sent_again_is_stored_once     },
     CU_TEST_INFO_NULL,
 };
