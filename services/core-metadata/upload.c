@@ -1,4 +1,5 @@
-/* multipart/form-data, as far as a profile upload needs it: the part called "file" (RFC 7578). */
+/* multipart/form-data, as far as a profile upload needs it: the part called "file" (RFC 7578). Lines end
+ * with CRLF or LF alone, parameters are quoted or not: clients send all of these. */
 #include <string.h>
 #include <strings.h>
 
@@ -6,61 +7,145 @@
 
 enum { MAX_BOUNDARY = 70 }; /* RFC 2046 */
 
-/* "--" and the boundary of the Content-Type, or NULL where it is not multipart/form-data. */
-static const char *delimiter_of(struct edge_call *call)
+static const char BLANKS[] = " \t";
+
+/* ---- parameters of a header ---------------------------------------------------------------- */
+
+/* The token or quoted string at @p at, which moves behind it. */
+static const char *take_value(struct edge_arena *a, const char **at)
 {
-    static const char type[] = "multipart/form-data";
-    const char *value = edge_call_header(call, "Content-Type");
-    if (!value || strncasecmp(value, type, strlen(type)) != 0) {
-        return NULL;
+    const char *s = *at;
+    if (*s != '"') {
+        size_t len = strcspn(s, "; \t");
+        *at = s + len;
+        return edge_strndup(a, s, len);
     }
-    const char *at = strcasestr(value, "boundary=");
-    if (!at) {
-        return NULL;
+    char *text = edge_alloc(a, strlen(s) + 1, 1), *out = text;
+    for (s++; *s && *s != '"'; s++) {
+        s += *s == '\\' && s[1];
+        *out++ = *s;
     }
-    at += strlen("boundary=");
-    size_t len = *at == '"' ? strcspn(++at, "\"") : strcspn(at, "; \t");
-    if (len == 0 || len > MAX_BOUNDARY) {
-        return NULL;
-    }
-    return edge_printf(&edge_call_ctx(call)->arena, "--%.*s", (int)len, at);
+    *at = s + (*s == '"');
+    return text;
 }
 
-/* Does the head of a part (its header lines) call it "file"? */
-static bool head_names_file(struct edge_ctx *ctx, const char *head, size_t len)
+/* Parameter @p name of a header such as "form-data; name=file"; NULL where it has none. */
+static const char *param_of(struct edge_arena *a, const char *header, const char *name)
 {
-    const char *text = edge_strndup(&ctx->arena, head, len);
-    return strcasestr(text, "content-disposition:") &&
-           (strstr(text, " name=\"file\"") || strstr(text, ";name=\"file\""));
+    const char *at = header + strcspn(header, ";");
+    while (*at == ';') {
+        at += 1 + strspn(at + 1, BLANKS);
+        size_t len = strcspn(at, "=; \t");
+        bool wanted = len == strlen(name) && strncasecmp(at, name, len) == 0;
+        at += len + strspn(at + len, BLANKS);
+        if (*at == '=') {
+            at += 1 + strspn(at + 1, BLANKS);
+            const char *value = take_value(a, &at);
+            if (wanted) {
+                return value;
+            }
+        }
+        at += strcspn(at, ";");
+    }
+    return NULL;
+}
+
+/* ---- parts of a body ----------------------------------------------------------------------- */
+
+struct form {
+    const char *body, *end;
+    const char *delimiter; /* "--" and the boundary */
+    size_t width;
+};
+
+/* From @p from on, the next line that is a delimiter; @p ret_after: behind it. The boundary inside of a
+ * line, or as the beginning of a longer word, is content. */
+static const char *next_delimiter(const struct form *f, const char *from, const char **ret_after)
+{
+    const char *at = from;
+    while ((at = memmem(at, (size_t)(f->end - at), f->delimiter, f->width)) != NULL) {
+        const char *after = at + f->width;
+        if (f->end - after >= 2 && memcmp(after, "--", 2) == 0) { /* the closing one */
+            after += 2;
+        }
+        while (after < f->end && (*after == ' ' || *after == '\t' || *after == '\r')) {
+            after++;
+        }
+        bool ends_line = after == f->end || *after == '\n';
+        if (ends_line && (at == f->body || at[-1] == '\n')) {
+            *ret_after = after + (after < f->end);
+            return at;
+        }
+        at += f->width;
+    }
+    return NULL;
+}
+
+/* What stands behind the head of a part and its empty line; NULL where that is missing. @p ret_name:
+ * what the head calls the part. */
+static const char *part_content(struct edge_ctx *ctx, const char *part, const char *end,
+                                const char **ret_name)
+{
+    static const char field[] = "content-disposition:";
+    *ret_name = NULL;
+    const char *line = part;
+    for (const char *lf; (lf = memchr(line, '\n', (size_t)(end - line))) != NULL; line = lf + 1) {
+        size_t len = (size_t)(lf - line);
+        len -= len > 0 && line[len - 1] == '\r';
+        if (len == 0) {
+            return lf + 1;
+        }
+        if (len >= strlen(field) && strncasecmp(line, field, strlen(field)) == 0) {
+            *ret_name = param_of(&ctx->arena, edge_strndup(&ctx->arena, line, len), "name");
+        }
+    }
+    return NULL;
+}
+
+static enum edge_status form_of(struct edge_call *call, struct form *ret)
+{
+    static const char type[] = "multipart/form-data";
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    const char *value = edge_call_header(call, "Content-Type");
+    size_t len = value ? strcspn(value, "; \t") : 0;
+    if (len != strlen(type) || strncasecmp(value, type, len) != 0) {
+        return edge_fail(ctx, EDGE_INVALID, "request Content-Type isn't multipart/form-data");
+    }
+    const char *boundary = param_of(&ctx->arena, value, "boundary");
+    if (!boundary || !*boundary || strlen(boundary) > MAX_BOUNDARY) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "the Content-Type multipart/form-data has no boundary of 1 to %d bytes",
+                         MAX_BOUNDARY);
+    }
+    size_t size = 0;
+    ret->body = edge_call_body(call, &size);
+    ret->end = ret->body + size;
+    ret->delimiter = edge_printf(&ctx->arena, "--%s", boundary);
+    ret->width = strlen(ret->delimiter);
+    return EDGE_OK;
 }
 
 enum edge_status upload_file(struct edge_call *call, const char **ret_text, size_t *ret_len)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
-    const char *delimiter = delimiter_of(call);
-    if (!delimiter) {
-        return edge_fail(ctx, EDGE_INTERNAL, "request Content-Type isn't multipart/form-data");
-    }
-    size_t size = 0, width = strlen(delimiter);
-    const char *body = edge_call_body(call, &size);
-    const char *end = body + size;
-    const char *part = size > 0 ? memmem(body, size, delimiter, width) : NULL;
-    while (part) {
-        part += width;
-        const char *next = memmem(part, (size_t)(end - part), delimiter, width);
-        const char *head_end = memmem(part, (size_t)(end - part), "\r\n\r\n", 4);
-        if (!next || !head_end || head_end > next) {
-            break;
-        }
-        if (head_names_file(ctx, part, (size_t)(head_end - part))) {
-            *ret_text = head_end + 4;
-            *ret_len = (size_t)(next - *ret_text);
-            if (*ret_len >= 2) { /* the line end belongs to the delimiter */
-                *ret_len -= 2;
+    struct form f = {0};
+    EDGE_TRY(form_of(call, &f));
+    const char *part = NULL, *next = NULL, *after = NULL;
+    if (f.end > f.body && next_delimiter(&f, f.body, &part)) {
+        for (; (next = next_delimiter(&f, part, &after)) != NULL; part = after) {
+            const char *name = NULL, *content = part_content(ctx, part, next, &name);
+            if (!content || !name || strcmp(name, "file") != 0) {
+                continue;
             }
+            size_t len = (size_t)(next - content); /* the last line end belongs to the delimiter */
+            len -= len > 0 && content[len - 1] == '\n';
+            len -= len > 0 && content[len - 1] == '\r';
+            *ret_text = content;
+            *ret_len = len;
             return EDGE_OK;
         }
-        part = next;
     }
-    return edge_fail(ctx, EDGE_INVALID, "missing yaml file");
+    return edge_fail(ctx, EDGE_INVALID,
+                     "missing yaml file: the form must have a part called 'file', closed by its "
+                     "boundary");
 }

@@ -59,7 +59,7 @@ def metadata(w):
           for method in ("POST", "PUT")),
         *((f"{method} /deviceprofile/uploadfile", "no YAML", R(body="a: [", encode=as_form), 400, None)
           for method in ("POST", "PUT")),
-        *((f"{method} /deviceprofile/uploadfile", "no form", R(body=w.profile_body()), 500, None)
+        *((f"{method} /deviceprofile/uploadfile", "no form", R(body=w.profile_body()), 400, None)
           for method in ("POST", "PUT")),
         ("DELETE /deviceprofile/name/{name}", "in use", R({"name": used}), 409, None),
         ("PATCH /deviceprofile/basicinfo", "an unknown name", batch(basicinfo={"name": nobody}), 207, 404),

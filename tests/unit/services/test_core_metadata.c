@@ -174,7 +174,9 @@ static void test_uploads_are_multipart(void)
         const char *type;
         int code;
     } cases[] = {
-        {"application/json",                        500},
+        {"application/json",                        400},
+        {"multipart/form-data",                     400},
+        {"multipart/form-dataX; boundary=BOUND",    400},
         {"multipart/form-data; boundary=WRONG",     400},
         {"multipart/form-data; boundary=BOUND",     201},
         {"multipart/form-data; boundary=\"BOUND\"", 409},
@@ -202,6 +204,85 @@ static void test_uploads_are_multipart(void)
     const cJSON *answer = ask(&ctx, &r, "GET", "/api/v3/deviceprofile/name/up", NULL, 200);
     CU_ASSERT_STRING_EQUAL(text_at(answer, "profile.deviceResources.0.properties.defaultValue"),
                            "0");
+}
+
+/* Upload @p form, where ~ stands for @p line_end: the code of the answer, and its text. */
+static int upload(struct edge_ctx *ctx, const struct service_rig *r, const char *type,
+                  const char *form, const char *line_end, const char **ret_text)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf body = EDGE_BUF_INIT;
+    for (const char *s = form; *s; s++) {
+        if (*s == '~') {
+            edge_buf_puts(&body, line_end);
+        } else {
+            edge_buf_putc(&body, *s);
+        }
+    }
+    struct edge_http_request req = {.method = "POST",
+                                    .target = "/api/v3/deviceprofile/uploadfile",
+                                    .content_type = type,
+                                    .body = edge_buf_str(&body),
+                                    .body_size = body.len};
+    struct edge_http_response res = {0};
+    edge_http_call(r->rt->http, ctx, &req, &res);
+    *ret_text = edge_strndup(&ctx->arena, res.body ? res.body : "", res.body_size);
+    return res.code;
+}
+
+/* Quoted or not, CRLF or LF: as clients send them. Each adds its profile, named as the row says. */
+static void test_uploads_take_what_clients_send(void)
+{
+#define YAML(name)                                                                                 \
+    "name: " name "~deviceResources:~  - {name: R, properties: {valueType: int8, readWrite: RW}}~"
+    static const char bound[] = "multipart/form-data; boundary=B1";
+    static const struct {
+        const char *type, *form, *added; /* NULL: refused */
+    } cases[] = {
+        {bound,                                                     "--B1~Content-Disposition: form-data; name=\"file\"~~" YAML("a") "~--B1--~",  "a" },
+        {bound,                                                     "--B1~Content-Disposition: form-data; name=file~~" YAML("b") "~--B1--~",      "b" },
+        {bound,
+         "--B1~content-disposition:form-data;filename=x.yaml;NAME=file~~" YAML("c") "~--B1--",                                                    "c" },
+        {bound,
+         "--B1~Content-Type: text/yaml~Content-Disposition: form-data; filename=\"a;name=b.yaml\"; name = \"file\"~~" YAML(
+             "d") "~--B1--~",
+         "d"                                                                                                                                          },
+        {"Multipart/Form-Data; charset=utf-8; Boundary=\"B 1=;'\"",
+         "--B 1=;'~Content-Disposition: form-data; name=file~~" YAML("e") "~--B 1=;'--~",                                                         "e" },
+        {bound,
+         "preamble --B1~--B1 \t~Content-Disposition: form-data; name=x~~--B10~--B1~Content-Disposition: form-data; name=file~~" YAML(
+             "g") "# --B1 inside~#--B1~--B1--~epilogue",
+         "g"                                                                                                                                          },
+        {bound,                                                     "--B1~Content-Disposition: form-data; name=\"files\"~~" YAML("h") "~--B1--~", NULL},
+        {bound,
+         "--B1~Content-Disposition: form-data; filename=\"; name=file\"~~" YAML("i") "~--B1--~",
+         NULL                                                                                                                                         },
+        {bound,                                                     "--B1~Content-Disposition: form-data; name=file~~" YAML("j"),
+         NULL                                                                                                                                         }, /* not closed */
+        {bound,                                                     "--B1~Content-Disposition: form-data; name=file~--B1--~",                     NULL}, /* no empty line */
+        {bound,                                                     "--B1",                                                                       NULL},
+        {bound,                                                     "",                                                                           NULL},
+    };
+    static const char *const line_ends[] = {"\r\n", "\n"};
+    for (size_t l = 0; l < 2; l++) {
+        RIG(r);
+        EDGE_CTX_SCOPE(ctx);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            const char *text = NULL;
+            int code = upload(&ctx, &r, cases[i].type, cases[i].form, line_ends[l], &text);
+            CU_ASSERT_EQUAL(code, cases[i].added ? 201 : 400);
+            if (cases[i].added) {
+                const char *target =
+                    edge_printf(&ctx.arena, "/api/v3/deviceprofile/name/%s", cases[i].added);
+                ask(&ctx, &r, "GET", target, NULL, 200);
+            }
+        }
+        const char *text = NULL;
+        CU_ASSERT_EQUAL(upload(&ctx, &r, bound, cases[6].form, line_ends[l], &text), 400);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "part called 'file'"));
+        CU_ASSERT_EQUAL(upload(&ctx, &r, "text/yaml", "x", "", &text), 400);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "request Content-Type isn't multipart/form-data"));
+    }
+#undef YAML
 }
 
 /* ---- system events ----------------------------------------------------------------------- */
@@ -327,6 +408,7 @@ CU_TestInfo core_metadata_tests[] = {
     {"dependencies hold",                     test_dependencies_hold                    },
     {"profiles change in parts",              test_profiles_change_in_parts             },
     {"uploads are multipart",                 test_uploads_are_multipart                },
+    {"uploads take what clients send",        test_uploads_take_what_clients_send       },
     {"changes are announced",                 test_changes_are_announced                },
     {"drivers with odd names are understood", test_drivers_with_odd_names_are_understood},
     {"watchers are kept",                     test_watchers_are_kept                    },
