@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
+#include "edge/text.h"
 #include "keeper.h"
 
 static const char *const BY_SERVICE_ID[] = {"serviceId", NULL};
@@ -80,6 +81,11 @@ static enum edge_status add(struct edge_ctx *ctx, void *arg)
     struct edge_store *store = step->keeper->store;
     struct edge_query all = {.collection = &REGISTRATIONS};
     int64_t n = 0;
+    const char *fault = edge_name_fault(&ctx->arena, r->service_id);
+    if (fault) {
+        return edge_fail(ctx, EDGE_INVALID, "service id '%s' %s",
+                         edge_text_brief(&ctx->arena, r->service_id, 64), fault);
+    }
     enum edge_status st = edge_store_add(ctx, store, &REGISTRATIONS, r);
     if (st == EDGE_CONFLICT) {
         edge_ctx_clear(ctx);

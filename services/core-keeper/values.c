@@ -53,6 +53,21 @@ const char *kv_text(struct edge_arena *a, const cJSON *value)
     return edge_strndup(a, json.data, json.len);
 }
 
+/* Clients resolve "." and ".." in a path before they send it: such a key could not be asked for. */
+static bool has_dot_level(const char *key)
+{
+    for (const char *level = key;; level++) {
+        size_t len = strcspn(level, "/");
+        if ((len == 1 && level[0] == '.') || (len == 2 && memcmp(level, "..", 2) == 0)) {
+            return true;
+        }
+        level += len;
+        if (*level == '\0') {
+            return false;
+        }
+    }
+}
+
 static enum edge_status write_value(struct edge_ctx *ctx, struct edge_store *store, const char *key,
                                     const char *value)
 {
@@ -72,6 +87,10 @@ enum edge_status kv_write(struct edge_ctx *ctx, struct keeper *keeper, const cha
                           const char *value)
 {
     EDGE_TRY(kv_key_check(ctx, key));
+    if (has_dot_level(key)) {
+        return edge_fail(ctx, EDGE_INVALID, "key '%s' has a level that cannot be part of a path",
+                         edge_text_brief(&ctx->arena, key, 64));
+    }
     if (strlen(value) > KEEPER_MAX_VALUE) {
         return edge_fail(ctx, EDGE_TOO_LARGE, "the value of '%s' is larger than %d bytes", key,
                          KEEPER_MAX_VALUE);

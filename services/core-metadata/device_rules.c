@@ -74,9 +74,6 @@ enum edge_status device_fits_profile(struct edge_ctx *ctx, struct metadata *meta
     if (!device->profile_name || !*device->profile_name) {
         return EDGE_OK;
     }
-    if (device->parent && strcmp(device->parent, device->name) == 0) {
-        return edge_fail(ctx, EDGE_INVALID, "a device cannot be its own parent");
-    }
     struct device_profile profile;
     EDGE_TRY(profile_of(ctx, meta, device, &profile));
     for (size_t i = 0; i < device->n_auto_events; i++) {
@@ -101,6 +98,38 @@ enum edge_status device_drop_unknown_auto_events(struct edge_ctx *ctx, struct me
         edge_ctx_clear(ctx);
     }
     device->n_auto_events = kept;
+    return EDGE_OK;
+}
+
+/* ---- the parent -------------------------------------------------------------------------- */
+
+enum { MAX_ANCESTORS = 1000 }; /* the store is held while they are walked */
+
+/* A parent need not exist, so that a device may come to stand above others when it is added. */
+enum edge_status device_parent_fits(struct edge_ctx *ctx, struct metadata *meta,
+                                    const struct device *device)
+{
+    const char *ancestor = device->parent;
+    if (ancestor && strcmp(ancestor, device->name) == 0) {
+        return edge_fail(ctx, EDGE_INVALID, "a device cannot be its own parent");
+    }
+    for (int n = 0; ancestor && *ancestor; n++) {
+        if (n == MAX_ANCESTORS || strcmp(ancestor, device->name) == 0) {
+            return edge_fail(
+                ctx, EDGE_CONFLICT,
+                "device '%s' cannot be below '%s': that is below it, or has %d ancestors",
+                device->name, device->parent, MAX_ANCESTORS);
+        }
+        EDGE_CTX_SCOPE(turn);
+        struct device above;
+        enum edge_status st =
+            edge_store_get(&turn, meta->store, &DEVICES, "name", ancestor, &above);
+        if (st == EDGE_NOT_FOUND) {
+            break;
+        }
+        EDGE_TRY(edge_pass(ctx, st, &turn));
+        ancestor = above.parent ? edge_strdup(&ctx->arena, above.parent) : NULL;
+    }
     return EDGE_OK;
 }
 

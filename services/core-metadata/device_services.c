@@ -16,6 +16,7 @@ static enum edge_status service_add(struct edge_call *call, void *object, struct
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct device_service *service = &((struct device_service_request *)object)->service;
     bool exists = false;
+    EDGE_TRY(metadata_name_check(ctx, "device service", service->name));
     EDGE_TRY(metadata_has(ctx, meta, &SERVICES, "name", service->name, &exists));
     if (exists) {
         return edge_fail(ctx, EDGE_CONFLICT, "device service name %s already exists",

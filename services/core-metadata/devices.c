@@ -46,7 +46,9 @@ static enum edge_status device_make_added(struct edge_ctx *ctx, struct metadata 
     if (s->existed) {
         s->device.id = s->before.id;
         s->device.created = s->before.created;
-    } else if (st != EDGE_NOT_FOUND) {
+    } else if (st == EDGE_NOT_FOUND) {
+        EDGE_TRY(metadata_name_check(ctx, "device", s->device.name));
+    } else {
         return st;
     }
     s->ask_driver = !s->existed && !force && !edge_call_query_is_true(s->call, "bypassValidation");
@@ -75,7 +77,9 @@ static enum edge_status device_make_patched(struct edge_ctx *ctx, struct metadat
 static enum edge_status device_make(struct edge_ctx *ctx, struct device_step *s)
 {
     struct metadata *meta = edge_call_state(s->call);
-    return s->patch ? device_make_patched(ctx, meta, s) : device_make_added(ctx, meta, s);
+    EDGE_TRY(s->patch ? device_make_patched(ctx, meta, s) : device_make_added(ctx, meta, s));
+    bool below_same = s->existed && same_text(s->before.parent, s->device.parent);
+    return below_same ? EDGE_OK : device_parent_fits(ctx, meta, &s->device);
 }
 
 /* What a driver's opinion is about: all but when it was changed last. */

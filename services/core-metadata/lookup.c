@@ -138,6 +138,14 @@ enum edge_status metadata_reply_page(struct edge_call *call, const char *key,
     return edge_reply_list_close(call);
 }
 
+enum edge_status metadata_name_check(struct edge_ctx *ctx, const char *what, const char *name)
+{
+    const char *fault = edge_name_fault(&ctx->arena, name);
+    return fault ? edge_fail(ctx, EDGE_INVALID, "%s name '%s' %s", what,
+                             edge_text_brief(&ctx->arena, name, 64), fault)
+                 : EDGE_OK;
+}
+
 void metadata_stamp(struct edge_ctx *ctx, const char **id, int64_t *created, int64_t *modified)
 {
     if (!*id || !**id) {

@@ -81,6 +81,8 @@ enum edge_status metadata_gather(struct edge_call *call, const struct edge_query
 /** Answer a page (offset, limit, labels of the call) of what the terms of @p query select. */
 enum edge_status metadata_reply_page(struct edge_call *call, const char *key,
                                      struct edge_query *query);
+/** INVALID where something new has a name that no route could find it by (edge_name_fault). */
+enum edge_status metadata_name_check(struct edge_ctx *ctx, const char *what, const char *name);
 /** An id for a new object: the client's own or a fresh one; and its times. */
 void metadata_stamp(struct edge_ctx *ctx, const char **id, int64_t *created, int64_t *modified);
 
@@ -114,6 +116,9 @@ enum edge_status device_service_must_exist(struct edge_ctx *ctx, struct metadata
                                            const char *service);
 enum edge_status device_fits_profile(struct edge_ctx *ctx, struct metadata *meta,
                                      const struct device *device);
+/** CONFLICT where @p device would be among its own ancestors, INVALID where it is its own parent. */
+enum edge_status device_parent_fits(struct edge_ctx *ctx, struct metadata *meta,
+                                    const struct device *device);
 /** Leave out auto events whose source @p device's profile does not have. */
 enum edge_status device_drop_unknown_auto_events(struct edge_ctx *ctx, struct metadata *meta,
                                                  struct device *device);

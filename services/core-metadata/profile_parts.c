@@ -143,6 +143,7 @@ static enum edge_status resource_add(struct edge_call *call, void *object, struc
     struct edge_ctx *ctx = edge_call_ctx(call);
     const struct resource_request *request = object;
     struct device_profile profile;
+    EDGE_TRY(metadata_name_check(ctx, "device resource", request->resource.name));
     EDGE_TRY(profile_load(call, request->profile_name, &profile));
     EDGE_TRY(uom_check_resource(ctx, meta, &request->resource));
     struct device_resource *wider =
@@ -217,6 +218,7 @@ static enum edge_status command_add(struct edge_call *call, void *object, struct
     struct edge_ctx *ctx = edge_call_ctx(call);
     const struct command_request *request = object;
     struct device_profile profile;
+    EDGE_TRY(metadata_name_check(ctx, "device command", request->command.name));
     EDGE_TRY(profile_load(call, request->profile_name, &profile));
     struct device_command *wider =
         edge_new_n(&ctx->arena, struct device_command, profile.n_commands + 1);

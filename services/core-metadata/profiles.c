@@ -77,9 +77,23 @@ enum edge_status profile_store_changed(struct edge_ctx *ctx, struct metadata *me
 
 /* ---- add and replace --------------------------------------------------------------------- */
 
+static enum edge_status profile_part_names_check(struct edge_ctx *ctx,
+                                                 const struct device_profile *profile)
+{
+    for (size_t i = 0; i < profile->n_resources; i++) {
+        EDGE_TRY(metadata_name_check(ctx, "device resource", profile->resources[i].name));
+    }
+    for (size_t i = 0; i < profile->n_commands; i++) {
+        EDGE_TRY(metadata_name_check(ctx, "device command", profile->commands[i].name));
+    }
+    return EDGE_OK;
+}
+
 static enum edge_status profile_insert(struct edge_ctx *ctx, struct metadata *meta,
                                        struct device_profile *profile)
 {
+    EDGE_TRY(metadata_name_check(ctx, "device profile", profile->name));
+    EDGE_TRY(profile_part_names_check(ctx, profile));
     EDGE_TRY(uom_check_profile(ctx, meta, profile));
     bool exists = false;
     EDGE_TRY(metadata_has(ctx, meta, &PROFILES, "name", profile->name, &exists));
@@ -98,6 +112,7 @@ static enum edge_status profile_insert(struct edge_ctx *ctx, struct metadata *me
 static enum edge_status profile_replace(struct edge_ctx *ctx, struct metadata *meta,
                                         struct device_profile *profile)
 {
+    EDGE_TRY(profile_part_names_check(ctx, profile));
     EDGE_TRY(uom_check_profile(ctx, meta, profile));
     struct device_profile stored;
     enum edge_status st =

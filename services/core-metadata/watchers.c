@@ -30,6 +30,7 @@ static enum edge_status watcher_add(struct edge_call *call, void *object, struct
     struct metadata *meta = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct provision_watcher *watcher = &((struct provision_watcher_request *)object)->watcher;
+    EDGE_TRY(metadata_name_check(ctx, "provision watcher", watcher->name));
     EDGE_TRY(watched_profile_must_exist(ctx, meta, watcher));
     bool exists = false;
     EDGE_TRY(metadata_has(ctx, meta, &WATCHERS, "name", watcher->name, &exists));

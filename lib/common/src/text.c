@@ -140,6 +140,18 @@ const char *edge_name_level(struct edge_arena *a, const char *name, bool escape)
     return escape || !stands ? edge_name_escape(a, name) : name;
 }
 
+const char *edge_name_fault(struct edge_arena *a, const char *name)
+{
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return "cannot be part of a path";
+    }
+    /* Escaping makes nothing shorter: what is too long anyway is not copied. */
+    if (strlen(name) > EDGE_MAX_NAME || strlen(edge_name_escape(a, name)) > EDGE_MAX_NAME) {
+        return edge_printf(a, "is longer than %d bytes when it is escaped", EDGE_MAX_NAME);
+    }
+    return NULL;
+}
+
 const char *edge_percent_decode(struct edge_arena *a, const char *s, size_t len)
 {
     char *text = edge_alloc(a, len + 1, 1);

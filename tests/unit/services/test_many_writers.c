@@ -127,6 +127,7 @@ static const struct race metadata_races[] = {
     {{SERVICE, PROFILE, DEVICE}, PATCH_DEVICE(UNASKED, "'description':'da'"), DELETE_DEVICE, LAST, NULL, NULL, NULL},
     {{SERVICE, PROFILE, DEVICE}, DELETE_DEVICE, DELETE_DEVICE, ONE, NULL, NULL, NULL},
     {{SERVICE, PROFILE, DEVICE}, DEVICE_NAMED(UNASKED, "K#", ",'parent':'D#'"), PATCH_DEVICE(UNASKED, "'labels':['lb']"), BOTH, SEE_DEVICE, "'D#'", "'lb'"},
+    {{SERVICE, PROFILE, DEVICE, DEVICE_NAMED(UNASKED, "K#", "")}, PATCH_DEVICE(UNASKED, "'parent':'K#'"), "PATCH /api/v3/device" UNASKED " " ITEM("device", "'name':'K#','parent':'D#'"), NOT_BOTH, NULL, NULL, NULL},
 };
 
 #define KEY(more, body)    "PUT /api/v3/kvs/key/k#" more " {'apiVersion':'v3','value':" body "}"

@@ -35,6 +35,17 @@ const char *edge_name_escape(struct edge_arena *a, const char *name);
  * and where it could not stand there as it is, such as "Int[0-9]+" or "a/b". Every receiver decodes.
  */
 const char *edge_name_level(struct edge_arena *a, const char *name, bool escape);
+/**
+ * Bytes of an escaped name: topics (edge/bus.h) hold at most four of them, targets (edge/http.h) two,
+ * and both end at 4096 bytes.
+ */
+enum { EDGE_MAX_NAME = 960 };
+/**
+ * NULL if @p name can be a segment of a path and a level of a topic, so that what is called so can be
+ * read and removed again; else what is wrong with it, as the end of a sentence. Clients resolve "." and
+ * ".." before they send a path, escaped ones too.
+ */
+const char *edge_name_fault(struct edge_arena *a, const char *name);
 /** Percent-decode once. NULL where an escape is malformed or decodes to NUL. */
 const char *edge_percent_decode(struct edge_arena *a, const char *s, size_t len);
 
