@@ -7,13 +7,24 @@
 
 void service_rig_make(struct service_rig *r, const struct edge_service *service, const char *yaml)
 {
+    static const struct {
+        const char *name, *member;
+    } sections[] = {
+        {"Writable:",   "LogLevel: ERROR"},
+        {"Service:",    "Port: 0"        },
+        {"MessageBus:", "Type: memory"   },
+    };
     *r = (struct service_rig){.service = service};
     scratch_make(&r->dir);
     char path[128];
     snprintf(path, sizeof(path), "%s/configuration.yaml", r->dir.path);
     FILE *f = fopen(path, "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fputs("Writable:\n  LogLevel: ERROR\nService:\n  Port: 0\nMessageBus:\n  Type: memory\n", f);
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        if (!strstr(yaml, sections[i].name)) { /* a section stands once */
+            fprintf(f, "%s\n  %s\n", sections[i].name, sections[i].member);
+        }
+    }
     fputs(yaml, f);
     fclose(f);
 }

@@ -13,6 +13,7 @@
 
 #include "edge/log.h"
 #include "edge/text.h"
+#include "tree.h"
 
 static enum edge_status overlay_section(const struct config_layer *l, const struct edge_dto *dto,
                                         cJSON *into, const cJSON *from,
@@ -180,7 +181,8 @@ static cJSON *bool_from(const cJSON *from, const char *text)
     if (cJSON_IsBool(from)) {
         return cJSON_CreateBool(cJSON_IsTrue(from));
     }
-    return edge_bool_parse(text, &value) ? cJSON_CreateBool(value) : NULL;
+    bool sound = tree_plain_bool(from, &value) || edge_bool_parse(text, &value);
+    return sound ? cJSON_CreateBool(value) : NULL;
 }
 
 cJSON *config_coerce(struct edge_arena *a, const struct edge_field *f, const cJSON *from,

@@ -9,6 +9,7 @@
 
 #include "dto_internal.h"
 #include "edge/text.h"
+#include "tree.h"
 
 static enum edge_status decode_object(const struct edge_dto *dto, const cJSON *json, void *obj,
                                       struct edge_scope *at);
@@ -74,6 +75,9 @@ static enum edge_status fill_uint(const cJSON *v, uint64_t *out, struct edge_sco
 
 static enum edge_status fill_bool(const cJSON *v, bool *out, struct edge_scope *at)
 {
+    if (tree_plain_bool(v, out)) {
+        return EDGE_OK;
+    }
     if (!cJSON_IsBool(v)) {
         return edge_scope_fail(at, NULL, "must be true or false");
     }

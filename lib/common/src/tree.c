@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 
 #include "edge/map.h"
 
@@ -139,6 +140,62 @@ bool tree_open(struct tree *t, int type)
     }
     t->frames[t->depth++] = (struct tree_frame){.node = node};
     return true;
+}
+
+void tree_drop(struct tree *t, cJSON *member)
+{
+    cJSON *holder = t->frames[t->depth - 1].node;
+    if (member->next) {
+        member->next->prev = member->prev;
+    } else {
+        holder->child->prev = member->prev; /* the last one is known by the first */
+    }
+    if (holder->child == member) {
+        holder->child = member->next;
+    } else {
+        member->prev->next = member->next;
+    }
+}
+
+cJSON *tree_add_copy(struct tree *t, const cJSON *from)
+{
+    bool holds = cJSON_IsObject(from) || cJSON_IsArray(from);
+    if (!holds) {
+        cJSON *node = tree_add(t, from->type);
+        if (node) {
+            node->valuestring = from->valuestring; /* of the same arena */
+            node->valuedouble = from->valuedouble;
+            node->valueint = from->valueint;
+        }
+        return node;
+    }
+    if (!tree_open(t, from->type & 0xff)) {
+        return NULL;
+    }
+    cJSON *node = t->frames[t->depth - 1].node;
+    for (const cJSON *child = from->child; child; child = child->next) {
+        t->key = child->string;
+        if (!tree_add_copy(t, child)) {
+            return NULL;
+        }
+    }
+    tree_close(t);
+    return node;
+}
+
+bool tree_plain_bool(const cJSON *node, bool *ret)
+{
+    static const char *const words[] = {"yes", "no", "on", "off", "y", "n"};
+    if (!cJSON_IsString(node) || !(node->type & TREE_PLAIN)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(node->valuestring, words[i]) == 0) {
+            *ret = i % 2 == 0;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- equal keys -------------------------------------------------------------------------- */

@@ -34,6 +34,10 @@ cJSON *tree_add(struct tree *t, int type);
 cJSON *tree_add_bool(struct tree *t, bool value);
 cJSON *tree_add_string(struct tree *t, const char *value); /* in the arena */
 cJSON *tree_add_real(struct tree *t, double value);        /* finite */
+/** Take a member out of the innermost container. */
+void tree_drop(struct tree *t, cJSON *member);
+/** A copy of a node and all below it, where the next value goes; NULL beyond a limit. */
+cJSON *tree_add_copy(struct tree *t, const cJSON *from);
 /** An integer by its sign and its digits, without leading zeros; long ones are kept as digits. */
 cJSON *tree_add_integer(struct tree *t, bool negative, const char *digits, size_t n);
 
@@ -48,6 +52,11 @@ int tree_inside(const struct tree *t);
 /** Copy of a text that may hold NUL characters, which become U+FFFD: a C string cannot hold them.
  */
 const char *tree_text(struct edge_arena *a, const char *s, size_t len);
+
+/** Beside a node's type: a YAML scalar without quotes. */
+enum { TREE_PLAIN = 1 << 16 };
+/** Where a boolean is wanted such a scalar may say yes, no, on, off, y or n, as for yaml.v3. */
+bool tree_plain_bool(const cJSON *node, bool *ret);
 
 /** What to write where a text holds a character that cannot be kept. */
 #define REPLACEMENT "\xef\xbf\xbd"

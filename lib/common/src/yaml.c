@@ -1,6 +1,7 @@
 /*
- * The YAML door: libyaml's events to the tree the JSON door makes. What makes YAML dangerous
- * (aliases that multiply, tags that construct) is refused; scalars are typed here.
+ * The YAML door: libyaml's events to the tree the JSON door makes, as the parser of the official services
+ * reads it: anchors, aliases and merge keys are taken, within the limits of the tree; a key that is there
+ * twice is an error. Tags that construct are refused; scalars are typed here.
  */
 #include "edge/yaml.h"
 
@@ -10,13 +11,27 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "edge/map.h"
 #include "tree.h"
+
+/* The key of what is merged into its mapping; told from a quoted "<<" by its address. */
+static char MERGE_KEY[] = "<<";
+
+/* An open mapping or sequence. */
+struct level {
+    cJSON *node;
+    const char *anchor;   /* to be known when it is complete; NULL: none */
+    struct edge_map keys; /* of a mapping: key to the line it stands in */
+    struct level *outer;
+};
 
 struct loader {
     struct edge_ctx *ctx;
     const char *text;
     yaml_parser_t parser;
     struct tree tree;
+    struct level *level;     /* innermost */
+    struct edge_map anchors; /* to complete nodes */
     size_t documents;
 };
 
@@ -123,6 +138,9 @@ static cJSON *add_plain(struct tree *t, const char *text)
     if (node && !node->valuestring) {
         node->valuestring = (char *)text;
     }
+    if (node) {
+        node->type |= cJSON_IsString(node) ? TREE_PLAIN : 0;
+    }
     return node;
 }
 
@@ -138,35 +156,138 @@ static bool expects_key(const struct loader *l)
     return tree_inside(&l->tree) == cJSON_Object && !l->tree.key;
 }
 
+static const char *anchor_of(struct loader *l, const yaml_char_t *anchor)
+{
+    return anchor ? edge_strdup(&l->ctx->arena, (const char *)anchor) : NULL;
+}
+
+static void remember(struct loader *l, const char *anchor, cJSON *node)
+{
+    if (anchor) {
+        edge_map_put(&l->anchors, anchor, node); /* a later one of that name takes its place */
+    }
+}
+
+/* A key of the innermost mapping; twice is once too often. */
+static enum edge_status take_key(struct loader *l, const yaml_event_t *event, const char *text)
+{
+    size_t line = event->start_mark.line + 1;
+    bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    const void *before = edge_map_put(&l->level->keys, text, (void *)(uintptr_t)line);
+    if (before) {
+        return refuse(l, event,
+                      edge_printf(&l->ctx->arena, "key '%s' stands in line %zu already", text,
+                                  (size_t)(uintptr_t)before));
+    }
+    l->tree.key = plain && strcmp(text, MERGE_KEY) == 0 ? MERGE_KEY : text;
+    return EDGE_OK;
+}
+
 static enum edge_status load_scalar(struct loader *l, const yaml_event_t *event)
 {
+    static const char string_tag[] = YAML_STR_TAG;
     const char *text = tree_text(&l->ctx->arena, (const char *)event->data.scalar.value,
                                  event->data.scalar.length);
-    if (event->data.scalar.anchor || event->data.scalar.tag) {
-        return refuse(l, event, "anchors and tags are not allowed");
+    const char *tag = (const char *)event->data.scalar.tag;
+    if (tag && strcmp(tag, string_tag) != 0 && strcmp(tag, "!") != 0) {
+        return refuse(l, event, "tags are not allowed");
     }
     if (expects_key(l)) {
-        l->tree.key = text;
-        return EDGE_OK;
+        return take_key(l, event, text);
     }
-    bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    const cJSON *node = plain ? add_plain(&l->tree, text) : tree_add_string(&l->tree, text);
-    return node ? EDGE_OK : refuse(l, event, l->tree.fault);
+    bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !tag;
+    cJSON *node = plain ? add_plain(&l->tree, text) : tree_add_string(&l->tree, text);
+    if (!node) {
+        return refuse(l, event, l->tree.fault);
+    }
+    remember(l, anchor_of(l, event->data.scalar.anchor), node);
+    return EDGE_OK;
 }
 
 static enum edge_status load_start(struct loader *l, const yaml_event_t *event)
 {
     bool mapping = event->type == YAML_MAPPING_START_EVENT;
-    bool marked = mapping ? event->data.mapping_start.anchor || event->data.mapping_start.tag
-                          : event->data.sequence_start.anchor || event->data.sequence_start.tag;
-    if (marked) {
-        return refuse(l, event, "anchors and tags are not allowed");
+    const yaml_char_t *anchor =
+        mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+    if (mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag) {
+        return refuse(l, event, "tags are not allowed");
     }
     if (expects_key(l)) {
         return refuse(l, event, "a key must be a plain or quoted text");
     }
-    bool opened = tree_open(&l->tree, mapping ? cJSON_Object : cJSON_Array);
-    return opened ? EDGE_OK : refuse(l, event, l->tree.fault);
+    if (!tree_open(&l->tree, mapping ? cJSON_Object : cJSON_Array)) {
+        return refuse(l, event, l->tree.fault);
+    }
+    struct level *level = edge_new(&l->ctx->arena, struct level);
+    level->node = l->tree.frames[l->tree.depth - 1].node;
+    level->anchor = anchor_of(l, anchor);
+    level->outer = l->level;
+    l->level = level;
+    return EDGE_OK;
+}
+
+static enum edge_status load_alias(struct loader *l, const yaml_event_t *event)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+    const cJSON *node = edge_map_find(&l->anchors, name);
+    if (!node) {
+        return refuse(l, event, edge_printf(&l->ctx->arena, "there is no anchor '%s' above", name));
+    }
+    if (expects_key(l)) {
+        return refuse(l, event, "a key must be a plain or quoted text");
+    }
+    return tree_add_copy(&l->tree, node) ? EDGE_OK : refuse(l, event, l->tree.fault);
+}
+
+/* What @p from has and the mapping being closed has not. */
+static bool merge_from(struct loader *l, const cJSON *from)
+{
+    for (const cJSON *member = from->child; member; member = member->next) {
+        if (member->string != MERGE_KEY && !edge_map_put(&l->level->keys, member->string, l)) {
+            l->tree.key = member->string;
+            if (!tree_add_copy(&l->tree, member)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Own keys win over merged ones, and earlier merged ones over later. */
+static enum edge_status merge(struct loader *l, const yaml_event_t *event)
+{
+    cJSON *merged = l->level->node->child;
+    while (merged && merged->string != MERGE_KEY) {
+        merged = merged->next;
+    }
+    if (!merged) {
+        return EDGE_OK;
+    }
+    bool list = cJSON_IsArray(merged);
+    for (const cJSON *from = list ? merged->child : merged; from; from = from->next) {
+        if (!cJSON_IsObject(from)) {
+            return refuse(l, event, "'<<' takes mappings only");
+        }
+        if (!merge_from(l, from)) {
+            return refuse(l, event, l->tree.fault);
+        }
+        if (!list) {
+            break;
+        }
+    }
+    tree_drop(&l->tree, merged);
+    return EDGE_OK;
+}
+
+static enum edge_status load_end(struct loader *l, const yaml_event_t *event)
+{
+    struct level *level = l->level;
+    EDGE_TRY(merge(l, event));
+    edge_map_done(&level->keys);
+    tree_close(&l->tree);
+    remember(l, level->anchor, level->node);
+    l->level = level->outer;
+    return EDGE_OK;
 }
 
 static enum edge_status load_event(struct loader *l, const yaml_event_t *event)
@@ -181,10 +302,9 @@ static enum edge_status load_event(struct loader *l, const yaml_event_t *event)
         return load_start(l, event);
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
-        tree_close(&l->tree);
-        return EDGE_OK;
+        return load_end(l, event);
     case YAML_ALIAS_EVENT:
-        return refuse(l, event, "aliases are not allowed");
+        return load_alias(l, event);
     default:
         return EDGE_OK;
     }
@@ -221,12 +341,21 @@ static enum edge_status load(struct loader *l)
 
 static void loader_done(struct loader *l)
 {
+    for (; l->level; l->level = l->level->outer) {
+        edge_map_done(&l->level->keys);
+    }
+    edge_map_done(&l->anchors);
     yaml_parser_delete(&l->parser);
 }
 
 enum edge_status edge_yaml_parse(struct edge_ctx *ctx, const char *text, size_t len,
                                  const struct edge_json_limits *limits, const cJSON **ret)
 {
+    static const char mark[] = "\xef\xbb\xbf";
+    if (len >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
+        text += strlen(mark);
+        len -= strlen(mark);
+    }
     EDGE_CLEANUP(loader_done) struct loader l = {.ctx = ctx, .text = text};
     tree_init(&l.tree, &ctx->arena, limits);
     if (len > l.tree.limits.bytes) {

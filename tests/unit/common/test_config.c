@@ -213,8 +213,18 @@ static void test_keys_in_any_case_and_values_in_any_spelling(void)
         &b, "configuration.yaml",
         "service: {PORT: '1234', StartupMsg: 1.10, EnableNameFieldEscape: 'true', Labels: [a, 2]}\n"
         "MessageBus: {Port: '77', Optional: {Qos: 1, Retained: true, ClientId: }}\n"
-        "Limits: {Ratio: '0.25', Names: }\n");
+        "Limits: {Ratio: '0.25', Names: }\n"
+        "Writable: {Telemetry: {Metrics: {A: on, B: 'true', C: No}}}\n");
     load(&b);
+    const struct edge_telemetry *t = &b.config.writable.base.telemetry;
+    size_t seen = 0;
+    for (size_t i = 0; i < t->n_metrics; i++) {
+        if (strlen(t->metrics[i].name) == 1) {
+            CU_ASSERT_EQUAL(t->metrics[i].value, t->metrics[i].name[0] != 'C');
+            seen++;
+        }
+    }
+    CU_ASSERT_EQUAL(seen, 3);
     const struct edge_service_info *s = &b.config.base.service;
     CU_ASSERT_EQUAL(s->port, 1234);
     CU_ASSERT_STRING_EQUAL(s->startup_msg, "1.10");

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "edge/dto.h"
 #include "edge/yaml.h"
 #include "suites.h"
 
@@ -35,33 +36,43 @@ static void test_scalars_are_typed_by_the_core_schema(void)
     static const struct {
         const char *yaml, *json;
     } cases[] = {
-        {"[~, null, Null, NULL, nULL]",                                       "[null,null,null,null,\"nULL\"]"                     },
-        {"a:\nb: \"\"",                                                       "{\"a\":null,\"b\":\"\"}"                            },
-        {"[true, True, TRUE, tRUE, false]",                                   "[true,true,true,\"tRUE\",false]"                    },
-        {"[yes, no, on, off, y, N]",                                          "[\"yes\",\"no\",\"on\",\"off\",\"y\",\"N\"]"        },
-        {"[0, -1, +5, 007, 0x1F, 0o17]",                                      "[0,-1,5,7,31,15]"                                   },
-        {"[0xg, 0o8, 0b1, 1_000, 0x, -0x1]",                                  "[\"0xg\",\"0o8\",\"0b1\",\"1_000\",\"0x\",\"-0x1\"]"},
-        {"[1.5, .5, 1., 1e3, -1E-2, +.5e1]",                                  "[1.5,0.5,1,1000,-0.01,5]"                           },
-        {"[., -, +, e1, 1e, 1e+, 1.2.3]",                                     "[\".\",\"-\",\"+\",\"e1\",\"1e\",\"1e+\",\"1.2.3\"]"},
-        {"[.inf, -.INF, .nan, 12e4567]",                                      "[\".inf\",\"-.INF\",\".nan\",\"12e4567\"]"          },
-        {"[0.0.0.0, 2026-01-01, 12:30, 15s]",                                 "[\"0.0.0.0\",\"2026-01-01\",\"12:30\",\"15s\"]"     },
+        {"[~, null, Null, NULL, nULL]",                                       "[null,null,null,null,\"nULL\"]"                       },
+        {"a:\nb: \"\"",                                                       "{\"a\":null,\"b\":\"\"}"                              },
+        {"[true, True, TRUE, tRUE, false]",                                   "[true,true,true,\"tRUE\",false]"                      },
+        {"[yes, no, on, off, y, N]",                                          "[\"yes\",\"no\",\"on\",\"off\",\"y\",\"N\"]"          },
+        {"[0, -1, +5, 007, 0x1F, 0o17]",                                      "[0,-1,5,7,31,15]"                                     },
+        {"[0xg, 0o8, 0b1, 1_000, 0x, -0x1]",                                  "[\"0xg\",\"0o8\",\"0b1\",\"1_000\",\"0x\",\"-0x1\"]"  },
+        {"[1.5, .5, 1., 1e3, -1E-2, +.5e1]",                                  "[1.5,0.5,1,1000,-0.01,5]"                             },
+        {"[., -, +, e1, 1e, 1e+, 1.2.3]",                                     "[\".\",\"-\",\"+\",\"e1\",\"1e\",\"1e+\",\"1.2.3\"]"  },
+        {"[.inf, -.INF, .nan, 12e4567]",                                      "[\".inf\",\"-.INF\",\".nan\",\"12e4567\"]"            },
+        {"[0.0.0.0, 2026-01-01, 12:30, 15s]",                                 "[\"0.0.0.0\",\"2026-01-01\",\"12:30\",\"15s\"]"       },
         {"[1755850000123456789, -9223372036854775808, 18446744073709551615]",
-         "[1755850000123456789,-9223372036854775808,18446744073709551615]"                                                         },
+         "[1755850000123456789,-9223372036854775808,18446744073709551615]"                                                           },
         {"[0xffffffffffffffff, 0x10000000000000000]",
-         "[18446744073709551615,\"0x10000000000000000\"]"                                                                          },
-        {"[00000000000000000007, 001234567890123456789]",                     "[7,\"001234567890123456789\"]"                      },
-        {"['1', \"true\", '~', \"0x1F\"]",                                    "[\"1\",\"true\",\"~\",\"0x1F\"]"                    },
-        {"a: |\n  1\n  2\nb: >-\n  x\n  y\n",                                 "{\"a\":\"1\\n2\\n\",\"b\":\"x y\"}"                 },
-        {"1: a\ntrue: b\n~: c\n\"\": d",                                      "{\"1\":\"a\",\"true\":\"b\",\"~\":\"c\",\"\":\"d\"}"},
-        {"a: 1\nb: 2\na: 3\n",                                                "{\"b\":2,\"a\":3}"                                  },
-        {"{ x: {\"true\":\"ON\"}, y: [] }",                                   "{\"x\":{\"true\":\"ON\"},\"y\":[]}"                 },
+         "[18446744073709551615,\"0x10000000000000000\"]"                                                                            },
+        {"[00000000000000000007, 001234567890123456789]",                     "[7,\"001234567890123456789\"]"                        },
+        {"['1', \"true\", '~', \"0x1F\"]",                                    "[\"1\",\"true\",\"~\",\"0x1F\"]"                      },
+        {"a: |\n  1\n  2\nb: >-\n  x\n  y\n",                                 "{\"a\":\"1\\n2\\n\",\"b\":\"x y\"}"                   },
+        {"1: a\ntrue: b\n~: c\n\"\": d",                                      "{\"1\":\"a\",\"true\":\"b\",\"~\":\"c\",\"\":\"d\"}"  },
+ /* as yaml.v3, the parser of the official services, reads it */
+        {"a: &x 1\nb: *x\nc: [*x, *x]\n",                                     "{\"a\":1,\"b\":1,\"c\":[1,1]}"                        },
+        {"a: &x {k: 1, l: [2]}\nb: *x\n",                                     "{\"a\":{\"k\":1,\"l\":[2]},\"b\":{\"k\":1,\"l\":[2]}}"},
+        {"a: &x 1\nb: &x 2\nc: *x\n",                                         "{\"a\":1,\"b\":2,\"c\":2}"                            },
+        {"base: &b {k: 1, l: 2}\nd:\n  <<: *b\n  l: 3\n",
+         "{\"base\":{\"k\":1,\"l\":2},\"d\":{\"l\":3,\"k\":1}}"                                                                      },
+        {"x: &x {k: 1}\ny: &y {k: 2, m: 3}\nd: {<<: [*x, *y], n: 4}\n",
+         "{\"x\":{\"k\":1},\"y\":{\"k\":2,\"m\":3},\"d\":{\"n\":4,\"k\":1,\"m\":3}}"                                                 },
+        {"d: {<<: {k: 1}}\n",                                                 "{\"d\":{\"k\":1}}"                                    },
+        {"d: {\"<<\": 1}\n",                                                  "{\"d\":{\"<<\":1}}"                                   },
+        {"a: !!str 1\nb: ! 2\n",                                              "{\"a\":\"1\",\"b\":\"2\"}"                            },
+        {"{ x: {\"true\":\"ON\"}, y: [] }",                                   "{\"x\":{\"true\":\"ON\"},\"y\":[]}"                   },
         {"\xef\xbb\xbf"
-         "a: \xc3\xa4",                                              "{\"a\":\"\xc3\xa4\"}"                               },
-        {"a: \"x\\0y\"",                                                      "{\"a\":\"x\xef\xbf\xbdy\"}"                         },
-        {"%YAML 1.2\n---\na: 1\n...\n",                                       "{\"a\":1}"                                          },
-        {"",                                                                  "null"                                               },
-        {"# only a comment\n",                                                "null"                                               },
-        {"text",                                                              "\"text\""                                           },
+         "a: \xc3\xa4",                                              "{\"a\":\"\xc3\xa4\"}"                                 },
+        {"a: \"x\\0y\"",                                                      "{\"a\":\"x\xef\xbf\xbdy\"}"                           },
+        {"%YAML 1.2\n---\na: 1\n...\n",                                       "{\"a\":1}"                                            },
+        {"",                                                                  "null"                                                 },
+        {"# only a comment\n",                                                "null"                                                 },
+        {"text",                                                              "\"text\""                                             },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         expect_json(cases[i].yaml, cases[i].json);
@@ -90,23 +101,22 @@ static void test_faults_name_the_line(void)
     static const struct {
         const char *yaml, *expect;
     } cases[] = {
-        {"a: 1\nb: &x 2\n",    "line 2: anchors and tags are not allowed"    },
-        {"a: &x [1]\n",        "line 1: anchors and tags are not allowed"    },
-        {"a: &x {b: 1}\n",     "line 1: anchors and tags are not allowed"    },
-        {"a: 1\n\nb: *x\n",    "line 3: aliases are not allowed"             },
-        {"a: !!str 1\n",       "line 1: anchors and tags are not allowed"    },
-        {"a: !<tag:x> [1]\n",  "line 1: anchors and tags are not allowed"    },
-        {"a: ! 1\n",           "line 1: anchors and tags are not allowed"    },
-        {"&k a: 1\n",          "line 1: anchors and tags are not allowed"    },
-        {"a: 1\n? [x]\n: 2\n", "line 2: a key must be a plain or quoted text"},
-        {"a: 1\n---\nb: 2\n",  "line 2: only one document is allowed"        },
-        {"a: 1\n  b: 2\n",     "line 2: "                                    },
-        {"a: [1,\n",           "line 2: "                                    },
-        {"a: \"x\n",           "line 2: "                                    },
-        {"a:\n\t- 1\n",        "line 2: "                                    },
-        {"a: 1\nb: \xff\n",    "line 2: "                                    },
-        {"a: 1\n\nb: \x01\n",  "line 3: control characters are not allowed"  },
-        {"}",                  "line 1: "                                    },
+        {"a: 1\n\nb: *x\n",                     "line 3: there is no anchor 'x' above"        },
+        {"a: &x [*x]\n",                        "line 1: there is no anchor 'x' above"        },
+        {"a: 1\nb: 2\na: 3\n",                  "line 3: key 'a' stands in line 1 already"    },
+        {"a:\n  b: 1\n  c: {d: 1,\n   d: 2}\n", "line 4: key 'd' stands in line 3 already"    },
+        {"a: {<<: 1}\n",                        "line 1: '<<' takes mappings only"            },
+        {"a: !!binary aGk=\n",                  "line 1: tags are not allowed"                },
+        {"a: !<tag:x> [1]\n",                   "line 1: tags are not allowed"                },
+        {"a: 1\n? [x]\n: 2\n",                  "line 2: a key must be a plain or quoted text"},
+        {"a: 1\n---\nb: 2\n",                   "line 2: only one document is allowed"        },
+        {"a: 1\n  b: 2\n",                      "line 2: "                                    },
+        {"a: [1,\n",                            "line 2: "                                    },
+        {"a: \"x\n",                            "line 2: "                                    },
+        {"a:\n\t- 1\n",                         "line 2: "                                    },
+        {"a: 1\nb: \xff\n",                     "line 2: "                                    },
+        {"a: 1\n\nb: \x01\n",                   "line 3: control characters are not allowed"  },
+        {"}",                                   "line 1: "                                    },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         EDGE_CTX_SCOPE(ctx);
@@ -176,11 +186,74 @@ static void test_official_files(void)
     edge_arena_done(&a);
 }
 
+/* Nine lists of nine of the one before: what grows without bound is refused within the limits. */
+static void test_aliases_multiply_within_the_limits(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_buf text = EDGE_BUF_INIT;
+    edge_buf_puts(&text, "a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for (int i = 1; i < 9; i++) {
+        edge_buf_printf(&text, "a%d: &a%d [", i, i);
+        for (int k = 0; k < 9; k++) {
+            edge_buf_printf(&text, "%s*a%d", k ? ", " : "", i - 1);
+        }
+        edge_buf_puts(&text, "]\n");
+    }
+    const cJSON *tree = NULL;
+    CU_ASSERT_EQUAL(edge_yaml_parse(&ctx, edge_buf_str(&text), text.len, NULL, &tree),
+                    EDGE_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_INVALID), "too many values"));
+    edge_buf_done(&text);
+}
+
+struct switches {
+    bool on;
+    const char *text;
+    const cJSON *any;
+};
+static const struct edge_field switch_fields[] = {
+    EDGE_FIELD(struct switches, on, "on", "A boolean."),
+    EDGE_FIELD(struct switches, text, "text", "A text."),
+    EDGE_FIELD(struct switches, any, "any", "Anything."),
+};
+static const struct edge_dto SWITCHES = EDGE_DTO(struct switches, "Switches", switch_fields);
+
+static void test_yes_is_a_boolean_where_one_is_wanted(void)
+{
+    static const struct {
+        const char *word;
+        bool is, value;
+    } rows[] = {
+        {"yes",   true,  true },
+        {"No",    true,  false},
+        {"ON",    true,  true },
+        {"off",   true,  false},
+        {"true",  true,  true },
+        {"'yes'", false, false},
+        {"y",     true,  true },
+        {"maybe", false, false}
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct switches s;
+        const char *yaml = edge_printf(&ctx.arena, "{'on': %s, text: on, any: off}", rows[i].word);
+        enum edge_status st = edge_dto_decode(&ctx, &SWITCHES, parse(&ctx, yaml), &s);
+        CU_ASSERT_EQUAL(st, rows[i].is ? EDGE_OK : EDGE_INVALID);
+        if (st == EDGE_OK) {
+            CU_ASSERT_EQUAL(s.on, rows[i].value);
+            CU_ASSERT_STRING_EQUAL(s.text, "on");
+            CU_ASSERT_TRUE(cJSON_IsString(s.any));
+        }
+    }
+}
+
 CU_TestInfo yaml_tests[] = {
     {"scalars are typed by the core schema",  test_scalars_are_typed_by_the_core_schema },
     {"numbers and booleans carry their text", test_numbers_and_booleans_carry_their_text},
     {"faults name the line",                  test_faults_name_the_line                 },
     {"limits",                                test_limits                               },
     {"official files",                        test_official_files                       },
+    {"aliases multiply within the limits",    test_aliases_multiply_within_the_limits   },
+    {"yes is a boolean where one is wanted",  test_yes_is_a_boolean_where_one_is_wanted },
     CU_TEST_INFO_NULL,
 };
