@@ -3,25 +3,33 @@
 
 test_usage() {
     cat <<'EOF'
-Usage: ./edgex test [-R REGEX] [--quick | --arch arm64]
+Usage: ./edgex test [-R REGEX] [--quick | --long [SECONDS] | --arch arm64]
 
 Installs what the tests need, builds with address and undefined-behaviour sanitizers, with the thread
 sanitizer and with libFuzzer, runs all of it under ctest, and exits non-zero on any failure.
 
   -R REGEX   only tests whose name matches (unit/..., system/..., tsan/..., fuzz/...)
   --quick    unit tests only
+  --long [SECONDS]   the tests that have a long form, in it: 1,000 rounds of kill -9 under load, 100 kills
+             each of the broker and of core-data over a million events, every pair of changing requests
+             at once again and again for SECONDS (3600); they tell how far they are
   --arch arm64   unit tests only, cross-built for arm64, under qemu, without sanitizers; exit code 77:
              what that needs from Debian cannot be had
 EOF
 }
 
 verb_main() {
-    local filter=() quick=0 arch=
+    local filter=() quick=0 long=0 arch=
     while [ $# -gt 0 ]; do
         case "$1" in
         -R) [ $# -ge 2 ] || die "-R needs an expression"; filter=(-R "$2"); shift 2 ;;
         --quick) quick=1; filter=(-L unit); shift ;;
         --arch) [ "${2:-}" = arm64 ] || die "--arch knows arm64 only"; arch=$2; shift 2 ;;
+        --long)
+            long=3600
+            if [[ ${2:-} =~ ^[1-9][0-9]*$ ]]; then long=$2; shift; fi
+            shift
+            ;;
         -h | --help) test_usage; exit 0 ;;
         *) die "test: unknown option '$1'; ./edgex test --help" ;;
         esac
@@ -29,14 +37,17 @@ verb_main() {
     [ "$arch" != arm64 ] || test_arm64 "${filter[@]}"
     install_packages "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
     local more=()
-    if [ $quick = 0 ]; then
+    if [ $quick = 0 ] && [ "$long" = 0 ]; then
         build build/tsan -DEDGE_SANITIZE=thread
         build build/fuzz -DEDGE_SANITIZE=address -DEDGE_FUZZ=ON -DEDGE_TESTS=OFF -DCMAKE_C_COMPILER=clang
         more=(-DEDGE_TSAN_DIR="$EDGEX_HOME/build/tsan" -DEDGE_FUZZ_DIR="$EDGEX_HOME/build/fuzz")
     fi
     rm -f "$EDGEX_HOME/build/test/build.ninja" # the options decide which tests there are
-    build build/test -DEDGE_SANITIZE=address "${more[@]}"
+    build build/test -DEDGE_SANITIZE=address -DEDGE_LONG="$long" "${more[@]}"
     cd "$EDGEX_HOME"
+    if [ "$long" != 0 ]; then
+        exec ctest --test-dir build/test --verbose -j 3 -L long "${filter[@]}"
+    fi
     exec ctest --test-dir build/test --output-on-failure --timeout 900 -j 2 "${filter[@]}"
 }
 

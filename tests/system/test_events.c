@@ -1,5 +1,5 @@
 /* Events over a broker, while the broker, core-data and both are killed again and again: what the device
- * service sent is stored, each event once. EDGE_LONG=1 makes it a million events and a hundred kills of each. */
+ * service sent is stored, each event once. A long run has a million events and a hundred kills of each. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "edge/clock.h"
 #include "edge/map.h"
+#include "long_run.h"
 #include "platform.h"
 #include "suites.h"
 
@@ -113,9 +114,8 @@ static void check_once(const struct platform *p)
 
 static void test_events_over_a_broker_are_stored_once(void)
 {
-    bool long_run = getenv("EDGE_LONG") != NULL;
-    const int rounds = long_run ? 100 : 3;
-    const int64_t each = long_run ? 5000 : 1500;
+    const int rounds = long_run_rounds(100, 3);
+    const int64_t each = long_run_rounds(5000, 1500);
     struct platform p __attribute__((cleanup(platform_done)));
     char devices[128];
     platform_make(&p, SHAPE_SPLIT);
@@ -123,6 +123,7 @@ static void test_events_over_a_broker_are_stored_once(void)
     CU_ASSERT_TRUE_FATAL(platform_up(&p));
     CU_ASSERT_TRUE_FATAL(stores_more(&p, 1000));
     for (int round = 0; round < rounds; round++) {
+        long_run_tell("kills of the broker and of core-data", round, rounds);
         platform_kill_broker(&p);
         platform_start_broker(&p);
         CU_ASSERT_TRUE_FATAL(stores_more(&p, each));

@@ -1,6 +1,6 @@
 /* Two requests at the same moment, for the pairs of routes of core-metadata and core-keeper that change
  * the same thing or what the other one relies on: what is acknowledged is there afterwards, and nothing
- * refers to what is gone. EDGE_LONG_SECONDS makes each pair meet for its part of so many seconds. */
+ * refers to what is gone. In a long run the pairs meet for an hour. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "core_keeper.h"
 #include "core_metadata.h"
 #include "edge/clock.h"
+#include "long_run.h"
 #include "service_rig.h"
 #include "suites.h"
 
@@ -274,16 +275,17 @@ static bool meet(const struct service_rig *rig, const struct race *race, int rou
     return held;
 }
 
-static void meet_often(const struct service_rig *rig, const struct race *races, size_t n)
+/* @p share: of the time of a long run, percent. */
+static void meet_often(const struct service_rig *rig, const struct race *races, size_t n, int share)
 {
-    const char *text = getenv("EDGE_LONG_SECONDS");
-    int64_t each_ms = text ? strtoll(text, NULL, 10) * 1000 / (int64_t)n : 0;
+    int64_t each_ms = long_run_seconds() * share / 100 * 1000 / (int64_t)n;
     int round = 0, broken = 0;
     for (size_t i = 0; i < n; i++) {
         int64_t end_ms = edge_now_mono_ms() + each_ms;
         int lost = 0;
         for (int k = 0; k < ROUNDS || edge_now_mono_ms() < end_ms; k++) {
             lost += !meet(rig, &races[i], ++round);
+            long_run_tell("row of races", (int64_t)i, (int64_t)n);
         }
         if (lost > 0) {
             fprintf(stderr, "row %zu: %d broken\n", i, lost);
@@ -318,7 +320,7 @@ static void test_no_change_of_metadata_is_lost(void)
     CU_ASSERT_EQUAL_FATAL(
         edge_bus_subscribe(&ctx, r.rt->bus, "edgex/+/validate/device", accept_device, &r, 0),
         EDGE_OK);
-    meet_often(&r, metadata_races, sizeof(metadata_races) / sizeof(metadata_races[0]));
+    meet_often(&r, metadata_races, sizeof(metadata_races) / sizeof(metadata_races[0]), 80);
 }
 
 /* Of two that both fit the limit only together one is refused. */
@@ -347,7 +349,7 @@ static void test_limits_hold_for_simultaneous_devices(void)
 static void test_no_change_of_keeper_is_lost(void)
 {
     SERVICE_RIG(r, &core_keeper, "");
-    meet_often(&r, keeper_races, sizeof(keeper_races) / sizeof(keeper_races[0]));
+    meet_often(&r, keeper_races, sizeof(keeper_races) / sizeof(keeper_races[0]), 20);
 }
 
 CU_TestInfo many_writers_tests[] = {
