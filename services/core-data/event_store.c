@@ -139,6 +139,32 @@ static bool is_full(const struct job_queue *q, size_t weight)
     return q->n >= q->max || (q->n > 0 && q->weight + weight > MAX_WEIGHT);
 }
 
+/* One more is there that may wait; is it time to commit? */
+static bool note_gathered(struct event_store *s) EDGE_REQUIRES(s->queue.lock);
+
+static bool note_gathered(struct event_store *s)
+{
+    struct job_queue *q = &s->queue;
+    if (q->n_gathered++ == 0) {
+        q->gather_until_ms = edge_now_mono_ms() + s->config.gather_ms;
+    }
+    return q->n_gathered >= s->config.gather_events || q->weight > MAX_WEIGHT / 4;
+}
+
+/* One more that may not; likewise. */
+static bool note_lingering(struct event_store *s, const struct event_job *job)
+    EDGE_REQUIRES(s->queue.lock);
+
+static bool note_lingering(struct event_store *s, const struct event_job *job)
+{
+    struct job_queue *q = &s->queue;
+    size_t n = q->n - q->n_gathered;
+    if (n == 1) {
+        q->linger_until_ms = edge_now_mono_ms() + 1;
+    }
+    return job->kind != EVENT_ADD || n >= q->n_together / 2;
+}
+
 enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
                                     struct event_job *job, int64_t wait_ms)
 {
@@ -170,12 +196,10 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
     q->n_submitted++;
     q->weight += weight;
     bool waits = job->kind == EVENT_ADD && job->may_wait && s->config.gather_ms > 0;
-    if (waits && q->n_gathered++ == 0) {
-        q->gather_until_ms = edge_now_mono_ms() + s->config.gather_ms;
-    }
-    /* The first one sets the writer's alarm, or wakes it; so does who makes it time. */
-    bool time = !waits || q->n_gathered >= s->config.gather_events || q->weight > MAX_WEIGHT / 4;
-    if (q->n == 1 || (time && !q->hurry)) {
+    bool time = waits ? note_gathered(s) : note_lingering(s, job);
+    /* The first of its sort sets the writer's alarm; who makes it time wakes it. */
+    bool first = waits ? q->n_gathered == 1 : q->n - q->n_gathered == 1;
+    if (first || (time && !q->hurry)) {
         q->hurry = q->hurry || time;
         edge_cond_signal(&q->work);
     }

@@ -208,6 +208,11 @@ struct job_queue {
     unsigned settling EDGE_GUARDED;       /* threads waiting for settled */
     size_t n_gathered EDGE_GUARDED;       /* jobs that may wait; all n: the writer need not begin */
     int64_t gather_until_ms EDGE_GUARDED; /* when the first of them may wait no longer */
+    /* Jobs that may not wait gather for a millisecond at most, until half of those who write at the same
+     * time are there: while one half is committed the other one comes. Who writes alone never waits. */
+    size_t n_together EDGE_GUARDED;       /* jobs of the last two commits */
+    size_t n_last EDGE_GUARDED;           /* of the last one */
+    int64_t linger_until_ms EDGE_GUARDED; /* when the first of them may wait no longer */
     bool hurry EDGE_GUARDED;
     uint64_t n_submitted EDGE_GUARDED, n_reported EDGE_GUARDED; /* since open */
     struct edge_cond reported;

@@ -425,10 +425,22 @@ static bool background_step(struct event_store *s)
 /* Is there work that cannot wait any longer? */
 static bool is_time(const struct job_queue *q) EDGE_REQUIRES(q->lock);
 
+/* When it is at the latest; 0: nothing is there. */
+static int64_t alarm_ms(const struct job_queue *q) EDGE_REQUIRES(q->lock);
+
+static int64_t alarm_ms(const struct job_queue *q)
+{
+    bool lingers = q->n_gathered < q->n;
+    if (q->n_gathered == 0 || (lingers && q->linger_until_ms < q->gather_until_ms)) {
+        return lingers ? q->linger_until_ms : 0;
+    }
+    return q->gather_until_ms;
+}
+
 static bool is_time(const struct job_queue *q)
 {
-    return q->head && (q->hurry || q->n_gathered < q->n || q->closing || q->settling > 0 ||
-                       edge_now_mono_ms() >= q->gather_until_ms);
+    return q->head &&
+           (q->hurry || q->closing || q->settling > 0 || edge_now_mono_ms() >= alarm_ms(q));
 }
 
 /* What has gathered, when it is time; NULL when there is nothing. With @p wait, until there is or at the
@@ -442,9 +454,9 @@ static struct event_job *take_jobs(struct job_queue *q, bool wait, int64_t deadl
         edge_cond_broadcast(&q->settled);
     }
     while (wait && !is_time(q) && !q->closing && q->settling == 0) {
-        int64_t until = q->head && (deadline_ms == 0 || q->gather_until_ms < deadline_ms)
-                            ? q->gather_until_ms
-                            : deadline_ms;
+        int64_t alarm = alarm_ms(q);
+        int64_t until =
+            alarm > 0 && (deadline_ms == 0 || alarm < deadline_ms) ? alarm : deadline_ms;
         if (until == 0) {
             edge_cond_wait(&q->work, &q->lock);
         } else if (!edge_cond_wait_until(&q->work, &q->lock, until) && until == deadline_ms) {
@@ -456,6 +468,9 @@ static struct event_job *take_jobs(struct job_queue *q, bool wait, int64_t deadl
         return NULL;
     }
     struct event_job *jobs = q->head;
+    size_t lingered = q->n - q->n_gathered;
+    q->n_together = q->n_last + lingered;
+    q->n_last = lingered;
     q->head = q->tail = NULL;
     q->n = q->weight = q->n_gathered = 0;
     q->hurry = false;
