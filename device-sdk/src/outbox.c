@@ -242,6 +242,7 @@ static bool put(struct sdk_outbox *o, const struct edge_message *m, size_t n_rea
                                  .n_readings = (uint32_t)n_readings,
                                  .bytes = (uint32_t)bytes});
     o->bytes += event ? bytes : 0;
+    edge_gauge_set(o->svc->events_waiting, (int64_t)o->events.n);
     if (o->idle) {
         o->idle = false;
         edge_cond_signal(&o->filled);
@@ -292,6 +293,7 @@ static void pop_done(struct sdk_outbox *o)
         o->next -= o->next > 0;
         o->hint -= o->hint > 0;
     }
+    edge_gauge_set(o->svc->events_waiting, (int64_t)o->events.n);
     edge_cond_signal(&o->emptied);
 }
 

@@ -263,6 +263,7 @@ struct devsdk_service {
     size_t n_profile_scans EDGE_GUARDED;
     struct edge_timer discovery;
 
+    struct edge_gauge *events_waiting;
     struct edge_counter *events_resent, *events_refused;
     struct edge_counter *events_sent, *readings_sent, *events_dropped, *auto_events_skipped,
         *requests_refused, *reads_executed, *writes_executed;

@@ -93,6 +93,7 @@ static void counters_init(devsdk_service *svc)
     svc->events_sent = edge_counter(m, "EventsSent", "Events published.");
     svc->readings_sent = edge_counter(m, "ReadingsSent", "Readings published.");
     svc->events_dropped = edge_counter(m, "EventsDropped", "Events that could not be published.");
+    svc->events_waiting = edge_gauge(m, "EventsWaiting", "Events that are not known to be stored.");
     svc->events_resent =
         edge_counter(m, "EventsResent", "Events sent again: they had not arrived.");
     svc->events_refused = edge_counter(m, "EventsRefused", "Events core-data did not take.");

@@ -12,7 +12,7 @@
 #include "platform.h"
 #include "suites.h"
 
-enum { DEVICES = 100, INTERVAL_MS = 50, PATIENCE = 60 * 1000 };
+enum { DEVICES = 100, INTERVAL_MS = 50, PATIENCE = 60 * 1000, BACKLOG = 20000 };
 
 /* 100 devices of device-virtual, an event every 50 ms each: 2,000 a second. */
 static void fleet(struct platform *p, char *path, size_t size)
@@ -69,22 +69,35 @@ static bool has_stored(void *arg)
     return stored(l->p) >= l->n;
 }
 
+static int64_t waiting(const struct platform *p)
+{
+    return metric(p, VIRTUAL, "edgex_events_waiting");
+}
+
+/* On a slow machine: the outbox has room for what the next absence brings. */
+static bool has_caught_up(void *arg)
+{
+    return waiting(((const struct look *)arg)->p) < BACKLOG;
+}
+
 static bool stores_more(const struct platform *p, int64_t n)
 {
     struct look l = {p, stored(p) + n};
-    bool more = wait_until(has_stored, &l, PATIENCE);
+    bool more = wait_until(has_stored, &l, PATIENCE) && wait_until(has_caught_up, &l, 5 * PATIENCE);
     if (!more) {
         platform_print_logs(p);
     }
     return more;
 }
 
+/* Nothing more is on its way, and nothing more comes. */
 static bool all_is_stored(void *arg)
 {
     struct look *l = arg;
     int64_t sent = metric(l->p, VIRTUAL, "edgex_events_sent_total");
+    bool quiet = waiting(l->p) == 0;
     l->n = stored(l->p);
-    return sent > 0 && l->n == sent && metric(l->p, VIRTUAL, "edgex_events_sent_total") == sent;
+    return quiet && sent > 0 && metric(l->p, VIRTUAL, "edgex_events_sent_total") == sent;
 }
 
 /* Origins of a device differ, so a page of it shows what was stored twice. */
@@ -144,12 +157,13 @@ static void test_events_over_a_broker_are_stored_once(void)
         "[{\"apiVersion\":\"v3\",\"service\":{\"name\":\"device-virtual\",\"adminState\":\"LOCKED\"}}]",
         207);
     struct look l = {.p = &p};
-    bool all = wait_until(all_is_stored, &l, PATIENCE);
+    bool all = wait_until(all_is_stored, &l, 5 * PATIENCE);
     int64_t sent = metric(&p, VIRTUAL, "edgex_events_sent_total");
     printf("(%" PRId64 " sent, %" PRId64 " stored, %" PRId64 " sent again, %" PRId64 " dropped) ",
            sent, l.n, metric(&p, VIRTUAL, "edgex_events_resent_total"),
            metric(&p, VIRTUAL, "edgex_events_dropped_total"));
     CU_ASSERT_TRUE(all);
+    CU_ASSERT_EQUAL(l.n, sent);
     CU_ASSERT_EQUAL(metric(&p, VIRTUAL, "edgex_events_dropped_total"), 0);
     check_once(&p);
 }
