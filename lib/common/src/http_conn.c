@@ -629,6 +629,14 @@ static void send_out(struct http_conn *conn)
     }
 }
 
+/* Whatever ended an answer outside of consume(): the request behind it may be here already. */
+static void go_on(struct http_conn *conn)
+{
+    if (conn->state == HTTP_CONN_IDLE) {
+        consume_kept(conn);
+    }
+}
+
 void http_conn_wake(struct http_conn *conn)
 {
     if (!conn->more) {
@@ -636,9 +644,7 @@ void http_conn_wake(struct http_conn *conn)
     } else if (take_piece(conn)) {
         send_out(conn);
     }
-    if (conn->state == HTTP_CONN_IDLE) {
-        consume_kept(conn);
-    }
+    go_on(conn);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -670,9 +676,7 @@ void http_conn_ready(struct http_conn *conn, uint32_t events)
             http_conn_close(conn);
         } else if (events & EPOLLOUT) {
             send_out(conn);
-            if (conn->state == HTTP_CONN_IDLE) {
-                consume_kept(conn);
-            }
+            go_on(conn);
         } else {
             want(conn, conn->starved ? 0 : EPOLLOUT);
         }
@@ -704,6 +708,7 @@ void http_conn_tick(struct http_conn *conn, bool pressed)
             http_conn_close(conn);
         } else if (next_piece(conn)) {
             send_out(conn);
+            go_on(conn);
         }
     } else if (pressed && stalled && conn->state == HTTP_CONN_SEND) {
         http_conn_close(conn);

@@ -281,6 +281,7 @@ struct http_conn {
     bool starved;        /* the answer's next piece waits for memory */
     int64_t deadline_ms; /* monotonic; 0: none */
     int64_t moved_ms;    /* when bytes went in or out last */
+    uint64_t looked;     /* the loop's n_looks when it was ticked last */
 };
 
 void http_conn_open(struct http_loop *loop, int fd);
@@ -306,6 +307,7 @@ struct http_loop {
     unsigned n_conns, max_conns;
     unsigned n_orphans; /* calls that are on their way here while their connection has ended */
     int64_t now_ms, watched_ms;
+    uint64_t n_looks;
     time_t date_s;
     char date[32]; /* of now, as headers have it */
     bool listens, pressed;

@@ -174,13 +174,18 @@ static bool look_at_memory(struct http_loop *loop)
     return pressed;
 }
 
+/* Each once: who is looked at may go to the end of a queue, even of the same one. */
 static void tick_all(struct http_loop *loop, bool pressed)
 {
+    loop->n_looks++;
     for (unsigned state = 0; state < HTTP_CONN_DEAD; state++) {
         struct http_conn *conn = TAILQ_FIRST(&loop->conns[state]);
         while (conn) {
             struct http_conn *next = TAILQ_NEXT(conn, entry);
-            http_conn_tick(conn, pressed);
+            if (conn->looked != loop->n_looks) {
+                conn->looked = loop->n_looks;
+                http_conn_tick(conn, pressed);
+            }
             conn = next;
         }
     }

@@ -109,15 +109,35 @@ static enum edge_status stream_and_break(struct edge_call *call)
     return EDGE_OK;
 }
 
+/* A first piece, then one that wants more memory than there is while the test holds it. */
+static enum edge_status put_when_there_is_memory(struct edge_call *call, bool *ret_done)
+{
+    struct letters *l = edge_call_source_arg(call);
+    if (l->at > 0) {
+        EDGE_TRY(edge_call_reserve(call, LIMIT / 2));
+    }
+    put_letters(edge_reply_body(call), PIECE, 'm');
+    *ret_done = ++l->at == 2;
+    return EDGE_OK;
+}
+
+static enum edge_status stream_and_starve(struct edge_call *call)
+{
+    edge_reply_stream(call, put_when_there_is_memory,
+                      edge_new(&edge_call_ctx(call)->arena, struct letters));
+    return EDGE_OK;
+}
+
 static const struct edge_route routes[] = {
-    {"GET",  "/ping",          answer_ping,      "", 0,                0,         NULL},
-    {"POST", "/size",          tell_size,        "", 0,                8 * LIMIT, NULL},
-    {"GET",  "/keep",          keep,             "", 0,                0,         NULL},
-    {"GET",  "/waits",         wait_at_gate,     "", EDGE_ROUTE_WAITS, 0,         NULL},
-    {"GET",  "/whole",         answer_whole,     "", 0,                0,         NULL},
-    {"GET",  "/stream/{n}",    stream,           "", 0,                0,         NULL},
-    {"GET",  "/on-worker/{n}", stream,           "", EDGE_ROUTE_WAITS, 0,         NULL},
-    {"GET",  "/breaks",        stream_and_break, "", 0,                0,         NULL},
+    {"GET",  "/ping",          answer_ping,       "", 0,                0,         NULL},
+    {"POST", "/size",          tell_size,         "", 0,                8 * LIMIT, NULL},
+    {"GET",  "/keep",          keep,              "", 0,                0,         NULL},
+    {"GET",  "/waits",         wait_at_gate,      "", EDGE_ROUTE_WAITS, 0,         NULL},
+    {"GET",  "/whole",         answer_whole,      "", 0,                0,         NULL},
+    {"GET",  "/stream/{n}",    stream,            "", 0,                0,         NULL},
+    {"GET",  "/on-worker/{n}", stream,            "", EDGE_ROUTE_WAITS, 0,         NULL},
+    {"GET",  "/breaks",        stream_and_break,  "", 0,                0,         NULL},
+    {"GET",  "/starves",       stream_and_starve, "", 0,                0,         NULL},
 };
 
 /* ---- fixture ----------------------------------------------------------------------------------- */
@@ -395,6 +415,74 @@ static void test_a_failing_source_breaks_off(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "HTTP/1.1 200 OK"));
     CU_ASSERT_PTR_NULL(strstr(text, "\r\n0\r\n\r\n")); /* nobody takes it for whole */
     close(fd);
+    done(&f);
+}
+
+/* Take so much of the budget that a source of /starves has to wait. */
+static void take_memory(struct fixture *f, bool take)
+{
+    size_t bytes = LIMIT / 8 * 5;
+    CU_ASSERT_TRUE_FATAL(edge_budget_resize(f->budget, take ? 0 : bytes, take ? bytes : 0));
+}
+
+struct refusals {
+    const struct edge_budget *budget;
+    uint64_t n;
+};
+
+static bool is_refused_often(void *arg)
+{
+    const struct refusals *r = arg;
+    struct edge_budget_state state;
+    edge_budget_state((struct edge_budget *)(uintptr_t)r->budget, &state);
+    return state.refused >= r->n;
+}
+
+static void wait_for_refusals(struct fixture *f, uint64_t n)
+{
+    struct refusals r = {f->budget, n};
+    CU_ASSERT_TRUE_FATAL(wait_until(is_refused_often, &r, HTTP_PROBE_MS));
+}
+
+/* The request behind an answer that had to wait for memory is answered, too. */
+static void test_requests_behind_starved_answers(void)
+{
+    struct fixture f;
+    serve_with(&f, (struct edge_http_config){.header_deadline_ms = 1000});
+    take_memory(&f, true);
+    int fd = open_with(&f, "GET /starves HTTP/1.1\r\nHost: x\r\n\r\n"
+                           "GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    wait_for_refusals(&f, 1);
+    take_memory(&f, false);
+    size_t n;
+    const char *text = read_to_end(&f, fd, &n);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "{\"ping\":true}"));
+    close(fd);
+    done(&f);
+}
+
+/* However many answers wait for memory: who needs none is served. */
+static void test_starved_answers_hold_up_nobody(void)
+{
+    enum { N = 3 };
+    struct fixture f;
+    int fds[N];
+    serve(&f);
+    take_memory(&f, true);
+    for (int i = 0; i < N; i++) {
+        fds[i] = open_with(&f, "GET /starves HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    wait_for_refusals(&f, 3 * N); /* each has been looked at more than once */
+    http_probe_ask(&f.arena, f.port, "GET", "/ping", NULL, NULL, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 200);
+    take_memory(&f, false);
+    for (int i = 0; i < N; i++) {
+        http_probe_read(&f.arena, fds[i], HTTP_PROBE_MS, &f.answer);
+        CU_ASSERT_EQUAL(f.answer.code, 200);
+        CU_ASSERT_EQUAL(f.answer.body_size, 2 * PIECE + 1);
+        close(fds[i]);
+    }
     done(&f);
 }
 
@@ -676,6 +764,8 @@ CU_TestInfo http_budget_tests[] = {
     {"connections outlive long answers", test_connections_outlive_long_answers},
     {"readers that do not read",         test_readers_that_do_not_read        },
     {"a failing source breaks off",      test_a_failing_source_breaks_off     },
+    {"requests behind starved answers",  test_requests_behind_starved_answers },
+    {"starved answers hold up nobody",   test_starved_answers_hold_up_nobody  },
     {"oversized heads leave nothing",    test_oversized_heads_leave_nothing   },
     {"many parameters are read",         test_many_parameters_are_read        },
     {"vanished peers keep no slot",      test_vanished_peers_keep_no_slot     },
