@@ -40,22 +40,39 @@ static void take_size(struct http_body *b, char c)
     } else if (c == '\r') {
         b->state = HTTP_BODY_SIZE_END;
     } else if (c == ';' || c == ' ' || c == '\t') {
-        b->state = HTTP_BODY_EXTENSION;
+        b->state = c == ';' ? HTTP_BODY_EXTENSION : HTTP_BODY_BLANKS;
     } else {
         fail(b, "a chunk's size is not a hexadecimal number");
     }
 }
 
-static void count_framing(struct http_body *b)
+/* False: it is too much. */
+static bool count_framing(struct http_body *b)
 {
     if (++b->framing > MAX_FRAMING) {
         fail(b, "chunk extensions and trailers are too long");
+    }
+    return b->state != HTTP_BODY_BAD;
+}
+
+/* Blanks behind a size only stand before an extension: what "5 6" means, two hops may read differently. */
+static void take_blank(struct http_body *b, char c)
+{
+    if (!count_framing(b)) {
+        return;
+    }
+    if (c == ';') {
+        b->state = HTTP_BODY_EXTENSION;
+    } else if (c != ' ' && c != '\t') {
+        fail(b, "a chunk's size is not a hexadecimal number");
     }
 }
 
 static void take_extension(struct http_body *b, char c)
 {
-    count_framing(b);
+    if (!count_framing(b)) {
+        return;
+    }
     if (c == '\r') {
         b->state = HTTP_BODY_SIZE_END;
     } else if (((unsigned char)c < ' ' && c != '\t') || c == 0x7f) {
@@ -66,7 +83,9 @@ static void take_extension(struct http_body *b, char c)
 /* A line of the trailer, or the empty one that ends the body. */
 static void take_trailer(struct http_body *b, char c)
 {
-    count_framing(b);
+    if (!count_framing(b)) {
+        return;
+    }
     if (c == '\r') {
         b->state = b->in_line ? HTTP_BODY_TRAILER_END : HTTP_BODY_LAST;
     } else if (c == '\n' || c == '\0') {
@@ -90,6 +109,9 @@ static void take_framing(struct http_body *b, char c)
     switch (b->state) {
     case HTTP_BODY_SIZE:
         take_size(b, c);
+        break;
+    case HTTP_BODY_BLANKS:
+        take_blank(b, c);
         break;
     case HTTP_BODY_EXTENSION:
         take_extension(b, c);

@@ -83,6 +83,7 @@ struct http_pair *http_query_parse(struct edge_arena *a, const char *query, size
 enum http_body_state {
     HTTP_BODY_LENGTH, /* of a known length */
     HTTP_BODY_SIZE,   /* chunks, in the order of their parts */
+    HTTP_BODY_BLANKS,
     HTTP_BODY_EXTENSION,
     HTTP_BODY_SIZE_END,
     HTTP_BODY_CHUNK,

@@ -680,6 +680,9 @@ static void test_refusals_are_one_answer(void)
     const char *extension = repeated(a, POST_CHUNKED "3;", "ext=y;", 5000, "\r\nabc\r\n0\r\n\r\n");
     const char *extensions =
         repeated(a, POST_CHUNKED, "1;e=xxxxxxxxxxxxxxxx\r\nx\r\n", 5000, "0\r\n\r\n");
+    /* One byte more than there may be of it, and that is the end of its line. */
+    const char *to_the_end = repeated(a, POST_CHUNKED "3;", "x", 16384, "\r\nabc\r\n0\r\n\r\n");
+    const char *trailed = repeated(a, POST_CHUNKED "0\r\n", "x", 16384, "\r\n\r\n");
     const char *trailers = repeated(a, POST_CHUNKED "0\r\n", "Trailer: y\r\n", 5000, "\r\n");
     const struct {
         int code;
@@ -703,6 +706,12 @@ static void test_refusals_are_one_answer(void)
         {400, POST_CHUNKED "3\r\nabcd\r\n0\r\n\r\n"                },
         {400, POST_CHUNKED "3\nabc\r\n0\r\n\r\n"                   },
         {400, POST_CHUNKED "1111111111111111111\r\n"               },
+        {400, POST_CHUNKED "3 4\r\nabc\r\n0\r\n\r\n"               },
+        {400, POST_CHUNKED "3 \r\nabc\r\n0\r\n\r\n"                },
+        {400, POST_CHUNKED "3\t\t4;x\r\nabc\r\n0\r\n\r\n"          },
+        {400, POST_CHUNKED "3 x\r\nabc\r\n0\r\n\r\n"               },
+        {400, to_the_end                                           },
+        {400, trailed                                              },
         {400, extension                                            },
         {400, extensions                                           },
         {400, trailers                                             },
@@ -735,7 +744,7 @@ static void test_refusals_are_one_answer(void)
 static void test_chunks_are_read(void)
 {
     static const char *const requests[] = {
-        POST_CHUNKED "3;ext\r\nabc\r\n4 ; a=b;c=\"d\"\r\ndefg\r\n0;last\r\n\r\n",
+        POST_CHUNKED "3;ext\r\nabc\r\n4 \t ; a=b;c=\"d\"\r\ndefg\r\n0;last\r\n\r\n",
         POST_CHUNKED "007\r\nabcdefg\r\n000\r\nTrailer: x\r\nOther: y\r\n\r\n",
         POST_CHUNKED "1\r\na\r\n6\r\nbcdefg\r\n0\r\n\r\n",
     };
