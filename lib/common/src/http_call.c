@@ -150,6 +150,10 @@ void http_call_set_target(struct edge_call *call, const char *target)
         http_reply_failure(call, st, 414, true);
         return;
     }
+    if (call->known_method == HTTP_OPTIONS && strcmp(target, "*") == 0) {
+        call->settled = true; /* 200 and nothing more, as the official servers answer */
+        return;
+    }
     enum edge_status st = http_target_check(ctx, call->target);
     if (st != EDGE_OK) {
         call->settled = true;

@@ -31,6 +31,9 @@ enum {
     STRUCT_BYTES = 2 * 1024,      /* of a call beside its head */
 };
 
+/* Of an answer of which only a piece is there. */
+static const size_t UNKNOWN_SIZE = SIZE_MAX;
+
 static void answer(struct http_conn *conn);
 static void send_out(struct http_conn *conn);
 
@@ -182,22 +185,29 @@ static void run(struct http_conn *conn)
     }
 }
 
+/* A peer that does not hear it sends its body a little later. What the socket takes only a part of
+ * must be said to its end: before the answer. */
+static void say_go_ahead(struct http_conn *conn)
+{
+    static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    ssize_t n = send(conn->fd, go_ahead, sizeof(go_ahead) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    conn->unsaid = n > 0 ? go_ahead + n : NULL;
+}
+
 /* Make ready for the body. False: it is not even read, the answer goes out first. */
 static bool expect_body(struct http_conn *conn)
 {
-    static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct edge_call *call = conn->call;
-    bool asks = !call->is_10 && edge_call_header(call, "Expect");
     if (!call->settled && call->announced > call->max_body) {
         http_call_too_large(call);
     }
     if (call->settled) {
         /* A short body is read to its end, so that the connection can stay. */
-        call->close = call->close || asks || call->announced > HTTP_DRAINED_BODY;
+        call->close = call->close || call->asks || call->announced > HTTP_DRAINED_BODY;
         return !call->close;
     }
-    if (asks) { /* a peer that does not hear it sends its body a little later */
-        (void)!send(conn->fd, go_ahead, sizeof(go_ahead) - 1, MSG_NOSIGNAL);
+    if (call->asks) {
+        say_go_ahead(conn);
     }
     return true;
 }
@@ -413,12 +423,18 @@ static void add_header(void *arg, const char *name, const char *value)
     edge_buf_puts(head, "\r\n");
 }
 
+/* HEAD and 204 are answered by a head alone, whatever there is to say. */
+static bool carries_body(const struct edge_call *call, int code)
+{
+    return call->known_method != HTTP_HEAD && code != 204;
+}
+
 static void put_framing(struct http_conn *conn, const struct edge_call *call, int code, size_t size)
 {
     struct edge_buf *head = &conn->out.head;
     if (conn->chunked) {
         add_header(head, "Transfer-Encoding", "chunked");
-    } else if (code != 204 && !conn->more) {
+    } else if (code != 204 && size != UNKNOWN_SIZE) {
         edge_buf_puts(head, "Content-Length: ");
         edge_buf_put_u64(head, size);
         edge_buf_puts(head, "\r\n");
@@ -430,11 +446,11 @@ static void put_framing(struct http_conn *conn, const struct edge_call *call, in
     }
 }
 
-static void put_head(struct http_conn *conn, const struct edge_call *call, bool late, size_t size)
+static void put_head(struct http_conn *conn, const struct edge_call *call, int code, bool late,
+                     size_t size)
 {
     struct edge_buf *head = &conn->out.head;
     bool bare = call->route && (call->route->flags & EDGE_ROUTE_BARE);
-    int code = late ? 503 : call->code;
     edge_buf_puts(head, "HTTP/1.1 ");
     edge_buf_put_i64(head, code);
     edge_buf_putc(head, ' ');
@@ -483,19 +499,22 @@ static void answer_late(struct http_conn *conn)
     struct edge_call *call = conn->call;
     size_t size = strlen(call->late_text);
     http_call_settle(call);
-    put_head(conn, call, true, size);
-    set_body(conn, call->late_text, size);
+    put_head(conn, call, 503, true, size);
+    if (carries_body(call, 503)) {
+        set_body(conn, call->late_text, size);
+    }
 }
 
 static void answer_outcome(struct http_conn *conn)
 {
     struct edge_call *call = conn->call;
     http_call_settle(call);
-    conn->more = call->source && !call->drained && call->known_method != HTTP_HEAD;
+    bool whole = !call->source || call->drained, body = carries_body(call, call->code);
+    conn->more = !whole && body;
     conn->chunked = conn->more && !call->is_10;
     conn->close = conn->close || call->close || (conn->more && call->is_10);
-    put_head(conn, call, false, call->reply.len);
-    if (call->known_method != HTTP_HEAD) {
+    put_head(conn, call, call->code, false, whole ? call->reply.len : UNKNOWN_SIZE);
+    if (body) {
         set_body(conn, call->reply.data, call->reply.len);
     }
 }
@@ -505,6 +524,10 @@ static void answer(struct http_conn *conn)
     struct edge_call *call = conn->call;
     conn->out = (struct http_out){.head = conn->out.head};
     conn->out.head.len = 0;
+    if (conn->unsaid) {
+        edge_buf_puts(&conn->out.head, conn->unsaid);
+        conn->unsaid = NULL;
+    }
     conn->chunked = conn->more = false;
     conn->close = call->close || is_stopping(conn);
     if (http_call_is_given_up(call)) {

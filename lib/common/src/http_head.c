@@ -16,7 +16,8 @@ struct head {
     const char *at, *end; /* what is not read yet */
     size_t n_host, n_length, n_encoding;
     const char *length, *encoding;
-    bool is_11;
+    bool is_11, closes, stays; /* what the Connection headers say */
+    bool asks, asks_else;      /* to be told to go on; something nobody here understands */
 };
 
 /* A fault and the status it is answered with; NULL text: none. */
@@ -110,16 +111,50 @@ static struct fault read_request_line(struct head *h)
     if (!second || !is_token(line.text, (size_t)(first - line.text))) {
         return bad("the request line is not a method, a target and a version");
     }
-    struct fault fault =
-        read_version(h, (struct http_slice){second + 1, (size_t)(end - second - 1)});
-    if (fault.text) {
-        return fault;
-    }
     struct edge_arena *a = &call->ctx.arena;
     call->method = edge_strndup(a, line.text, (size_t)(first - line.text));
-    call->known_method = http_method_of(call->method);
-    http_call_set_target(call, edge_strndup(a, first + 1, (size_t)(second - first - 1)));
-    return SOUND;
+    call->known_method = http_method_of(call->method); /* a refusal of HEAD has no body either */
+    struct fault fault =
+        read_version(h, (struct http_slice){second + 1, (size_t)(end - second - 1)});
+    if (!fault.text) {
+        const char *target = edge_strndup(a, first + 1, (size_t)(second - first - 1));
+        http_call_set_target(call, http_target_origin(a, target));
+    }
+    return fault;
+}
+
+/* The next of the comma-separated words of a header's value; false: there is none. */
+static bool next_word(const char **value, struct http_slice *ret)
+{
+    static const char between[] = ", \t";
+    *value += strspn(*value, between);
+    *ret = (struct http_slice){*value, strcspn(*value, between)};
+    *value += ret->len;
+    return ret->len > 0;
+}
+
+static bool is_word(struct http_slice s, const char *word)
+{
+    return s.len == strlen(word) && strncasecmp(s.text, word, s.len) == 0;
+}
+
+static void note_persistence(struct head *h, const char *value)
+{
+    struct http_slice word;
+    while (next_word(&value, &word)) {
+        h->closes = h->closes || is_word(word, "close");
+        h->stays = h->stays || is_word(word, "keep-alive");
+    }
+}
+
+static void note_expectation(struct head *h, const char *value)
+{
+    struct http_slice word;
+    while (next_word(&value, &word)) {
+        bool known = is_word(word, "100-continue");
+        h->asks = h->asks || known;
+        h->asks_else = h->asks_else || !known;
+    }
 }
 
 static void note(struct head *h, const struct http_pair *pair)
@@ -132,6 +167,10 @@ static void note(struct head *h, const struct http_pair *pair)
     } else if (strcasecmp(pair->name, "Transfer-Encoding") == 0) {
         h->n_encoding++;
         h->encoding = pair->value;
+    } else if (strcasecmp(pair->name, "Connection") == 0) {
+        note_persistence(h, pair->value);
+    } else if (strcasecmp(pair->name, "Expect") == 0) {
+        note_expectation(h, pair->value);
     }
 }
 
@@ -208,6 +247,9 @@ static struct fault check(const struct head *h)
     if (h->length && (h->length[0] == '\0' || h->length[strspn(h->length, "0123456789")] != '\0')) {
         return bad("the Content-Length header is not a number");
     }
+    if (h->is_11 && h->asks_else) {
+        return (struct fault){417, "nothing but 100-continue can be expected"};
+    }
     return SOUND;
 }
 
@@ -220,32 +262,6 @@ static void announce_body(struct edge_call *call, const struct head *h)
     }
     call->has_body = h->n_encoding > 0 || call->announced > 0;
     http_body_init(&call->framing, h->n_encoding > 0, call->announced);
-}
-
-/* Is @p word one of the comma-separated words of the header's value? */
-static bool has_word(const char *value, const char *word)
-{
-    static const char between[] = ", \t";
-    size_t len = strlen(word);
-    for (value += strspn(value, between); *value != '\0'; value += strspn(value, between)) {
-        size_t n = strcspn(value, between);
-        if (n == len && strncasecmp(value, word, n) == 0) {
-            return true;
-        }
-        value += n;
-    }
-    return false;
-}
-
-static void read_persistence(struct edge_call *call, bool is_11)
-{
-    const char *connection = edge_call_header(call, "Connection");
-    call->is_10 = !is_11;
-    if (!is_11) {
-        call->close = !connection || !has_word(connection, "keep-alive");
-    } else if (connection && has_word(connection, "close")) {
-        call->close = true;
-    }
 }
 
 bool http_head_read(struct edge_call *call, const char *bytes, size_t n)
@@ -263,6 +279,8 @@ bool http_head_read(struct edge_call *call, const char *bytes, size_t n)
         return false;
     }
     announce_body(call, &h);
-    read_persistence(call, h.is_11);
+    call->is_10 = !h.is_11;
+    call->close = h.closes || (call->is_10 && !h.stays);
+    call->asks = h.is_11 && h.asks;
     return true;
 }

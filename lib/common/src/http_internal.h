@@ -75,6 +75,9 @@ struct http_pair {
 };
 /** INVALID where a target is not in the form every hop reads alike. */
 enum edge_status http_target_check(struct edge_ctx *ctx, const char *target);
+/** The path and query of a target in absolute form ("http://host/path?query", RFC 9112, 3.2.2); any
+ * other as it is. */
+const char *http_target_origin(struct edge_arena *a, const char *target);
 /** Decode a query that passed the check. */
 struct http_pair *http_query_parse(struct edge_arena *a, const char *query, size_t *ret_n);
 
@@ -136,6 +139,7 @@ struct edge_call {
     size_t announced, max_body, n_received;
     int64_t body_since_ms;
     bool has_body, is_10; /* HTTP/1.0 */
+    bool asks;            /* to be told to go on before it sends the body */
     bool given_id;        /* the client named the correlation id */
 
     /* The reply. */
@@ -171,7 +175,7 @@ struct edge_call {
 /** What a handler needs and nobody else has: state, arena, reply. Counted as open. */
 struct edge_call *http_call_new(struct edge_http *http);
 void http_call_unref(struct edge_call *call);
-/** Copy the target; where it is refused, the call is settled. */
+/** Copy the target; where it is refused, or asks the server as a whole, the call is settled. */
 void http_call_set_target(struct edge_call *call, const char *target);
 /** The correlation id is as given where that is sound, else new. */
 void http_call_set_correlation(struct edge_call *call, const char *given);
@@ -277,6 +281,7 @@ struct http_conn {
     size_t drained;         /* what was dropped while lingering */
     struct edge_call *call; /* NULL: none is under way */
     struct http_out out;
+    const char *unsaid;  /* the rest of what stands before the next answer; NULL: nothing */
     bool chunked, close; /* the answer that is being sent */
     bool more;           /* and its call's source has more of it */
     bool starved;        /* the answer's next piece waits for memory */

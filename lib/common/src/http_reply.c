@@ -61,6 +61,7 @@ const char *http_reason(int code)
         {413, "Content Too Large"              },
         {414, "URI Too Long"                   },
         {416, "Range Not Satisfiable"          },
+        {417, "Expectation Failed"             },
         {423, "Locked"                         },
         {429, "Too Many Requests"              },
         {431, "Request Header Fields Too Large"},

@@ -4,6 +4,7 @@
  * what is a name with an escaped slash in it stays distinct until the route is found.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "edge/text.h"
 #include "http_internal.h"
@@ -84,6 +85,33 @@ enum edge_status http_target_check(struct edge_ctx *ctx, const char *target)
         }
     }
     return EDGE_OK;
+}
+
+/* A host and perhaps a port; no user, whom nobody here would ask for a password. */
+static bool is_authority(const char *s, size_t len)
+{
+    static const char specials[] = "-._~%[]:";
+    for (size_t i = 0; i < len; i++) {
+        char lower = s[i] | 0x20;
+        bool plain = (s[i] >= '0' && s[i] <= '9') || (lower >= 'a' && lower <= 'z');
+        if (!plain && !strchr(specials, s[i])) {
+            return false;
+        }
+    }
+    return len > 0;
+}
+
+const char *http_target_origin(struct edge_arena *a, const char *target)
+{
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    size_t len = strcspn(target + scheme, "/?");
+    if (scheme == 0 || !is_authority(target + scheme, len)) {
+        return target;
+    }
+    const char *rest = target + scheme + len;
+    return *rest == '/' ? rest : edge_printf(a, "/%s", rest);
 }
 
 /* In a query '+' is a blank. */
