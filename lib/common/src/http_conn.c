@@ -5,8 +5,9 @@
  *
  *     IDLE -> HEAD -> BODY -> WORK -> SEND -> IDLE        LINGER: only waits for the peer's end
  *
- * A peer whose end is seen while its call is at work may only have said that it sends no more: it
- * has a moment to be answered; then the call is given up.
+ * A peer whose end is seen while its call is at work may only have said that it sends no more. After
+ * a moment it is told to go on, which asks nothing of who is there: who is not resets the connection,
+ * and with it the call is given up.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ enum {
     READ_HEAD = 4096,             /* taken at once where a head is due */
     BYTES_PER_SECOND = 64 * 1024, /* what a peer must read and write at least */
     FIRST_BODY = 64 * 1024,       /* room made on the client's word */
-    LEFT_MS = 100,                /* for a call whose peer sends no more */
+    LEFT_MS = 100,                /* until a peer that sends no more is asked whether it is there */
     LINGER_MS = 2000,             /* for a peer to read the last answer */
     STALLED_MS = 1000,            /* without a byte, where memory is needed elsewhere */
     LAST_ANSWER_MS = 500,         /* to send an answer, or a body, when stopping */
@@ -670,6 +671,16 @@ void http_conn_wake(struct http_conn *conn)
     go_on(conn);
 }
 
+/* Nothing else tells a peer that has said all from one that has gone. Who does not know interim answers,
+ * or is in the midst of one, is not asked: what is sent to it next does the same. */
+static void ask_left(struct http_conn *conn)
+{
+    conn->deadline_ms = 0;
+    if (!conn->call->is_10 && !conn->more && !conn->unsaid) {
+        say_go_ahead(conn);
+    }
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_working(struct http_conn *conn, uint32_t events)
@@ -725,7 +736,11 @@ void http_conn_tick(struct http_conn *conn, bool pressed)
     int64_t now_ms = conn->loop->now_ms;
     bool stalled = now_ms - conn->moved_ms >= STALLED_MS;
     if (conn->deadline_ms > 0 && conn->deadline_ms <= now_ms) {
-        http_conn_close(conn);
+        if (conn->state == HTTP_CONN_LEFT) {
+            ask_left(conn);
+        } else {
+            http_conn_close(conn);
+        }
     } else if (conn->starved) {
         if (now_ms - conn->moved_ms >= conn->loop->http->config.body_deadline_ms) {
             http_conn_close(conn);

@@ -249,7 +249,7 @@ enum edge_status http_stream_drain(struct edge_call *call);
  * behind HTTP_CONN_STAYS never do. */
 enum http_conn_state {
     HTTP_CONN_LINGER, /* answered for the last time; what the peer still sends is dropped */
-    HTTP_CONN_LEFT,   /* the peer hung up while its call is at work */
+    HTTP_CONN_LEFT,   /* the peer sends no more, or is gone, while its call is at work */
     HTTP_CONN_IDLE,   /* between requests */
     HTTP_CONN_HEAD,   /* in a request's head */
     HTTP_CONN_STAYS,

@@ -1,4 +1,5 @@
 /* Memory and slots have a bound, whatever the peers do; and what a peer began ends with it. */
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -567,10 +568,30 @@ static bool is_abandoned(void *arg)
     return edge_call_is_abandoned(arg);
 }
 
+/* Both ends of each connection are of this process. */
+static size_t n_open_files(void)
+{
+    size_t n = 0;
+    DIR *files = opendir("/proc/self/fd");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(files);
+    while (readdir(files)) {
+        n++;
+    }
+    closedir(files);
+    return n;
+}
+
+static bool no_more_files_are_open(void *arg)
+{
+    const size_t *n = arg;
+    return n_open_files() <= *n;
+}
+
 static void test_work_nobody_waits_for(void)
 {
     struct fixture f;
     serve(&f);
+    size_t before = n_open_files();
     int fd = open_with(&f, "GET /keep HTTP/1.1\r\nHost: x\r\n\r\n");
     CU_ASSERT_TRUE_FATAL(wait_until(is_kept, &f.state, HTTP_PROBE_MS));
     CU_ASSERT_FALSE(edge_call_is_abandoned(f.state.kept));
@@ -584,10 +605,9 @@ static void test_work_nobody_waits_for(void)
         CU_ASSERT_TRUE(gate_wait_for(f.state.gate, 1));
     }
     for (int i = 0; i < N; i++) {
-        shutdown(fds[i], SHUT_WR);
-        CU_ASSERT_TRUE(http_probe_closed(fds[i], HTTP_PROBE_MS)); /* it was seen */
         close(fds[i]);
     }
+    CU_ASSERT_TRUE(wait_until(no_more_files_are_open, &before, HTTP_PROBE_MS)); /* it was seen */
     int last = open_with(&f, "GET /waits HTTP/1.1\r\nHost: x\r\n\r\n");
     gate_open(f.state.gate);
     http_probe_read(&f.arena, last, HTTP_PROBE_MS, &f.answer);
@@ -597,7 +617,7 @@ static void test_work_nobody_waits_for(void)
     done(&f);
 }
 
-/* A peer that only says it sends no more is answered, if that does not take long. */
+/* A peer that only says it sends no more is answered. */
 static void test_half_closed_peers_are_answered(void)
 {
     struct fixture f;
@@ -612,6 +632,40 @@ static void test_half_closed_peers_are_answered(void)
         http_probe_read(&f.arena, fd, HTTP_PROBE_MS, &f.answer);
         CU_ASSERT_EQUAL(f.answer.code, 200);
         close(fd);
+    }
+    done(&f);
+}
+
+/* However long that takes: it hears a word that asks nothing of it, and only who is gone resets. */
+static void test_half_closed_peers_wait(void)
+{
+    static const char old[] = "GET /waits HTTP/1.0\r\n\r\n",
+                      once[] = "GET /waits HTTP/1.1\r\nHost: x\r\n\r\n",
+                      twice[] = "GET /waits HTTP/1.1\r\nHost: x\r\n\r\n"
+                                "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n";
+    const char *const requests[] = {old, once, twice}; /* the old one cannot be told */
+    struct fixture f;
+    int fds[3];
+    serve(&f);
+    for (size_t i = 0; i < 3; i++) {
+        fds[i] = open_with(&f, requests[i]);
+        CU_ASSERT_TRUE(gate_wait_for(f.state.gate, 1));
+        shutdown(fds[i], SHUT_WR);
+    }
+    for (size_t i = 1; i < 3; i++) {
+        http_probe_read(&f.arena, fds[i], HTTP_PROBE_MS, &f.answer);
+        CU_ASSERT_EQUAL(f.answer.code, 100);
+    }
+    gate_open(f.state.gate);
+    for (size_t i = 0; i < 3; i++) {
+        http_probe_read(&f.arena, fds[i], HTTP_PROBE_MS, &f.answer);
+        CU_ASSERT_EQUAL(f.answer.code, 200);
+    }
+    http_probe_read(&f.arena, fds[2], HTTP_PROBE_MS, &f.answer);
+    CU_ASSERT_STRING_EQUAL(f.answer.body, "{\"ping\":true}\n");
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(http_probe_closed(fds[i], HTTP_PROBE_MS));
+        close(fds[i]);
     }
     done(&f);
 }
@@ -780,6 +834,7 @@ CU_TestInfo http_budget_tests[] = {
     {"vanished peers keep no slot",      test_vanished_peers_keep_no_slot     },
     {"work nobody waits for",            test_work_nobody_waits_for           },
     {"half-closed peers are answered",   test_half_closed_peers_are_answered  },
+    {"half-closed peers wait",           test_half_closed_peers_wait          },
     {"idle peers delay nobody",          test_idle_peers_delay_nobody         },
     {"refusals are one answer",          test_refusals_are_one_answer         },
     {"chunks are read",                  test_chunks_are_read                 },
