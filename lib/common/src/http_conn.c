@@ -27,7 +27,8 @@ enum {
     FIRST_BODY = 64 * 1024,       /* room made on the client's word */
     LEFT_MS = 100,                /* until a peer that sends no more is asked whether it is there */
     LINGER_MS = 2000,             /* for a peer to read the last answer */
-    STALLED_MS = 1000,            /* without a byte, where memory is needed elsewhere */
+    STALLED_MS = 1000,            /* of standing still, where memory is needed elsewhere */
+    TRICKLE = 1024,               /* bytes, up to which what goes in or out is standing still */
     LAST_ANSWER_MS = 500,         /* to send an answer, or a body, when stopping */
     STRUCT_BYTES = 2 * 1024,      /* of a call beside its head */
 };
@@ -61,6 +62,20 @@ static void set_deadline(struct http_conn *conn, int64_t since_ms, int64_t ms, s
         bytes = 0;
     }
     conn->deadline_ms = since_ms + ms + (int64_t)(bytes / BYTES_PER_SECOND) * 1000;
+}
+
+static void begin_to_move(struct http_conn *conn)
+{
+    conn->moved_ms = conn->loop->now_ms;
+    conn->trickled = 0;
+}
+
+static void move_on(struct http_conn *conn, size_t n)
+{
+    conn->trickled += n;
+    if (conn->trickled >= TRICKLE) {
+        begin_to_move(conn);
+    }
 }
 
 /* epoll is asked only where the answer would be a different one. */
@@ -99,7 +114,7 @@ void http_conn_open(struct http_loop *loop, int fd)
     conn->fd = fd;
     conn->state = HTTP_CONN_IDLE;
     conn->events = EPOLLIN | EPOLLRDHUP;
-    conn->moved_ms = loop->now_ms;
+    begin_to_move(conn);
     set_deadline(conn, loop->now_ms, loop->http->config.header_deadline_ms, 0);
     TAILQ_INSERT_TAIL(&loop->conns[HTTP_CONN_IDLE], conn, entry);
     loop->n_conns++;
@@ -217,6 +232,7 @@ static void begin_body(struct http_conn *conn)
 {
     struct edge_call *call = conn->call;
     enter(conn, HTTP_CONN_BODY);
+    begin_to_move(conn);
     call->body_since_ms = conn->loop->now_ms;
     set_deadline(conn, call->body_since_ms, call->http->config.body_deadline_ms, 0);
 }
@@ -401,7 +417,7 @@ static void on_readable(struct http_conn *conn)
         }
         return;
     }
-    conn->moved_ms = loop->now_ms;
+    move_on(conn, (size_t)n);
     if (conn->state == HTTP_CONN_LINGER) {
         lose_input(conn, (size_t)n);
     } else if (conn->in.len > 0) {
@@ -537,6 +553,7 @@ static void answer(struct http_conn *conn)
         answer_outcome(conn);
     }
     enter(conn, HTTP_CONN_SEND);
+    begin_to_move(conn);
     set_deadline(conn, edge_now_mono_ms(), call->http->config.body_deadline_ms, conn->out.body_len);
     send_out(conn);
 }
@@ -571,7 +588,7 @@ static int write_out(struct http_conn *conn)
         if (n < 0) {
             return errno == EAGAIN ? 0 : -1;
         }
-        conn->moved_ms = conn->loop->now_ms;
+        move_on(conn, (size_t)n);
         size_t sent = (size_t)n;
         advance(&o->head_at, o->head.len, &sent);
         advance(&o->body_at, o->body_len, &sent);
@@ -621,6 +638,7 @@ static bool take_piece(struct http_conn *conn)
         want(conn, 0);
         return false;
     }
+    begin_to_move(conn);
     conn->more = !call->drained;
     conn->out = (struct http_out){.head = conn->out.head};
     conn->out.head.len = 0;
@@ -678,6 +696,7 @@ static void ask_left(struct http_conn *conn)
     conn->deadline_ms = 0;
     if (!conn->call->is_10 && !conn->more && !conn->unsaid) {
         say_go_ahead(conn);
+        enter(conn, HTTP_CONN_WORK); /* if it still is there then, it is a peer like any other */
     }
 }
 

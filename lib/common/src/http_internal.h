@@ -286,7 +286,8 @@ struct http_conn {
     bool more;           /* and its call's source has more of it */
     bool starved;        /* the answer's next piece waits for memory */
     int64_t deadline_ms; /* monotonic; 0: none */
-    int64_t moved_ms;    /* when bytes went in or out last */
+    int64_t moved_ms;    /* when bytes went in or out last that are worth mentioning */
+    size_t trickled;     /* bytes since then */
     uint64_t looked;     /* the loop's n_looks when it was ticked last */
 };
 

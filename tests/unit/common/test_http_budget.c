@@ -1,5 +1,6 @@
 /* Memory and slots have a bound, whatever the peers do; and what a peer began ends with it. */
 #include <dirent.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -670,6 +671,66 @@ static void test_half_closed_peers_wait(void)
     done(&f);
 }
 
+/* Who is known to wait for an answer keeps its slot. */
+static void test_half_closed_peers_keep_their_slot(void)
+{
+    struct fixture f;
+    serve_with(&f, (struct edge_http_config){.max_connections = 2});
+    int waits = open_with(&f, "GET /waits HTTP/1.1\r\nHost: x\r\n\r\n");
+    shutdown(waits, SHUT_WR);
+    http_probe_read(&f.arena, waits, HTTP_PROBE_MS, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 100);
+    int idle = open_with(&f, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+    http_probe_read(&f.arena, idle, HTTP_PROBE_MS, &f.answer);
+    int newest = open_with(&f, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+    http_probe_read(&f.arena, newest, HTTP_PROBE_MS, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 200);
+    CU_ASSERT_TRUE(http_probe_closed(idle, HTTP_PROBE_MS));
+    gate_open(f.state.gate);
+    http_probe_read(&f.arena, waits, HTTP_PROBE_MS, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 200);
+    close(waits);
+    close(idle);
+    close(newest);
+    done(&f);
+}
+
+static bool has_answer(int fd, int64_t timeout_ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, (int)timeout_ms) > 0;
+}
+
+/* A byte now and then does not keep a slot that somebody needs. */
+static void test_trickling_peers_give_way(void)
+{
+    enum { N = 2 };
+    struct fixture f;
+    int fds[N];
+    serve_with(&f, (struct edge_http_config){.max_connections = N, .body_deadline_ms = 60000});
+    for (int i = 0; i < N; i++) {
+        fds[i] = open_with(&f, "POST /size HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                               "Content-Length: 100000\r\n\r\n");
+        http_probe_read(&f.arena, fds[i], HTTP_PROBE_MS, &f.answer);
+        CU_ASSERT_EQUAL(f.answer.code, 100);
+    }
+    int fd = open_with(&f, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+    int64_t since_ms = edge_now_mono_ms();
+    while (!has_answer(fd, 20) && edge_now_mono_ms() - since_ms < HTTP_PROBE_MS) {
+        for (int i = 0; i < N; i++) {
+            http_probe_text(fds[i], "b");
+        }
+    }
+    CU_ASSERT_TRUE_FATAL(has_answer(fd, 0));
+    http_probe_read(&f.arena, fd, HTTP_PROBE_MS, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 200);
+    close(fd);
+    for (int i = 0; i < N; i++) {
+        close(fds[i]);
+    }
+    done(&f);
+}
+
 static void test_idle_peers_delay_nobody(void)
 {
     enum { N = 3000, TRIES = 20 };
@@ -820,23 +881,25 @@ static void test_chunks_are_read(void)
 }
 
 CU_TestInfo http_budget_tests[] = {
-    {"a budget is kept",                 test_a_budget_is_kept                },
-    {"bodies have a budget",             test_bodies_have_a_budget            },
-    {"answers have a budget",            test_answers_have_a_budget           },
-    {"long answers are streamed",        test_long_answers_are_streamed       },
-    {"connections outlive long answers", test_connections_outlive_long_answers},
-    {"readers that do not read",         test_readers_that_do_not_read        },
-    {"a failing source breaks off",      test_a_failing_source_breaks_off     },
-    {"requests behind starved answers",  test_requests_behind_starved_answers },
-    {"starved answers hold up nobody",   test_starved_answers_hold_up_nobody  },
-    {"oversized heads leave nothing",    test_oversized_heads_leave_nothing   },
-    {"many parameters are read",         test_many_parameters_are_read        },
-    {"vanished peers keep no slot",      test_vanished_peers_keep_no_slot     },
-    {"work nobody waits for",            test_work_nobody_waits_for           },
-    {"half-closed peers are answered",   test_half_closed_peers_are_answered  },
-    {"half-closed peers wait",           test_half_closed_peers_wait          },
-    {"idle peers delay nobody",          test_idle_peers_delay_nobody         },
-    {"refusals are one answer",          test_refusals_are_one_answer         },
-    {"chunks are read",                  test_chunks_are_read                 },
+    {"a budget is kept",                  test_a_budget_is_kept                 },
+    {"bodies have a budget",              test_bodies_have_a_budget             },
+    {"answers have a budget",             test_answers_have_a_budget            },
+    {"long answers are streamed",         test_long_answers_are_streamed        },
+    {"connections outlive long answers",  test_connections_outlive_long_answers },
+    {"readers that do not read",          test_readers_that_do_not_read         },
+    {"a failing source breaks off",       test_a_failing_source_breaks_off      },
+    {"requests behind starved answers",   test_requests_behind_starved_answers  },
+    {"starved answers hold up nobody",    test_starved_answers_hold_up_nobody   },
+    {"oversized heads leave nothing",     test_oversized_heads_leave_nothing    },
+    {"many parameters are read",          test_many_parameters_are_read         },
+    {"vanished peers keep no slot",       test_vanished_peers_keep_no_slot      },
+    {"work nobody waits for",             test_work_nobody_waits_for            },
+    {"half-closed peers are answered",    test_half_closed_peers_are_answered   },
+    {"half-closed peers wait",            test_half_closed_peers_wait           },
+    {"half-closed peers keep their slot", test_half_closed_peers_keep_their_slot},
+    {"trickling peers give way",          test_trickling_peers_give_way         },
+    {"idle peers delay nobody",           test_idle_peers_delay_nobody          },
+    {"refusals are one answer",           test_refusals_are_one_answer          },
+    {"chunks are read",                   test_chunks_are_read                  },
     CU_TEST_INFO_NULL,
 };
