@@ -237,11 +237,18 @@ static void begin_body(struct http_conn *conn)
     set_deadline(conn, call->body_since_ms, call->http->config.body_deadline_ms, 0);
 }
 
+/* What was made of a head may be several times as long. */
+static bool charge_head(struct edge_call *call, size_t len)
+{
+    size_t made = call->ctx.arena.used;
+    call->base_charge = STRUCT_BYTES + (made > 2 * len ? made : 2 * len);
+    return http_call_charge(call, call->base_charge);
+}
+
 static void begin_request(struct http_conn *conn, const char *head, size_t len)
 {
     struct edge_call *call = begin_call(conn);
-    call->base_charge = STRUCT_BYTES + 2 * len;
-    if (!http_call_charge(call, call->base_charge)) {
+    if (!charge_head(call, len)) {
         no_room(conn);
         return;
     }
@@ -252,6 +259,8 @@ static void begin_request(struct http_conn *conn, const char *head, size_t len)
     }
     if (!sound) {
         answer(conn);
+    } else if (!charge_head(call, len)) {
+        no_room(conn);
     } else if (!call->has_body) {
         run(conn);
     } else if (expect_body(conn)) {

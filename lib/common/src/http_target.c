@@ -114,33 +114,45 @@ const char *http_target_origin(struct edge_arena *a, const char *target)
     return *rest == '/' ? rest : edge_printf(a, "/%s", rest);
 }
 
-/* In a query '+' is a blank. */
-static const char *decode_form(struct edge_arena *a, const char *text, size_t len)
+/* In place; in a query '+' is a blank. */
+static const char *decode_form(char *text, size_t len)
 {
-    char *copy = edge_alloc(a, len + 1, 1);
-    for (size_t i = 0; i < len; i++) {
-        copy[i] = text[i] == '+' ? ' ' : text[i];
+    char *to = text;
+    size_t n;
+    for (const char *from = text; from < text + len; from += n) {
+        int byte = byte_at(from, &n);
+        *to++ = *from == '+' ? ' ' : (char)byte;
     }
-    const char *decoded = memchr(copy, '%', len) ? edge_percent_decode(a, copy, len) : copy;
-    return decoded ? decoded : "";
+    *to = '\0';
+    return text;
 }
 
+static size_t count_pairs(const char *query)
+{
+    size_t n = 0;
+    for (const char *s = query; *s != '\0'; s++) {
+        n += *s != '&' && (s[1] == '&' || s[1] == '\0');
+    }
+    return n;
+}
+
+/* The pairs point into one copy of it: made apart, thousands of short ones take many times its size. */
 struct http_pair *http_query_parse(struct edge_arena *a, const char *query, size_t *ret_n)
 {
-    size_t max = 1, n = 0;
-    for (const char *s = query; *s != '\0'; s++) {
-        max += *s == '&';
-    }
-    struct http_pair *pairs = edge_new_n(a, struct http_pair, max);
-    while (*query != '\0') {
-        size_t len = strcspn(query, "&");
-        const char *equals = memchr(query, '=', len);
-        size_t name_len = equals ? (size_t)(equals - query) : len;
+    size_t n = 0, left = strlen(query);
+    struct http_pair *pairs = edge_new_n(a, struct http_pair, count_pairs(query));
+    char *at = edge_alloc(a, left + 1, 1);
+    memcpy(at, query, left);
+    while (left > 0) {
+        size_t len = strcspn(at, "&"), taken = len < left ? len + 1 : len;
+        char *equals = memchr(at, '=', len);
+        size_t name_len = equals ? (size_t)(equals - at) : len;
         if (len > 0) {
-            const char *value = equals ? decode_form(a, equals + 1, len - name_len - 1) : "";
-            pairs[n++] = (struct http_pair){decode_form(a, query, name_len), value};
+            const char *value = equals ? decode_form(equals + 1, len - name_len - 1) : "";
+            pairs[n++] = (struct http_pair){decode_form(at, name_len), value};
         }
-        query += len + (query[len] == '&');
+        at += taken;
+        left -= taken;
     }
     *ret_n = n;
     return pairs;

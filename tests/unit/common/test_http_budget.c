@@ -518,6 +518,12 @@ static void test_oversized_heads_leave_nothing(void)
     done(&f);
 }
 
+static bool is_kept(void *arg)
+{
+    struct state *state = arg;
+    return __atomic_load_n(&state->kept, __ATOMIC_SEQ_CST) != NULL;
+}
+
 static void test_many_parameters_are_read(void)
 {
     struct fixture f;
@@ -530,6 +536,28 @@ static void test_many_parameters_are_read(void)
     http_probe_ask(&f.arena, f.port, "GET", edge_buf_str(&target), NULL, NULL, &f.answer);
     CU_ASSERT_EQUAL(f.answer.code, 200);
     edge_buf_done(&target);
+    done(&f);
+}
+
+/* A target of many parameters is made into several times its length. */
+static void test_parameters_are_counted(void)
+{
+    enum { N = 2000 };
+    struct fixture f;
+    serve(&f);
+    struct edge_buf text = EDGE_BUF_INIT;
+    edge_buf_puts(&text, "GET /keep?");
+    for (int i = 0; i < N; i++) {
+        edge_buf_puts(&text, "a&");
+    }
+    edge_buf_puts(&text, " HTTP/1.1\r\nHost: x\r\n\r\n");
+    int fd = open_with(&f, edge_buf_str(&text));
+    edge_buf_done(&text);
+    CU_ASSERT_TRUE_FATAL(wait_until(is_kept, &f.state, HTTP_PROBE_MS));
+    CU_ASSERT(in_use(&f) >= N * 2 * sizeof(char *));
+    edge_call_finish(f.state.kept, EDGE_OK);
+    close(fd);
+    CU_ASSERT_TRUE(wait_until(nothing_is_in_use, &f, HTTP_PROBE_MS));
     done(&f);
 }
 
@@ -556,12 +584,6 @@ static void test_vanished_peers_keep_no_slot(void)
     }
     CU_ASSERT(edge_now_mono_ms() - since_ms < 5000);
     done(&f);
-}
-
-static bool is_kept(void *arg)
-{
-    struct state *state = arg;
-    return __atomic_load_n(&state->kept, __ATOMIC_SEQ_CST) != NULL;
 }
 
 static bool is_abandoned(void *arg)
@@ -892,6 +914,7 @@ CU_TestInfo http_budget_tests[] = {
     {"starved answers hold up nobody",    test_starved_answers_hold_up_nobody   },
     {"oversized heads leave nothing",     test_oversized_heads_leave_nothing    },
     {"many parameters are read",          test_many_parameters_are_read         },
+    {"parameters are counted",            test_parameters_are_counted           },
     {"vanished peers keep no slot",       test_vanished_peers_keep_no_slot      },
     {"work nobody waits for",             test_work_nobody_waits_for            },
     {"half-closed peers are answered",    test_half_closed_peers_are_answered   },
