@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "edge/clock.h"
@@ -366,13 +367,66 @@ static void test_requests_may_be_cut_anywhere(void)
     };
     struct fixture f;
     serve(&f);
-    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        for (size_t n = 0; n < strlen(requests[i]); n++) {
+    for (size_t i = 0; i < 3 * sizeof(requests) / sizeof(requests[0]); i++) {
+        const char *request = requests[i / 3];
+        for (size_t n = 0; n < strlen(request); n++) {
             int fd = http_probe_open(f.port);
-            http_probe_send(fd, requests[i], n);
+            http_probe_send(fd, request, n);
+            if (i % 3 == 1) {
+                const struct linger reset = {.l_onoff = 1};
+                setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+            } else if (i % 3 == 2) {
+                shutdown(fd, SHUT_WR);
+                CU_ASSERT_TRUE(http_probe_closed(fd, HTTP_PROBE_MS));
+            }
             close(fd);
         }
     }
+    done(&f);
+}
+
+/* One answer for each request, in order, wherever the packets end. */
+static void test_requests_in_a_row(void)
+{
+    static const struct {
+        const char *request;
+        int code;
+        const char *body;
+    } cases[] = {
+        {"GET /show/a HTTP/1.1\r\nHost: x\r\n\r\n",                                               200, "name=a body="          },
+        {POST "Content-Length: 10\r\n\r\n0123456789",                                             200, "name=a body=0123456789"},
+        {"\r\nGET http://x/show/b HTTP/1.1\r\nHost: x\r\n\r\n",                                   200, "name=b body="          },
+        {POST "Transfer-Encoding: chunked\r\n\r\n2 ;x\r\nab\r\n0\r\nT: y\r\n\r\n",                200,
+         "name=a body=ab"                                                                                                      },
+        {"FOO /show/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab",                        405, NULL                    },
+        {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",                                                 200, ""                      },
+        {"POST /no HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nG\r\n0\r\n\r\n",
+         404,                                                                                          NULL                    },
+        {"GET /show/c HTTP/1.1\r\nHost: x\r\n\r\n",                                               200, "name=c body="          },
+    };
+    enum { N = sizeof(cases) / sizeof(cases[0]), ROUNDS = 50 };
+    struct fixture f;
+    struct edge_buf all = EDGE_BUF_INIT;
+    serve(&f);
+    for (size_t i = 0; i < N; i++) {
+        edge_buf_puts(&all, cases[i].request);
+    }
+    for (size_t cut = 0; cut <= all.len; cut++) {
+        int fd = http_probe_open(f.port);
+        for (size_t round = 0; round < (cut == 0 ? ROUNDS : 1); round++) {
+            http_probe_send(fd, all.data, cut);
+            http_probe_send(fd, all.data + cut, all.len - cut);
+        }
+        shutdown(fd, SHUT_WR);
+        for (size_t i = 0; i < (cut == 0 ? ROUNDS * N : N); i++) {
+            http_probe_read(&f.arena, fd, HTTP_PROBE_MS, &f.answer);
+            CU_ASSERT_EQUAL(f.answer.code, cases[i % N].code);
+            CU_ASSERT_TRUE(!cases[i % N].body || strcmp(f.answer.body, cases[i % N].body) == 0);
+        }
+        CU_ASSERT_TRUE(http_probe_closed(fd, HTTP_PROBE_MS));
+        close(fd);
+    }
+    edge_buf_done(&all);
     done(&f);
 }
 
@@ -412,6 +466,7 @@ CU_TestInfo http_abuse_tests[] = {
     {"silent peers are let go",              test_silent_peers_are_let_go             },
     {"a slow but steady body passes",        test_a_slow_but_steady_body_passes       },
     {"requests may be cut anywhere",         test_requests_may_be_cut_anywhere        },
+    {"requests in a row",                    test_requests_in_a_row                   },
     {"noise",                                test_noise                               },
     CU_TEST_INFO_NULL,
 };

@@ -420,10 +420,12 @@ static void test_a_failing_source_breaks_off(void)
     done(&f);
 }
 
+enum { TAKEN = LIMIT / 8 * 5, STARVED = 3 };
+
 /* Take so much of the budget that a source of /starves has to wait. */
 static void take_memory(struct fixture *f, bool take)
 {
-    size_t bytes = LIMIT / 8 * 5;
+    size_t bytes = TAKEN;
     CU_ASSERT_TRUE_FATAL(edge_budget_resize(f->budget, take ? 0 : bytes, take ? bytes : 0));
 }
 
@@ -464,10 +466,15 @@ static void test_requests_behind_starved_answers(void)
     done(&f);
 }
 
-/* However many answers wait for memory: who needs none is served. */
+static bool starved_hold_little(void *arg)
+{
+    return in_use(arg) <= TAKEN + STARVED * 8 * 1024;
+}
+
+/* However many answers wait for memory: who needs none is served, and they keep none from each other. */
 static void test_starved_answers_hold_up_nobody(void)
 {
-    enum { N = 3 };
+    enum { N = STARVED };
     struct fixture f;
     int fds[N];
     serve(&f);
@@ -478,6 +485,7 @@ static void test_starved_answers_hold_up_nobody(void)
     wait_for_refusals(&f, 3 * N); /* each has been looked at more than once */
     http_probe_ask(&f.arena, f.port, "GET", "/ping", NULL, NULL, &f.answer);
     CU_ASSERT_EQUAL(f.answer.code, 200);
+    CU_ASSERT_TRUE(wait_until(starved_hold_little, &f, HTTP_PROBE_MS));
     take_memory(&f, false);
     for (int i = 0; i < N; i++) {
         http_probe_read(&f.arena, fds[i], HTTP_PROBE_MS, &f.answer);
