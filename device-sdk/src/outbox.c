@@ -30,8 +30,8 @@ enum {
     HURRY_MS = 200,             /* when closing, or when nothing is sent before the answer */
     MIN_WINDOW = 256,           /* events sent and not acknowledged; */
     FIRST_WINDOW = 1000,        /* a stock broker drops what is beyond for a client; */
-    MAX_WINDOW = 20000,
-    MAX_TRIES = 20, /* of one event while others get through */
+    MAX_WINDOW = 5000,          /* the bus drops what is beyond 10,000 */
+    MAX_TRIES = 20,             /* of one event while others get through */
     COMPLAIN_MS = 10 * 1000,
 };
 
@@ -43,6 +43,7 @@ enum parcel_state {
 
 struct parcel {
     const struct edge_message *message;
+    uint64_t serial; /* of its last sending */
     uint32_t n_readings, bytes;
     uint8_t state, tries;
 };
@@ -65,11 +66,13 @@ struct sdk_outbox {
     struct edge_mutex lock;
     struct edge_cond filled, emptied;
     struct parcels replies EDGE_GUARDED, events EDGE_GUARDED;
-    size_t next EDGE_GUARDED;   /* of events: those before it are sent or done */
+    size_t next EDGE_GUARDED;   /* of events: those before it are sent or done, */
+    size_t reach EDGE_GUARDED;  /* those before it were sent at least once */
     size_t hint EDGE_GUARDED;   /* where the next acknowledged one probably is */
     size_t n_sent EDGE_GUARDED; /* of events: sent and not acknowledged */
     size_t bytes EDGE_GUARDED, max_bytes;
     size_t window EDGE_GUARDED;
+    uint64_t serial EDGE_GUARDED, newest EDGE_GUARDED; /* of all sendings, of those acknowledged */
     enum outbox_mode mode EDGE_GUARDED;
     char instance[EDGE_UUID_SIZE] EDGE_GUARDED; /* of who acknowledges */
     unsigned connections EDGE_GUARDED;          /* of the bus, as of the last look */
@@ -276,7 +279,7 @@ bool sdk_outbox_is_full(struct sdk_outbox *o)
 
 static void finish(struct sdk_outbox *o, struct parcel *p) EDGE_REQUIRES(o->lock);
 static void pop_done(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
-static void resend_all(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
+static void resend(struct sdk_outbox *o, uint64_t before) EDGE_REQUIRES(o->lock);
 
 static void finish(struct sdk_outbox *o, struct parcel *p)
 {
@@ -291,23 +294,24 @@ static void pop_done(struct sdk_outbox *o)
     while (o->events.n > 0 && parcel_at(&o->events, 0)->state == PARCEL_DONE) {
         parcels_pop(&o->events);
         o->next -= o->next > 0;
+        o->reach -= o->reach > 0;
         o->hint -= o->hint > 0;
     }
     edge_gauge_set(o->svc->events_waiting, (int64_t)o->events.n);
     edge_cond_signal(&o->emptied);
 }
 
-/* From the oldest on, in order. */
-static void resend_all(struct sdk_outbox *o)
+/* What was sent before the sending @p before, in order. */
+static void resend(struct sdk_outbox *o, uint64_t before)
 {
-    for (size_t i = 0; i < o->next; i++) {
+    for (size_t i = 0; i < o->reach; i++) {
         struct parcel *p = parcel_at(&o->events, i);
-        if (p->state == PARCEL_SENT) {
+        if (p->state == PARCEL_SENT && p->serial < before) {
             p->state = PARCEL_WAITS;
+            o->n_sent--;
         }
     }
     o->next = o->hint = 0;
-    o->n_sent = 0;
     o->progress_ms = edge_now_mono_ms();
     o->next_resend_ms = o->progress_ms + o->resend_pause_ms;
     o->resend_pause_ms =
@@ -315,15 +319,16 @@ static void resend_all(struct sdk_outbox *o)
     edge_cond_signal(&o->filled);
 }
 
-/* Most come in the order in which they were sent. */
+/* Most come in the order in which they were sent. What waits to be sent again may have arrived after all. */
 static struct parcel *find(struct sdk_outbox *o, const char *id) EDGE_REQUIRES(o->lock);
 
 static struct parcel *find(struct sdk_outbox *o, const char *id)
 {
-    for (size_t k = 0; k < o->next; k++) {
-        size_t i = (o->hint + k) % o->next;
+    for (size_t k = 0; k < o->reach; k++) {
+        size_t i = (o->hint + k) % o->reach;
         struct parcel *p = parcel_at(&o->events, i);
-        if (p->state == PARCEL_SENT && strcmp(sdk_event_of(p->message)->id, id) == 0) {
+        if (p->state != PARCEL_DONE && p->tries > 0 &&
+            strcmp(sdk_event_of(p->message)->id, id) == 0) {
             o->hint = i + 1;
             return p;
         }
@@ -331,17 +336,18 @@ static struct parcel *find(struct sdk_outbox *o, const char *id)
     return NULL;
 }
 
-/* Later ones were stored, the oldest was not: lost on the way. */
+/* What was sent later was stored, the oldest was not: lost on the way, as all of its time. */
 static void look_for_gap(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
 
 static void look_for_gap(struct sdk_outbox *o)
 {
-    if (o->next == 0 || parcel_at(&o->events, 0)->state != PARCEL_SENT || o->hint < 2 ||
+    const struct parcel *oldest = o->reach > 0 ? parcel_at(&o->events, 0) : NULL;
+    if (!oldest || oldest->state != PARCEL_SENT || oldest->serial >= o->newest ||
         edge_now_mono_ms() < o->next_resend_ms) {
         return;
     }
     o->window = o->window / 2 > MIN_WINDOW ? o->window / 2 : MIN_WINDOW;
-    resend_all(o);
+    resend(o, o->newest);
 }
 
 static void take_acks(struct sdk_outbox *o, const struct event_acks *acks, size_t *ret_refused)
@@ -351,6 +357,9 @@ static void take_acks(struct sdk_outbox *o, const struct event_acks *acks, size_
     for (size_t i = 0; i < acks->n_ids; i++) {
         struct parcel *p = find(o, acks->ids[i]);
         if (p) {
+            if (p->tries == 1 && p->serial > o->newest) { /* else: which of its sendings arrived? */
+                o->newest = p->serial;
+            }
             finish(o, p);
             n++;
         }
@@ -416,7 +425,7 @@ enum edge_status sdk_outbox_hello(void *state, struct edge_ctx *ctx, const struc
     }
     if (fresh || (o->listening && due)) {
         o->listening = false;
-        resend_all(o);
+        resend(o, UINT64_MAX);
     }
     return EDGE_OK;
 }
@@ -471,6 +480,7 @@ static void take_events(struct sdk_outbox *o, struct turn *t, int64_t now)
 {
     while (t->n < BATCH && may_send(o)) {
         struct parcel *p = parcel_at(&o->events, o->next++);
+        o->reach = o->next > o->reach ? o->next : o->reach;
         if (p->state != PARCEL_WAITS) {
             continue;
         }
@@ -480,6 +490,7 @@ static void take_events(struct sdk_outbox *o, struct turn *t, int64_t now)
             continue;
         }
         p->tries++;
+        p->serial = ++o->serial;
         turn_add(t, p, keeps(o));
         if (o->n_sent == 0) {
             o->progress_ms = now; /* from here on he has something to speak of */
@@ -520,7 +531,7 @@ static void look(struct sdk_outbox *o, struct turn *t, int64_t now)
     if ((o->mode == OUTBOX_ASKING && now >= o->asking_until_ms) || gone) {
         o->mode = OUTBOX_ALONE;
         t->told_alone = true;
-        for (size_t i = 0; i < o->next; i++) {
+        for (size_t i = 0; i < o->reach; i++) {
             struct parcel *p = parcel_at(&o->events, i);
             if (p->state == PARCEL_SENT) {
                 finish(o, p);

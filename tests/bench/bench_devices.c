@@ -1,8 +1,10 @@
-/* devices: 10,000 virtual devices with one reading a second each, in one process: events/s stored,
- * CPU, memory, missed. Calibration: what one core does in a second (a counting loop), so that CPU
+/* devices [DEVICES [INTERVAL_MS [split]]]: 10,000 virtual devices with one reading a second each, in one
+ * process, or over a broker; events/s stored, CPU, memory, missed. More than can be stored is a measure of what
+ * can. Calibration: what one core does in a second (a counting loop), so that CPU
  * compares. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "edge/clock.h"
 #include "edge/text.h"
@@ -23,12 +25,18 @@ static double loops_per_second(void)
 int main(int argc, char **argv)
 {
     static const char *const sources[] = {"Int32"};
-    int64_t devices = 10000;
-    rig_must(argc < 2 || edge_int_parse(argv[1], &devices), "usage: bench_devices [DEVICES]");
+    int64_t devices = 10000, interval_ms = 1000;
+    bool split = argc > 3 && strcmp(argv[3], "split") == 0;
+    rig_must((argc < 2 || edge_int_parse(argv[1], &devices)) &&
+                 (argc < 3 || edge_int_parse(argv[2], &interval_ms)) && (argc < 4 || split) &&
+                 interval_ms > 0,
+             "usage: bench_devices [DEVICES [INTERVAL_MS [split]]]");
+    char interval[32];
+    snprintf(interval, sizeof(interval), "%lldms", (long long)interval_ms);
     double calibration = loops_per_second();
     struct platform p;
-    platform_make(&p, SHAPE_ONE);
-    rig_fleet(&p, "Random-Integer-Device", sources, 1, devices, "1s");
+    platform_make(&p, split ? SHAPE_SPLIT : SHAPE_ONE);
+    rig_fleet(&p, "Random-Integer-Device", sources, 1, devices, interval);
     int64_t begin = edge_now_mono_ms();
     rig_must(platform_up(&p), "the platform does not start");
     double added_s = (double)(edge_now_mono_ms() - begin) / 1000;
@@ -42,14 +50,15 @@ int main(int argc, char **argv)
     double seconds = (double)(edge_now_mono_ms() - begin) / 1000;
     cpu = (rig_cpu_seconds(&p) - cpu) / seconds;
     double mb = (double)rig_pss_kb(&p) / 1024;
-    double missed = (double)devices * seconds - (double)stored;
+    double due = (double)devices * seconds * 1000 / (double)interval_ms,
+           missed = due - (double)stored;
     platform_done(&p);
 
     printf(
         "%lld devices added in %.1f s; %.0f events/s stored, %.0f of %.0f missed, %.0f %% of a core, "
         "%.1f MB\n",
-        (long long)devices, added_s, (double)stored / seconds, missed < 0 ? 0 : missed,
-        (double)devices * seconds, cpu * 100, mb);
+        (long long)devices, added_s, (double)stored / seconds, missed < 0 ? 0 : missed, due,
+        cpu * 100, mb);
     printf("bench devices devices=%lld events_s=%.0f missed=%.0f cpu_percent=%.0f pss_mb=%.1f "
            "added_s=%.1f loops_s=%.0f\n",
            (long long)devices, (double)stored / seconds, missed < 0 ? 0 : missed, cpu * 100, mb,
