@@ -26,10 +26,12 @@ static void set_defaults(struct event_store_config *c)
     c->segment_age_ms = c->segment_age_ms ? c->segment_age_ms : SEGMENT_AGE_MS;
 }
 
-static struct event_store *store_create(const struct event_store_config *config)
+static struct event_store *store_create(const struct event_store_config *config,
+                                        struct edge_data_file *file)
 {
     struct event_store *s = edge_xalloc(1, sizeof(*s));
     s->config = *config;
+    s->file = file;
     set_defaults(&s->config);
     s->path = edge_xstrdup(config->file.path);
     s->config.file.path = s->path;
@@ -61,7 +63,6 @@ static void store_free(struct event_store *s)
     }
     free(s->catalogue.segments);
     sqlite3_close(s->db);
-    edge_data_file_close(s->file);
     edge_cond_done(&s->readers.freed);
     edge_cond_done(&s->queue.reported);
     edge_cond_done(&s->queue.settled);
@@ -74,16 +75,51 @@ static void store_free(struct event_store *s)
     free(s);
 }
 
-enum edge_status event_store_open(struct edge_ctx *ctx, const struct event_store_config *config,
-                                  struct event_store **ret)
+static enum edge_status open_in(struct edge_ctx *ctx, const struct event_store_config *config,
+                                struct edge_data_file *file, struct event_store **ret)
 {
-    struct event_store *s = store_create(config);
+    struct event_store *s = store_create(config, file);
     enum edge_status st = db_open(ctx, s);
     if (st == EDGE_OK) {
         st = store_load(ctx, s);
     }
     if (st != EDGE_OK) {
         store_free(s);
+        return st;
+    }
+    db_trust(s);
+    *ret = s;
+    return EDGE_OK;
+}
+
+/* History is worth less than what happens now: a store that is damaged makes way for an empty one. */
+static enum edge_status open_or_begin_anew(struct edge_ctx *ctx,
+                                           const struct event_store_config *config,
+                                           struct edge_data_file *file, struct event_store **ret)
+{
+    EDGE_CTX_SCOPE(first);
+    first.log = ctx->log;
+    enum edge_status st = open_in(&first, config, file, ret);
+    if (st != EDGE_DAMAGED) {
+        return st == EDGE_OK ? st : edge_pass(ctx, st, &first);
+    }
+    const char *reason = edge_ctx_message(&first, st);
+    EDGE_TRY(edge_wrap(ctx, edge_data_file_put_aside(ctx, file, reason), "%s", reason));
+    return open_in(ctx, config, file, ret);
+}
+
+enum edge_status event_store_open(struct edge_ctx *ctx, const struct event_store_config *config,
+                                  struct event_store **ret)
+{
+    struct edge_data_file *file = NULL;
+    struct event_store *s = NULL;
+    EDGE_TRY(edge_data_file_open(ctx, &config->file, &file));
+    enum edge_status st = open_or_begin_anew(ctx, config, file, &s);
+    if (st != EDGE_OK) {
+        if (st == EDGE_FORBIDDEN || st == EDGE_DAMAGED) {
+            edge_data_file_unusable(file);
+        }
+        edge_data_file_close(file);
         return st;
     }
     s->writer = edge_thread_start("event-writer", store_writer, s);
@@ -104,7 +140,17 @@ void event_store_close(struct event_store *s)
         edge_cond_broadcast(&s->queue.reported);
     }
     pthread_join(s->writer, NULL);
+    struct edge_data_file *file = s->file;
     store_free(s);
+    edge_data_file_close(file);
+}
+
+enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum edge_status st)
+{
+    if (st == EDGE_DAMAGED) {
+        edge_data_file_note_damage(s->file, edge_ctx_message(ctx, st));
+    }
+    return st;
 }
 
 void store_note_size(struct event_store *s, size_t size)

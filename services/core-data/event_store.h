@@ -38,7 +38,9 @@ struct event_store_config {
     const struct edge_log *log;
 };
 
-/** UNAVAILABLE or FORBIDDEN with a text naming path and reason: not a database, not ours, in use.
+/**
+ * UNAVAILABLE or FORBIDDEN with a text naming path and reason: not ours, of a newer version, in use. A
+ * store that is damaged is put aside (edge_data_file_put_aside) and an empty one is opened.
  */
 enum edge_status event_store_open(struct edge_ctx *ctx, const struct event_store_config *config,
                                   struct event_store **ret);

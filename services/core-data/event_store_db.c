@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "edge/log.h"
 #include "event_store_impl.h"
 
 enum {
     APPLICATION_ID = 0x45444356, /* what `file` shows: nobody else's database is taken for ours */
     SCHEMA_VERSION = 2,
+    N_TABLES = 5, /* that every file of ours has */
     SQL_TEXT_SIZE = 512,
 };
 
@@ -55,6 +57,9 @@ enum edge_status db_fail(struct edge_ctx *ctx, sqlite3 *db, const char *doing)
     int code = sqlite3_errcode(db) & 0xff;
     if (code == SQLITE_FULL || (code == SQLITE_IOERR && sqlite3_system_errno(db) == ENOSPC)) {
         return edge_fail(ctx, EDGE_UNAVAILABLE, "%s failed: disk full", doing);
+    }
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+        return edge_fail(ctx, EDGE_DAMAGED, "%s failed: %s", doing, sqlite3_errmsg(db));
     }
     bool row = code == SQLITE_TOOBIG || code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH;
     return edge_fail(ctx, row ? EDGE_INVALID : EDGE_INTERNAL, "%s failed: %s", doing,
@@ -123,15 +128,21 @@ enum edge_status db_end(struct edge_ctx *ctx, sqlite3 *db, enum edge_status st)
     return st;
 }
 
+/* A file that turns out to be damaged is closed as it is: its log is neither carried into it nor
+ * removed. db_trust() ends that. */
 enum edge_status db_open_connection(struct edge_ctx *ctx, const struct event_store *s,
                                     sqlite3 **ret)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(s->path, ret, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(*ret, 5000) != SQLITE_OK ||
+        sqlite3_db_config(*ret, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK ||
         sqlite3_exec(*ret, CONNECTION_SETUP, NULL, NULL, NULL) != SQLITE_OK) {
-        enum edge_status st = edge_fail(ctx, EDGE_FORBIDDEN, "cannot open '%s': %s", s->path,
-                                        *ret ? sqlite3_errmsg(*ret) : "out of memory");
+        int code = *ret ? sqlite3_errcode(*ret) & 0xff : SQLITE_NOMEM;
+        bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+        enum edge_status st =
+            edge_fail(ctx, damaged ? EDGE_DAMAGED : EDGE_FORBIDDEN, "cannot open '%s': %s", s->path,
+                      *ret ? sqlite3_errmsg(*ret) : "out of memory");
         sqlite3_close(*ret);
         *ret = NULL;
         return st;
@@ -161,25 +172,74 @@ static enum edge_status exec_whole(struct edge_ctx *ctx, struct event_store *s, 
     return db_end(ctx, s->db, st);
 }
 
+struct header {
+    int64_t application, version, objects, tables, pages;
+};
+
+static enum edge_status read_header(struct edge_ctx *ctx, sqlite3 *db, struct header *ret)
+{
+    EDGE_TRY(get_number(ctx, db, "PRAGMA application_id", &ret->application));
+    EDGE_TRY(get_number(ctx, db, "PRAGMA user_version", &ret->version));
+    EDGE_TRY(get_number(ctx, db, "SELECT count(*) FROM sqlite_schema", &ret->objects));
+    EDGE_TRY(get_number(ctx, db, "PRAGMA page_count", &ret->pages));
+    return get_number(ctx, db,
+                      "SELECT count(*) FROM sqlite_schema WHERE type='table' AND name IN"
+                      " ('source','series','segment','tally','removal')",
+                      &ret->tables);
+}
+
+/* Whose it is, which version, and whether its tables are there. What lies in them is found where it is
+ * read: looking through a large file would take longer than anybody waits for a gateway. */
 static enum edge_status check_schema(struct edge_ctx *ctx, struct event_store *s)
 {
-    int64_t application = 0, version = 0, objects = 0;
-    EDGE_TRY(get_number(ctx, s->db, "PRAGMA application_id", &application));
-    EDGE_TRY(get_number(ctx, s->db, "PRAGMA user_version", &version));
-    EDGE_TRY(get_number(ctx, s->db, "SELECT count(*) FROM sqlite_schema", &objects));
-    if (objects == 0) {
+    struct header h = {0};
+    EDGE_TRY(read_header(ctx, s->db, &h));
+    if (h.objects == 0 && h.pages <= 1) {
         return exec_whole(ctx, s, SCHEMA, "creating the tables");
     }
-    if (application != APPLICATION_ID) {
-        return edge_fail(ctx, EDGE_FORBIDDEN, "it is another program's database");
+    bool whole = h.tables == N_TABLES;
+    if (h.application != APPLICATION_ID && !whole) {
+        return edge_fail(ctx, h.objects > 0 ? EDGE_FORBIDDEN : EDGE_DAMAGED,
+                         h.objects > 0 ? "it is another program's database"
+                                       : "it has pages and no tables");
+    }
+    int64_t version = h.version;
+    if (version > SCHEMA_VERSION) {
+        return edge_fail(ctx, EDGE_FORBIDDEN, "its version is %lld, this program knows %d",
+                         (long long)version, SCHEMA_VERSION);
+    }
+    if (h.application != APPLICATION_ID || !whole || version < 1) {
+        return edge_fail(ctx, EDGE_DAMAGED,
+                         "its header is damaged: application %lld, version %lld, %lld of %d tables",
+                         (long long)h.application, (long long)version, (long long)h.tables,
+                         N_TABLES);
     }
     for (; version >= 1 && version < SCHEMA_VERSION; version++) {
         EDGE_TRY(exec_whole(ctx, s, MIGRATIONS[version - 1], "taking up an older version"));
     }
-    if (version != SCHEMA_VERSION) {
-        return edge_fail(ctx, EDGE_FORBIDDEN, "its version is %d, this program knows %d",
-                         (int)version, SCHEMA_VERSION);
+    return EDGE_OK;
+}
+
+/* An earlier process met damage: is there any? */
+static enum edge_status look_through(struct edge_ctx *ctx, struct event_store *s)
+{
+    const char *noted = edge_data_file_damage(s->file);
+    if (!noted) {
+        return EDGE_OK;
     }
+    edge_log_warn(ctx, "damage was noted, the store is looked through", "file", s->path, "noted",
+                  noted, NULL);
+    EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(db_prepare(ctx, s->db, "PRAGMA quick_check(1)", 0, &stmt));
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        return db_fail(ctx, s->db, "looking through it");
+    }
+    const char *found = (const char *)sqlite3_column_text(stmt, 0);
+    if (!found || strcmp(found, "ok") != 0) {
+        return edge_fail(ctx, EDGE_DAMAGED, "%s", found ? found : noted);
+    }
+    edge_log_warn(ctx, "the store is sound, the damage is gone", "file", s->path, NULL);
+    edge_data_file_sound(s->file);
     return EDGE_OK;
 }
 
@@ -200,12 +260,18 @@ static int count_wal_pages(void *arg, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
+void db_trust(struct event_store *s)
+{
+    (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+}
+
 enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s)
 {
-    EDGE_TRY(edge_data_file_open(ctx, &s->config.file, &s->file));
+    EDGE_TRY(edge_data_file_check(ctx, s->file));
     EDGE_TRY(db_open_connection(ctx, s, &s->db));
     sqlite3_wal_hook(s->db, count_wal_pages, s);
     EDGE_TRY(edge_wrap(ctx, check_schema(ctx, s), "cannot use '%s'", s->path));
+    EDGE_TRY(edge_wrap(ctx, look_through(ctx, s), "cannot use '%s'", s->path));
     if (s->config.max_pages > 0) {
         const char *sql =
             edge_printf(&ctx->arena, "PRAGMA max_page_count=%lld", (long long)s->config.max_pages);

@@ -245,6 +245,8 @@ struct event_store {
 
 /* event_store_db.c: the file and its schema */
 enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s);
+/** All of it was taken up: closing leaves one file and no log. */
+void db_trust(struct event_store *s);
 enum edge_status db_open_connection(struct edge_ctx *ctx, const struct event_store *s,
                                     sqlite3 **ret);
 /**
@@ -309,6 +311,9 @@ void store_note_size(struct event_store *s, size_t size);
 /* event_store.c */
 /** Have what has gathered committed, and wait for that; at once where nothing has. */
 void store_catch_up(struct event_store *s);
+
+/** Pass @p st on; damage is noted, for operators and the next start. */
+enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum edge_status st);
 
 /* event_store_writer.c */
 void *store_writer(void *arg);

@@ -9,6 +9,8 @@
 #include "edge/log.h"
 #include "event_store_impl.h"
 
+enum { MAX_ID = 1 << 24 }; /* of a dictionary; more is damage */
+
 /* Rows per key, by id, before the dictionary's entries exist. */
 struct counts {
     int64_t *n;
@@ -27,10 +29,18 @@ static void counts_done(struct counts (*c)[ROW_KINDS])
     free((*c)[ROW_READING].n);
 }
 
+/* The schema says that it is there: where it is not, the schema is damaged. */
+static enum edge_status load_prepare(struct edge_ctx *ctx, sqlite3 *db, const char *sql,
+                                     uint32_t segment, sqlite3_stmt **ret)
+{
+    enum edge_status st = db_prepare(ctx, db, sql, segment, ret);
+    return st == EDGE_INTERNAL && sqlite3_errcode(db) == SQLITE_ERROR ? EDGE_DAMAGED : st;
+}
+
 static enum edge_status counts_add(struct edge_ctx *ctx, struct counts *c, int64_t key, int64_t n)
 {
     if (key < 0 || (size_t)key >= c->cap || n < 0) {
-        return edge_fail(ctx, EDGE_FORBIDDEN, "a row has key %lld, which no dictionary holds",
+        return edge_fail(ctx, EDGE_DAMAGED, "a row has key %lld, which no dictionary holds",
                          (long long)key);
     }
     c->n[key] += n;
@@ -51,7 +61,7 @@ static enum edge_status load_hot(struct edge_ctx *ctx, struct event_store *s, st
         "SELECT seq, origin, series FROM reading_# NOT INDEXED ORDER BY seq",
     };
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(db_prepare(ctx, s->db, SQL[kind], seg->id, &stmt));
+    EDGE_TRY(load_prepare(ctx, s->db, SQL[kind], seg->id, &stmt));
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         int64_t seq = sqlite3_column_int64(stmt, 0), origin = sqlite3_column_int64(stmt, 1);
@@ -75,9 +85,9 @@ static enum edge_status load_tallies(struct edge_ctx *ctx, struct event_store *s
                                      struct segment *seg, enum row_kind kind, struct counts *counts)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(db_prepare(ctx, s->db,
-                        "SELECT key, n FROM tally WHERE segment=# AND kind=?1 ORDER BY key",
-                        seg->id, &stmt));
+    EDGE_TRY(load_prepare(ctx, s->db,
+                          "SELECT key, n FROM tally WHERE segment=# AND kind=?1 ORDER BY key",
+                          seg->id, &stmt));
     sqlite3_bind_int(stmt, 1, (int)kind);
     struct segment_rows *rows = &seg->rows[kind];
     size_t cap = 0;
@@ -112,15 +122,20 @@ static enum edge_status load_segments(struct edge_ctx *ctx, struct event_store *
                                       struct counts counts[ROW_KINDS])
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(db_prepare(ctx, s->db,
-                        "SELECT id, state, created, first_event, first_reading, last_event,"
-                        " event_min, event_max, reading_min, reading_max FROM segment ORDER BY id",
-                        0, &stmt));
+    EDGE_TRY(
+        load_prepare(ctx, s->db,
+                     "SELECT id, state, created, first_event, first_reading, last_event,"
+                     " event_min, event_max, reading_min, reading_max FROM segment ORDER BY id",
+                     0, &stmt));
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         struct segment *seg = segment_new((uint32_t)sqlite3_column_int64(stmt, 0),
                                           (enum segment_state)sqlite3_column_int(stmt, 1));
         segment_add(&s->catalogue, seg);
+        if (seg->state > SEGMENT_SEALED) {
+            return edge_fail(ctx, EDGE_DAMAGED, "segment %u has state %u", seg->id,
+                             (unsigned)seg->state);
+        }
         seg->created_ms = sqlite3_column_int64(stmt, 2);
         if (seg->state != SEGMENT_OPEN) {
             seg->last_event = sqlite3_column_int64(stmt, 5);
@@ -147,13 +162,13 @@ static enum edge_status counts_size(struct edge_ctx *ctx, struct event_store *s,
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     const char *sql = edge_printf(&ctx->arena, "SELECT max(id) FROM %s", DICT_TABLES[kind]);
-    EDGE_TRY(db_prepare(ctx, s->db, sql, 0, &stmt));
+    EDGE_TRY(load_prepare(ctx, s->db, sql, 0, &stmt));
     if (sqlite3_step(stmt) != SQLITE_ROW) {
         return db_fail(ctx, s->db, "reading a dictionary");
     }
     int64_t max = sqlite3_column_type(stmt, 0) == SQLITE_NULL ? -1 : sqlite3_column_int64(stmt, 0);
-    if (max < -1 || max >= KEY_REMOVED) {
-        return edge_fail(ctx, EDGE_FORBIDDEN, "table %s has id %lld", DICT_TABLES[kind],
+    if (max < -1 || max >= MAX_ID) {
+        return edge_fail(ctx, EDGE_DAMAGED, "table %s has id %lld", DICT_TABLES[kind],
                          (long long)max);
     }
     ret->cap = (size_t)(max + 1);
@@ -172,12 +187,12 @@ static enum edge_status load_dict(struct edge_ctx *ctx, struct event_store *s, e
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     const char *table = DICT_TABLES[kind];
-    EDGE_TRY(db_prepare(ctx, s->db,
-                        edge_printf(&ctx->arena,
-                                    "SELECT id, device, name, profile, type, units, media FROM %s"
-                                    " ORDER BY id",
-                                    table),
-                        0, &stmt));
+    EDGE_TRY(load_prepare(ctx, s->db,
+                          edge_printf(&ctx->arena,
+                                      "SELECT id, device, name, profile, type, units, media FROM %s"
+                                      " ORDER BY id",
+                                      table),
+                          0, &stmt));
     dict_reserve(&s->catalogue.dicts[kind], (uint32_t)counts->cap);
     unused->ids = edge_new_n(&ctx->arena, uint32_t, counts->cap);
     int rc;
@@ -196,7 +211,7 @@ static enum edge_status load_dict(struct edge_ctx *ctx, struct event_store *s, e
             continue;
         }
         if (!value_type_parse(column_text(stmt, 4), &e.type)) {
-            return edge_fail(ctx, EDGE_FORBIDDEN, "table %s has type '%s'", table,
+            return edge_fail(ctx, EDGE_DAMAGED, "table %s has type '%s'", table,
                              column_text(stmt, 4));
         }
         dict_restore(&s->catalogue.dicts[kind], &e);
@@ -210,7 +225,7 @@ static enum edge_status check_keys(struct edge_ctx *ctx, const struct event_stor
     const struct dict *d = &s->catalogue.dicts[kind];
     for (size_t key = 0; key < counts->cap; key++) {
         if (counts->n[key] > 0 && (key >= d->n_ids || !d->by_id[key])) {
-            return edge_fail(ctx, EDGE_FORBIDDEN, "table %s lacks id %zu, which rows name",
+            return edge_fail(ctx, EDGE_DAMAGED, "table %s lacks id %zu, which rows name",
                              DICT_TABLES[kind], key);
         }
     }
@@ -220,10 +235,10 @@ static enum edge_status check_keys(struct edge_ctx *ctx, const struct event_stor
 static enum edge_status load_removals(struct edge_ctx *ctx, struct event_store *s)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(db_prepare(ctx, s->db,
-                        "SELECT id, device, source, cutoff, last_event, first_origin FROM removal"
-                        " ORDER BY id",
-                        0, &stmt));
+    EDGE_TRY(load_prepare(ctx, s->db,
+                          "SELECT id, device, source, cutoff, last_event, first_origin FROM removal"
+                          " ORDER BY id",
+                          0, &stmt));
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *device = (const char *)sqlite3_column_text(stmt, 1);
@@ -264,7 +279,7 @@ static enum edge_status forget(struct edge_ctx *ctx, struct event_store *s, enum
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     const char *sql = edge_printf(&ctx->arena, "DELETE FROM %s WHERE id=?1", DICT_TABLES[kind]);
-    EDGE_TRY(db_prepare(ctx, s->db, sql, 0, &stmt));
+    EDGE_TRY(load_prepare(ctx, s->db, sql, 0, &stmt));
     for (size_t i = 0; i < unused->n; i++) {
         sqlite3_bind_int64(stmt, 1, unused->ids[i]);
         EDGE_TRY(db_run(ctx, s->db, stmt, "forgetting a dictionary entry"));

@@ -83,13 +83,13 @@ enum edge_status reader_acquire(struct edge_ctx *ctx, struct event_store *s, str
         enum edge_status st = db_open_connection(ctx, s, &db);
         if (st != EDGE_OK) {
             reader_give(&s->readers, NULL);
-            return st;
+            return store_note(ctx, s, st);
         }
         r = edge_xalloc(1, sizeof(*r));
         r->db = db;
     }
     if (sqlite3_exec(r->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
-        enum edge_status st = db_fail(ctx, r->db, "reading");
+        enum edge_status st = store_note(ctx, s, db_fail(ctx, r->db, "reading"));
         reader_release(s, r);
         return st;
     }
@@ -151,7 +151,7 @@ enum edge_status reader_statement(struct edge_ctx *ctx, struct event_store *s, s
     enum edge_status status = db_prepare(ctx, r->db, STATEMENTS[sql], segment, &stmt);
     if (status != EDGE_OK) {
         if (segment_exists(s, segment)) {
-            return status;
+            return store_note(ctx, s, status);
         }
         edge_ctx_clear(ctx);
         *ret = NULL;
@@ -170,5 +170,5 @@ enum edge_status reader_step(struct edge_ctx *ctx, struct event_store *s, struct
     if (rc == SQLITE_ROW || rc == SQLITE_DONE || !segment_exists(s, segment)) {
         return EDGE_OK;
     }
-    return db_fail(ctx, r->db, "reading");
+    return store_note(ctx, s, db_fail(ctx, r->db, "reading"));
 }

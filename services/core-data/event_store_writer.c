@@ -304,8 +304,10 @@ static enum edge_status commit_batch(struct event_store *s, struct batch *b)
     return EDGE_OK;
 }
 
-static void report(struct edge_ctx *ctx, struct event_job *job, enum edge_status st)
+static void report(struct edge_ctx *ctx, struct event_store *s, struct event_job *job,
+                   enum edge_status st)
 {
+    (void)store_note(ctx, s, st);
     job->done(job, st, st == EDGE_OK ? "" : edge_ctx_message(ctx, st));
 }
 
@@ -319,7 +321,7 @@ static void commit_singly(struct event_store *s, const struct batch *all)
                             .n = 1,
                             .n_readings = all->events[i].job->event->n_readings};
         enum edge_status st = commit_batch(s, &one);
-        report(&ctx, all->events[i].job, st);
+        report(&ctx, s, all->events[i].job, st);
     }
 }
 
@@ -339,7 +341,7 @@ static struct event_job *add_batch(struct event_store *s, struct event_job *job,
         enum edge_status st = pend(&b, job);
         ++*ret_n;
         if (st != EDGE_OK) {
-            report(&ctx, job, st);
+            report(&ctx, s, job, st);
             edge_ctx_clear(&ctx);
         }
         job = next;
@@ -353,7 +355,7 @@ static struct event_job *add_batch(struct event_store *s, struct event_job *job,
         return job;
     }
     for (size_t i = 0; i < b.n; i++) {
-        report(&ctx, b.events[i].job, st);
+        report(&ctx, s, b.events[i].job, st);
     }
     return job;
 }
@@ -374,7 +376,7 @@ static struct event_job *remove_one(struct event_store *s, struct event_job *job
     default:
         st = removals_note(&ctx, s, &job->removal, 1);
     }
-    report(&ctx, job, st);
+    report(&ctx, s, job, st);
     return next;
 }
 
@@ -411,6 +413,7 @@ static bool background_step(struct event_store *s)
         st = segment_seal_step(&ctx, s, &did);
     }
     if (st != EDGE_OK) {
+        (void)store_note(&ctx, s, st);
         edge_log_warn(&ctx, "event store maintenance failed, will try again", "reason",
                       edge_ctx_message(&ctx, st), NULL);
         s->next_background_ms = edge_now_mono_ms() + RETRY_MS;

@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "data_aside.h"
 #include "edge/clock.h"
 #include "edge/log.h"
 #include "edge/metrics.h"
@@ -24,10 +25,11 @@ enum {
 };
 
 struct edge_data_file {
-    char *path, *reserve_path;
+    char *path, *reserve_path, *note_path;
     const struct edge_log *log;
-    struct edge_counter *refused;
-    struct edge_gauge *free_bytes;
+    struct edge_counter *refused, *put_aside;
+    struct edge_gauge *free_bytes, *damaged;
+    bool *unusable;
     int64_t reserve_bytes, min_free_bytes;
     int lock_fd;
     struct edge_mutex lock;
@@ -35,6 +37,7 @@ struct edge_data_file {
     bool low EDGE_GUARDED;
     int64_t free EDGE_GUARDED; /* as of the last look */
     int64_t next_look_ms EDGE_GUARDED;
+    char *damage EDGE_GUARDED; /* as noted */
 };
 
 /* ---- the directory and what is in it ------------------------------------------------------------ */
@@ -92,7 +95,7 @@ static enum edge_status set_modes(struct edge_ctx *ctx, const struct edge_data_f
         return edge_fail(ctx, EDGE_FORBIDDEN, "cannot open '%s': %s", f->path, strerror(errno));
     }
     close(fd);
-    static const char *const KINDS[] = {"", "-wal", "-shm", ".lock", ".reserve"};
+    static const char *const KINDS[] = {"", "-wal", "-shm", ".lock", ".reserve", ".damaged"};
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
         const char *name = edge_printf(&ctx->arena, "%s%s", f->path, KINDS[i]);
         struct stat st;
@@ -212,6 +215,131 @@ enum edge_status edge_data_file_no_room(struct edge_ctx *ctx, const struct edge_
                      (long long)(f->min_free_bytes >> 20) + 1);
 }
 
+/* ---- damage ------------------------------------------------------------------------------------ */
+
+enum { MAX_NOTE = 1024 };
+
+static void count_aside(const struct edge_data_file *f)
+{
+    if (f->put_aside) {
+        edge_counter_add(f->put_aside, 1);
+    }
+}
+
+static void show_damage(const struct edge_data_file *f, bool damaged)
+{
+    if (f->damaged) {
+        edge_gauge_set(f->damaged, damaged);
+    }
+}
+
+static void note_take_up(struct edge_data_file *f)
+{
+    char text[MAX_NOTE] = "";
+    int fd = open(f->note_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[len > 0 ? strcspn(text, "\n") : 0] = '\0';
+    EDGE_LOCK(&f->lock);
+    f->damage = edge_xstrdup(*text ? text : "damage was noted");
+    show_damage(f, true);
+}
+
+/* True: on the disk, or as good as a failing disk allows. */
+static bool note_write(const struct edge_data_file *f, const char *what)
+{
+    EDGE_CTX_SCOPE(ctx);
+    int fd = open(f->note_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    if (fd < 0) {
+        return false;
+    }
+    const char *line = edge_printf(&ctx.arena, "%.*s\n", MAX_NOTE - 2, what);
+    bool written = write(fd, line, strlen(line)) == (ssize_t)strlen(line) && fsync(fd) == 0;
+    close(fd);
+    return aside_settle(&ctx, f->path) == EDGE_OK && written;
+}
+
+void edge_data_file_note_damage(struct edge_data_file *f, const char *what)
+{
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = f->log;
+    EDGE_LOCK(&f->lock);
+    if (f->damage) {
+        return;
+    }
+    f->damage = edge_xstrdup(what);
+    show_damage(f, true);
+    edge_log_error(&ctx, "stored data is damaged: what lies there cannot be read or changed",
+                   "file", f->path, "reason", what, "noted", note_write(f, what) ? "yes" : "no",
+                   NULL);
+}
+
+const char *edge_data_file_damage(struct edge_data_file *f)
+{
+    EDGE_LOCK(&f->lock);
+    return f->damage;
+}
+
+void edge_data_file_sound(struct edge_data_file *f)
+{
+    EDGE_LOCK(&f->lock);
+    free(f->damage);
+    f->damage = NULL;
+    show_damage(f, false);
+    (void)unlink(f->note_path); /* still there: it is looked through once more, no harm */
+}
+
+void edge_data_file_unusable(struct edge_data_file *f)
+{
+    if (f->unusable) {
+        *f->unusable = true;
+    }
+}
+
+/* Its log alone: SQLite would begin it anew, over what it holds. */
+static enum edge_status log_put_aside(struct edge_ctx *ctx, const struct edge_data_file *f)
+{
+    if (!aside_log_is_headless(f->path)) {
+        return EDGE_OK;
+    }
+    const char *aside = aside_name(ctx, f->path);
+    EDGE_TRY(aside_rename(ctx, f->path, aside, "-wal"));
+    EDGE_TRY(aside_settle(ctx, f->path));
+    count_aside(f);
+    edge_log_error(ctx,
+                   "the head of a database's log is damaged: the log was put aside, and the last "
+                   "changes with it",
+                   "file", f->path, "kept-as", edge_printf(&ctx->arena, "%s-wal", aside), NULL);
+    return EDGE_OK;
+}
+
+/* The file goes first: one that is gone while its log is there is noticed at the next start, should
+ * this one be killed between two steps. The third one is made from the log again. */
+static enum edge_status rename_all(struct edge_ctx *ctx, const struct edge_data_file *f,
+                                   const char *aside)
+{
+    EDGE_TRY(aside_rename(ctx, f->path, aside, ""));
+    EDGE_TRY(aside_rename(ctx, f->path, aside, "-wal"));
+    EDGE_TRY(aside_rename(ctx, f->path, aside, "-shm"));
+    return aside_settle(ctx, f->path);
+}
+
+enum edge_status edge_data_file_put_aside(struct edge_ctx *ctx, struct edge_data_file *f,
+                                          const char *reason)
+{
+    const char *aside = aside_name(ctx, f->path);
+    EDGE_TRY(rename_all(ctx, f, aside));
+    count_aside(f);
+    edge_log_error(ctx, "the store is damaged: it was put aside and an empty one is begun", "file",
+                   f->path, "reason", reason, "kept-as", aside, "recover-with",
+                   edge_printf(&ctx->arena, "sqlite3 %s .recover", aside), NULL);
+    edge_data_file_sound(f);
+    return set_modes(ctx, f);
+}
+
 /* ---- open and close ---------------------------------------------------------------------------- */
 
 /* What an earlier process kept in reserve is found again; whether all of it was there shows in its
@@ -229,6 +357,22 @@ static void take_up_room(struct edge_data_file *f, const struct edge_data_file_c
     f->has_reserve = stat(f->reserve_path, &st) == 0 && st.st_size > 0;
 }
 
+static void show_metrics(struct edge_data_file *f, const struct edge_data_file_config *config)
+{
+    struct edge_metrics *metrics = config->metrics;
+    if (!metrics) {
+        return;
+    }
+    f->refused = edge_counter(metrics, "DiskLowRefused",
+                              "Additions refused because the disk is nearly full.");
+    f->free_bytes =
+        edge_gauge(metrics, "DiskFreeBytes", "Free bytes of the file system with the data.");
+    f->put_aside = edge_counter(metrics, "StoresPutAside",
+                                "Damaged databases and logs put aside since the start.");
+    f->damaged = edge_gauge(metrics, "StoreDamaged",
+                            "1: damage was met in the database and is not settled.");
+}
+
 enum edge_status edge_data_file_open(struct edge_ctx *ctx,
                                      const struct edge_data_file_config *config,
                                      struct edge_data_file **ret)
@@ -236,7 +380,9 @@ enum edge_status edge_data_file_open(struct edge_ctx *ctx,
     struct edge_data_file *f = edge_xalloc(1, sizeof(*f));
     f->path = edge_xstrdup(config->path);
     f->reserve_path = edge_xstrdup(edge_printf(&ctx->arena, "%s.reserve", config->path));
+    f->note_path = edge_xstrdup(edge_printf(&ctx->arena, "%s.damaged", config->path));
     f->log = config->log;
+    f->unusable = config->unusable;
     f->lock_fd = -1;
     edge_mutex_init(&f->lock);
     enum edge_status st = make_directories(ctx, f->path);
@@ -244,22 +390,32 @@ enum edge_status edge_data_file_open(struct edge_ctx *ctx,
         st = take_lock(ctx, f);
     }
     if (st == EDGE_OK) {
+        show_metrics(f, config);
+        st = log_put_aside(ctx, f);
+    }
+    if (st == EDGE_OK) {
         st = set_modes(ctx, f);
     }
     if (st != EDGE_OK) {
+        if (st == EDGE_DAMAGED) {
+            edge_data_file_unusable(f);
+        }
         edge_data_file_close(f);
         return st;
     }
-    if (config->metrics) {
-        f->refused = edge_counter(config->metrics, "DiskLowRefused",
-                                  "Additions refused because the disk is nearly full.");
-        f->free_bytes = edge_gauge(config->metrics, "DiskFreeBytes",
-                                   "Free bytes of the file system with the data.");
-    }
+    note_take_up(f);
     take_up_room(f, config);
     edge_data_file_make_way(f);
     *ret = f;
     return EDGE_OK;
+}
+
+enum edge_status edge_data_file_check(struct edge_ctx *ctx, const struct edge_data_file *f)
+{
+    return aside_file_is_gutted(f->path)
+               ? edge_fail(ctx, EDGE_DAMAGED, "cannot use '%s': it is empty while its log is not",
+                           f->path)
+               : EDGE_OK;
 }
 
 void edge_data_file_close(struct edge_data_file *f)
@@ -271,6 +427,8 @@ void edge_data_file_close(struct edge_data_file *f)
         close(f->lock_fd);
     }
     edge_mutex_done(&f->lock);
+    free(f->damage);
+    free(f->note_path);
     free(f->reserve_path);
     free(f->path);
     free(f);

@@ -3,6 +3,11 @@
  * work when the disk is full. Beside "x.db" lie "x.db.lock" and "x.db.reserve": some megabytes nobody
  * uses until less than one is left, so that removing, unlocking and configuring still work then. What
  * adds asks edge_data_file_has_room() and is refused long before. Any thread.
+ *
+ * Damage: whoever keeps history puts a damaged file aside and begins an empty one; whoever keeps what
+ * people have set does not begin without it. Either way the damaged file is kept for
+ * `sqlite3 FILE .recover`, and nobody here ever removes it. Damage found while running is noted in
+ * "x.db.damaged", so that the next start looks through the file, which no other start does.
  */
 #ifndef EDGE_DATA_FILE_H
 #define EDGE_DATA_FILE_H
@@ -21,7 +26,9 @@ struct edge_data_file_config {
     int64_t
         min_free_bytes; /* what additions leave free, at most a tenth of it; 0: they may fill it */
     const struct edge_log *log;
-    struct edge_metrics *metrics; /* DiskLowRefused, DiskFreeBytes; NULL: none */
+    /* DiskLowRefused, DiskFreeBytes, StoresPutAside, StoreDamaged; NULL: none */
+    struct edge_metrics *metrics;
+    bool *unusable; /* becomes true where what the file holds cannot be used; may be NULL */
 };
 
 struct edge_data_file;
@@ -29,12 +36,32 @@ struct edge_data_file;
 /**
  * Makes the directories (0750) and, where there is none, an empty file (0640); files beside it that an
  * earlier program left readable to all are closed to others. FORBIDDEN names what cannot be made,
- * UNAVAILABLE who uses it.
+ * UNAVAILABLE who uses it. A log whose head is damaged, which SQLite would silently pass over, is put
+ * aside and reported; DAMAGED where that fails.
  */
 enum edge_status edge_data_file_open(struct edge_ctx *ctx,
                                      const struct edge_data_file_config *config,
                                      struct edge_data_file **ret);
 void edge_data_file_close(struct edge_data_file *f); /* NULL is fine */
+
+/** Before SQLite opens it: DAMAGED where the file lost all its bytes and its log did not, which SQLite
+ * would drop. */
+enum edge_status edge_data_file_check(struct edge_ctx *ctx, const struct edge_data_file *f);
+/**
+ * What the file holds is damaged, for @p reason: rename it, with its log, to "x.db.corrupt-<UTC>", durably
+ * and without ever overwriting another one, say so, and have an empty file in its place. Nobody has it
+ * open.
+ */
+enum edge_status edge_data_file_put_aside(struct edge_ctx *ctx, struct edge_data_file *f,
+                                          const char *reason);
+/** What the file holds cannot be used and stays where it is: tell who gave the configuration. */
+void edge_data_file_unusable(struct edge_data_file *f);
+/** Damage was met while running: logged once, and noted for the next start. */
+void edge_data_file_note_damage(struct edge_data_file *f, const char *what);
+/** What was noted, by an earlier process too, and is not settled; NULL: nothing. Valid until it is. */
+const char *edge_data_file_damage(struct edge_data_file *f);
+/** The file was looked through and is sound. */
+void edge_data_file_sound(struct edge_data_file *f);
 
 /**
  * Before adding: is there room? @p inside: bytes of the database that hold nothing. Asks the file

@@ -27,6 +27,7 @@
     X(OUT_OF_RANGE, 416, "out of range")                                                           \
     X(LOCKED, 423, "locked")                                                                       \
     X(INTERNAL, 500, "internal error")                                                             \
+    X(DAMAGED, 500, "stored data is damaged")                                                      \
     X(UNSUPPORTED, 501, "not implemented")                                                         \
     X(REMOTE, 502, "communication error")                                                          \
     X(UNAVAILABLE, 503, "unavailable")
