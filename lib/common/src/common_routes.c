@@ -85,6 +85,9 @@ static enum edge_status ping_get(struct edge_call *call)
 {
     const struct edge_instance *inst = instance_of_call(call);
     char now[64];
+    if (inst->out_of_order) {
+        return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE, "%s", inst->out_of_order);
+    }
     if (!atomic_load(&inst->up)) {
         return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE,
                          "%s is starting: it is not heard on the message bus yet", inst->rt.name);

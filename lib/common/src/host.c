@@ -85,10 +85,54 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
 
 /* ---- start, listen, subscribe, ready -------------------------------------------------------- */
 
+/*
+ * A store that cannot be used takes its own service out of order, not its neighbours: their ports answer
+ * as ever, its own says why it does not. Alone in its process a service ends, as its supervisor expects.
+ */
+static void put_out_of_order(struct edge_ctx *ctx, struct edge_instance *inst, enum edge_status st)
+{
+    struct edge_runtime *rt = &inst->rt;
+    const char *reason = edge_ctx_message(ctx, st);
+    edge_log_error(ctx, "out of order: answers 503 until it is started with a store it can use",
+                   "reason", reason, NULL);
+    inst->out_of_order = edge_printf(&inst->ctx.arena, "%s is out of order: %s", rt->name, reason);
+    if (rt->service->stop) {
+        rt->service->stop(rt);
+    }
+}
+
 static enum edge_status start(struct edge_ctx *ctx, struct edge_instance *inst)
 {
     inst->phase = PHASE_STARTED;
-    return inst->rt.service->start ? inst->rt.service->start(ctx, &inst->rt) : EDGE_OK;
+    enum edge_status st =
+        inst->rt.service->start ? inst->rt.service->start(ctx, &inst->rt) : EDGE_OK;
+    if (st != EDGE_OK && inst->store_unusable && inst->host->n > 1) {
+        put_out_of_order(ctx, inst, st);
+        return EDGE_OK;
+    }
+    return st;
+}
+
+static enum edge_status answer_out_of_order(struct edge_call *call)
+{
+    return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE, "%s",
+                     instance_of_state(edge_call_state(call))->out_of_order);
+}
+
+/* Its routes as they are, all with one answer. */
+static struct edge_routes routes_of(struct edge_instance *inst)
+{
+    struct edge_routes routes = inst->rt.service->routes;
+    if (inst->out_of_order) {
+        struct edge_route *rows = edge_new_n(&inst->ctx.arena, struct edge_route, routes.n);
+        for (size_t i = 0; i < routes.n; i++) {
+            rows[i] = routes.rows[i];
+            rows[i].handler = answer_out_of_order;
+            rows[i].flags &= ~(unsigned)EDGE_ROUTE_WAITS;
+        }
+        routes.rows = rows;
+    }
+    return routes;
 }
 
 const char *host_bind_address(const struct edge_base_config *base)
@@ -119,7 +163,7 @@ static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *
         .service = rt->name,
         .host = host_bind_address(rt->base),
         .port = (uint16_t)info->port,
-        .routes = rt->service->routes,
+        .routes = routes_of(inst),
         .common_routes = common_routes,
         .state = rt->state,
         .pool = rt->pool,
@@ -145,7 +189,7 @@ static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *in
     const char *name =
         edge_name_level(&ctx->arena, rt->name, rt->base->service.enable_name_field_escape);
     inst->phase = PHASE_SUBSCRIBED;
-    for (size_t i = 0; i < rt->service->n_subscriptions; i++) {
+    for (size_t i = 0; i < rt->service->n_subscriptions && !inst->out_of_order; i++) {
         const struct edge_subscription *s = &rt->service->subscriptions[i];
         const char *own = strstr(s->topic, placeholder);
         const char *pattern =
@@ -247,8 +291,10 @@ static enum edge_status get_ready(struct edge_ctx *ctx, struct edge_instance *in
     (void)ctx;
     telemetry_apply(inst);
     registry_start(&inst->registry);
-    if (!inst->rt.service->ready) {
-        log_ready(inst);
+    if (!inst->rt.service->ready || inst->out_of_order) {
+        if (!inst->out_of_order) {
+            log_ready(inst);
+        }
         host_note_ready(inst->host, EDGE_OK, "");
         return EDGE_OK;
     }
@@ -444,7 +490,7 @@ static void instance_stop(struct edge_instance *inst, int64_t deadline_ms)
     if (rt->pool) {
         edge_pool_close(rt->pool);
     }
-    if (inst->phase >= PHASE_STARTED && rt->service->stop) {
+    if (inst->phase >= PHASE_STARTED && !inst->out_of_order && rt->service->stop) {
         rt->service->stop(rt);
     }
     edge_bus_close(rt->bus, 0); /* the service's own threads might still publish until here */
@@ -505,7 +551,8 @@ void host_stop(struct edge_host *host, int64_t drain_ms)
     }
     for (size_t i = host->n; i-- > 0;) {
         const struct edge_runtime *rt = &host->instances[i]->rt;
-        if (host->instances[i]->phase >= PHASE_STARTED && rt->service->quiesce) {
+        if (host->instances[i]->phase >= PHASE_STARTED && !host->instances[i]->out_of_order &&
+            rt->service->quiesce) {
             rt->service->quiesce(rt);
         }
     }

@@ -55,7 +55,9 @@ struct edge_instance {
 
     const char **urls; /* by which neighbours of this process call it */
     size_t n_urls;
-    _Atomic bool up; /* heard on the bus, or waited for long enough: ping may say so */
+    bool store_unusable;      /* told by who opened it: what it holds cannot be used */
+    const char *out_of_order; /* why it only answers 503, its start undone; NULL: it works */
+    _Atomic bool up;          /* heard on the bus, or waited for long enough: ping may say so */
     bool ready_running;
     pthread_t ready_thread;
 

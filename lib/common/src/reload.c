@@ -147,7 +147,7 @@ static void take_up(struct edge_instance *inst, struct edge_ctx *ctx, const stru
                   : inst->loaded.file ? inst->loaded.file
                                       : "",
                   NULL);
-    if (rt->service->reconfigured) {
+    if (rt->service->reconfigured && !inst->out_of_order) {
         rt->service->reconfigured(rt);
     }
 }

@@ -48,6 +48,7 @@ enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_
         .min_free_bytes = database->min_free_kb * 1024,
         .log = rt->log,
         .metrics = rt->metrics,
+        .unusable = &instance_of(rt)->store_unusable,
     };
     return EDGE_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/log.h"
 #include "edge/map.h"
 #include "edge/thread.h"
 
@@ -21,6 +22,7 @@ enum {
 struct connection {
     struct connection *next;
     sqlite3 *db;
+    struct edge_data_file *file; /* told of damage */
     struct edge_map statements;
 };
 
@@ -37,8 +39,21 @@ struct sqlite_store {
     unsigned n_readers EDGE_GUARDED;         /* idle ones */
 };
 
-static enum edge_status sqlite_failure(struct edge_ctx *ctx, sqlite3 *db, const char *what)
+static bool says_damaged(sqlite3 *db)
 {
+    int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+static enum edge_status sqlite_failure(struct edge_ctx *ctx, const struct connection *c,
+                                       const char *what)
+{
+    sqlite3 *db = c->db;
+    if (says_damaged(db)) {
+        enum edge_status st = edge_fail(ctx, EDGE_DAMAGED, "%s: %s", what, sqlite3_errmsg(db));
+        edge_data_file_note_damage(c->file, edge_ctx_message(ctx, st));
+        return st;
+    }
     switch (sqlite3_errcode(db)) {
     case SQLITE_FULL:
         return edge_fail(ctx, EDGE_UNAVAILABLE, "%s: the disk is full", what);
@@ -58,6 +73,8 @@ static enum edge_status connection_open(struct edge_ctx *ctx, struct connection 
 {
     int rc = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK) {
+        /* A file that turns out to be damaged is closed as it is, its log beside it. */
+        sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_busy_timeout(c->db, 5000);
         rc = sqlite3_exec(
             c->db,
@@ -67,7 +84,8 @@ static enum edge_status connection_open(struct edge_ctx *ctx, struct connection 
             NULL, NULL, NULL);
     }
     if (rc != SQLITE_OK) {
-        return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot open database %s: %s", path,
+        enum edge_status st = says_damaged(c->db) ? EDGE_DAMAGED : EDGE_UNAVAILABLE;
+        return edge_fail(ctx, st, "cannot open database %s: %s", path,
                          c->db ? sqlite3_errmsg(c->db) : "out of memory");
     }
     return EDGE_OK;
@@ -91,7 +109,7 @@ static enum edge_status statement_get(struct edge_ctx *ctx, struct connection *c
         return EDGE_OK;
     }
     if (sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK) {
-        return sqlite_failure(ctx, c->db, "cannot prepare");
+        return sqlite_failure(ctx, c, "cannot prepare");
     }
     if (c->statements.n >= MAX_STATEMENTS) {
         size_t pos = 0;
@@ -169,6 +187,7 @@ static enum edge_status reader_take(struct edge_ctx *ctx, struct sqlite_store *s
         }
     }
     struct connection *c = edge_xalloc(1, sizeof(*c));
+    c->file = s->file;
     enum edge_status st = connection_open(ctx, c, s->path, SQLITE_OPEN_READWRITE);
     if (st != EDGE_OK) {
         connection_close(c);
@@ -214,7 +233,8 @@ static const char *column_name(struct edge_ctx *ctx, const char *member)
 static enum edge_status schema_exec(struct edge_ctx *ctx, struct sqlite_store *s, const char *sql)
 {
     if (sqlite3_exec(s->writer.db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot set up database %s: %s", s->path,
+        enum edge_status st = says_damaged(s->writer.db) ? EDGE_DAMAGED : EDGE_UNAVAILABLE;
+        return edge_fail(ctx, st, "cannot set up database %s: %s", s->path,
                          sqlite3_errmsg(s->writer.db));
     }
     return EDGE_OK;
@@ -273,20 +293,99 @@ static struct connection *readers_all(struct sqlite_store *s)
     return s->readers;
 }
 
-static void store_close(void *db)
+static void store_free(struct sqlite_store *s)
 {
-    struct sqlite_store *s = db;
     for (struct connection *c = readers_all(s), *next; c; c = next) {
         next = c->next;
         connection_close(c);
         free(c);
     }
     connection_close(&s->writer);
-    edge_data_file_close(s->file);
     edge_mutex_done(&s->lock);
     edge_cond_done(&s->writer_free);
     free(s->path);
     free(s);
+}
+
+static void store_close(void *db)
+{
+    struct sqlite_store *s = db;
+    struct edge_data_file *file = s->file;
+    store_free(s);
+    edge_data_file_close(file);
+}
+
+/* The number, or the text, a statement of one row brings. */
+static enum edge_status ask_one(struct edge_ctx *ctx, struct sqlite_store *s, const char *sql,
+                                int64_t *ret_number, const char **ret_text)
+{
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
+    EDGE_TRY(statement_get(ctx, &s->writer, sql, &stmt));
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        return sqlite_failure(ctx, &s->writer, "cannot read the header");
+    }
+    *ret_number = sqlite3_column_int64(stmt, 0);
+    const char *text = (const char *)sqlite3_column_text(stmt, 0);
+    *ret_text = edge_strdup(&ctx->arena, text ? text : "");
+    return EDGE_OK;
+}
+
+/* A file with pages and no tables would be taken for a new one. */
+static enum edge_status check_tables(struct edge_ctx *ctx, struct sqlite_store *s)
+{
+    int64_t tables = 0, pages = 0;
+    const char *text = NULL;
+    EDGE_TRY(ask_one(ctx, s, "SELECT count(*) FROM sqlite_schema", &tables, &text));
+    EDGE_TRY(ask_one(ctx, s, "PRAGMA page_count", &pages, &text));
+    return tables > 0 || pages <= 1
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_DAMAGED, "cannot use database %s: it has pages and no tables",
+                           s->path);
+}
+
+/* An earlier process met damage. What can be read is worth more than nothing, so it is only said. */
+static void look_through(struct edge_ctx *ctx, struct sqlite_store *s)
+{
+    int64_t number = 0;
+    const char *found = "";
+    if (!edge_data_file_damage(s->file)) {
+        return;
+    }
+    enum edge_status st = ask_one(ctx, s, "PRAGMA quick_check(1)", &number, &found);
+    if (st == EDGE_OK && strcmp(found, "ok") == 0) {
+        edge_log_warn(ctx, "damage was noted and is gone", "file", s->path, NULL);
+        edge_data_file_sound(s->file);
+        return;
+    }
+    edge_log_error(ctx, "stored data is damaged: what can be read is served", "file", s->path,
+                   "reason", st == EDGE_OK ? found : edge_ctx_message(ctx, st), NULL);
+}
+
+static enum edge_status open_whole(struct edge_ctx *ctx, struct sqlite_store *s,
+                                   const struct edge_collection *const *collections, size_t n)
+{
+    EDGE_TRY(edge_data_file_check(ctx, s->file));
+    EDGE_TRY(connection_open(ctx, &s->writer, s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+    EDGE_TRY(check_tables(ctx, s));
+    EDGE_TRY(schema_make_all(ctx, s, collections, n));
+    EDGE_CTX_SCOPE(own);
+    own.log = ctx->log;
+    look_through(&own, s);
+    sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return EDGE_OK;
+}
+
+/* What people have set is not begun anew: an empty store would say that all of it was removed. */
+static enum edge_status refuse_damaged(struct edge_ctx *ctx, struct edge_data_file *file,
+                                       const char *path)
+{
+    edge_data_file_note_damage(file, edge_ctx_message(ctx, EDGE_DAMAGED));
+    edge_data_file_unusable(file);
+    return edge_fail(
+        ctx, EDGE_DAMAGED,
+        "the store is damaged and left as it is; put a backup in its place, recover it "
+        "(sqlite3 %s .recover), or move it away to begin with nothing",
+        path);
 }
 
 static enum edge_status store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
@@ -297,16 +396,14 @@ static enum edge_status store_open(struct edge_ctx *ctx, const struct edge_store
     EDGE_TRY(edge_data_file_open(ctx, &config->file, &file));
     struct sqlite_store *s = edge_xalloc(1, sizeof(*s));
     s->path = edge_xstrdup(config->file.path);
-    s->file = file;
+    s->file = s->writer.file = file;
     edge_mutex_init(&s->lock);
     edge_cond_init(&s->writer_free);
-    enum edge_status st =
-        connection_open(ctx, &s->writer, s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    if (st == EDGE_OK) {
-        st = schema_make_all(ctx, s, collections, n);
-    }
+    enum edge_status st = open_whole(ctx, s, collections, n);
     if (st != EDGE_OK) {
-        store_close(s);
+        store_free(s);
+        st = st == EDGE_DAMAGED ? refuse_damaged(ctx, file, config->file.path) : st;
+        edge_data_file_close(file);
         return st;
     }
     *ret_db = s;
@@ -325,15 +422,16 @@ static void bind_text(sqlite3_stmt *stmt, int at, const char *text)
 }
 
 /* SQLite says "UNIQUE constraint failed: device.k_name"; the caller wants the member. */
-static enum edge_status write_failure(struct edge_ctx *ctx, sqlite3 *db,
+static enum edge_status write_failure(struct edge_ctx *ctx, const struct connection *connection,
                                       const struct edge_collection *c)
 {
+    sqlite3 *db = connection->db;
     if (sqlite3_extended_errcode(db) == SQLITE_CONSTRAINT_UNIQUE) {
         const char *column = strstr(sqlite3_errmsg(db), ".k_");
         return edge_fail(ctx, EDGE_CONFLICT, "%s %s already exists", c->name,
                          column ? column + 3 : "key");
     }
-    return sqlite_failure(ctx, db, "cannot write");
+    return sqlite_failure(ctx, connection, "cannot write");
 }
 
 static enum edge_status write_row(struct edge_ctx *ctx, struct sqlite_store *s,
@@ -348,7 +446,7 @@ static enum edge_status write_row(struct edge_ctx *ctx, struct sqlite_store *s,
         bind_text(stmt, (int)i + 1, values[i]);
     }
     if (sqlite3_step(stmt) != SQLITE_DONE) {
-        return write_failure(ctx, held->writer.db, c);
+        return write_failure(ctx, &held->writer, c);
     }
     return sqlite3_changes(held->writer.db) > 0 ? EDGE_OK : EDGE_NOT_FOUND;
 }
@@ -478,7 +576,7 @@ static enum edge_status store_each(struct edge_ctx *ctx, void *db, const struct 
         EDGE_TRY(visit(arg, (const char *)sqlite3_column_text(stmt, 0),
                        (size_t)sqlite3_column_bytes(stmt, 0)));
     }
-    return rc == SQLITE_DONE ? EDGE_OK : sqlite_failure(ctx, reader.connection->db, "cannot read");
+    return rc == SQLITE_DONE ? EDGE_OK : sqlite_failure(ctx, reader.connection, "cannot read");
 }
 
 static enum edge_status store_count(struct edge_ctx *ctx, void *db, const struct edge_query *q,
@@ -493,7 +591,7 @@ static enum edge_status store_count(struct edge_ctx *ctx, void *db, const struct
     EDGE_TRY(statement_get(ctx, reader.connection, edge_buf_str(&sql), &stmt));
     bind_where(ctx, stmt, q);
     if (sqlite3_step(stmt) != SQLITE_ROW) {
-        return sqlite_failure(ctx, reader.connection->db, "cannot count");
+        return sqlite_failure(ctx, reader.connection, "cannot count");
     }
     *ret = sqlite3_column_int64(stmt, 0);
     return EDGE_OK;
@@ -510,9 +608,8 @@ static enum edge_status store_remove_all(struct edge_ctx *ctx, void *db, const s
     EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(statement_get(ctx, &held->writer, edge_buf_str(&sql), &stmt));
     bind_where(ctx, stmt, q);
-    return sqlite3_step(stmt) == SQLITE_DONE
-               ? EDGE_OK
-               : sqlite_failure(ctx, held->writer.db, "cannot remove");
+    return sqlite3_step(stmt) == SQLITE_DONE ? EDGE_OK
+                                             : sqlite_failure(ctx, &held->writer, "cannot remove");
 }
 
 /* ---- transactions ------------------------------------------------------------------------ */
@@ -523,7 +620,7 @@ static enum edge_status store_begin(struct edge_ctx *ctx, void *db)
     writer_take(s);
     edge_data_file_make_way(s->file);
     if (sqlite3_exec(s->writer.db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
-        enum edge_status st = sqlite_failure(ctx, s->writer.db, "cannot begin");
+        enum edge_status st = sqlite_failure(ctx, &s->writer, "cannot begin");
         writer_drop(&s);
         return st;
     }
@@ -534,7 +631,7 @@ static enum edge_status store_end(struct edge_ctx *ctx, void *db, bool commit)
 {
     EDGE_CLEANUP(writer_drop) struct sqlite_store *s = db;
     if (commit && sqlite3_exec(s->writer.db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-        enum edge_status st = sqlite_failure(ctx, s->writer.db, "cannot commit");
+        enum edge_status st = sqlite_failure(ctx, &s->writer, "cannot commit");
         sqlite3_exec(s->writer.db, "ROLLBACK", NULL, NULL, NULL);
         return st;
     }

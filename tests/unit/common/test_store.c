@@ -496,8 +496,8 @@ static void test_bad_files_are_named(void)
     fclose(f);
     struct edge_store *s = NULL;
     struct edge_store_config config = {.type = "sqlite", .file.path = path};
-    CU_ASSERT_EQUAL(edge_store_open(&ctx, &config, COLLECTIONS, 1, &s), EDGE_UNAVAILABLE);
-    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_UNAVAILABLE), path));
+    CU_ASSERT_EQUAL(edge_store_open(&ctx, &config, COLLECTIONS, 1, &s), EDGE_DAMAGED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_DAMAGED), path));
     config.type = "oracle";
     CU_ASSERT_EQUAL(edge_store_open(&ctx, &config, COLLECTIONS, 1, &s), EDGE_INVALID);
 }

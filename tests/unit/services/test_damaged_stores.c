@@ -1,6 +1,5 @@
-/* Stores whose files are damaged: what is put aside and what is left alone, that nothing is ever lost by
+/* An event store whose files are damaged: what is put aside and what is left alone, that nothing is ever lost by
  * it, and that service goes on. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -9,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "edge/buf.h"
+#include "damages.h"
 #include "edge/metrics.h"
 #include "store_support.h"
 #include "suites.h"
@@ -18,138 +17,7 @@
 
 static const struct event_filter ALL = {EVENT_FILTER_ALL};
 
-enum { PAGE = 4096, EVENTS = 40, READINGS = 20, HEAD = 32 };
-
-/* ---- files ----------------------------------------------------------------------------------- */
-
-static void buf_read(struct edge_buf *ret, const char *path)
-{
-    *ret = (struct edge_buf)EDGE_BUF_INIT;
-    int fd = open(path, O_RDONLY);
-    CU_ASSERT_FATAL(fd >= 0);
-    ssize_t got;
-    while ((got = read(fd, edge_buf_room(ret, 65536), 65536)) > 0) {
-        ret->len += (size_t)got;
-    }
-    close(fd);
-}
-
-static void buf_write(const struct edge_buf *bytes, const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    CU_ASSERT_EQUAL_FATAL(write(fd, bytes->data, bytes->len), (ssize_t)bytes->len);
-    close(fd);
-}
-
-/* How many files of the folder have such a name; the last one's into ret_path. */
-static size_t n_kept(const char *folder, const char *part, const char *end, char *ret_path,
-                     size_t size)
-{
-    size_t n = 0;
-    DIR *dir = opendir(folder);
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        size_t len = strlen(e->d_name), end_len = strlen(end);
-        bool log = len > 4 && strcmp(e->d_name + len - 4, "-wal") == 0;
-        if (strstr(e->d_name, part) && len > end_len &&
-            strcmp(e->d_name + len - end_len, end) == 0 &&
-            (*end || (!log && !strstr(e->d_name, "-shm")))) {
-            snprintf(ret_path, size, "%s/%s", folder, e->d_name);
-            n++;
-        }
-    }
-    closedir(dir);
-    return n;
-}
-
-static bool has_bytes(const char *path, const struct edge_buf *bytes)
-{
-    EDGE_CLEANUP(edge_buf_done) struct edge_buf found;
-    buf_read(&found, path);
-    return found.len == bytes->len && memcmp(found.data, bytes->data, bytes->len) == 0;
-}
-
-/* ---- what happens to a file ------------------------------------------------------------------ */
-
-static void fill_junk(struct edge_buf *b, size_t from, size_t len, int byte)
-{
-    if (from < b->len) {
-        memset(b->data + from, byte, from + len < b->len ? len : b->len - from);
-    }
-}
-
-static void not_a_database(struct edge_buf *b)
-{
-    fill_junk(b, 0, b->len, 'x');
-}
-
-static void without_a_name(struct edge_buf *b)
-{
-    fill_junk(b, 0, 16, 0);
-}
-
-static void with_a_page_size_of_none(struct edge_buf *b)
-{
-    fill_junk(b, 16, 2, 0x33);
-}
-
-static void with_a_header_of_junk(struct edge_buf *b)
-{
-    fill_junk(b, 16, 84, 0x5a);
-}
-
-static void without_a_mark(struct edge_buf *b)
-{
-    fill_junk(b, 60, 12, 0); /* version and application */
-}
-
-static void with_a_first_page_of_junk(struct edge_buf *b)
-{
-    fill_junk(b, 100, PAGE - 100, 0x5a);
-}
-
-static void without_tables(struct edge_buf *b)
-{
-    fill_junk(b, 100, PAGE - 100, 0);
-    b->data[100] = 0x0d; /* a leaf, and nothing on it */
-    b->data[105] = PAGE >> 8;
-}
-
-static void cut_in_half(struct edge_buf *b)
-{
-    b->len = b->len / 2;
-}
-
-static void cut_within_the_header(struct edge_buf *b)
-{
-    b->len = 60;
-}
-
-static void with_pages_of_junk(struct edge_buf *b)
-{
-    fill_junk(b, PAGE, b->len - PAGE, 0x5a);
-}
-
-static void with_pages_of_zeros(struct edge_buf *b)
-{
-    fill_junk(b, PAGE, b->len - PAGE, 0);
-}
-
-static const struct {
-    const char *name;
-    void (*damage)(struct edge_buf *file);
-} DAMAGES[] = {
-    {"not a database",     not_a_database           },
-    {"no name",            without_a_name           },
-    {"page size",          with_a_page_size_of_none },
-    {"header of junk",     with_a_header_of_junk    },
-    {"no mark",            without_a_mark           },
-    {"first page of junk", with_a_first_page_of_junk},
-    {"no tables",          without_tables           },
-    {"half of it",         cut_in_half              },
-    {"half of its header", cut_within_the_header    },
-    {"pages of junk",      with_pages_of_junk       },
-    {"pages of zeros",     with_pages_of_zeros      },
-};
+enum { EVENTS = 40, READINGS = 20, HEAD = 32 };
 
 /* ---- the event store ------------------------------------------------------------------------- */
 
@@ -176,7 +44,7 @@ static void close_store(struct store_fixture *f)
 
 static size_t n_aside(struct store_fixture *f, const char *end, char *ret_path, size_t size)
 {
-    return n_kept(f->dir.path, "core-data.db.corrupt-", end, ret_path, size);
+    return files_kept(f->dir.path, "core-data.db.corrupt-", end, ret_path, size);
 }
 
 static void test_a_damaged_event_store_is_put_aside(void)
@@ -186,14 +54,14 @@ static void test_a_damaged_event_store_is_put_aside(void)
     event_store_settle(f.store);
     close_store(&f);
     EDGE_CLEANUP(edge_buf_done) struct edge_buf whole;
-    buf_read(&whole, f.path);
-    for (size_t i = 0; i < N(DAMAGES); i++) {
+    file_read(&whole, f.path);
+    for (size_t i = 0; i < N_DAMAGES; i++) {
         char kept[256] = "";
         size_t before = n_aside(&f, "", kept, sizeof(kept));
         EDGE_CLEANUP(edge_buf_done) struct edge_buf bytes = EDGE_BUF_INIT;
         edge_buf_put(&bytes, whole.data, whole.len);
         DAMAGES[i].damage(&bytes);
-        buf_write(&bytes, f.path);
+        file_write(&bytes, f.path);
         f.config.file.metrics = edge_metrics_create("core-data");
         store_reopen(&f);
         bool aside = n_aside(&f, "", kept, sizeof(kept)) == before + 1;
@@ -215,7 +83,7 @@ static void test_a_damaged_event_store_is_put_aside(void)
         CU_ASSERT_EQUAL(st.st_mode & 0777, 0640);
     }
     char kept[256] = "";
-    CU_ASSERT_EQUAL(n_aside(&f, "", kept, sizeof(kept)), N(DAMAGES));
+    CU_ASSERT_EQUAL(n_aside(&f, "", kept, sizeof(kept)), N_DAMAGES);
 }
 
 /* What is put aside is what was there, byte for byte, log and all, however many there are. */
@@ -224,22 +92,22 @@ static void test_what_is_put_aside_is_kept_whole(void)
     STORE_FIXTURE(f);
     add_events(&f, EVENTS);
     EDGE_CLEANUP(edge_buf_done) struct edge_buf log;
-    buf_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
-    fill_junk(&log, HEAD, log.len - HEAD, 0x5a); /* or the store would be made whole from it */
+    file_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
+    junk(&log, HEAD, log.len - HEAD, 0x5a); /* or the store would be made whole from it */
     close_store(&f);
-    EDGE_CLEANUP(edge_buf_done) struct edge_buf junk = EDGE_BUF_INIT;
-    edge_buf_printf(&junk, "%0*d", 3 * PAGE, 1);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf text = EDGE_BUF_INIT;
+    edge_buf_printf(&text, "%0*d", 3 * PAGE, 1);
     char kept[256] = "";
     for (size_t round = 1; round <= 3; round++) {
-        buf_write(&junk, f.path);
-        buf_write(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
+        file_write(&text, f.path);
+        file_write(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
         store_reopen(&f);
         close_store(&f);
         CU_ASSERT_EQUAL(n_aside(&f, "", kept, sizeof(kept)), round);
         CU_ASSERT_EQUAL(n_aside(&f, "-wal", kept, sizeof(kept)), round);
-        CU_ASSERT_TRUE(has_bytes(kept, &log));
+        CU_ASSERT_TRUE(file_has(kept, &log));
         kept[strlen(kept) - 4] = '\0';
-        CU_ASSERT_TRUE(has_bytes(kept, &junk)); /* of the same name: SQLite takes both together */
+        CU_ASSERT_TRUE(file_has(kept, &text)); /* of the same name: SQLite takes both together */
     }
 }
 
@@ -249,10 +117,10 @@ static void test_a_log_without_its_file_is_kept(void)
     STORE_FIXTURE(f);
     add_events(&f, EVENTS);
     EDGE_CLEANUP(edge_buf_done) struct edge_buf log;
-    buf_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
+    file_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
     close_store(&f);
     for (int round = 0; round < 2; round++) {
-        buf_write(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
+        file_write(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
         CU_ASSERT_EQUAL(truncate(f.path, 0), 0);
         if (round == 1) {
             unlink(f.path);
@@ -262,7 +130,7 @@ static void test_a_log_without_its_file_is_kept(void)
         close_store(&f);
         char kept[256] = "";
         CU_ASSERT_EQUAL(n_aside(&f, "-wal", kept, sizeof(kept)), round + 1);
-        CU_ASSERT_TRUE(has_bytes(kept, &log));
+        CU_ASSERT_TRUE(file_has(kept, &log));
     }
 }
 
@@ -285,12 +153,12 @@ static void head_other_sum(struct edge_buf *b)
 
 static void head_zeros(struct edge_buf *b)
 {
-    fill_junk(b, 0, HEAD, 0);
+    junk(b, 0, HEAD, 0);
 }
 
 static void sector_of_junk(struct edge_buf *b)
 {
-    fill_junk(b, 0, 512, 0x5a);
+    junk(b, 0, 512, 0x5a);
 }
 
 static void as_it_is(struct edge_buf *b)
@@ -320,12 +188,12 @@ static void empty(struct edge_buf *b)
 
 static void all_zeros(struct edge_buf *b)
 {
-    fill_junk(b, 0, b->len, 0);
+    junk(b, 0, b->len, 0);
 }
 
 static void frames_of_junk(struct edge_buf *b)
 {
-    fill_junk(b, HEAD, b->len - HEAD, 0x5a);
+    junk(b, HEAD, b->len - HEAD, 0x5a);
 }
 
 static const struct {
@@ -353,18 +221,18 @@ static void test_a_log_with_a_damaged_head_is_kept(void)
     add_events(&f, EVENTS);
     store_reopen(&f); /* what is in the file now is there whatever happens to the log */
     EDGE_CLEANUP(edge_buf_done) struct edge_buf file;
-    buf_read(&file, f.path);
+    file_read(&file, f.path);
     add_events(&f, EVENTS);
     EDGE_CLEANUP(edge_buf_done) struct edge_buf log;
-    buf_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
+    file_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
     close_store(&f);
     size_t expected = 0;
     for (size_t i = 0; i < N(LOGS); i++) {
         EDGE_CLEANUP(edge_buf_done) struct edge_buf bytes = EDGE_BUF_INIT;
         edge_buf_put(&bytes, log.data, log.len);
         LOGS[i].change(&bytes);
-        buf_write(&file, f.path);
-        buf_write(&bytes, edge_printf(&f.ctx.arena, "%s-wal", f.path));
+        file_write(&file, f.path);
+        file_write(&bytes, edge_printf(&f.ctx.arena, "%s-wal", f.path));
         store_reopen(&f);
         int64_t n = n_events(&f);
         close_store(&f);
@@ -399,10 +267,10 @@ static void test_a_log_begun_anew_is_fine(void)
         EDGE_CLEANUP(edge_buf_done) struct edge_buf file;
         EDGE_CLEANUP(edge_buf_done) struct edge_buf log;
         event_store_settle(f.store);
-        buf_read(&file, f.path);
-        buf_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
-        buf_write(&file, path);
-        buf_write(&log, beside);
+        file_read(&file, f.path);
+        file_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
+        file_write(&file, path);
+        file_write(&log, beside);
         EDGE_CTX_SCOPE(ctx);
         struct event_store *copy = NULL;
         CU_ASSERT_EQUAL_FATAL(event_store_open(&ctx, &config, &copy), EDGE_OK);
@@ -411,27 +279,11 @@ static void test_a_log_begun_anew_is_fine(void)
         CU_ASSERT_EQUAL(n, (round + 1) * 30);
         event_store_close(copy);
     }
-    CU_ASSERT_EQUAL(n_kept(f.dir.path, ".corrupt-", "", kept, sizeof(kept)), 0);
-    CU_ASSERT_EQUAL(n_kept(f.dir.path, ".corrupt-", "-wal", kept, sizeof(kept)), 0);
+    CU_ASSERT_EQUAL(files_kept(f.dir.path, ".corrupt-", "", kept, sizeof(kept)), 0);
+    CU_ASSERT_EQUAL(files_kept(f.dir.path, ".corrupt-", "-wal", kept, sizeof(kept)), 0);
 }
 
 /* ---- damage that shows while running ----------------------------------------------------------- */
-
-static int64_t root_page(const char *path, const char *table)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL_FATAL(
-        sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name=?1", -1, &stmt, NULL),
-        SQLITE_OK);
-    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_step(stmt), SQLITE_ROW);
-    int64_t page = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return page;
-}
 
 static enum edge_status read_all(struct store_fixture *f, const char **ret_why)
 {
@@ -449,12 +301,12 @@ static void damage_a_sealed_segment(struct store_fixture *f, struct edge_buf *re
     add_events(f, EVENTS);
     event_store_settle(f->store);
     close_store(f);
-    buf_read(ret_whole, f->path);
+    file_read(ret_whole, f->path);
     int64_t page = root_page(f->path, "reading_1");
     EDGE_CLEANUP(edge_buf_done) struct edge_buf bytes = EDGE_BUF_INIT;
     edge_buf_put(&bytes, ret_whole->data, ret_whole->len);
-    fill_junk(&bytes, (size_t)(page - 1) * PAGE, PAGE, 0x5a);
-    buf_write(&bytes, f->path);
+    junk(&bytes, (size_t)(page - 1) * PAGE, PAGE, 0x5a);
+    file_write(&bytes, f->path);
 }
 
 static void expect_damage_is_noted(struct store_fixture *f)
@@ -509,7 +361,7 @@ static void test_damage_that_is_gone_costs_nothing(void)
     damage_a_sealed_segment(&f, &whole);
     expect_damage_is_noted(&f);
     close_store(&f);
-    buf_write(&whole, f.path);
+    file_write(&whole, f.path);
     const char *why = "";
     char kept[256] = "";
     store_reopen(&f);
@@ -534,7 +386,7 @@ static void damage_anyhow(struct edge_buf *b, uint64_t *random)
     size_t at = next_random(random) % b->len, n = 1 + next_random(random) % 4;
     switch (next_random(random) % 5) {
     case 0:
-        fill_junk(b, at, PAGE, (int)(next_random(random) & 0xff));
+        junk(b, at, PAGE, (int)(next_random(random) & 0xff));
         break;
     case 1:
         b->len = at;
@@ -563,13 +415,13 @@ static void test_no_damage_keeps_the_store_from_opening(void)
     event_store_settle(f.store);
     close_store(&f);
     EDGE_CLEANUP(edge_buf_done) struct edge_buf whole;
-    buf_read(&whole, f.path);
+    file_read(&whole, f.path);
     uint64_t random = 0x20261127;
     for (int round = 0; round < ROUNDS; round++) {
         EDGE_CLEANUP(edge_buf_done) struct edge_buf bytes = EDGE_BUF_INIT;
         edge_buf_put(&bytes, whole.data, whole.len);
         damage_anyhow(&bytes, &random);
-        buf_write(&bytes, f.path);
+        file_write(&bytes, f.path);
         unlink(edge_printf(&f.ctx.arena, "%s.damaged", f.path));
         EDGE_CTX_SCOPE(ctx);
         enum edge_status st = event_store_open(&ctx, &f.config, &f.store);

@@ -8,6 +8,10 @@
  *   subscriptions -> up (the broker has taken the subscriptions, or was waited for 5 s: ping
  *   answers 200 and no longer 503) -> ready (may wait for neighbours, on a thread of its own) ->
  *   ... -> quiesce (all services) -> HTTP drains -> bus drains -> stop
+ *
+ * A start that fails ends the process; but where the reason is a store that cannot be used and others run
+ * in the process, its service alone is out of order: stopped again, it keeps its port, and ping and all its
+ * own routes answer 503 with the reason.
  */
 #ifndef EDGE_SERVICE_H
 #define EDGE_SERVICE_H

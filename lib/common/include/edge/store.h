@@ -52,8 +52,8 @@ struct edge_store_config {
     struct edge_data_file_config file;
 };
 
-/** UNAVAILABLE or FORBIDDEN with a text naming path and reason; INVALID: the type is unknown. @p
- * collections live as long as the store. */
+/** UNAVAILABLE or FORBIDDEN with a text naming path and reason; DAMAGED: the file is, and stays as it is;
+ * INVALID: the type is unknown. @p collections live as long as the store. */
 enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
                                  const struct edge_collection *const *collections, size_t n,
                                  struct edge_store **ret);
