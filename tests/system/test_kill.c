@@ -121,6 +121,8 @@ static void test_nothing_acknowledged_is_lost(void)
     size_t lost = count_of(&acknowledged);
     printf("(%zu acknowledged, %zu lost) ", n, lost);
     CU_ASSERT_EQUAL(lost, 0);
+    /* Whenever it comes, a kill leaves nothing behind that is taken for damage. */
+    CU_ASSERT_FALSE(platform_logged(&p, DATA, "damaged"));
     EDGE_LOCK(&acknowledged.lock);
     edge_map_done(&acknowledged.ids);
 }
