@@ -426,8 +426,11 @@ void edge_data_file_close(struct edge_data_file *f)
     if (f->lock_fd >= 0) {
         close(f->lock_fd);
     }
+    {
+        EDGE_LOCK(&f->lock);
+        free(f->damage);
+    }
     edge_mutex_done(&f->lock);
-    free(f->damage);
     free(f->note_path);
     free(f->reserve_path);
     free(f->path);

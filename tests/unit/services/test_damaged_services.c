@@ -282,7 +282,7 @@ static void test_a_log_of_configuration_with_a_damaged_head_is_kept(void)
     EDGE_CLEANUP(edge_buf_done) struct edge_buf log;
     file_read(&log, file_of(&g, METADATA, "-wal"));
     gateway_stop(&g);
-    for (int damaged = 0; damaged < 2; damaged++) {
+    for (size_t damaged = 0; damaged < 2; damaged++) {
         file_write(&g.sound[METADATA], file_of(&g, METADATA, ""));
         log.data[2] ^= (char)damaged;
         file_write(&log, file_of(&g, METADATA, "-wal"));

@@ -119,7 +119,7 @@ static void test_a_log_without_its_file_is_kept(void)
     EDGE_CLEANUP(edge_buf_done) struct edge_buf log;
     file_read(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
     close_store(&f);
-    for (int round = 0; round < 2; round++) {
+    for (size_t round = 0; round < 2; round++) {
         file_write(&log, edge_printf(&f.ctx.arena, "%s-wal", f.path));
         CU_ASSERT_EQUAL(truncate(f.path, 0), 0);
         if (round == 1) {
