@@ -169,22 +169,27 @@ static struct edge_call *begin_call(struct http_conn *conn)
     return call;
 }
 
-static void refuse(struct http_conn *conn, int code, const char *why)
+/* The one that is under way, or one of which nothing is known but its answer. */
+static struct edge_call *call_to_refuse(struct http_conn *conn)
 {
     struct edge_call *call = conn->call ? conn->call : begin_call(conn);
-    http_call_refuse(call, code, why);
-    http_call_set_correlation(call, NULL);
+    if (call->ctx.correlation_id[0] == '\0') {
+        http_call_set_correlation(call, NULL);
+    }
+    return call;
+}
+
+static void refuse(struct http_conn *conn, int code, const char *why)
+{
+    http_call_refuse(call_to_refuse(conn), code, why);
     answer(conn);
 }
 
 static void no_room(struct http_conn *conn)
 {
-    struct edge_call *call = conn->call ? conn->call : begin_call(conn);
+    struct edge_call *call = call_to_refuse(conn);
     http_call_no_room(call);
     call->close = true;
-    if (call->ctx.correlation_id[0] == '\0') {
-        http_call_set_correlation(call, NULL);
-    }
     answer(conn);
 }
 
@@ -759,16 +764,27 @@ void http_conn_hurry(struct http_conn *conn)
     }
 }
 
+/* A request that does not come is answered all the same: a client can tell 408 from a crash. */
+static void run_out(struct http_conn *conn)
+{
+    if (conn->state == HTTP_CONN_LEFT) {
+        ask_left(conn);
+    } else if (conn->state == HTTP_CONN_BODY && conn->call->settled) {
+        conn->call->close = true;
+        answer(conn);
+    } else if (conn->state == HTTP_CONN_HEAD || conn->state == HTTP_CONN_BODY) {
+        refuse(conn, 408, "the request did not come in time");
+    } else {
+        http_conn_close(conn);
+    }
+}
+
 void http_conn_tick(struct http_conn *conn, bool pressed)
 {
     int64_t now_ms = conn->loop->now_ms;
     bool stalled = now_ms - conn->moved_ms >= STALLED_MS;
     if (conn->deadline_ms > 0 && conn->deadline_ms <= now_ms) {
-        if (conn->state == HTTP_CONN_LEFT) {
-            ask_left(conn);
-        } else {
-            http_conn_close(conn);
-        }
+        run_out(conn);
     } else if (conn->starved) {
         if (now_ms - conn->moved_ms >= conn->loop->http->config.body_deadline_ms) {
             http_conn_close(conn);

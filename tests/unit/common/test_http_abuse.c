@@ -326,6 +326,36 @@ static void test_slow_peers_are_cut(void)
     done(&f);
 }
 
+/* Who was too slow is told so; who was refused before hears that. */
+static void test_slow_peers_are_told(void)
+{
+    static const struct {
+        const char *part;
+        int code;
+    } cases[] = {
+        {"GET /show/a HTTP/1.1\r\nHost: x\r\nX: ",                          408},
+        {POST "X-Correlation-ID: me\r\nContent-Length: 10\r\n\r\n01234",    408},
+        {POST "Transfer-Encoding: chunked\r\n\r\nA\r\n01234",               408},
+        {"POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234", 404},
+    };
+    struct fixture f;
+    serve_with(&f, (struct edge_http_config){.header_deadline_ms = 100, .body_deadline_ms = 100});
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int fd = http_probe_open(f.port);
+        http_probe_text(fd, cases[i].part);
+        http_probe_read(&f.arena, fd, HTTP_PROBE_MS, &f.answer);
+        CU_ASSERT_EQUAL(f.answer.code, cases[i].code);
+        const char *connection = http_answer_header(&f.arena, &f.answer, "Connection");
+        CU_ASSERT_STRING_EQUAL(connection ? connection : "", "close");
+        const char *id = http_answer_header(&f.arena, &f.answer, "X-Correlation-ID");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(id);
+        CU_ASSERT_EQUAL(strcmp(id, "me") == 0, strstr(cases[i].part, "ID: me") != NULL);
+        CU_ASSERT_TRUE(http_probe_closed(fd, HTTP_PROBE_MS));
+        close(fd);
+    }
+    done(&f);
+}
+
 static void test_silent_peers_are_let_go(void)
 {
     struct fixture f;
@@ -463,6 +493,7 @@ CU_TestInfo http_abuse_tests[] = {
     {"many connections are kept",            test_many_connections_are_kept           },
     {"idle connections give way",            test_idle_connections_give_way           },
     {"slow peers are cut",                   test_slow_peers_are_cut                  },
+    {"slow peers are told",                  test_slow_peers_are_told                 },
     {"silent peers are let go",              test_silent_peers_are_let_go             },
     {"a slow but steady body passes",        test_a_slow_but_steady_body_passes       },
     {"requests may be cut anywhere",         test_requests_may_be_cut_anywhere        },
