@@ -779,6 +779,12 @@ static void run_out(struct http_conn *conn)
     }
 }
 
+/* Every try sets a deadline of its own; this is how long there are any. */
+static int64_t starving_ms(const struct http_conn *conn)
+{
+    return is_stopping(conn) ? LAST_ANSWER_MS : conn->loop->http->config.body_deadline_ms;
+}
+
 void http_conn_tick(struct http_conn *conn, bool pressed)
 {
     int64_t now_ms = conn->loop->now_ms;
@@ -786,7 +792,7 @@ void http_conn_tick(struct http_conn *conn, bool pressed)
     if (conn->deadline_ms > 0 && conn->deadline_ms <= now_ms) {
         run_out(conn);
     } else if (conn->starved) {
-        if (now_ms - conn->moved_ms >= conn->loop->http->config.body_deadline_ms) {
+        if (now_ms - conn->moved_ms >= starving_ms(conn)) {
             http_conn_close(conn);
         } else if (next_piece(conn)) {
             send_out(conn);

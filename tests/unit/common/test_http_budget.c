@@ -196,11 +196,9 @@ static bool nothing_is_in_use(void *arg)
     return in_use(arg) == 0;
 }
 
-/* Whatever was done to it: it answers, stops at once and owes nothing. */
-static void done(struct fixture *f)
+/* Whatever was done to it: it stops at once and owes nothing. */
+static void stop(struct fixture *f)
 {
-    http_probe_ask(&f->arena, f->port, "GET", "/ping", NULL, NULL, &f->answer);
-    CU_ASSERT_EQUAL(f->answer.code, 200);
     int64_t since_ms = edge_now_mono_ms();
     gate_open(f->state.gate);
     edge_http_stop(f->http, HTTP_PROBE_MS);
@@ -211,6 +209,13 @@ static void done(struct fixture *f)
     edge_metrics_free(f->metrics);
     gate_free(f->state.gate);
     edge_arena_done(&f->arena);
+}
+
+static void done(struct fixture *f)
+{
+    http_probe_ask(&f->arena, f->port, "GET", "/ping", NULL, NULL, &f->answer);
+    CU_ASSERT_EQUAL(f->answer.code, 200);
+    stop(f);
 }
 
 static void allow_many_files(void)
@@ -494,6 +499,20 @@ static void test_starved_answers_hold_up_nobody(void)
         close(fds[i]);
     }
     done(&f);
+}
+
+static void test_starved_answers_end_with_the_server(void)
+{
+    struct fixture f;
+    serve(&f);
+    take_memory(&f, true);
+    int fd = open_with(&f, "GET /starves HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_for_refusals(&f, 1);
+    edge_http_refuse(f.http);
+    CU_ASSERT_TRUE(http_probe_closed(fd, HTTP_PROBE_MS)); /* though there is no memory yet */
+    take_memory(&f, false);
+    close(fd);
+    stop(&f);
 }
 
 /* ---- what a peer began ends with it ------------------------------------------------------------ */
@@ -911,26 +930,27 @@ static void test_chunks_are_read(void)
 }
 
 CU_TestInfo http_budget_tests[] = {
-    {"a budget is kept",                  test_a_budget_is_kept                 },
-    {"bodies have a budget",              test_bodies_have_a_budget             },
-    {"answers have a budget",             test_answers_have_a_budget            },
-    {"long answers are streamed",         test_long_answers_are_streamed        },
-    {"connections outlive long answers",  test_connections_outlive_long_answers },
-    {"readers that do not read",          test_readers_that_do_not_read         },
-    {"a failing source breaks off",       test_a_failing_source_breaks_off      },
-    {"requests behind starved answers",   test_requests_behind_starved_answers  },
-    {"starved answers hold up nobody",    test_starved_answers_hold_up_nobody   },
-    {"oversized heads leave nothing",     test_oversized_heads_leave_nothing    },
-    {"many parameters are read",          test_many_parameters_are_read         },
-    {"parameters are counted",            test_parameters_are_counted           },
-    {"vanished peers keep no slot",       test_vanished_peers_keep_no_slot      },
-    {"work nobody waits for",             test_work_nobody_waits_for            },
-    {"half-closed peers are answered",    test_half_closed_peers_are_answered   },
-    {"half-closed peers wait",            test_half_closed_peers_wait           },
-    {"half-closed peers keep their slot", test_half_closed_peers_keep_their_slot},
-    {"trickling peers give way",          test_trickling_peers_give_way         },
-    {"idle peers delay nobody",           test_idle_peers_delay_nobody          },
-    {"refusals are one answer",           test_refusals_are_one_answer          },
-    {"chunks are read",                   test_chunks_are_read                  },
+    {"a budget is kept",                    test_a_budget_is_kept                   },
+    {"bodies have a budget",                test_bodies_have_a_budget               },
+    {"answers have a budget",               test_answers_have_a_budget              },
+    {"long answers are streamed",           test_long_answers_are_streamed          },
+    {"connections outlive long answers",    test_connections_outlive_long_answers   },
+    {"readers that do not read",            test_readers_that_do_not_read           },
+    {"a failing source breaks off",         test_a_failing_source_breaks_off        },
+    {"requests behind starved answers",     test_requests_behind_starved_answers    },
+    {"starved answers hold up nobody",      test_starved_answers_hold_up_nobody     },
+    {"starved answers end with the server", test_starved_answers_end_with_the_server},
+    {"oversized heads leave nothing",       test_oversized_heads_leave_nothing      },
+    {"many parameters are read",            test_many_parameters_are_read           },
+    {"parameters are counted",              test_parameters_are_counted             },
+    {"vanished peers keep no slot",         test_vanished_peers_keep_no_slot        },
+    {"work nobody waits for",               test_work_nobody_waits_for              },
+    {"half-closed peers are answered",      test_half_closed_peers_are_answered     },
+    {"half-closed peers wait",              test_half_closed_peers_wait             },
+    {"half-closed peers keep their slot",   test_half_closed_peers_keep_their_slot  },
+    {"trickling peers give way",            test_trickling_peers_give_way           },
+    {"idle peers delay nobody",             test_idle_peers_delay_nobody            },
+    {"refusals are one answer",             test_refusals_are_one_answer            },
+    {"chunks are read",                     test_chunks_are_read                    },
     CU_TEST_INFO_NULL,
 };
