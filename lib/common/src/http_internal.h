@@ -302,6 +302,14 @@ void http_conn_hurry(struct http_conn *conn);
 /** What time does: deadlines, peers that left, memory that somebody needs. */
 void http_conn_tick(struct http_conn *conn, bool pressed);
 
+/* ---- answers as bytes (http_answer.c) ------------------------------------------------------ */
+
+/** Settle the connection's call and make ready to send its answer, or, of one that was given up, that
+ * it is late. */
+void http_answer_make(struct http_conn *conn);
+/** The piece that its source has written since. */
+void http_answer_piece(struct http_conn *conn);
+
 /* ---- the server (http_server.c) and its loops (http_loop.c) ------------------------------ */
 
 TAILQ_HEAD(http_conn_queue, http_conn);
