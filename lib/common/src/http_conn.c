@@ -115,6 +115,7 @@ void http_conn_open(struct http_loop *loop, int fd)
     set_deadline(conn, loop->now_ms, loop->http->config.header_deadline_ms, 0);
     TAILQ_INSERT_TAIL(&loop->conns[HTTP_CONN_IDLE], conn, entry);
     loop->n_conns++;
+    atomic_fetch_add(&loop->http->n_conns, 1);
     struct epoll_event e = {.events = conn->events, .data.ptr = conn};
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0) {
         http_conn_close(conn);
@@ -152,6 +153,7 @@ void http_conn_close(struct http_conn *conn)
     edge_buf_done(&conn->out.head);
     close(conn->fd);
     conn->loop->n_conns--;
+    atomic_fetch_sub(&conn->loop->http->n_conns, 1);
     enter(conn, HTTP_CONN_DEAD); /* events of this turn may still name it */
 }
 

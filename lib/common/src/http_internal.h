@@ -319,14 +319,15 @@ struct http_loop {
     pthread_t thread;
     int epoll_fd, wake_fd;
     struct http_conn_queue conns[HTTP_CONN_STATES];
-    unsigned n_conns, max_conns;
+    unsigned n_conns;
     unsigned n_orphans; /* calls that are on their way here while their connection has ended */
     int64_t now_ms, watched_ms;
     uint64_t n_looks;
     time_t date_s;
     char date[32]; /* of now, as headers have it */
     bool listens, pressed;
-    atomic_bool woken; /* it will look without being told again */
+    atomic_bool woken;        /* it will look without being told again */
+    atomic_bool shall_accept; /* for another one that has no slots to give */
     struct edge_mutex lock;
     struct edge_call *awake EDGE_GUARDED; /* calls whose connection shall go on, newest first */
     char scratch[HTTP_READ];
@@ -348,6 +349,7 @@ struct edge_http {
     atomic_bool closing;  /* nothing sleeps any more */
     atomic_bool ended;    /* the loops end */
     atomic_uint n_open;   /* calls whose answer is not out yet */
+    atomic_uint n_conns;  /* of all loops */
 
     struct edge_mutex lock;
     struct edge_cond changed;

@@ -1,10 +1,11 @@
 /*
  * The event loops: each a thread of its own around an epoll set, all on the same listening socket.
  *
- * Slots are bounded. A new connection that finds none free takes one from who has the least to lose:
- * a peer that has had its last answer, one that hung up, one between requests, one whose head is not
- * whole yet, the oldest first; then one whose body or answer has stood still for a second. Only
- * where all are at work it waits in the listening queue.
+ * Slots are bounded, for all loops together: which one hears of a connection is the kernel's choice,
+ * and it likes to choose the same. A new connection that finds none free takes one from who has the
+ * least to lose: a peer that has had its last answer, one that hung up, one between requests, one
+ * whose head is not whole yet, the oldest first; then one whose body or answer has stood still for a
+ * second. Only where all are at work it waits in the listening queue.
  */
 #include <assert.h>
 #include <errno.h>
@@ -68,6 +69,11 @@ static struct http_conn *who_gives_way(struct http_loop *loop)
     return conn ? conn : standing_still(loop, HTTP_CONN_SEND);
 }
 
+static bool is_full(const struct edge_http *http)
+{
+    return atomic_load(&http->n_conns) >= http->config.max_connections;
+}
+
 /* Who has just asked is heard before it is sent away. */
 static bool make_room(struct http_loop *loop)
 {
@@ -81,7 +87,7 @@ static bool make_room(struct http_loop *loop)
         if (!at_work) {
             http_conn_close(conn);
         }
-        if (loop->n_conns < loop->max_conns) {
+        if (!is_full(loop->http)) {
             return true;
         }
     }
@@ -98,12 +104,26 @@ static void listen_for(struct http_loop *loop, bool on)
     loop->listens = on;
 }
 
-static void accept_some(struct http_loop *loop)
+/* Of this loop's connections none can go. Of another one's perhaps, which has not heard of the new one:
+ * the kernel tells of it once. */
+static void pass_on(struct http_loop *loop, bool by_another)
+{
+    struct edge_http *http = loop->http;
+    listen_for(loop, false); /* until one ends */
+    for (unsigned i = 0; i < http->config.threads && !by_another; i++) {
+        if (&http->loops[i] != loop) {
+            atomic_store(&http->loops[i].shall_accept, true);
+            http_loop_wake(&http->loops[i]);
+        }
+    }
+}
+
+static void accept_some(struct http_loop *loop, bool for_another)
 {
     for (int i = 0; i < MAX_ACCEPTED; i++) {
-        bool full = loop->n_conns >= loop->max_conns;
+        bool full = is_full(loop->http);
         if (full && !who_gives_way(loop)) {
-            listen_for(loop, false); /* until one ends */
+            pass_on(loop, for_another);
             return;
         }
         int fd = accept4(loop->http->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -114,7 +134,7 @@ static void accept_some(struct http_loop *loop)
             http_conn_open(loop, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             if (!make_room(loop)) {
-                listen_for(loop, false);
+                pass_on(loop, for_another);
                 return;
             }
         } else if (errno != ECONNABORTED && errno != EINTR) {
@@ -281,8 +301,9 @@ static void turn(struct http_loop *loop)
             http_conn_ready(what, events[i].events);
         }
     }
-    if (accepts && !atomic_load(&loop->http->stopping)) {
-        accept_some(loop); /* behind the others, whose slots may have become free */
+    bool for_another = atomic_exchange(&loop->shall_accept, false) && !accepts;
+    if ((accepts || for_another) && !atomic_load(&loop->http->stopping)) {
+        accept_some(loop, for_another); /* behind the others, whose slots may have become free */
     }
     look_around(loop);
     if (!TAILQ_EMPTY(&loop->conns[HTTP_CONN_DEAD]) && !atomic_load(&loop->http->stopping)) {
@@ -359,8 +380,6 @@ enum edge_status http_loop_init(struct edge_ctx *ctx, struct http_loop *loop,
     for (unsigned state = 0; state < HTTP_CONN_STATES; state++) {
         TAILQ_INIT(&loop->conns[state]);
     }
-    loop->max_conns =
-        (http->config.max_connections + http->config.threads - 1) / http->config.threads;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = &loop->wake_fd};
