@@ -325,6 +325,18 @@ enum edge_status sdk_params_parse(struct edge_ctx *ctx, const devsdk_field *fiel
     return result;
 }
 
+const devsdk_field *sdk_params_row(const devsdk_field *fields, const char *key,
+                                   struct edge_nearest *near)
+{
+    for (const devsdk_field *f = fields; f && f->key; f++) {
+        if (strcmp(f->key, key) == 0) {
+            return f;
+        }
+        edge_nearest_offer(near, f->key);
+    }
+    return NULL;
+}
+
 /* ---- out ----------------------------------------------------------------------------------- */
 
 static uint64_t load_whole(const devsdk_field *f, const void *member)

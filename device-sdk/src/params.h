@@ -6,6 +6,8 @@
 #include "devsdk/devsdk.h"
 #include "edge/json.h"
 
+struct edge_nearest; /* edge/text.h */
+
 /**
  * Fill the zeroed struct at @p ret from @p object (NULL: empty). Strings go to @p arena. Numbers
  * may come as texts and the reverse; unknown members are ignored. INVALID names every fault: "slot:
@@ -13,6 +15,10 @@
  */
 enum edge_status sdk_params_parse(struct edge_ctx *ctx, const devsdk_field *fields,
                                   const cJSON *object, struct edge_arena *arena, void *ret);
+
+/** The row of exactly that key; NULL: there is none, and those there are were offered to @p near. */
+const devsdk_field *sdk_params_row(const devsdk_field *fields, const char *key,
+                                   struct edge_nearest *near);
 
 /** The struct at @p params as a JSON object again; lives in the context's arena. */
 const cJSON *sdk_params_print(struct edge_ctx *ctx, const devsdk_field *fields, const void *params);

@@ -323,24 +323,25 @@ static const struct edge_subscription subscriptions[] = {
 };
 /* clang-format on */
 
-/* One key of Driver, as the driver's table has it; keys it does not have do no harm. */
+/* One key of Driver, as the driver's table has it. Where a driver has none, all keys are its own
+ * affair. */
 static enum edge_status check_driver_key(struct edge_ctx *ctx, const void *arg, const char *section,
-                                         const char *key, const cJSON *value)
+                                         const char *key, const cJSON *value,
+                                         struct edge_nearest *near)
 {
     const devsdk_driver *driver = arg;
-    if (strcasecmp(section, "Driver") != 0) {
+    if (strcasecmp(section, "Driver") != 0 || !driver->config) {
         return EDGE_OK;
     }
-    for (const devsdk_field *f = driver->config; f && f->key; f++) {
-        if (strcmp(f->key, key) == 0) {
-            const devsdk_field one[] = {*f, {0}};
-            cJSON *object = edge_json_object(ctx);
-            cJSON_AddItemReferenceToObject(object, key, (cJSON *)(uintptr_t)value);
-            return sdk_params_parse(ctx, one, object, &ctx->arena,
-                                    edge_alloc(&ctx->arena, 1, driver->config_size + 1));
-        }
+    const devsdk_field *f = sdk_params_row(driver->config, key, near);
+    if (!f) {
+        return EDGE_NOT_FOUND;
     }
-    return EDGE_OK;
+    const devsdk_field one[] = {*f, {0}};
+    cJSON *object = edge_json_object(ctx);
+    cJSON_AddItemReferenceToObject(object, key, (cJSON *)(uintptr_t)value);
+    return sdk_params_parse(ctx, one, object, &ctx->arena,
+                            edge_alloc(&ctx->arena, 1, driver->config_size + 1));
 }
 
 void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,

@@ -337,8 +337,9 @@ static bool is_idle(const struct config_path *at)
     return false;
 }
 
+/* @p nearest: the key that may be meant; may be NULL. */
 static void unknown_key(const struct config_layer *l, const struct config_path *at,
-                        const cJSON *given)
+                        const cJSON *given, const char *nearest)
 {
     if (!l->judge || (l->flags & CONFIG_SHARED) || is_idle(at)) {
         edge_log_debug(l->ctx, "configuration key has no effect here", "key",
@@ -349,7 +350,20 @@ static void unknown_key(const struct config_layer *l, const struct config_path *
     if (is_news(l, at, text)) {
         edge_log_warn(l->ctx, "unknown configuration key ignored", "key",
                       config_path_text(&l->ctx->arena, at), "value", shown_text(l, NULL, at, text),
-                      "file", l->origin, NULL);
+                      "file", l->origin, nearest ? "nearest" : NULL, nearest, NULL);
+    }
+}
+
+/* The keys of a table, inlined ones too. */
+static void offer_keys(const struct edge_dto *dto, struct edge_nearest *near)
+{
+    for (size_t i = 0; i < dto->n_fields; i++) {
+        const struct edge_field *f = &dto->fields[i];
+        if (f->flags & EDGE_INLINE) {
+            offer_keys(f->sub, near);
+        } else if (f->json) {
+            edge_nearest_offer(near, f->json);
+        }
     }
 }
 
@@ -471,18 +485,25 @@ static enum edge_status overlay_map(const struct config_layer *l, const struct e
     return EDGE_OK;
 }
 
-/* Why a key directly below a free-form section cannot have this value, NULL where it can. */
+/* Why a key directly below a free-form section cannot have this value, NULL where it can. One that
+ * nobody knows is named. */
 static const char *free_objection(const struct config_layer *l, const cJSON *from,
                                   const struct config_path *at)
 {
-    bool judged = (l->flags & CONFIG_FORGIVING) && l->judge->check_free && at->up && !at->up->up;
-    if (!judged) {
+    const struct config_judge *judge = l->judge;
+    if (!judge || !judge->check_free || !at->up || at->up->up) {
         return NULL;
     }
     EDGE_CTX_SCOPE(trial);
-    const struct config_judge *judge = l->judge;
-    enum edge_status st = judge->check_free(&trial, judge->free_arg, at->up->key, at->key, from);
-    return st == EDGE_OK ? NULL : edge_strdup(&l->ctx->arena, edge_ctx_message(&trial, st));
+    struct edge_nearest near = {.wanted = at->key};
+    enum edge_status st =
+        judge->check_free(&trial, judge->free_arg, at->up->key, at->key, from, &near);
+    if (st == EDGE_NOT_FOUND) {
+        unknown_key(l, at, from, near.name);
+    }
+    return st == EDGE_INVALID && (l->flags & CONFIG_FORGIVING)
+               ? edge_strdup(&l->ctx->arena, edge_ctx_message(&trial, st))
+               : NULL;
 }
 
 /* Sections merge, everything else is replaced; neither takes the other's place unasked. */
@@ -579,7 +600,9 @@ static enum edge_status overlay_section(const struct config_layer *l, const stru
         if (f) {
             EDGE_TRY(overlay_field(l, table_of(dto, f), f, into, member, &here));
         } else {
-            unknown_key(l, &here, member);
+            struct edge_nearest near = {.wanted = member->string};
+            offer_keys(dto, &near);
+            unknown_key(l, &here, member, near.name);
         }
     }
     return EDGE_OK;

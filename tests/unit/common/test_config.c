@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "data.h"
 #include "edge/client.h"
 #include "edge/config.h"
 #include "edge/log.h"
+#include "edge/text.h"
 #include "instance.h"
 #include "scratch.h"
 #include "suites.h"
@@ -416,10 +418,15 @@ static void test_a_bad_value_is_refused_alone(void)
     bench_close(&b);
 }
 
-/* As a driver's table would: Name has at most three letters. */
+/* As a driver's table would: Name has at most three letters, and Speed is the other key there is. */
 static enum edge_status short_name(struct edge_ctx *ctx, const void *arg, const char *section,
-                                   const char *key, const cJSON *value)
+                                   const char *key, const cJSON *value, struct edge_nearest *near)
 {
+    edge_nearest_offer(near, "Name");
+    edge_nearest_offer(near, "Speed");
+    if (strcmp(key, "Name") != 0 && strcmp(key, "Speed") != 0) {
+        return EDGE_NOT_FOUND;
+    }
     CU_ASSERT_STRING_EQUAL(section, "Driver");
     CU_ASSERT_STRING_EQUAL(arg, "driver");
     bool wrong = strcmp(key, "Name") == 0 && strlen(value->valuestring) > 3;
@@ -619,19 +626,46 @@ static void test_bad_files_are_fatal_by_place(void)
     bench_close(&b);
 }
 
+/* The line of the log that names @p key. */
+static bool says(const char *log, const char *key, const char *nearest)
+{
+    char wanted[128];
+    snprintf(wanted, sizeof(wanted), " key=%s value=", key);
+    const char *at = strstr(log, wanted);
+    size_t len = at ? strcspn(at, "\n") : 0;
+    snprintf(wanted, sizeof(wanted), " nearest=%s\n", nearest ? nearest : "");
+    const char *found = at ? strstr(at, nearest ? wanted : " nearest=") : NULL;
+    return at && (found && found < at + len) == (nearest != NULL);
+}
+
 static void test_unknown_keys_do_no_harm(void)
 {
     struct bench b;
     bench_open(&b);
     struct edge_log *log = edge_log_create("test");
-    edge_log_set_level(log, EDGE_LOG_ERROR);
     b.ctx.log = log;
+    b.source.check_free = short_name;
+    b.source.free_arg = "driver";
     put_file(&b, "configuration.yaml",
              "Servce: {Port: 1}\nService: {Prt: 1, Port: 5}\nWritable: {Telemetry: {name: x}}\n"
-             "Clients: {core-data: {name: x, SecurityOptions: {Mode: ''}}}\n");
+             "Clients: {core-data: {name: x, Hots: y, Port: 7, SecurityOptions: {Mode: ''}}}\n"
+             "Driver: {Nmae: n, Speed: 1, Other: 2}\n");
+    capture_start();
     load(&b);
+    b.source.before = &(struct edge_config_loaded){b.loaded.file, b.loaded.tree, b.loaded.refused};
+    load(&b); /* what was said is not said again */
+    char *text = capture_end();
     CU_ASSERT_EQUAL(b.config.base.service.port, 5);
     CU_ASSERT_STRING_EQUAL(b.config.base.clients[0].name, "core-data");
+    CU_ASSERT_STRING_EQUAL(edge_json_member(b.config.driver, "Nmae", true)->valuestring, "n");
+    CU_ASSERT(says(text, "Servce", "Service"));
+    CU_ASSERT(says(text, "Service.Prt", "Port"));
+    CU_ASSERT(says(text, "Writable.Telemetry.name", NULL));
+    CU_ASSERT(says(text, "Clients.core-data.Hots", "Host"));
+    CU_ASSERT(says(text, "Driver.Nmae", "Name"));
+    CU_ASSERT(says(text, "Driver.Other", NULL));
+    CU_ASSERT_EQUAL(capture_count(text, "unknown configuration key ignored"), 7);
+    free(text);
     b.ctx.log = NULL;
     edge_log_free(log);
     bench_close(&b);

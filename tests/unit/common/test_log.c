@@ -1,48 +1,14 @@
 /* The log as an operator's tools read it: what arrives on standard error. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "edge/ctx.h"
 #include "edge/log.h"
 #include "edge/thread.h"
 #include "suites.h"
-
-static int capture_fd, real_stderr;
-
-static void capture_start(void)
-{
-    fflush(stderr);
-    real_stderr = dup(STDERR_FILENO);
-    capture_fd = memfd_create("log", MFD_CLOEXEC);
-    CU_ASSERT_FATAL(real_stderr >= 0 && capture_fd >= 0);
-    CU_ASSERT_EQUAL(fcntl(capture_fd, F_SETFL, O_APPEND), 0); /* as a log file would be opened */
-    dup2(capture_fd, STDERR_FILENO);
-}
-
-/* Everything written since; to be freed. */
-static char *capture_end(void)
-{
-    dup2(real_stderr, STDERR_FILENO);
-    close(real_stderr);
-    off_t size = lseek(capture_fd, 0, SEEK_END);
-    char *text = edge_xalloc((size_t)size + 1, 1);
-    CU_ASSERT_EQUAL(pread(capture_fd, text, (size_t)size, 0), size);
-    close(capture_fd);
-    return text;
-}
-
-static unsigned count(const char *text, const char *what)
-{
-    unsigned n = 0;
-    for (const char *at = strstr(text, what); at; at = strstr(at + strlen(what), what)) {
-        n++;
-    }
-    return n;
-}
 
 static char *line_with_value(const char *value)
 {
@@ -94,7 +60,7 @@ static void test_values_cannot_forge_lines(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char *text = line_with_value(cases[i].value);
         CU_ASSERT_PTR_NOT_NULL(strstr(text, cases[i].expect));
-        CU_ASSERT_EQUAL(count(text, "\n"), 1);
+        CU_ASSERT_EQUAL(capture_count(text, "\n"), 1);
         free(text);
     }
 }
@@ -112,7 +78,7 @@ static void test_long_values_are_cut_but_lines_stay_whole(void)
     edge_log_info(&ctx, big, "one", big, NULL);
     char *text = capture_end();
     CU_ASSERT(strlen(text) < 8192);
-    CU_ASSERT_EQUAL(count(text, "\n"), 2);
+    CU_ASSERT_EQUAL(capture_count(text, "\n"), 2);
     CU_ASSERT_EQUAL(strncmp(strchr(text, '\n') + 1, "level=INFO ts=", 14), 0);
     CU_ASSERT_EQUAL(strcmp(text + strlen(text) - 5, "...\"\n"), 0);
     free(text);
@@ -138,9 +104,9 @@ static void test_the_level_decides(void)
     edge_log_warn(&ctx, "quiet", NULL);
     edge_log_info(NULL, "of the process", NULL);
     char *text = capture_end();
-    CU_ASSERT_EQUAL(count(text, "quiet"), 0);
-    CU_ASSERT_EQUAL(count(text, "level=DEBUG"), 1);
-    CU_ASSERT_EQUAL(count(text, "app=edgex msg=\"of the process\"\n"), 1);
+    CU_ASSERT_EQUAL(capture_count(text, "quiet"), 0);
+    CU_ASSERT_EQUAL(capture_count(text, "level=DEBUG"), 1);
+    CU_ASSERT_EQUAL(capture_count(text, "app=edgex msg=\"of the process\"\n"), 1);
     free(text);
     edge_log_free(log);
 }
@@ -152,7 +118,7 @@ static void test_a_null_value_ends_the_list(void)
     edge_log_error(NULL, "odd", "a", nothing, NULL);
     edge_log_error(NULL, "odd", "a", NULL);
     char *text = capture_end();
-    CU_ASSERT_EQUAL(count(text, "msg=\"odd\" a=\"\"\n"), 2);
+    CU_ASSERT_EQUAL(capture_count(text, "msg=\"odd\" a=\"\"\n"), 2);
     free(text);
 }
 
@@ -168,14 +134,14 @@ static void test_repeated_warnings_are_summed_up(void)
     }
     edge_log_free(log);
     char *text = capture_end();
-    unsigned shown = count(text, "msg=\"disk full\" file=x\n");
+    unsigned shown = capture_count(text, "msg=\"disk full\" file=x\n");
     unsigned long suppressed = 0;
     for (const char *at = strstr(text, "suppressed="); at; at = strstr(at + 1, "suppressed=")) {
         suppressed += strtoul(at + strlen("suppressed="), NULL, 10);
     }
     CU_ASSERT(shown >= 20 && shown < 500);
     CU_ASSERT_EQUAL(shown + suppressed, 500);
-    CU_ASSERT_EQUAL(count(text, "going on"), 500);
+    CU_ASSERT_EQUAL(capture_count(text, "going on"), 500);
     free(text);
 }
 

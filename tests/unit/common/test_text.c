@@ -1,6 +1,7 @@
 /* The small grammars: what they accept, what they refuse, what they write. */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -446,7 +447,52 @@ static void test_long_texts_are_cut_with_a_mark(void)
     CU_ASSERT_STRING_EQUAL(small, "one two ...");
 }
 
+static void test_the_nearest_name_is_found(void)
+{
+    static const char long_name[] =
+        "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcde";
+    static const struct {
+        const char *wanted, *known[4], *nearest;
+    } cases[] = {
+        {"Prot",                 {"Host", "Port"},                         "Port"                }, /* two letters changed places */
+        {"port",                 {"Host", "Port"},                         "Port"                },
+        {"Timout",               {"Timeouts", "Timeout"},                  "Timeout"             },
+        {"Timeuots",             {"Timeout", "Timeouts"},                  "Timeouts"            },
+        {"startingAdress",       {"startingAddress"},                      "startingAddress"     },
+        {"MaxRetires",           {"MaxRetries", "MaxRecords"},             "MaxRetries"          },
+        {"EnableAsyncReading",   {"EnableAsyncReadings", "EnableReading"}, "EnableAsyncReadings" },
+        {"ProfileDirectory",     {"ProfilesDir"},                          NULL                  },
+        {"ProvisionWatcherDirs", {"ProvisionWatchersDir"},                 "ProvisionWatchersDir"},
+        {"slt",                  {"slot"},                                 "slot"                },
+        {"ab",                   {"xy", "bc"},                             NULL                  }, /* as many wrong letters as there are */
+        {"ip",                   {"id"},                                   "id"                  },
+        {"x",                    {"y"},                                    NULL                  },
+        {"x",                    {"X"},                                    "X"                   },
+        {"",                     {"", "a"},                                ""                    },
+        {"a",                    {""},                                     NULL                  },
+        {"speed",                {"Line", "Slot"},                         NULL                  },
+        {"abc",                  {"abd", "abe"},                           "abd"                 }, /* the first of equals */
+        {"Gr\xc3\xb6\xc3\x9f"
+         "e",           {"Gr\xc3\xb6sse", "Gross"},
+         "Gr\xc3\xb6sse"                                                                         },
+        {long_name,              {long_name},                              NULL                  },
+        {long_name + 1,          {long_name, long_name + 1},               long_name + 1         },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct edge_nearest n = {.wanted = cases[i].wanted};
+        for (size_t k = 0; k < 4 && cases[i].known[k]; k++) {
+            edge_nearest_offer(&n, cases[i].known[k]);
+        }
+        const char *got = n.name ? n.name : "none", *want = cases[i].nearest;
+        if (strcmp(got, want ? want : "none") != 0) {
+            printf("%s: %s\n", cases[i].wanted, got);
+        }
+        CU_ASSERT_STRING_EQUAL(got, want ? want : "none");
+    }
+}
+
 CU_TestInfo text_tests[] = {
+    {"the nearest name is found",      test_the_nearest_name_is_found     },
     {"long texts are cut with a mark", test_long_texts_are_cut_with_a_mark},
     {"uuids are new and strict",       test_uuids_are_new_and_strict      },
     {"uuids differ after fork",        test_uuids_differ_after_fork       },

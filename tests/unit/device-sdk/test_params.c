@@ -3,6 +3,7 @@
 
 #include "devsdk/host.h"
 #include "edge/service.h"
+#include "edge/text.h"
 #include "params.h"
 #include "suites.h"
 
@@ -204,27 +205,41 @@ static void test_keys_of_drivers_are_checked_one_by_one(void)
     static const devsdk_driver driver = {.name = "d", .config = keys, .config_size = 16};
     static const struct {
         const char *section, *key, *json;
-        bool sound;
+        enum edge_status st;
+        const char *nearest;
     } cases[] = {
-        {"Driver", "Port",  "\"502\"",   true },
-        {"Driver", "Port",  "\"65536\"", false},
-        {"driver", "Port",  "\"x\"",     false},
-        {"Driver", "Port",  "{}",        false},
-        {"Driver", "Host",  "\"h\"",     true },
-        {"Driver", "Other", "\"x\"",     true },
-        {"Custom", "Port",  "\"x\"",     true },
+        {"Driver", "Port",  "\"502\"",   EDGE_OK,        NULL  },
+        {"Driver", "Port",  "\"65536\"", EDGE_INVALID,   NULL  },
+        {"driver", "Port",  "\"x\"",     EDGE_INVALID,   NULL  },
+        {"Driver", "Port",  "{}",        EDGE_INVALID,   NULL  },
+        {"Driver", "Host",  "\"h\"",     EDGE_OK,        NULL  },
+        {"Driver", "Other", "\"x\"",     EDGE_NOT_FOUND, NULL  },
+        {"Driver", "Prot",  "\"x\"",     EDGE_NOT_FOUND, "Port"},
+        {"Driver", "port",  "\"x\"",     EDGE_NOT_FOUND, "Port"},
+        {"Custom", "Port",  "\"x\"",     EDGE_OK,        NULL  },
     };
     struct edge_service service;
     devsdk_descriptor(&driver, NULL, &service);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         EDGE_CTX_SCOPE(ctx);
         const cJSON *value = NULL;
+        struct edge_nearest near = {.wanted = cases[i].key};
         CU_ASSERT_EQUAL_FATAL(
             edge_json_parse(&ctx, cases[i].json, strlen(cases[i].json), NULL, &value), EDGE_OK);
         enum edge_status st =
-            service.check_free(&ctx, service.context, cases[i].section, cases[i].key, value);
-        CU_ASSERT_EQUAL(st == EDGE_OK, cases[i].sound);
+            service.check_free(&ctx, service.context, cases[i].section, cases[i].key, value, &near);
+        CU_ASSERT_EQUAL(st, cases[i].st);
+        if (st == EDGE_NOT_FOUND) {
+            const char *nearest = cases[i].nearest ? cases[i].nearest : "none";
+            CU_ASSERT_STRING_EQUAL(near.name ? near.name : "none", nearest);
+        }
     }
+    static const devsdk_driver free_driver = {.name = "d"};
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_nearest near = {.wanted = "Any"};
+    devsdk_descriptor(&free_driver, NULL, &service);
+    CU_ASSERT_EQUAL(service.check_free(&ctx, service.context, "Driver", "Any", NULL, &near),
+                    EDGE_OK);
 }
 
 CU_TestInfo params_tests[] = {

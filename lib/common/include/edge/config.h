@@ -135,13 +135,16 @@ struct edge_config_loaded {
     const cJSON *refused; /* of keys that were left out: "<source>: <key>" and the value */
 };
 
+struct edge_nearest; /* edge/text.h */
+
 /**
  * The rule of a free-form section: can @p key, directly below it, have this value? INVALID says why
- * not. @p arg: edge_config_source.free_arg.
+ * not. NOT_FOUND: nobody there knows the key, which is said and does no harm; those that are known
+ * were offered to @p near. @p arg: edge_config_source.free_arg.
  */
 typedef enum edge_status edge_config_free_check(struct edge_ctx *ctx, const void *arg,
                                                 const char *section, const char *key,
-                                                const cJSON *value);
+                                                const cJSON *value, struct edge_nearest *near);
 
 struct edge_config_source {
     const struct edge_dto *dto; /* of the whole configuration */

@@ -63,6 +63,18 @@ const char *edge_text_brief(struct edge_arena *a, const char *text, size_t max);
 /** The same in @p buf of @p size bytes: for texts that outlive an arena. */
 void edge_text_fit(char *buf, size_t size, const char *text);
 
+/**
+ * The search for the name somebody may have meant: known ones are offered, the nearest stays. Near
+ * is what differs in at most two letters, or a third of them, and not in most of them; letters that
+ * changed places count as one, case as none. Names of more than 64 bytes are near to nothing.
+ */
+struct edge_nearest {
+    const char *wanted;
+    const char *name; /* the nearest so far, as it was offered; NULL: none is near */
+    size_t distance;
+};
+void edge_nearest_offer(struct edge_nearest *n, const char *known);
+
 /** Go's strconv.ParseBool. */
 bool edge_bool_parse(const char *s, bool *ret);
 /** The whole of @p s as base 10 in range; a sign only where the type has one (contract 3.4). */
