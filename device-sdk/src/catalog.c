@@ -70,10 +70,11 @@ void devsdk_each(devsdk_service *svc, bool (*fn)(devsdk_device *, void *), void 
 /* ---- profiles ------------------------------------------------------------------------------ */
 
 /* Keep @p p (its reference too) unless one of that name is there already, which is used then. */
-static struct sdk_profile *profile_keep(devsdk_service *svc, struct sdk_profile *p)
+static struct sdk_profile *profile_keep(devsdk_service *svc, struct sdk_profile *p, bool *ret_new)
 {
     EDGE_LOCK(&svc->lock);
     struct sdk_profile *there = edge_map_find(&svc->profiles, p->dto->name);
+    *ret_new = !there;
     if (there) {
         sdk_profile_unref(p);
         return sdk_profile_ref(there);
@@ -89,7 +90,11 @@ enum edge_status sdk_profile_get(struct edge_ctx *ctx, devsdk_service *svc, cons
     struct sdk_profile *p = sdk_profile_find(svc, name);
     if (!p) {
         EDGE_TRY(sdk_metadata_profile(ctx, svc, name, &dto));
-        p = profile_keep(svc, sdk_profile_create(svc->driver, &dto));
+        bool is_new;
+        p = profile_keep(svc, sdk_profile_create(svc->driver, &dto), &is_new);
+        if (is_new) {
+            sdk_strays_of_profile(svc, p, NULL);
+        }
         EDGE_CTX_SCOPE(check);
         check.log = ctx->log;
         enum edge_status st = sdk_profile_check(&check, p);
@@ -152,6 +157,7 @@ static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_
         edge_log_warn(&ctx, "device has faulty protocols", "device", e->name, "error", d->fault,
                       NULL);
     }
+    sdk_strays_of_device(e->svc, d, current);
     sdk_device_ref(d);
     count_user(d->profile, 1);
     devsdk_device *before = device_swap(e, d);
@@ -270,7 +276,9 @@ void sdk_profile_apply(devsdk_service *svc, const struct device_profile *dto)
 {
     EDGE_LOCK(&svc->changes);
     struct sdk_profile *p = sdk_profile_create(svc->driver, dto);
-    sdk_profile_unref(profile_swap(svc, sdk_profile_ref(p)));
+    struct sdk_profile *before = profile_swap(svc, sdk_profile_ref(p));
+    sdk_strays_of_profile(svc, p, before);
+    sdk_profile_unref(before);
     each_device(svc, renew_with, p);
     sdk_profile_unref(p);
 }

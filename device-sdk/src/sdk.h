@@ -298,6 +298,12 @@ enum edge_status sdk_catalog_sync(struct edge_ctx *ctx, devsdk_service *svc);
 void sdk_catalog_refresh(devsdk_service *svc);
 void sdk_catalog_clear(devsdk_service *svc);
 
+/* strays.c: keys the driver's tables do not have are told; @p before, which may be NULL, told its own */
+void sdk_strays_of_profile(devsdk_service *svc, const struct sdk_profile *now,
+                           const struct sdk_profile *before);
+void sdk_strays_of_device(devsdk_service *svc, const devsdk_device *now,
+                          const devsdk_device *before);
+
 /* opstate.c: up and down */
 /** Does the telemetry name LastConnected now? */
 void sdk_connected_reconfigure(devsdk_service *svc);
