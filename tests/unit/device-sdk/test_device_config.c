@@ -31,18 +31,19 @@ static const devsdk_driver driver = {
     .write = write_nothing,
 };
 
-#define RESOURCE(name, more)                                                                       \
-    "{\"name\":\"" name "\",\"properties\":{\"valueType\":\"Int16\",\"readWrite\":\"RW\"" more "}}"
+#define RESOURCE(name, access, more)                                                               \
+    "{\"name\":\"" name "\",\"properties\":{\"valueType\":\"Int16\",\"readWrite\":\"" access       \
+    "\"" more "}}"
+#define RESOURCES                                                                                  \
+    RESOURCE("A", "RW", ",\"units\":\"C\",\"scale\":3,\"maximum\":50")                             \
+    "," RESOURCE("B", "RW", "") "," RESOURCE("W", "W", "")
 
 static void furnish(struct edge_ctx *ctx, struct device_rig *r, const char *auto_events)
 {
     ask(ctx, r->metadata, "POST", "/api/v3/deviceprofile",
-        "[{\"apiVersion\":\"v3\",\"profile\":{\"name\":\"P\",\"deviceResources\":[" RESOURCE(
-            "A",
-            ",\"units\":\"C\",\"scale\":3,\"maximum\":50") "," RESOURCE("B",
-                                                                        "") "],"
-                                                                            "\"deviceCommands\":[{\"name\":\"AB\",\"readWrite\":\"RW\",\"resourceOperations\":["
-                                                                            "{\"deviceResource\":\"A\"},{\"deviceResource\":\"B\"}]}]}}]",
+        "[{\"apiVersion\":\"v3\",\"profile\":{\"name\":\"P\",\"deviceResources\":[" RESOURCES
+        "],\"deviceCommands\":[{\"name\":\"AB\",\"readWrite\":\"RW\",\"resourceOperations\":["
+        "{\"deviceResource\":\"A\"},{\"deviceResource\":\"B\"}]}]}}]",
         207);
     ask(ctx, r->metadata, "POST", "/api/v3/device",
         edge_printf(&ctx->arena,
@@ -96,11 +97,40 @@ static void test_a_command_may_touch_so_many_resources(void)
         "{\"interval\":\"10ms\",\"sourceName\":\"A\"}");
     get(&ctx, &r, "A", 200);
     CU_ASSERT_PTR_NOT_NULL(strstr(text_at(get(&ctx, &r, "AB", 500), "message"), "MaxCmdOps"));
-    get(&ctx, &r, "%5BAB%5D", 500);
     ask(&ctx, r.device, "PUT", "/api/v3/device/name/D/AB", "{\"A\":1,\"B\":1}", 500);
     CU_ASSERT_TRUE(events_wait(&r, "D", "A", 5));
     CU_ASSERT_EQUAL(events_heard(&r, "D", "AB"), 0); /* auto-events are commands too */
     CU_ASSERT_EQUAL(events_heard(&r, "D", "[AB]"), 0);
+}
+
+/* The resources an expression matches are counted like those of a command; what is only written is
+ * not read, so it does not count. */
+static void test_an_expression_may_match_so_many_resources(void)
+{
+    static const struct {
+        const char *expression;
+        int code;
+        const char *message;
+    } cases[] = {
+        {"%5BA%5D",  200, NULL                                },
+        {"%5BAW%5D", 200, NULL                                },
+        {"%5BAB%5D", 500, "command [AB] exceeds MaxCmdOps (1)"},
+        {".*",       500, "command .* exceeds MaxCmdOps (1)"  },
+        {"AB",       500, "command AB exceeds MaxCmdOps (1)"  },
+        {"B",        200, NULL                                },
+    };
+    RIG(r, "Device:\n  MaxCmdOps: 1\n");
+    furnish(&ctx, &r, "");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const cJSON *answer = get(&ctx, &r, cases[i].expression, cases[i].code);
+        if (cases[i].message) {
+            CU_ASSERT_STRING_EQUAL(text_at(answer, "message"), cases[i].message);
+        } else {
+            CU_ASSERT_EQUAL(cJSON_GetArraySize(edge_json_member(
+                                edge_json_member(answer, "event", true), "readings", true)),
+                            1);
+        }
+    }
 }
 
 /* ---- metrics ----------------------------------------------------------------------------------- */
@@ -166,9 +196,10 @@ static void test_devices_say_when_they_answered_last(void)
 }
 
 CU_TestInfo device_config_tests[] = {
-    {"units and transforms can be off",       test_units_and_transforms_can_be_off      },
-    {"a command may touch so many resources", test_a_command_may_touch_so_many_resources},
-    {"commands and events are counted",       test_commands_and_events_are_counted      },
-    {"devices say when they answered last",   test_devices_say_when_they_answered_last  },
+    {"an expression may match so many resources", test_an_expression_may_match_so_many_resources},
+    {"units and transforms can be off",           test_units_and_transforms_can_be_off          },
+    {"a command may touch so many resources",     test_a_command_may_touch_so_many_resources    },
+    {"commands and events are counted",           test_commands_and_events_are_counted          },
+    {"devices say when they answered last",       test_devices_say_when_they_answered_last      },
     CU_TEST_INFO_NULL,
 };
