@@ -61,6 +61,7 @@ static enum edge_status validate(struct edge_ctx *ctx, devsdk_service *svc,
 {
     const void *object;
     const char *protocol;
+    EDGE_TRY(edge_message_sound(ctx, m));
     EDGE_TRY(edge_message_decode(ctx, m, &DEVICE_REQUEST, &object));
     const struct device *dto = &((const struct device_request *)object)->device;
     void *addr = edge_alloc(&ctx->arena, 1, svc->driver->addr_size + 1);

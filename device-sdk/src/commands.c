@@ -434,6 +434,7 @@ static enum edge_status begin_from_bus(struct edge_ctx *ctx, devsdk_service *svc
         .push_event = flag(edge_message_param(m, "ds-pushevent"), false),
         .return_event = flag(edge_message_param(m, "ds-returnevent"), true),
     };
+    EDGE_TRY(edge_message_sound(ctx, m));
     if (!edge_uuid_parse(m->request_id, NULL) || !edge_uuid_parse(m->correlation_id, NULL)) {
         return edge_fail(ctx, EDGE_INVALID, "requestID and correlationID must be UUIDs");
     }

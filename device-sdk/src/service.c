@@ -314,8 +314,8 @@ static const struct edge_route routes[] = {
     {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_profile_scan_stop, "Stop that.", EDGE_ROUTE_BARE},
 };
 static const struct edge_subscription subscriptions[] = {
-    {"device/command/request/{service}/#", sdk_bus_command, "Reads and writes."},
-    {"{service}/validate/device", sdk_bus_validate, "Would the driver take this device?", EDGE_SUB_WAITS},
+    {"device/command/request/{service}/#", sdk_bus_command, "Reads and writes.", EDGE_SUB_REQUESTS},
+    {"{service}/validate/device", sdk_bus_validate, "Would the driver take this device?", EDGE_SUB_WAITS | EDGE_SUB_REQUESTS},
     {"system-events/core-metadata/+/+/{service}/#", sdk_bus_system_event, "Changes of our devices, profiles, watchers."},
     {"system-events/core-metadata/deviceprofile/delete/#", sdk_bus_system_event, "Profiles that are gone."},
     {"event-acks/core-data/hello", sdk_outbox_hello, "Somebody acknowledges events."},

@@ -43,7 +43,8 @@ enum edge_status bus_command(void *state, struct edge_ctx *ctx, const struct edg
         return edge_fail(ctx, EDGE_INVALID, "command without a usable requestID is dropped");
     }
     const struct asker to = asker_of(ctx, cmd, m);
-    enum edge_status st = read_topic(ctx, m, &target);
+    enum edge_status st = edge_message_sound(ctx, m);
+    st = st == EDGE_OK ? read_topic(ctx, m, &target) : st;
     return st == EDGE_OK ? serve_command(ctx, cmd, m, &target, &to)
                          : serve_failure(ctx, m, &to, st);
 }
@@ -55,6 +56,10 @@ enum edge_status bus_query(void *state, struct edge_ctx *ctx, const struct edge_
         return edge_fail(ctx, EDGE_INVALID, "command query without a usable requestID is dropped");
     }
     const struct asker to = asker_of(ctx, cmd, m);
+    enum edge_status st = edge_message_sound(ctx, m);
+    if (st != EDGE_OK) {
+        return serve_failure(ctx, m, &to, st);
+    }
     const char **levels;
     size_t n = edge_topic_levels(&ctx->arena, m->topic, true, &levels);
     return serve_query(ctx, cmd, m, levels[n - 1], &to);

@@ -337,7 +337,8 @@ static enum edge_status enter(struct edge_ctx *ctx, struct external *x, struct e
 /* To a worker, or back to who asks; @p r is gone afterwards. */
 static enum edge_status take(struct edge_ctx *ctx, struct external *x, struct external_request *r)
 {
-    enum edge_status st = enter(ctx, x, r);
+    enum edge_status st = edge_message_sound(ctx, r->message);
+    st = st == EDGE_OK ? enter(ctx, x, r) : st;
     if (st == EDGE_OK) {
         if (edge_pool_submit(x->cmd->rt->pool, serve, r)) {
             return EDGE_OK;
@@ -439,12 +440,14 @@ enum edge_status external_open(struct edge_ctx *ctx, struct command_state *cmd)
         return EDGE_OK;
     }
     EDGE_TRY(edge_wrap(ctx, edge_bus_open(ctx, &x->connection, &x->bus), "ExternalMQTT"));
-    EDGE_TRY(edge_wrap(
-        ctx, edge_bus_subscribe(ctx, x->bus, x->config->topics.request, external_command, x, 0),
-        "ExternalMQTT.Topics.CommandRequestTopic"));
-    return edge_wrap(
-        ctx, edge_bus_subscribe(ctx, x->bus, x->config->topics.query_request, external_query, x, 0),
-        "ExternalMQTT.Topics.CommandQueryRequestTopic");
+    EDGE_TRY(edge_wrap(ctx,
+                       edge_bus_subscribe(ctx, x->bus, x->config->topics.request, external_command,
+                                          x, EDGE_SUB_REQUESTS),
+                       "ExternalMQTT.Topics.CommandRequestTopic"));
+    return edge_wrap(ctx,
+                     edge_bus_subscribe(ctx, x->bus, x->config->topics.query_request,
+                                        external_query, x, EDGE_SUB_REQUESTS),
+                     "ExternalMQTT.Topics.CommandQueryRequestTopic");
 }
 
 void external_quiesce(struct command_state *cmd)

@@ -31,6 +31,7 @@ struct edge_message *serve_copy(const struct edge_message *m)
     out->object = m->object;
     out->json = m->json;
     out->text = m->text;
+    out->fault = m->fault;
     return out;
 }
 

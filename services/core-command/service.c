@@ -58,8 +58,8 @@ static const struct edge_route routes[] = {
 };
 
 static const struct edge_subscription subscriptions[] = {
-    {"core/command/request/#", bus_command, "`{device}/{command}/get` or `set`: as GET and PUT of a command.", EDGE_SUB_WAITS},
-    {"core/commandquery/request/#", bus_query, "`{device}` or `all`: which commands there are.", EDGE_SUB_WAITS},
+    {"core/command/request/#", bus_command, "`{device}/{command}/get` or `set`: as GET and PUT of a command.", EDGE_SUB_WAITS | EDGE_SUB_REQUESTS},
+    {"core/commandquery/request/#", bus_query, "`{device}` or `all`: which commands there are.", EDGE_SUB_WAITS | EDGE_SUB_REQUESTS},
 };
 /* clang-format on */
 

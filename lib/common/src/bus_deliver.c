@@ -220,36 +220,51 @@ static void hand_to_pool(struct edge_bus *bus, const struct bus_subscription *su
     }
 }
 
-static bool is_readable(struct edge_bus *bus, struct edge_message *m)
+static void refuse(struct edge_bus *bus, const struct edge_message *m, const char *reason)
 {
+    struct edge_ctx ctx = {.log = bus->log};
+    edge_log_warn(&ctx, "bus message refused", "topic", m->topic, "reason", reason, NULL);
+}
+
+/* Which subscriptions are told of it: those that have all these flags. */
+static bool is_readable(struct edge_bus *bus, struct edge_message *m, unsigned *ret_flags)
+{
+    *ret_flags = 0;
     if (!bus_message_of(m)->wire) {
         return true;
     }
     EDGE_CTX_SCOPE(ctx);
-    ctx.log = bus->log;
     enum edge_status st = bus_message_open(&ctx, m);
-    if (st != EDGE_OK) {
-        edge_log_warn(&ctx, "bus message refused", "topic", m->topic, "reason",
-                      edge_ctx_message(&ctx, st), NULL);
+    if (st != EDGE_OK && !m->fault) {
+        refuse(bus, m, edge_ctx_message(&ctx, st));
+        return false;
     }
-    return st == EDGE_OK;
+    *ret_flags = st == EDGE_OK ? 0 : EDGE_SUB_REQUESTS;
+    return true;
 }
 
 static void deliver(struct edge_bus *bus, struct edge_message *m)
 {
-    if (!is_readable(bus, m)) {
+    unsigned flags;
+    bool taken = false;
+    if (!is_readable(bus, m, &flags)) {
         return;
     }
     for (const struct bus_subscription *s = bus_first_subscription(bus); s;
          s = bus_next_subscription(s)) {
-        if (!s->handler || !edge_topic_matches(s->pattern, m->topic)) {
+        if (!s->handler || (s->flags & flags) != flags ||
+            !edge_topic_matches(s->pattern, m->topic)) {
             continue;
         }
+        taken = true;
         if (s->flags & EDGE_SUB_WAITS) {
             hand_to_pool(bus, s, m);
         } else {
             run_handler(bus, s, m);
         }
+    }
+    if (m->fault && !taken) {
+        refuse(bus, m, m->fault);
     }
 }
 

@@ -42,7 +42,10 @@ static inline struct bus_message *bus_message_of(const struct edge_message *m)
 /** A message that is still bytes; one allocation. */
 struct edge_message *bus_message_from_wire(const char *topic, size_t topic_len, const void *bytes,
                                            size_t size);
-/** Parse the bytes, if it has any. Only by the one thread that owns the message. */
+/**
+ * Parse the bytes, if it has any, once; only by the one thread that owns the message. INVALID: it may
+ * have a fault, to be told to who asks.
+ */
 enum edge_status bus_message_open(struct edge_ctx *ctx, struct edge_message *m);
 
 /* ---- topics ------------------------------------------------------------------------------ */

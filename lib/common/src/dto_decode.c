@@ -96,6 +96,21 @@ static enum edge_status fill_string(const cJSON *v, const char **out, struct edg
     return EDGE_OK;
 }
 
+static enum edge_status fill_scalar(const cJSON *v, const char **out, struct edge_scope *at)
+{
+    if (cJSON_IsArray(v) || cJSON_IsObject(v)) {
+        return edge_scope_fail(at, NULL, "must be a single value");
+    }
+    if (cJSON_IsNull(v) || v->valuestring) {
+        *out = v->valuestring;
+        return EDGE_OK;
+    }
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf text = EDGE_BUF_INIT;
+    edge_json_put(&text, v);
+    *out = edge_strdup(&at->ctx->arena, edge_buf_str(&text));
+    return EDGE_OK;
+}
+
 static enum edge_status fail_enum(const struct edge_field *f, struct edge_scope *at)
 {
     if (f->fault) {
@@ -288,7 +303,7 @@ static enum edge_status fill(const struct edge_field *f, const cJSON *v, char *o
     case EDGE_K_REAL:
         return edge_json_real(v, slot) ? EDGE_OK : edge_scope_fail(at, NULL, "must be a number");
     case EDGE_K_STR:
-        return fill_string(v, slot, at);
+        return f->flags & EDGE_SCALAR ? fill_scalar(v, slot, at) : fill_string(v, slot, at);
     case EDGE_K_ENUM:
         return fill_enum(f, v, slot, at);
     case EDGE_K_ANY:

@@ -34,7 +34,7 @@ static enum edge_status payload_find(const cJSON *json, void *obj, struct edge_s
 /* clang-format off */
 static const struct edge_field pair_fields[] = {
     EDGE_FIELD(struct edge_pair, key, "key", "Name of the parameter.", .flags = EDGE_KEY),
-    EDGE_FIELD(struct edge_pair, value, "value", "Its text.", .flags = EDGE_VALUE | EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct edge_pair, value, "value", "Its text.", .flags = EDGE_VALUE | EDGE_EMIT_EMPTY | EDGE_SCALAR),
 };
 static const struct edge_dto PAIR = EDGE_DTO(struct edge_pair, "QueryParam", pair_fields);
 
@@ -219,6 +219,18 @@ static const char *text_or(const char *text, const char *otherwise)
     return text && text[0] != '\0' ? text : otherwise;
 }
 
+/* A parameter that is null is none. */
+static size_t drop_nulls(struct edge_pair *params, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (params[i].value) {
+            params[kept++] = params[i];
+        }
+    }
+    return kept;
+}
+
 static enum edge_status fill(struct edge_ctx *ctx, const struct bus_message *from,
                              struct edge_message *m)
 {
@@ -226,15 +238,16 @@ static enum edge_status fill(struct edge_ctx *ctx, const struct bus_message *fro
     struct envelope env = {0};
     EDGE_TRY(parse(ctx, from->wire, from->wire_size, looks_like_cbor(from->wire, from->wire_size),
                    &ENVELOPE_LIMITS, &tree));
-    EDGE_TRY(edge_dto_decode(ctx, &ENVELOPE, tree, &env));
+    enum edge_status st = edge_dto_decode(ctx, &ENVELOPE, tree, &env);
     m->api_version = text_or(env.api_version, "");
     m->received_topic = text_or(env.received_topic, "");
     m->correlation_id = text_or(env.correlation_id, "");
     m->request_id = text_or(env.request_id, "");
     m->content_type = text_or(env.content_type, "application/json");
+    EDGE_TRY(st); /* who asked can be told: what members are sound are known by now */
     m->error_code = (unsigned)env.error_code;
     m->params = env.params;
-    m->n_params = env.n_params;
+    m->n_params = drop_nulls(env.params, env.n_params);
     return payload_decode(ctx, &env, m);
 }
 
@@ -248,13 +261,15 @@ enum edge_status bus_message_open(struct edge_ctx *ctx, struct edge_message *m)
     struct edge_ctx own = {.log = ctx->log, .arena = priv->arena};
     enum edge_status st = fill(&own, priv, m);
     priv->arena = own.arena;
+    priv->wire = NULL;
     if (st != EDGE_OK) {
         st = edge_fail(ctx, EDGE_INVALID, "message envelope: %s", edge_ctx_message(&own, st));
         edge_ctx_clear(&own);
-        return st;
+        m->fault = *m->request_id ? edge_strdup(&priv->arena, edge_ctx_message(ctx, st)) : NULL;
+        m->json = NULL;
+        m->n_params = 0;
     }
-    priv->wire = NULL;
-    return EDGE_OK;
+    return st;
 }
 
 enum edge_status edge_envelope_decode(struct edge_ctx *ctx, const char *topic, const void *bytes,

@@ -61,6 +61,11 @@ void edge_message_unref(const struct edge_message *m)
     }
 }
 
+enum edge_status edge_message_sound(struct edge_ctx *ctx, const struct edge_message *m)
+{
+    return m->fault ? edge_fail(ctx, EDGE_INVALID, "%s", m->fault) : EDGE_OK;
+}
+
 const char *edge_message_param(const struct edge_message *m, const char *key)
 {
     for (size_t i = 0; i < m->n_params; i++) {

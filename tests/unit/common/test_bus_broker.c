@@ -307,6 +307,45 @@ static void test_garbage_is_refused_and_nothing_else(void)
     lab_run_mqtt(garbage, NULL);
 }
 
+static enum edge_status hear_fault(void *ear, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    if (m->fault && strstr(m->fault, "queryParams.a must be a single value") &&
+        strcmp(m->request_id, "r1") == 0) {
+        return ear_hears(ear, ctx, m);
+    }
+    return EDGE_OK;
+}
+
+/* Who answers requests hears of unsound ones; nobody else does. */
+static void unsound_requests(struct lab *lab)
+{
+    static const char bad[] = "{\"requestID\":\"r1\",\"payload\":1,\"queryParams\":{\"a\":[]}}";
+    static const char good[] = "{\"correlationID\":\"ok\",\"payload\":1}";
+    struct ear faults, others;
+    ear_init(&faults);
+    ear_init(&others);
+    struct edge_bus *bus = lab_connect(lab, "bus");
+    bus_listen(bus, "t/ask", hear_fault, &faults, EDGE_SUB_REQUESTS);
+    bus_listen(bus, "t/wait", hear_fault, &faults, EDGE_SUB_REQUESTS | EDGE_SUB_WAITS);
+    bus_listen(bus, "t/#", ear_hears, &others, 0);
+    lab_ready(bus);
+    CU_ASSERT(broker_publish_raw(lab->broker, "t/ask", bad, sizeof(bad) - 1));
+    CU_ASSERT(broker_publish_raw(lab->broker, "t/wait", bad, sizeof(bad) - 1));
+    CU_ASSERT(broker_publish_raw(lab->broker, "t/other", bad, sizeof(bad) - 1));
+    CU_ASSERT(broker_publish_raw(lab->broker, "t/good", good, sizeof(good) - 1));
+    CU_ASSERT(ear_wait(&others, 1));
+    CU_ASSERT_STRING_EQUAL(others.topics, "t/good ");
+    CU_ASSERT(ear_wait(&faults, 2));
+    edge_bus_close(bus, 1000);
+    ear_done(&faults);
+    ear_done(&others);
+}
+
+static void test_unsound_requests_reach_who_answers(void)
+{
+    lab_run_mqtt(unsound_requests, NULL);
+}
+
 static enum edge_status answer_garbage(void *broker, struct edge_ctx *ctx,
                                        const struct edge_message *m)
 {
@@ -529,6 +568,7 @@ CU_TestInfo bus_broker_tests[] = {
     {"closing without a broker ends in time",    test_closing_without_a_broker_ends_in_time   },
     {"a frozen broker blocks nobody",            test_a_frozen_broker_blocks_nobody           },
     {"garbage is refused and nothing else",      test_garbage_is_refused_and_nothing_else     },
+    {"unsound requests reach who answers",       test_unsound_requests_reach_who_answers      },
     {"a garbage answer fails the request",       test_a_garbage_answer_fails_the_request      },
     {"large messages pass",                      test_large_messages_pass                     },
     {"stale commands are not sent",              test_stale_commands_are_not_sent             },

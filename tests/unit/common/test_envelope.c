@@ -269,6 +269,96 @@ static void test_what_is_no_envelope_is_refused(void)
     }
 }
 
+/* What official clients send is a text; others mean what stands there. */
+static void test_parameters_are_texts(void)
+{
+    static const struct {
+        const char *json, *text; /* NULL: it is not there */
+    } cases[] = {
+        {"\"x\"",                "x"                   },
+        {"\"\"",                 ""                    },
+        {"7",                    "7"                   },
+        {"-7",                   "-7"                  },
+        {"1.50",                 "1.5"                 },
+        {"1754470001000000001",  "1754470001000000001" },
+        {"18446744073709551615", "18446744073709551615"},
+        {"true",                 "true"                },
+        {"false",                "false"               },
+        {"null",                 NULL                  },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct edge_message *m = decoded_text(
+            &ctx, edge_printf(&ctx.arena, "{\"payload\":1,\"queryParams\":{\"a\":%s,\"b\":\"y\"}}",
+                              cases[i].json));
+        const char *text = edge_message_param(m, "a"), *want = cases[i].text;
+        CU_ASSERT_STRING_EQUAL(text ? text : "none", want ? want : "none");
+        CU_ASSERT_EQUAL(m->n_params, want ? 2 : 1);
+        CU_ASSERT_STRING_EQUAL(edge_message_param(m, "b"), "y");
+        edge_message_unref(m);
+    }
+    EDGE_CTX_SCOPE(ctx);
+    static const char cbor[] = "\xa2\x67payload\x01\x6bqueryParams\xa3\x61"
+                               "a\x05\x61"
+                               "b\xf5\x61"
+                               "c\xf6";
+    struct edge_message *m = decoded(&ctx, cbor, sizeof(cbor) - 1);
+    CU_ASSERT_STRING_EQUAL(edge_message_param(m, "a"), "5");
+    CU_ASSERT_STRING_EQUAL(edge_message_param(m, "b"), "true");
+    CU_ASSERT_PTR_NULL(edge_message_param(m, "c"));
+    edge_message_unref(m);
+}
+
+/* Who asks can be told what is wrong, as long as it is known who that is. */
+static void test_faults_leave_what_an_answer_needs(void)
+{
+#define IDS "\"requestID\":\"r1\",\"correlationID\":\"c1\""
+    static const struct {
+        const char *text, *fault; /* a part of it; NULL: nobody to tell */
+    } cases[] = {
+        {"{" IDS ",\"payload\":1,\"queryParams\":{\"list\":[1]}}",
+         "queryParams.list must be a single value"                                                         },
+        {"{" IDS ",\"payload\":1,\"queryParams\":{\"a\":1,\"object\":{}}}",
+         "queryParams.object must be a single value"                                                       },
+        {"{" IDS ",\"payload\":1,\"queryParams\":[]}",                      "queryParams must be an object"},
+        {"{" IDS ",\"payload\":1,\"queryParams\":\"a=b\"}",                 "queryParams must be an object"},
+        {"{" IDS ",\"payload\":1,\"apiVersion\":3}",                        "apiVersion must be a string"  },
+        {"{" IDS ",\"payload\":1,\"contentType\":{}}",                      "contentType must be a string" },
+        {"{" IDS ",\"payload\":1,\"errorCode\":\"1\"}",                     "errorCode must be an integer" },
+        {"{" IDS ",\"payload\":\"eyJh\"}",                                  "payload"                      }, /* base64 of the torn {"a */
+        {"{" IDS "}",                                                       "no apiVersion, no payload"    },
+        {"{\"requestID\":\"r1\",\"payload\":1,\"correlationID\":7}",
+         "correlationID must be a string"                                                                  },
+        {"{\"payload\":1,\"requestID\":7}",                                 NULL                           },
+        {"{\"payload\":1,\"contentType\":7}",                               NULL                           },
+        {"{" IDS ",\"payload\":1",                                          NULL                           },
+        {"["
+         "{" IDS "}]",
+         NULL                                                                                              },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct edge_message *m =
+            bus_message_from_wire("t", 1, cases[i].text, strlen(cases[i].text));
+        CU_ASSERT_EQUAL(bus_message_open(&ctx, m), EDGE_INVALID);
+        CU_ASSERT_EQUAL(m->fault != NULL, cases[i].fault != NULL);
+        if (m->fault && cases[i].fault) {
+            if (!strstr(m->fault, cases[i].fault)) {
+                printf("%s\n", m->fault);
+            }
+            CU_ASSERT_PTR_NOT_NULL(strstr(m->fault, cases[i].fault));
+            CU_ASSERT_STRING_EQUAL(m->request_id, "r1");
+            CU_ASSERT(m->correlation_id[0] == '\0' || strcmp(m->correlation_id, "c1") == 0);
+            CU_ASSERT_EQUAL(m->n_params, 0);
+            CU_ASSERT_PTR_NULL(m->json);
+            EDGE_CTX_SCOPE(again);
+            CU_ASSERT_EQUAL(edge_message_sound(&again, m), EDGE_INVALID);
+        }
+        edge_message_unref(m);
+    }
+#undef IDS
+}
+
 static void test_depth_is_bounded_and_size_is_not_small(void)
 {
     EDGE_CTX_SCOPE(ctx);
@@ -323,6 +413,8 @@ static void test_faults_of_payloads_are_named(void)
 }
 
 CU_TestInfo envelope_tests[] = {
+    {"parameters are texts",                   test_parameters_are_texts                  },
+    {"faults leave what an answer needs",      test_faults_leave_what_an_answer_needs     },
     {"objects survive every form",             test_objects_survive_every_form            },
     {"the wire is the contract's",             test_the_wire_is_the_contract_s            },
     {"what peers send is understood",          test_what_peers_send_is_understood         },

@@ -44,6 +44,9 @@ struct edge_message {
     const void *object;
     const cJSON *json; /* came over the wire, or any JSON; NULL: null */
     const char *text;  /* an error text */
+    /** Why it is no sound envelope, though it says what it answers or asks for: then the payload and
+     * params are none. Only handlers with EDGE_SUB_REQUESTS see such. */
+    const char *fault;
 };
 
 /** A blank message with one reference; @p arena_hint: bytes it will need (0: some hundreds). */
@@ -55,6 +58,8 @@ void edge_message_topic(struct edge_message *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct edge_message *edge_message_ref(const struct edge_message *m);
 void edge_message_unref(const struct edge_message *m);
+/** INVALID with its fault; OK where it has none. */
+enum edge_status edge_message_sound(struct edge_ctx *ctx, const struct edge_message *m);
 const char *edge_message_param(const struct edge_message *m, const char *key); /* NULL if absent */
 
 /**
@@ -81,6 +86,8 @@ typedef enum edge_status edge_bus_handler(void *state, struct edge_ctx *ctx,
 enum edge_sub_flags {
     EDGE_SUB_WAITS = 1 << 0,  /* each message on the worker pool; order is not kept */
     EDGE_SUB_EVENTS = 1 << 1, /* events: at the bus's event_qos at least */
+    /* Requests: unsound ones that have a requestID come too (fault), to be answered and no more. */
+    EDGE_SUB_REQUESTS = 1 << 2,
 };
 
 struct edge_bus_config {

@@ -62,6 +62,7 @@ enum edge_field_flags {
     EDGE_SECRET = 1 << 11,    /* configuration: strings are written as "<redacted>" */
     EDGE_EMIT_NULL = 1 << 12, /* written as null when empty */
     EDGE_WHOLE = 1 << 13,     /* OBJ: a patch replaces it as a whole, not member by member */
+    EDGE_SCALAR = 1 << 14,    /* strings: numbers and truths too, as their JSON text; null: NULL */
 };
 
 struct edge_dto;
