@@ -49,6 +49,18 @@ static bool is_real(devsdk_type type)
     return type == DEVSDK_F32 || type == DEVSDK_F64;
 }
 
+const devsdk_field *sdk_params_row(const devsdk_field *fields, const char *key,
+                                   struct edge_nearest *near)
+{
+    for (const devsdk_field *f = fields; f && f->key; f++) {
+        if (strcmp(f->key, key) == 0) {
+            return f;
+        }
+        edge_nearest_offer(near, f->key);
+    }
+    return NULL;
+}
+
 /* ---- in ------------------------------------------------------------------------------------ */
 
 /* One value on its way in. */
@@ -287,13 +299,32 @@ static const char *json_text(struct edge_ctx *ctx, const cJSON *node)
     return text;
 }
 
+/* The member that may be meant for the row @p f; NULL: none is. */
+static const char *slip_for(const devsdk_field *fields, const devsdk_field *f, const cJSON *object)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object)
+    {
+        struct edge_nearest near = {.wanted = member->string};
+        if (!sdk_params_row(fields, member->string, &near) && near.name == f->key) {
+            return member->string;
+        }
+    }
+    return NULL;
+}
+
+static enum edge_status missing(const struct input *in, const char *slip)
+{
+    const char *key = in->field->key;
+    return slip ? edge_fail(in->ctx, EDGE_INVALID, "%s: is missing, but there is '%s'", key,
+                            shown(in, slip))
+                : edge_fail(in->ctx, EDGE_INVALID, "%s: is missing", key);
+}
+
 static enum edge_status parse_field(const struct input *in, const cJSON *node)
 {
     const devsdk_field *f = in->field;
     if (!node || cJSON_IsNull(node)) {
-        if (f->required) {
-            return edge_fail(in->ctx, EDGE_INVALID, "%s: is missing", f->key);
-        }
         return f->def ? put(in, f->def) : EDGE_OK;
     }
     const char *text = scalar_text(in->ctx, node);
@@ -317,24 +348,14 @@ enum edge_status sdk_params_parse(struct edge_ctx *ctx, const devsdk_field *fiel
     for (const devsdk_field *f = fields; f && f->key; f++) {
         const struct input in = {ctx, f, arena, (char *)ret + f->offset};
         const cJSON *node = object ? edge_json_member(object, f->key, true) : NULL;
-        enum edge_status st = parse_field(&in, node);
+        bool lacks = f->required && (!node || cJSON_IsNull(node));
+        enum edge_status st =
+            lacks ? missing(&in, slip_for(fields, f, object)) : parse_field(&in, node);
         if (st != EDGE_OK) {
             result = st;
         }
     }
     return result;
-}
-
-const devsdk_field *sdk_params_row(const devsdk_field *fields, const char *key,
-                                   struct edge_nearest *near)
-{
-    for (const devsdk_field *f = fields; f && f->key; f++) {
-        if (strcmp(f->key, key) == 0) {
-            return f;
-        }
-        edge_nearest_offer(near, f->key);
-    }
-    return NULL;
 }
 
 /* ---- out ----------------------------------------------------------------------------------- */

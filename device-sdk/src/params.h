@@ -11,7 +11,7 @@ struct edge_nearest; /* edge/text.h */
 /**
  * Fill the zeroed struct at @p ret from @p object (NULL: empty). Strings go to @p arena. Numbers
  * may come as texts and the reverse; unknown members are ignored. INVALID names every fault: "slot:
- * 8 is above 7; Address: is missing". @p fields NULL: nothing to do.
+ * 8 is above 7; Address: is missing, but there is 'Adress'". @p fields NULL: nothing to do.
  */
 enum edge_status sdk_params_parse(struct edge_ctx *ctx, const devsdk_field *fields,
                                   const cJSON *object, struct edge_arena *arena, void *ret);

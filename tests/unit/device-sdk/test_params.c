@@ -140,6 +140,39 @@ static void test_faults_have_exact_words(void)
     }
 }
 
+/* Whoever adds a device is told at once which of its keys may be meant. */
+static void test_a_slip_in_a_required_key_is_named(void)
+{
+    static const devsdk_field needed[] = {
+        {.key = "Port",     .type = DEVSDK_U16, .required = true},
+        {.key = "Host", .type = DEVSDK_STRING, .offset = 8, .required = true},
+        {0    },
+    };
+    static const struct {
+        const char *json, *fault;
+    } cases[] = {
+        {"{\"Prot\":502,\"Host\":\"h\"}",   "Port: is missing, but there is 'Prot'"    },
+        {"{\"port\":502,\"HOST\":\"h\"}",
+         "Port: is missing, but there is 'port'; Host: is missing, but there is 'HOST'"},
+        {"{\"Hst\":\"x\",\"Port\":502}",    "Host: is missing, but there is 'Hst'"     },
+        {"{\"Number\":502,\"Host\":\"h\"}", "Port: is missing"                         },
+        {"{\"Port\":null,\"Host\":\"h\"}",  "Port: is missing"                         },
+        {"{\"Host\":\"h\",\"Post\":1}",     "Port: is missing, but there is 'Post'"    },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        const cJSON *object = NULL;
+        char ret[16] = {0};
+        CU_ASSERT_EQUAL_FATAL(
+            edge_json_parse(&ctx, cases[i].json, strlen(cases[i].json), NULL, &object), EDGE_OK);
+        CU_ASSERT_EQUAL(sdk_params_parse(&ctx, needed, object, &ctx.arena, ret), EDGE_INVALID);
+        CU_ASSERT_STRING_EQUAL(edge_ctx_message(&ctx, EDGE_INVALID), cases[i].fault);
+    }
+    EDGE_CTX_SCOPE(ctx);
+    char ret[16] = {0};
+    CU_ASSERT_EQUAL(sdk_params_parse(&ctx, needed, NULL, &ctx.arena, ret), EDGE_INVALID);
+}
+
 static void test_printing_is_the_way_back(void)
 {
     EDGE_CTX_SCOPE(ctx);
@@ -248,6 +281,7 @@ CU_TestInfo params_tests[] = {
     {"texts and numbers are the same",         test_texts_and_numbers_are_the_same        },
     {"defaults stand where nothing is given",  test_defaults_stand_where_nothing_is_given },
     {"faults have exact words",                test_faults_have_exact_words               },
+    {"a slip in a required key is named",      test_a_slip_in_a_required_key_is_named     },
     {"printing is the way back",               test_printing_is_the_way_back              },
     {"unsound tables are found",               test_unsound_tables_are_found              },
     CU_TEST_INFO_NULL,

@@ -178,6 +178,27 @@ static void test_mistyped_properties_are_told_once(void)
     free(log);
 }
 
+static void test_mistyped_keys_of_the_driver_are_told(void)
+{
+    static const devsdk_field keys[] = {
+        {.key = "Retries", .type = DEVSDK_U8, .def = "3"},
+        {0     },
+    };
+    devsdk_driver driver = strict;
+    driver.config = keys;
+    driver.config_size = 1;
+    capture_start();
+    {
+        DEVICE_RIG(r, &driver, "Driver:\n  Retires: 5\n  Other: 1\n");
+        wait_for_code(r.device, "/api/v3/ping", 200);
+    }
+    char *log = capture_end();
+    CU_ASSERT_EQUAL(capture_count(log, "key=Driver.Retires value=5"), 1);
+    CU_ASSERT_EQUAL(capture_count(log, "nearest=Retries"), 1);
+    CU_ASSERT_EQUAL(capture_count(log, "key=Driver.Other value=1"), 1);
+    free(log);
+}
+
 static void test_without_a_table_any_key_will_do(void)
 {
     EDGE_CTX_SCOPE(ctx);
@@ -196,8 +217,9 @@ static void test_without_a_table_any_key_will_do(void)
 }
 
 CU_TestInfo strays_tests[] = {
-    {"mistyped attributes are told once", test_mistyped_attributes_are_told_once},
-    {"mistyped properties are told once", test_mistyped_properties_are_told_once},
-    {"without a table any key will do",   test_without_a_table_any_key_will_do  },
+    {"mistyped attributes are told once",    test_mistyped_attributes_are_told_once   },
+    {"mistyped properties are told once",    test_mistyped_properties_are_told_once   },
+    {"mistyped keys of the driver are told", test_mistyped_keys_of_the_driver_are_told},
+    {"without a table any key will do",      test_without_a_table_any_key_will_do     },
     CU_TEST_INFO_NULL,
 };
