@@ -186,24 +186,22 @@ static bool is_full(const struct job_queue *q, size_t weight)
 }
 
 /* One more is there that may wait; is it time to commit? */
-static bool note_gathered(struct event_store *s) EDGE_REQUIRES(s->queue.lock);
+static bool note_gathered(struct job_queue *q, const struct event_store_config *config)
+    EDGE_REQUIRES(q->lock);
 
-static bool note_gathered(struct event_store *s)
+static bool note_gathered(struct job_queue *q, const struct event_store_config *config)
 {
-    struct job_queue *q = &s->queue;
     if (q->n_gathered++ == 0) {
-        q->gather_until_ms = edge_now_mono_ms() + s->config.gather_ms;
+        q->gather_until_ms = edge_now_mono_ms() + config->gather_ms;
     }
-    return q->n_gathered >= s->config.gather_events || q->weight > MAX_WEIGHT / 4;
+    return q->n_gathered >= config->gather_events || q->weight > MAX_WEIGHT / 4;
 }
 
 /* One more that may not; likewise. */
-static bool note_lingering(struct event_store *s, const struct event_job *job)
-    EDGE_REQUIRES(s->queue.lock);
+static bool note_lingering(struct job_queue *q, const struct event_job *job) EDGE_REQUIRES(q->lock);
 
-static bool note_lingering(struct event_store *s, const struct event_job *job)
+static bool note_lingering(struct job_queue *q, const struct event_job *job)
 {
-    struct job_queue *q = &s->queue;
     size_t n = q->n - q->n_gathered;
     if (n == 1) {
         q->linger_until_ms = edge_now_mono_ms() + 1;
@@ -242,7 +240,7 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
     q->n_submitted++;
     q->weight += weight;
     bool waits = job->kind == EVENT_ADD && job->may_wait && s->config.gather_ms > 0;
-    bool time = waits ? note_gathered(s) : note_lingering(s, job);
+    bool time = waits ? note_gathered(q, &s->config) : note_lingering(q, job);
     /* The first of its sort sets the writer's alarm; who makes it time wakes it. */
     bool first = waits ? q->n_gathered == 1 : q->n - q->n_gathered == 1;
     if (first || (time && !q->hurry)) {
