@@ -104,13 +104,27 @@ static void listen_for(struct http_loop *loop, bool on)
     loop->listens = on;
 }
 
-/* Of this loop's connections none can go. Of another one's perhaps, which has not heard of the new one:
- * the kernel tells of it once. */
-static void pass_on(struct http_loop *loop, bool by_another)
+/* Why a loop looks for new connections. */
+enum reason {
+    HEARD,     /* it was told of one */
+    ASKED_FOR, /* by a loop that heard of one and can make no room */
+    LEFT_OVER, /* nobody else took it, if it is there still */
+};
+
+/* Of the loops that have their part of all slots at least one can, as long as there is no slot free; who
+ * came to the others would take the place of those who came just before. */
+static bool can_make_room(struct http_loop *loop, enum reason reason)
+{
+    const struct edge_http_config *config = &loop->http->config;
+    bool has_its_part = loop->n_conns * config->threads >= config->max_connections;
+    return (has_its_part || reason == LEFT_OVER) && who_gives_way(loop);
+}
+
+/* The kernel tells only one loop of a connection. */
+static void ask_the_others(struct http_loop *loop)
 {
     struct edge_http *http = loop->http;
-    listen_for(loop, false); /* until one ends */
-    for (unsigned i = 0; i < http->config.threads && !by_another; i++) {
+    for (unsigned i = 0; i < http->config.threads; i++) {
         if (&http->loops[i] != loop) {
             atomic_store(&http->loops[i].shall_accept, true);
             http_loop_wake(&http->loops[i]);
@@ -118,12 +132,20 @@ static void pass_on(struct http_loop *loop, bool by_another)
     }
 }
 
-static void accept_some(struct http_loop *loop, bool for_another)
+static void leave_it(struct http_loop *loop, enum reason reason)
+{
+    listen_for(loop, false); /* until one ends, or a tick */
+    if (reason == HEARD) {
+        ask_the_others(loop);
+    }
+}
+
+static void accept_some(struct http_loop *loop, enum reason reason)
 {
     for (int i = 0; i < MAX_ACCEPTED; i++) {
         bool full = is_full(loop->http);
-        if (full && !who_gives_way(loop)) {
-            pass_on(loop, for_another);
+        if (full && !can_make_room(loop, reason)) {
+            leave_it(loop, reason);
             return;
         }
         int fd = accept4(loop->http->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -134,7 +156,7 @@ static void accept_some(struct http_loop *loop, bool for_another)
             http_conn_open(loop, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             if (!make_room(loop)) {
-                pass_on(loop, for_another);
+                leave_it(loop, reason);
                 return;
             }
         } else if (errno != ECONNABORTED && errno != EINTR) {
@@ -226,7 +248,8 @@ static void look_around(struct http_loop *loop)
     loop->watched_ms = loop->now_ms;
     tick_all(loop, look_at_memory(loop));
     give_up_slow_calls(loop->http, loop->now_ms);
-    if (!atomic_load(&loop->http->stopping)) {
+    if (!loop->listens && !atomic_load(&loop->http->stopping)) {
+        accept_some(loop, LEFT_OVER);
         listen_for(loop, true);
     }
 }
@@ -301,9 +324,10 @@ static void turn(struct http_loop *loop)
             http_conn_ready(what, events[i].events);
         }
     }
-    bool for_another = atomic_exchange(&loop->shall_accept, false) && !accepts;
-    if ((accepts || for_another) && !atomic_load(&loop->http->stopping)) {
-        accept_some(loop, for_another); /* behind the others, whose slots may have become free */
+    bool asked = atomic_exchange(&loop->shall_accept, false);
+    if ((accepts || asked) && !atomic_load(&loop->http->stopping)) {
+        /* Behind the others, whose slots may have become free. */
+        accept_some(loop, accepts ? HEARD : ASKED_FOR);
     }
     look_around(loop);
     if (!TAILQ_EMPTY(&loop->conns[HTTP_CONN_DEAD]) && !atomic_load(&loop->http->stopping)) {

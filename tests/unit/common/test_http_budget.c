@@ -829,6 +829,35 @@ static void test_any_thread_makes_room(void)
     done(&f);
 }
 
+/* Who comes to a thread that has few connections does not take the place of the few. */
+static void test_the_many_give_way(void)
+{
+    enum { N = 64, THREADS = 8, NEW = N / THREADS, ROUNDS = 5 };
+    struct fixture f;
+    int idle[N], fds[NEW];
+    for (int round = 0; round < ROUNDS; round++) {
+        serve_with(&f, (struct edge_http_config){.max_connections = N, .threads = THREADS});
+        for (int i = 0; i < N; i++) {
+            idle[i] = open_with(&f, "");
+        }
+        for (int i = 0; i < 2 * NEW; i++) {
+            if (i < NEW) {
+                fds[i] = open_with(&f, "");
+            }
+            http_probe_text(fds[i % NEW], "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+            http_probe_read(&f.arena, fds[i % NEW], HTTP_PROBE_MS, &f.answer);
+            CU_ASSERT_EQUAL(f.answer.code, 200);
+        }
+        for (int i = 0; i < N; i++) {
+            close(idle[i]);
+        }
+        for (int i = 0; i < NEW; i++) {
+            close(fds[i]);
+        }
+        done(&f);
+    }
+}
+
 static void test_idle_peers_delay_nobody(void)
 {
     enum { N = 3000, TRIES = 20 };
@@ -1000,6 +1029,7 @@ CU_TestInfo http_budget_tests[] = {
     {"trickling peers give way",            test_trickling_peers_give_way           },
     {"slots are shared by threads",         test_slots_are_shared_by_threads        },
     {"any thread makes room",               test_any_thread_makes_room              },
+    {"the many give way",                   test_the_many_give_way                  },
     {"idle peers delay nobody",             test_idle_peers_delay_nobody            },
     {"refusals are one answer",             test_refusals_are_one_answer            },
     {"chunks are read",                     test_chunks_are_read                    },
