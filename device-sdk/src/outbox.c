@@ -25,13 +25,15 @@ enum {
     SILENT_MS = 8000,    /* nothing acknowledged: no more is sent before he says that he is there */
     GONE_MS = 600 * 1000, /* so long on a living bus: he does not come back */
     FIRST_RESEND_MS = 1000,
+    GAP_MS = 100,               /* between two looks for what was lost on the way */
     LAST_RESEND_MS = 60 * 1000, /* between two rounds without progress */
     POLL_MS = 50,               /* for a bus that is away */
     HURRY_MS = 200,             /* when closing, or when nothing is sent before the answer */
     MIN_WINDOW = 256,           /* events sent and not acknowledged; */
     FIRST_WINDOW = 1000,        /* a stock broker drops what is beyond for a client; */
-    MAX_WINDOW = 5000,          /* the bus drops what is beyond 10,000 */
-    MAX_TRIES = 20,             /* of one event while others get through */
+    WIDER = 64,        /* for a window's worth of acknowledgements, beyond where it dropped; */
+    MAX_WINDOW = 5000, /* the bus drops what is beyond 10,000 */
+    MAX_TRIES = 20,    /* of one event while others get through */
     COMPLAIN_MS = 10 * 1000,
 };
 
@@ -71,15 +73,15 @@ struct sdk_outbox {
     size_t hint EDGE_GUARDED;   /* where the next acknowledged one probably is */
     size_t n_sent EDGE_GUARDED; /* of events: sent and not acknowledged */
     size_t bytes EDGE_GUARDED, max_bytes;
-    size_t window EDGE_GUARDED;
-    uint64_t serial EDGE_GUARDED, newest EDGE_GUARDED; /* of all sendings, of those acknowledged */
+    size_t window EDGE_GUARDED, threshold EDGE_GUARDED; /* up to here it grows fast */
+    uint64_t serial EDGE_GUARDED, newest EDGE_GUARDED;  /* of all sendings, of those acknowledged */
     enum outbox_mode mode EDGE_GUARDED;
     char instance[EDGE_UUID_SIZE] EDGE_GUARDED; /* of who acknowledges */
     unsigned connections EDGE_GUARDED;          /* of the bus, as of the last look */
     bool listening EDGE_GUARDED; /* nothing is sent before he says that he is there */
     int64_t asking_until_ms EDGE_GUARDED, next_ask_ms EDGE_GUARDED;
     int64_t progress_ms EDGE_GUARDED; /* when he spoke last, or there was nothing to speak of */
-    int64_t next_resend_ms EDGE_GUARDED, resend_pause_ms EDGE_GUARDED;
+    int64_t next_resend_ms EDGE_GUARDED, resend_pause_ms EDGE_GUARDED, next_gap_ms EDGE_GUARDED;
     int64_t complained_ms EDGE_GUARDED;
     size_t n_refused EDGE_GUARDED; /* since the last complaint */
     bool idle EDGE_GUARDED;        /* the thread waits */
@@ -137,6 +139,7 @@ struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max, size_t max
         o->replies.max = MAX_REPLIES;
         o->events.max = max;
         o->window = FIRST_WINDOW;
+        o->threshold = MAX_WINDOW;
         o->resend_pause_ms = FIRST_RESEND_MS;
         o->mode = OUTBOX_ASKING;
     }
@@ -343,11 +346,22 @@ static void look_for_gap(struct sdk_outbox *o)
 {
     const struct parcel *oldest = o->reach > 0 ? parcel_at(&o->events, 0) : NULL;
     if (!oldest || oldest->state != PARCEL_SENT || oldest->serial >= o->newest ||
-        edge_now_mono_ms() < o->next_resend_ms) {
+        edge_now_mono_ms() < o->next_gap_ms) {
         return;
     }
     o->window = o->window / 2 > MIN_WINDOW ? o->window / 2 : MIN_WINDOW;
+    o->threshold = o->window;
     resend(o, o->newest);
+    o->next_gap_ms = o->progress_ms + GAP_MS;
+}
+
+/* As many were acknowledged. What the broker holds for core-data is found by trying, as TCP does. */
+static void widen(struct sdk_outbox *o, size_t n) EDGE_REQUIRES(o->lock);
+
+static void widen(struct sdk_outbox *o, size_t n)
+{
+    size_t more = o->window < o->threshold ? n : (n * WIDER + o->window - 1) / o->window;
+    o->window = o->window + more < MAX_WINDOW ? o->window + more : MAX_WINDOW;
 }
 
 static void take_acks(struct sdk_outbox *o, const struct event_acks *acks, size_t *ret_refused)
@@ -376,7 +390,7 @@ static void take_acks(struct sdk_outbox *o, const struct event_acks *acks, size_
         o->listening = false;
         o->resend_pause_ms = FIRST_RESEND_MS;
         o->progress_ms = edge_now_mono_ms();
-        o->window = o->window + n < MAX_WINDOW ? o->window + n : MAX_WINDOW;
+        widen(o, n);
     }
     bool whole = o->events.n > 0 && parcel_at(&o->events, 0)->state == PARCEL_DONE;
     pop_done(o);
@@ -520,6 +534,7 @@ static void look(struct sdk_outbox *o, struct turn *t, int64_t now)
         o->asking_until_ms = now + GRACE_MS;
         o->next_ask_ms = 0;
         o->window = FIRST_WINDOW;
+        o->threshold = MAX_WINDOW;
         o->resend_pause_ms = FIRST_RESEND_MS;
         o->next_resend_ms = now;
         o->listening = o->mode == OUTBOX_ACKED; /* what was sent may be forgotten, and he be away */

@@ -474,6 +474,7 @@ static enum edge_status mqtt_publish(struct edge_ctx *ctx, struct edge_bus *bus,
     }
     o->expires_ms = expires_ms;
     o->once = m->once;
+    o->is_event = m->is_event;
     o->qos = m->is_event ? event_qos(link) : link->qos;
     outgoing_add(link, o);
     bus_count(bus->sent, 1);

@@ -15,11 +15,17 @@ struct outgoing {
     unsigned n_breaks; /* connections that broke at it */
     bool tried;        /* paho has had it */
     bool once;         /* not put back */
+    bool is_event;     /* waits behind what is none */
     int qos;
     bool retained;
     int64_t expires_ms; /* monotonic; 0: never */
     struct edge_buf bytes;
     char topic[];
+};
+
+/** In order of publishing. */
+struct outgoing_queue {
+    struct outgoing *head, *tail;
 };
 
 enum link_state {
@@ -69,7 +75,8 @@ struct link {
     struct pattern *patterns EDGE_GUARDED; /* distinct, append only */
     size_t n_patterns EDGE_GUARDED, cap_patterns EDGE_GUARDED;
     size_t n_asked EDGE_GUARDED, n_acked EDGE_GUARDED; /* of them, in this connection */
-    struct outgoing *head EDGE_GUARDED, *tail EDGE_GUARDED;
+    /* A question or an answer does not wait for thousands of events before it. */
+    struct outgoing_queue events EDGE_GUARDED, others EDGE_GUARDED;
     size_t n_outgoing EDGE_GUARDED, outgoing_bytes EDGE_GUARDED;
     size_t in_flight EDGE_GUARDED;         /* handed to paho */
     size_t in_flight_unacked EDGE_GUARDED; /* of them, at QoS 0 */

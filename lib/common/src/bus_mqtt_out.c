@@ -1,5 +1,5 @@
 /*
- * The way out over MQTT: one queue in order of publishing. Paho gets few messages at a time (each
+ * The way out over MQTT: in order of publishing, but for events, which follow behind all else. Paho gets few messages at a time (each
  * is a copy in its own unbounded queue) and says when one is written (QoS 0) or acknowledged; the
  * next follows from that very callback, on paho's sending thread. What was not confirmed when the
  * connection broke goes back to its place in the queue.
@@ -42,9 +42,10 @@ void outgoing_free(struct outgoing *o)
 /* Mostly the end; what failed goes back in front of what was published after it. */
 static void insert(struct link *link, struct outgoing *o) EDGE_REQUIRES(link->lock)
 {
-    struct outgoing **at = &link->head;
-    if (link->tail && link->tail->seq < o->seq) {
-        at = &link->tail->next;
+    struct outgoing_queue *q = o->is_event ? &link->events : &link->others;
+    struct outgoing **at = &q->head;
+    if (q->tail && q->tail->seq < o->seq) {
+        at = &q->tail->next;
     }
     while (*at && (*at)->seq < o->seq) {
         at = &(*at)->next;
@@ -52,22 +53,41 @@ static void insert(struct link *link, struct outgoing *o) EDGE_REQUIRES(link->lo
     o->next = *at;
     *at = o;
     if (!o->next) {
-        link->tail = o;
+        q->tail = o;
     }
     link->n_outgoing++;
     link->outgoing_bytes += o->bytes.len;
 }
 
-static struct outgoing *take(struct link *link) EDGE_REQUIRES(link->lock)
+static struct outgoing *take_from(struct link *link, struct outgoing_queue *q)
+    EDGE_REQUIRES(link->lock)
 {
-    struct outgoing *o = link->head;
+    struct outgoing *o = q->head;
     if (o) {
-        link->head = o->next;
-        link->tail = o->next ? link->tail : NULL;
+        q->head = o->next;
+        q->tail = o->next ? q->tail : NULL;
         link->n_outgoing--;
         link->outgoing_bytes -= o->bytes.len;
     }
     return o;
+}
+
+/* What is sent next. */
+static struct outgoing *first(const struct link *link) EDGE_REQUIRES(link->lock)
+{
+    return link->others.head ? link->others.head : link->events.head;
+}
+
+static struct outgoing *take(struct link *link) EDGE_REQUIRES(link->lock)
+{
+    return take_from(link, link->others.head ? &link->others : &link->events);
+}
+
+static struct outgoing *take_oldest(struct link *link) EDGE_REQUIRES(link->lock)
+{
+    const struct outgoing *event = link->events.head, *other = link->others.head;
+    bool from_events = event && (!other || event->seq < other->seq);
+    return take_from(link, from_events ? &link->events : &link->others);
 }
 
 static size_t drop_oldest(struct link *link) EDGE_REQUIRES(link->lock)
@@ -75,7 +95,7 @@ static size_t drop_oldest(struct link *link) EDGE_REQUIRES(link->lock)
     size_t n = 0;
     while (link->n_outgoing > link->max_outgoing ||
            (link->n_outgoing > 1 && link->outgoing_bytes > BUS_MAX_BYTES)) {
-        outgoing_free(take(link));
+        outgoing_free(take_oldest(link));
         n++;
     }
     return n;
@@ -83,11 +103,11 @@ static size_t drop_oldest(struct link *link) EDGE_REQUIRES(link->lock)
 
 bool outgoing_ready(const struct link *link)
 {
-    if (link->state != LINK_UP || !link->head || link->pumping ||
-        link->in_flight >= WINDOW_QOS_1_2) {
+    const struct outgoing *o = first(link);
+    if (link->state != LINK_UP || !o || link->pumping || link->in_flight >= WINDOW_QOS_1_2) {
         return false;
     }
-    return link->head->qos > 0 || link->in_flight_unacked < WINDOW_QOS_0;
+    return o->qos > 0 || link->in_flight_unacked < WINDOW_QOS_0;
 }
 
 void outgoing_add(struct link *link, struct outgoing *o)
@@ -154,7 +174,7 @@ void outgoing_blame(struct link *link)
 {
     {
         EDGE_LOCK(&link->lock);
-        struct outgoing *o = link->broke ? link->head : NULL;
+        struct outgoing *o = link->broke ? first(link) : NULL;
         link->broke = false;
         if (!o || !o->tried || ++o->n_breaks < MAX_BREAKS) {
             return;

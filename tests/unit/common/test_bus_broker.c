@@ -37,6 +37,36 @@ static void test_it_may_start_before_the_broker(void)
     ear_done(&ear);
 }
 
+/* What was said after hundreds of events is there before them. */
+static void test_events_hold_up_nobody(void)
+{
+    enum { N = 400 };
+    struct ear ear;
+    ear_init(&ear);
+    struct lab lab = lab_mqtt(broker_prepare(NULL));
+    struct edge_bus_config config = lab_config(&lab, "full");
+    config.event_qos = 1;
+    struct edge_bus *bus = lab_open(&config);
+    EDGE_CTX_SCOPE(ctx);
+    bus_listen(bus, "t/#", ear_hears, &ear, 0);
+    for (int i = 0; i < N; i++) {
+        struct edge_message *m = edge_message_create(0);
+        edge_message_topic(m, "t/event");
+        m->is_event = true;
+        CU_ASSERT_EQUAL(edge_bus_publish(&ctx, bus, m), EDGE_OK);
+        edge_message_unref(m);
+    }
+    bus_say(bus, "t/question", "");
+    bus_say(bus, "t/answer", "");
+    if (broker_restart(lab.broker)) {
+        CU_ASSERT(ear_wait(&ear, N + 2));
+        CU_ASSERT_NSTRING_EQUAL(ear.topics, "t/question t/answer t/event ", 28);
+    }
+    edge_bus_close(bus, 1000);
+    lab_done(&lab);
+    ear_done(&ear);
+}
+
 struct talker {
     struct edge_bus *bus;
     atomic_bool stop;
@@ -561,6 +591,7 @@ static void test_tls_believes_the_right_certificate_only(void)
 
 CU_TestInfo bus_broker_tests[] = {
     {"it may start before the broker",           test_it_may_start_before_the_broker          },
+    {"events hold up nobody",                    test_events_hold_up_nobody                   },
     {"a killed broker is found again",           test_a_killed_broker_is_found_again          },
     {"a killed broker is found again, QoS 1",    test_a_killed_broker_is_found_again_at_qos_1 },
     {"nothing is lost while the broker is away", test_nothing_is_lost_while_the_broker_is_away},

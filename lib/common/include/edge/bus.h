@@ -35,8 +35,8 @@ struct edge_message {
     bool retained;                           /* older than our subscription: a broker kept it */
     unsigned error_code;                     /* 1: text holds an error */
     const char *content_type;                /* application/json, application/cbor, text/plain */
-    bool is_event;                           /* travels at the bus's event_qos at least */
-    bool once; /* lost where the connection breaks under it: the publisher sends it again */
+    bool is_event; /* at the bus's event_qos at least; over MQTT behind all else */
+    bool once;     /* lost where the connection breaks under it: the publisher sends it again */
     struct edge_pair *params; /* queryParams */
     size_t n_params;
     /* The payload, one of: */
