@@ -59,7 +59,11 @@ static __int128 shifted_within(unsigned vt, __int128 x, int64_t by)
     if (by >= 0) {
         return x >> (by < 127 ? by : 127);
     }
-    return by > -64 ? masked(vt, (__int128)((uint64_t)x << -by), UINT64_MAX) : 0;
+    if (by <= -64) {
+        return 0;
+    }
+    uint64_t moved = (uint64_t)x << -by;
+    return masked(vt, moved, UINT64_MAX);
 }
 
 /* One that is written, which must come back when it is read: by @p by bits to the right, to the left

@@ -103,8 +103,7 @@ static void tell(struct edge_ctx *ctx, struct age_clock *c, enum age_news news, 
         [AGE_JUMPED] = "the clock went ahead: what that makes old is kept until it has settled",
         [AGE_SETTLED] = "the clock has settled: ages are judged by it again",
         [AGE_WENT_BACK] = "the clock went back: ages are judged by its new time",
-        [AGE_UNBELIEVED] = "the clock shows a time before this program was written: nothing is "
-                           "removed by age until it is set",
+        [AGE_UNBELIEVED] = "the clock is behind this program's date: nothing is removed by age",
     };
     if (news == AGE_NO_NEWS) {
         return;

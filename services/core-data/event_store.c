@@ -155,7 +155,7 @@ enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum ed
 
 void store_note_size(struct event_store *s, size_t size)
 {
-    const size_t worth_mentioning = 64 * 1024;
+    const size_t worth_mentioning = (size_t)64 * 1024;
     size_t largest = atomic_load_explicit(&s->largest, memory_order_relaxed);
     while (size > largest && size > worth_mentioning &&
            !atomic_compare_exchange_weak(&s->largest, &largest, size)) {

@@ -96,7 +96,7 @@ static int ask(uint16_t port, const char *head, const char *body, size_t size, i
     int fd = dial(port), code = 0;
     if (fd >= 0 && put(fd, head, strlen(head), ms) > 0 && put(fd, body, size, ms) == size &&
         wait_for(fd, POLLIN, ms) && recv(fd, answer, sizeof(answer) - 1, 0) > 12) {
-        code = atoi(answer + 9);
+        code = (int)strtol(answer + 9, NULL, 10);
     }
     close(fd);
     return code;

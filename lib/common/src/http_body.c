@@ -35,14 +35,12 @@ static void take_size(struct http_body *b, char c)
         if (++b->n_digits > MAX_SIZE_DIGITS) {
             fail(b, "a chunk's size is out of range");
         }
-    } else if (b->n_digits == 0) {
+    } else if (b->n_digits == 0 || c == '\0' || !strchr("\r; \t", c)) {
         fail(b, "a chunk's size is not a hexadecimal number");
     } else if (c == '\r') {
         b->state = HTTP_BODY_SIZE_END;
-    } else if (c == ';' || c == ' ' || c == '\t') {
-        b->state = c == ';' ? HTTP_BODY_EXTENSION : HTTP_BODY_BLANKS;
     } else {
-        fail(b, "a chunk's size is not a hexadecimal number");
+        b->state = c == ';' ? HTTP_BODY_EXTENSION : HTTP_BODY_BLANKS;
     }
 }
 

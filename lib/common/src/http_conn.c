@@ -265,9 +265,7 @@ static void begin_request(struct http_conn *conn, const char *head, size_t len)
         answer(conn);
     } else if (!charge_head(call, len)) {
         no_room(conn);
-    } else if (!call->has_body) {
-        run(conn);
-    } else if (expect_body(conn)) {
+    } else if (call->has_body && expect_body(conn)) {
         begin_body(conn);
     } else {
         run(conn);

@@ -32,7 +32,7 @@ enum edge_status http_stream_fill(struct edge_call *call)
     call->starved = false;
     if (!is_first(call)) {
         call->reply.len = 0;
-        if (call->reply.cap > 2 * HTTP_PIECE) {
+        if (call->reply.cap / 2 > HTTP_PIECE) {
             edge_buf_done(&call->reply);
         }
         if (!http_call_charge(call, call->base_charge + HTTP_PIECE)) {
