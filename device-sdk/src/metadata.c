@@ -131,6 +131,16 @@ enum edge_status sdk_metadata_send(struct edge_ctx *ctx, devsdk_service *svc, co
     return EDGE_OK;
 }
 
+/* Of the conflicts the one that says: it is there. */
+static bool is_there(const cJSON *item)
+{
+    int64_t code = 0;
+    const cJSON *message = edge_json_member(item, "message", false);
+    edge_json_int(edge_json_member(item, "statusCode", false), &code);
+    return code == 409 && cJSON_IsString(message) && strstr(message->valuestring, " name ") &&
+           strstr(message->valuestring, "exists");
+}
+
 enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *svc,
                                         const char *method, const char *target, const char *body,
                                         sdk_refused *refused, void *arg)
@@ -143,7 +153,7 @@ enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *sv
     for (; item; item = item->next, i++) {
         EDGE_CTX_SCOPE(one);
         one.log = ctx->log;
-        enum edge_status st = item_outcome(&one, item, true);
+        enum edge_status st = item_outcome(&one, item, is_there(item));
         if (st == EDGE_UNAVAILABLE) {
             all = all == EDGE_OK ? edge_pass(ctx, st, &one) : all;
         } else if (st != EDGE_OK) {

@@ -70,7 +70,7 @@ static int64_t read_kept(const char *path)
     FILE *f = fopen(path, "re");
     int64_t ns = 0;
     if (f) {
-        if (fscanf(f, "%" SCNd64, &ns) != 1 || ns < EDGE_TIME_WRITTEN) {
+        if (fscanf(f, "%" SCNd64, &ns) != 1 || ns < EDGE_TIME_WRITTEN || ns > INT64_MAX / 2) {
             ns = 0;
         }
         fclose(f);
@@ -79,16 +79,21 @@ static int64_t read_kept(const char *path)
 }
 
 void age_clock_init(struct edge_ctx *ctx, struct age_clock *c, const char *path, int64_t settle_ns,
-                    struct edge_counter *jumps)
+                    int64_t newest, struct edge_counter *jumps)
 {
+    int64_t kept = read_kept(path);
+    bool sound = newest > 0 && newest <= INT64_MAX / 2;
+    newest = newest > EDGE_TIME_WRITTEN ? newest : EDGE_TIME_WRITTEN;
     edge_mutex_init(&c->lock);
     c->path = path;
     c->jumps = jumps;
     {
         EDGE_LOCK(&c->lock);
-        age_rule_init(&c->rule, settle_ns, read_kept(path), edge_now_ns(), edge_now_boot_ns());
+        int64_t last = kept != 0 || !sound ? kept : newest;
+        age_rule_init(&c->rule, settle_ns, last, edge_now_ns(), edge_now_boot_ns());
     }
     (void)age_clock_now(ctx, c);
+    age_clock_keep(ctx, c);
 }
 
 void age_clock_done(struct age_clock *c)

@@ -39,9 +39,10 @@ struct age_clock {
     const char *path; /* keeps the time over restarts */
     struct edge_counter *jumps;
 };
-/** @p path and @p jumps live as long as the clock. */
+/** @p path and @p jumps live as long as the clock. @p newest: when the newest event was made, where no time was
+ * kept yet; 0: there is none. */
 void age_clock_init(struct edge_ctx *ctx, struct age_clock *c, const char *path, int64_t settle_ns,
-                    struct edge_counter *jumps);
+                    int64_t newest, struct edge_counter *jumps);
 void age_clock_done(struct age_clock *c);
 /** ns since 1970; news are logged and counted once. */
 int64_t age_clock_now(struct edge_ctx *ctx, struct age_clock *c);

@@ -303,6 +303,17 @@ void event_store_sources(struct edge_ctx *ctx, struct event_store *s, struct eve
     *ret_n = n;
 }
 
+int64_t event_store_newest(struct event_store *s)
+{
+    int64_t newest = 0;
+    EDGE_LOCK(&s->catalogue.lock);
+    for (size_t i = 0; i < s->catalogue.n_segments; i++) {
+        const struct segment_rows *rows = &s->catalogue.segments[i]->rows[ROW_EVENT];
+        newest = rows->n > 0 && rows->max > newest ? rows->max : newest;
+    }
+    return newest;
+}
+
 void event_store_stats(struct event_store *s, struct event_store_stats *ret)
 {
     *ret = (struct event_store_stats){

@@ -196,5 +196,7 @@ struct event_store_stats {
     int64_t wal_pages;
 };
 void event_store_stats(struct event_store *store, struct event_store_stats *ret);
+/** The largest origin of an event, ns; 0 where there is none. */
+int64_t event_store_newest(struct event_store *store);
 
 #endif

@@ -368,7 +368,7 @@ static enum edge_status clock_create(struct edge_ctx *ctx, struct core_data *dat
     struct edge_counter *jumps =
         edge_counter(data->rt->metrics, "ClockJumps", "Jumps of the wall clock since the start.");
     age_clock_init(ctx, &data->clock, edge_printf(&data->arena, "%s/clock", data->rt->data_dir),
-                   settle, jumps);
+                   settle, event_store_newest(data->store), jumps);
     data->has_clock = true;
     return EDGE_OK;
 }
@@ -415,6 +415,9 @@ void retention_free(struct core_data *data)
     free(data->retention);
     policies_free(data->policies);
     if (data->has_clock) {
+        EDGE_CTX_SCOPE(ctx);
+        ctx.log = data->rt->log;
+        age_clock_keep(&ctx, &data->clock);
         age_clock_done(&data->clock);
         data->has_clock = false;
     }

@@ -116,8 +116,8 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
                                         .settled_arg = data};
     const char *name = rt->base->database.name;
     EDGE_TRY(edge_runtime_data_file(ctx, rt, name && *name ? name : "core-data.db", &config.file));
-    EDGE_TRY(retention_create(ctx, data));
-    return event_store_open(ctx, &config, &data->store);
+    EDGE_TRY(event_store_open(ctx, &config, &data->store));
+    return retention_create(ctx, data);
 }
 
 static enum edge_status data_ready(struct edge_ctx *ctx, const struct edge_runtime *rt)

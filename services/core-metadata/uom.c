@@ -15,11 +15,18 @@ struct uom {
 
 /* ---- the file ---------------------------------------------------------------------------- */
 
+/* A file may leave it out. */
+static const char *source_of(const cJSON *node)
+{
+    const char *source = cJSON_GetStringValue(edge_json_member(node, "Source", false));
+    return source ? source : "";
+}
+
 static void put_group(struct edge_encoder *e, const cJSON *group)
 {
     edge_buf_putc(e->out, '{');
     e->comma = false;
-    edge_put_string(e, "source", cJSON_GetStringValue(edge_json_member(group, "Source", false)));
+    edge_put_string(e, "source", source_of(group));
     const cJSON *values = edge_json_member(group, "Values", false);
     if (cJSON_IsArray(values)) {
         edge_put_tree(e, "values", values);
@@ -34,7 +41,7 @@ static const char *uom_json(struct uom *uom, const cJSON *file)
     EDGE_CLEANUP(edge_buf_done) struct edge_buf out = EDGE_BUF_INIT;
     struct edge_encoder e = {.out = &out, .encoding = EDGE_JSON};
     edge_buf_putc(&out, '{');
-    edge_put_string(&e, "source", cJSON_GetStringValue(edge_json_member(file, "Source", false)));
+    edge_put_string(&e, "source", source_of(file));
     edge_buf_puts(&out, ",\"units\":{");
     const char *comma = "";
     for (const cJSON *g = uom->groups ? uom->groups->child : NULL; g; g = g->next, comma = ",") {

@@ -106,7 +106,7 @@ static enum edge_status start(struct edge_ctx *ctx, struct edge_instance *inst)
     inst->phase = PHASE_STARTED;
     enum edge_status st =
         inst->rt.service->start ? inst->rt.service->start(ctx, &inst->rt) : EDGE_OK;
-    if (st != EDGE_OK && inst->store_unusable && inst->host->n > 1) {
+    if (st != EDGE_OK && (inst->store_unusable || st == EDGE_DAMAGED) && inst->host->n > 1) {
         put_out_of_order(ctx, inst, st);
         return EDGE_OK;
     }

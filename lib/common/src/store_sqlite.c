@@ -15,7 +15,8 @@
 enum {
     MAX_READERS = 8,
     PAGE_SIZE = 4096,
-    MAX_STATEMENTS = 128, /* cached per connection; shapes vary only with terms and labels */
+    SMALL_DOCUMENT = 16 * 1024, /* bytes */
+    MAX_STATEMENTS = 128,       /* cached per connection; shapes vary only with terms and labels */
 };
 
 /* A connection and the statements it has seen, by their text. */
@@ -478,15 +479,18 @@ static enum edge_status bytes_inside(struct edge_ctx *ctx, struct sqlite_store *
     return EDGE_OK;
 }
 
+static enum edge_status ask_for_room(struct edge_ctx *ctx, struct sqlite_store *s)
+{
+    int64_t inside = 0;
+    EDGE_TRY(bytes_inside(ctx, s, &inside));
+    return edge_data_file_has_room(s->file, inside) ? EDGE_OK
+                                                    : edge_data_file_no_room(ctx, s->file);
+}
+
 static enum edge_status store_add(struct edge_ctx *ctx, void *db, const struct edge_collection *c,
                                   const struct store_row *row)
 {
-    struct sqlite_store *s = db;
-    int64_t inside = 0;
-    EDGE_TRY(bytes_inside(ctx, s, &inside));
-    if (!edge_data_file_has_room(s->file, inside)) {
-        return edge_data_file_no_room(ctx, s->file);
-    }
+    EDGE_TRY(ask_for_room(ctx, db));
     EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
     edge_buf_printf(&sql, "INSERT INTO %s(doc", c->name);
     put_columns(ctx, &sql, c, "");
@@ -503,6 +507,10 @@ static enum edge_status store_add(struct edge_ctx *ctx, void *db, const struct e
 static enum edge_status store_update(struct edge_ctx *ctx, void *db,
                                      const struct edge_collection *c, const struct store_row *row)
 {
+    /* What locks, unlocks and configures is small, and may use the reserve; what fills it may not. */
+    if (strlen(row->doc) > SMALL_DOCUMENT) {
+        EDGE_TRY(ask_for_room(ctx, db));
+    }
     EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
     edge_buf_printf(&sql, "UPDATE %s SET doc=?", c->name);
     put_columns(ctx, &sql, c, "=?");

@@ -5,6 +5,7 @@
 
 #include "edge/arena.h"
 #include "hex.h"
+#include "tree.h"
 
 /* ---- UTF-8 ------------------------------------------------------------------------------- */
 
@@ -144,6 +145,9 @@ const char *edge_name_fault(struct edge_arena *a, const char *name)
 {
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return "cannot be part of a path";
+    }
+    if (strstr(name, REPLACEMENT)) { /* it would be called otherwise than it was asked for */
+        return "has a character that cannot be kept";
     }
     /* Escaping makes nothing shorter: what is too long anyway is not copied. */
     if (strlen(name) > EDGE_MAX_NAME || strlen(edge_name_escape(a, name)) > EDGE_MAX_NAME) {

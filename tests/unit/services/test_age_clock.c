@@ -2,7 +2,9 @@
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "age_clock.h"
 #include "edge/clock.h"
@@ -97,17 +99,17 @@ static void test_the_time_survives_a_restart(void)
     struct edge_metrics *metrics = edge_metrics_create("test");
     struct edge_counter *jumps = edge_counter(metrics, "ClockJumps", "");
     struct age_clock c;
-    age_clock_init(&ctx, &c, path, DAY, jumps);
+    age_clock_init(&ctx, &c, path, DAY, 0, jumps);
     int64_t before = edge_now_ns();
     age_clock_keep(&ctx, &c);
     age_clock_done(&c);
     edge_clock_step(YEAR);
-    age_clock_init(&ctx, &c, path, DAY, jumps);
+    age_clock_init(&ctx, &c, path, DAY, 0, jumps);
     int64_t now = age_clock_now(&ctx, &c);
     CU_ASSERT_TRUE(now >= before && now - before < HOUR);
     age_clock_keep(&ctx, &c); /* what is believed, not what is shown */
     age_clock_done(&c);
-    age_clock_init(&ctx, &c, path, DAY, jumps);
+    age_clock_init(&ctx, &c, path, DAY, 0, jumps);
     CU_ASSERT_TRUE(age_clock_now(&ctx, &c) - before < HOUR);
     CU_ASSERT_EQUAL(edge_counter_get(jumps), 2); /* one at each start */
     age_clock_done(&c);
@@ -116,9 +118,46 @@ static void test_the_time_survives_a_restart(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
     fputs("17\n", f);
     fclose(f);
-    age_clock_init(&ctx, &c, path, DAY, jumps);
+    age_clock_init(&ctx, &c, path, DAY, 0, jumps);
     CU_ASSERT_TRUE(age_clock_now(&ctx, &c) >= before);
     age_clock_done(&c);
+    edge_metrics_free(metrics);
+}
+
+/* Before the first time is kept, what is stored tells how far the clock may have come. */
+static void test_history_tells_the_time(void)
+{
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    const char *path = edge_printf(&ctx.arena, "%s/clock", dir.path);
+    struct edge_metrics *metrics = edge_metrics_create("test");
+    struct edge_counter *jumps = edge_counter(metrics, "ClockJumps", "");
+    const struct {
+        int64_t newest; /* from now on */
+        int64_t step;   /* what the clock shows beyond the true time */
+        int64_t counts; /* and what counts beyond it */
+    } rows[] = {
+        {-HOUR,     0,        0       },
+        {-HOUR,     YEAR,     0       }, /* it was off that long, or the clock is wrong */
+        {YEAR,      0,        0       }, /* the event is dated ahead */
+        {INT64_MAX, 0,        0       },
+        {INT64_MIN, 2 * HOUR, 2 * HOUR}, /* no history, nothing to lose */
+    };
+    int64_t now = edge_now_ns();
+    for (size_t i = 0; i < N(rows); i++) {
+        struct age_clock c;
+        int64_t newest = rows[i].newest == INT64_MAX   ? INT64_MAX
+                         : rows[i].newest == INT64_MIN ? 0
+                                                       : now + rows[i].newest;
+        edge_clock_step(rows[i].step);
+        age_clock_init(&ctx, &c, path, DAY, newest, jumps);
+        int64_t counts = age_clock_now(&ctx, &c);
+        CU_ASSERT_TRUE(llabs(counts - now - rows[i].counts) < 2 * HOUR);
+        age_clock_done(&c);
+        CU_ASSERT_EQUAL(access(path, F_OK), 0); /* kept at once */
+        CU_ASSERT_EQUAL(unlink(path), 0);
+        edge_clock_step(-rows[i].step);
+    }
     edge_metrics_free(metrics);
 }
 
@@ -223,6 +262,7 @@ static void test_a_store_of_the_first_version_is_taken_up(void)
 CU_TestInfo age_clock_tests[] = {
     {"jumps are followed when they have settled",      test_jumps_are_followed_when_they_have_settled},
     {"a start is judged by the last run",              test_a_start_is_judged_by_the_last_run        },
+    {"history tells the time",                         test_history_tells_the_time                   },
     {"the time survives a restart",                    test_the_time_survives_a_restart              },
     {"events dated ahead are as old as their arrival",
      test_events_dated_ahead_are_as_old_as_their_arrival                                             },

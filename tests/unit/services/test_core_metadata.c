@@ -285,6 +285,30 @@ static void test_uploads_take_what_clients_send(void)
 #undef YAML
 }
 
+/* A list of units may be an odd one; then it has none. */
+static void test_odd_lists_of_units(void)
+{
+    static const char *const files[] = {"",
+                                        "{}\n",
+                                        "Units:\n",
+                                        "Source:\nUnits: {a: null, b: 5, c: [], d: {Values: x}}\n",
+                                        "Source: s\nUnits:\n  t: {Values: [C]}\n",
+                                        "[1, 2]\n"};
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct service_rig r;
+        EDGE_CTX_SCOPE(ctx);
+        SCRATCH(dir);
+        const char *path = edge_printf(&ctx.arena, "%s/uom.yaml", dir.path);
+        FILE *f = fopen(path, "w");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        fputs(files[i], f);
+        fclose(f);
+        service_rig_up(&r, &core_metadata, edge_printf(&ctx.arena, "UoM: {UoMFile: %s}\n", path));
+        service_rig_ask(&ctx, &r, "GET", "/api/v3/uom", NULL, 200);
+        service_rig_done(&r);
+    }
+}
+
 /* ---- system events ----------------------------------------------------------------------- */
 
 struct heard {
@@ -409,6 +433,7 @@ CU_TestInfo core_metadata_tests[] = {
     {"profiles change in parts",              test_profiles_change_in_parts             },
     {"uploads are multipart",                 test_uploads_are_multipart                },
     {"uploads take what clients send",        test_uploads_take_what_clients_send       },
+    {"odd lists of units",                    test_odd_lists_of_units                   },
     {"changes are announced",                 test_changes_are_announced                },
     {"drivers with odd names are understood", test_drivers_with_odd_names_are_understood},
     {"watchers are kept",                     test_watchers_are_kept                    },

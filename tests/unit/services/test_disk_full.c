@@ -204,6 +204,13 @@ static void furnish(struct world *w)
     }
 }
 
+static const char *repeated(struct world *w, size_t n)
+{
+    char *text = edge_alloc(&w->ctx.arena, n + 1, 1);
+    memset(text, 'x', n);
+    return text;
+}
+
 /* Nothing is added, anything is changed and removed. */
 static void check_full(struct world *w, const char *device, const char *patched, const char *events)
 {
@@ -211,6 +218,16 @@ static void check_full(struct world *w, const char *device, const char *patched,
     expect(w, "core-metadata", "POST", DEVICES, DEVICE("E"), 503);
     expect(w, "core-keeper", "PUT", "/api/v3/kvs/key/k/new",
            "{\"apiVersion\":\"v3\",\"value\":\"1\"}", 503);
+    const char *large = repeated(w, 60 * 1024);
+    for (int i = 0; i < 30; i++) { /* what would use up the reserve is refused */
+        expect(w, "core-metadata", "PATCH", DEVICES,
+               edge_printf(&w->ctx.arena, ITEM("device", "\"name\":\"%s\",\"description\":\"%s\""),
+                           patched, large + i),
+               503);
+        expect(w, "core-keeper", "PUT", "/api/v3/kvs/key/k/a",
+               edge_printf(&w->ctx.arena, "{\"apiVersion\":\"v3\",\"value\":\"%s\"}", large + i),
+               503);
+    }
     for (int i = 0; i < 100; i++) { /* more than any log has room for by chance */
         expect(
             w, "core-metadata", "PATCH", DEVICES,

@@ -84,6 +84,7 @@ static const struct named names[] = {
     {"%2e",       1,    true },
     {"a?b=c&d#e", 1,    true },
     {"\xc3\xa4",  1,    true },
+    {"a\\u0000b", 1,    false}, /* kept as another one */
     {"x",         960,  true },
     {"x",         961,  false},
     {"-",         320,  true }, /* "%2D" */
