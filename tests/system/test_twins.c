@@ -179,6 +179,29 @@ static void test_one_client_id_for_two_services(void)
     CU_ASSERT_TRUE(answers(&p));
 }
 
+static bool driver_answers(void *arg)
+{
+    EDGE_CTX_SCOPE(ctx);
+    return call(&ctx, arg, VIRTUAL, "GET", "/api/v3/ping", NULL, NULL) == 200;
+}
+
+/* With one configuration file for both. */
+static void test_instances_stand_side_by_side(void)
+{
+    SPLIT(p);
+    BESIDE(q, p);
+    platform_start_broker(&p);
+    setenv("MESSAGEBUS_OPTIONAL_CLIENTID", "device-virtual", 1);
+    platform_start(&p, VIRTUAL);
+    setenv("EDGEX_INSTANCE_NAME", "two", 1);
+    platform_start(&q, VIRTUAL);
+    unsetenv("EDGEX_INSTANCE_NAME");
+    unsetenv("MESSAGEBUS_OPTIONAL_CLIENTID");
+    CU_ASSERT_TRUE(wait_until(driver_answers, &p, PATIENCE_MS));
+    CU_ASSERT_TRUE(wait_until(driver_answers, &q, PATIENCE_MS));
+    CU_ASSERT_TRUE(driver_answers(&p));
+}
+
 struct claim {
     struct platform *metadata, *owner;
 };
@@ -223,6 +246,7 @@ CU_TestInfo twins_tests[] = {
     {"of two before the broker one stays",   test_of_two_before_the_broker_one_stays  },
     {"refused after the broker was away",    test_refused_after_the_broker_was_away   },
     {"one client id for two services",       test_one_client_id_for_two_services      },
+    {"instances stand side by side",         test_instances_stand_side_by_side        },
     {"commands go to the one that stays",    test_commands_go_to_the_one_that_stays   },
     CU_TEST_INFO_NULL,
 };

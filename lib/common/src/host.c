@@ -46,6 +46,10 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
         st = bus_options(ctx, &plain, writable, rt->metrics, &config);
     }
     EDGE_TRY(st);
+    if (rt->options->instance && config.client_id &&
+        strcmp(config.client_id, rt->service->name) == 0) {
+        config.client_id = rt->name; /* the file is that of all instances */
+    }
     config.service = rt->name;
     config.hub = inst->host->hub;
     config.pool = rt->pool;

@@ -226,7 +226,7 @@ enum edge_status edge_store_get(struct edge_ctx *ctx, struct edge_store *s,
     const char *text = NULL;
     EDGE_TRY(edge_store_get_text(ctx, s, c, member, value, &text));
     if (edge_dto_decode_text(ctx, c->dto, text, strlen(text), obj) != EDGE_OK) {
-        return edge_wrap(ctx, EDGE_INTERNAL, "stored %s '%s' cannot be read", c->name, value);
+        return edge_wrap(ctx, EDGE_DAMAGED, "stored %s '%s' cannot be read", c->name, value);
     }
     return EDGE_OK;
 }
