@@ -331,17 +331,43 @@ static enum edge_status ask_one(struct edge_ctx *ctx, struct sqlite_store *s, co
     return EDGE_OK;
 }
 
+/* Has a file with tables any of ours, and of this version? */
+static enum edge_status check_owner(struct edge_ctx *ctx, struct sqlite_store *s,
+                                    const struct edge_collection *const *collections, size_t n)
+{
+    int64_t ours = 0, version = 0;
+    const char *text = NULL;
+    EDGE_TRY(ask_one(ctx, s, "PRAGMA user_version", &version, &text));
+    if (version != 0) {
+        return edge_fail(ctx, EDGE_FORBIDDEN,
+                         "cannot use database %s: its version is %d, this program knows 0", s->path,
+                         (int)version);
+    }
+    for (size_t i = 0; i < n && ours == 0; i++) {
+        const char *sql =
+            edge_printf(&ctx->arena, "SELECT count(*) FROM sqlite_schema WHERE name='%s'",
+                        collections[i]->name);
+        EDGE_TRY(ask_one(ctx, s, sql, &ours, &text));
+    }
+    return ours > 0 ? EDGE_OK
+                    : edge_fail(ctx, EDGE_FORBIDDEN,
+                                "cannot use database %s: it is another program's", s->path);
+}
+
 /* A file with pages and no tables would be taken for a new one. */
-static enum edge_status check_tables(struct edge_ctx *ctx, struct sqlite_store *s)
+static enum edge_status check_tables(struct edge_ctx *ctx, struct sqlite_store *s,
+                                     const struct edge_collection *const *collections, size_t n)
 {
     int64_t tables = 0, pages = 0;
     const char *text = NULL;
     EDGE_TRY(ask_one(ctx, s, "SELECT count(*) FROM sqlite_schema", &tables, &text));
+    if (tables > 0) {
+        return check_owner(ctx, s, collections, n);
+    }
     EDGE_TRY(ask_one(ctx, s, "PRAGMA page_count", &pages, &text));
-    return tables > 0 || pages <= 1
-               ? EDGE_OK
-               : edge_fail(ctx, EDGE_DAMAGED, "cannot use database %s: it has pages and no tables",
-                           s->path);
+    return pages <= 1 ? EDGE_OK
+                      : edge_fail(ctx, EDGE_DAMAGED,
+                                  "cannot use database %s: it has pages and no tables", s->path);
 }
 
 /* An earlier process met damage. What can be read is worth more than nothing, so it is only said. */
@@ -367,7 +393,7 @@ static enum edge_status open_whole(struct edge_ctx *ctx, struct sqlite_store *s,
 {
     EDGE_TRY(edge_data_file_check(ctx, s->file));
     EDGE_TRY(connection_open(ctx, &s->writer, s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-    EDGE_TRY(check_tables(ctx, s));
+    EDGE_TRY(check_tables(ctx, s, collections, n));
     EDGE_TRY(schema_make_all(ctx, s, collections, n));
     EDGE_CTX_SCOPE(own);
     own.log = ctx->log;
@@ -403,7 +429,11 @@ static enum edge_status store_open(struct edge_ctx *ctx, const struct edge_store
     enum edge_status st = open_whole(ctx, s, collections, n);
     if (st != EDGE_OK) {
         store_free(s);
-        st = st == EDGE_DAMAGED ? refuse_damaged(ctx, file, config->file.path) : st;
+        if (st == EDGE_DAMAGED) {
+            st = refuse_damaged(ctx, file, config->file.path);
+        } else if (st == EDGE_FORBIDDEN) {
+            edge_data_file_unusable(file);
+        }
         edge_data_file_close(file);
         return st;
     }

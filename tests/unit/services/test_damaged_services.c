@@ -221,25 +221,45 @@ static void test_a_damaged_event_store_stops_nobody(void)
     }
 }
 
-/* Refused, not damaged: of a later version. core-data stays out of order, its file where it is. */
-static void test_a_newer_event_store_stops_core_data_only(void)
+/* Refused, not damaged: of a later version, or somebody else's. The service stays out of order, its file where
+ * it is. */
+static void test_foreign_stores_stop_their_service_only(void)
 {
-    GATEWAY(g);
-    sqlite3 *db = NULL;
-    CU_ASSERT_EQUAL(sqlite3_open(file_of(&g, DATA, ""), &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(db, "PRAGMA user_version=9", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-    EDGE_CTX_SCOPE(ctx);
-    CU_ASSERT_EQUAL(gateway_start(&g, &ctx, DATA, 1), EDGE_FORBIDDEN);
-    CU_ASSERT_EQUAL_FATAL(gateway_start(&g, &g.ctx, 0, N_SERVICES), EDGE_OK);
-    const char *text = "";
-    CU_ASSERT_EQUAL(ping(&g, KEEPER, &text), 200);
-    CU_ASSERT_EQUAL(ping(&g, METADATA, &text), 200);
-    CU_ASSERT_EQUAL(ping(&g, DATA, &text), 503);
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, "version is 9"));
-    CU_ASSERT_EQUAL(ask(&g, &g.ctx, DATA, "GET", "/api/v3/event/count", NULL, &text), 503);
-    CU_ASSERT_EQUAL(ask(&g, &g.ctx, DATA, "DELETE", "/api/v3/event/age/1", NULL, &text), 503);
-    gateway_stop(&g);
+    static const struct {
+        const char *sql, *reason;
+        bool fresh; /* nothing of ours in it */
+    } cases[] = {
+        {"PRAGMA user_version=9", "version is 9",      false},
+        {"CREATE TABLE t(a)",     "another program's", true },
+    };
+    static const char *const routes[N_SERVICES] = {
+        [KEEPER] = "/api/v3/registry/all",
+        [METADATA] = "/api/v3/device/all",
+        [DATA] = "/api/v3/event/count",
+    };
+    for (int s = 0; s < N_SERVICES; s++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            GATEWAY(g);
+            const char *text = "";
+            sqlite3 *db = NULL;
+            if (cases[i].fresh) {
+                CU_ASSERT_EQUAL(unlink(file_of(&g, s, "")), 0);
+            }
+            CU_ASSERT_EQUAL(sqlite3_open(file_of(&g, s, ""), &db), SQLITE_OK);
+            CU_ASSERT_EQUAL(sqlite3_exec(db, cases[i].sql, NULL, NULL, NULL), SQLITE_OK);
+            sqlite3_close(db);
+            EDGE_CTX_SCOPE(ctx);
+            CU_ASSERT_EQUAL(gateway_start(&g, &ctx, (size_t)s, 1), EDGE_FORBIDDEN);
+            CU_ASSERT_EQUAL_FATAL(gateway_start(&g, &g.ctx, 0, N_SERVICES), EDGE_OK);
+            for (int k = 0; k < N_SERVICES; k++) {
+                CU_ASSERT_EQUAL(ping(&g, k, &text), k == s ? 503 : 200);
+            }
+            ping(&g, s, &text);
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, cases[i].reason));
+            CU_ASSERT_EQUAL(ask(&g, &g.ctx, s, "GET", routes[s], NULL, &text), 503);
+            gateway_stop(&g);
+        }
+    }
 }
 
 /* A damaged page of a store of configuration: what lies there answers 500, the rest is served, also after
@@ -300,12 +320,12 @@ static void test_a_log_of_configuration_with_a_damaged_head_is_kept(void)
 }
 
 CU_TestInfo damaged_services_tests[] = {
-    {"damaged configuration is not begun anew",            test_damaged_configuration_is_not_begun_anew },
-    {"a damaged event store stops nobody",                 test_a_damaged_event_store_stops_nobody      },
-    {"a newer event store stops core-data only",           test_a_newer_event_store_stops_core_data_only},
+    {"damaged configuration is not begun anew",            test_damaged_configuration_is_not_begun_anew},
+    {"a damaged event store stops nobody",                 test_a_damaged_event_store_stops_nobody     },
+    {"foreign stores stop their service only",             test_foreign_stores_stop_their_service_only },
     {"what can be read of configuration is served",
-     test_what_can_be_read_of_configuration_is_served                                                   },
+     test_what_can_be_read_of_configuration_is_served                                                  },
     {"a log of configuration with a damaged head is kept",
-     test_a_log_of_configuration_with_a_damaged_head_is_kept                                            },
+     test_a_log_of_configuration_with_a_damaged_head_is_kept                                           },
     CU_TEST_INFO_NULL,
 };
