@@ -47,6 +47,16 @@ static void put_device(void *dev)
     devsdk_put(dev);
 }
 
+enum edge_status sdk_device_unknown(struct edge_ctx *ctx, const devsdk_service *svc,
+                                    const char *name)
+{
+    return atomic_load(&svc->booted)
+               ? edge_fail(ctx, EDGE_NOT_FOUND, "device %s not found", name)
+               : edge_fail(ctx, EDGE_UNAVAILABLE,
+                           "device %s is not known: %s is starting and has not fetched its devices",
+                           name, svc->rt->name);
+}
+
 /* The device, held as long as the context. */
 static enum edge_status find_device(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
                                     devsdk_device **ret)
@@ -59,7 +69,7 @@ static enum edge_status find_device(struct edge_ctx *ctx, devsdk_service *svc, c
     }
     devsdk_device *dev = sdk_device_find(svc, name);
     if (!dev) {
-        return edge_fail(ctx, EDGE_NOT_FOUND, "device %s not found", name);
+        return sdk_device_unknown(ctx, svc, name);
     }
     edge_defer(&ctx->arena, put_device, dev);
     EDGE_TRY(check_device(ctx, dev));

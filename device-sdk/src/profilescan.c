@@ -356,7 +356,7 @@ enum edge_status sdk_http_profile_scan_start(struct edge_call *call)
     edge_call_set_request_id(call, id);
     devsdk_device *dev = sdk_device_find(svc, request.device_name);
     if (!dev) {
-        return edge_fail(ctx, EDGE_NOT_FOUND, "device %s not found", request.device_name);
+        return sdk_device_unknown(ctx, svc, request.device_name);
     }
     struct sdk_profile_scan *s = scan_create(dev, id, &request);
     enum edge_status st = name_is_free(ctx, svc, s->profile.name);
@@ -415,7 +415,7 @@ enum edge_status sdk_http_profile_scan_stop(struct edge_call *call)
     EDGE_TRY(may_scan(ctx, svc));
     struct sdk_entry *e = sdk_entry_find(svc, name);
     if (!e) {
-        return edge_fail(ctx, EDGE_NOT_FOUND, "device %s not found", name);
+        return sdk_device_unknown(ctx, svc, name);
     }
     sdk_entry_unref(e);
     sdk_profile_scan_cancel(svc, name);

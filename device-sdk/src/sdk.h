@@ -236,6 +236,7 @@ struct devsdk_service {
     bool initialised, driver_started;
     atomic_bool quiet;  /* stopping: no new work */
     atomic_bool locked; /* adminState of the service */
+    atomic_bool booted; /* its devices were fetched, or there are none */
     atomic_bool wants_last_connected;
     struct sdk_lanes *lanes;
     struct sdk_outbox *outbox;
@@ -349,6 +350,9 @@ enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc);
 enum edge_status sdk_http_get(struct edge_call *call);
 enum edge_status sdk_http_put(struct edge_call *call);
 edge_bus_handler sdk_bus_command;
+/** What to say of a device that is not here: NOT_FOUND, or UNAVAILABLE before the devices were fetched. */
+enum edge_status sdk_device_unknown(struct edge_ctx *ctx, const devsdk_service *svc,
+                                    const char *name);
 /** Not more resources than Device.MaxCmdOps. */
 enum edge_status sdk_source_check(struct edge_ctx *ctx, const devsdk_device *dev,
                                   const struct sdk_source *source);

@@ -171,6 +171,7 @@ static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *r
         attempt.log = ctx->log;
         enum edge_status st = boot(&attempt, svc);
         if (st == EDGE_OK) {
+            atomic_store(&svc->booted, true);
             edge_timer_arm(rt->timers, &svc->tick, edge_now_mono_ms() + TICK_MS);
             sdk_discovery_schedule(svc);
             return EDGE_OK;

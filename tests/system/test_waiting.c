@@ -62,6 +62,7 @@ static void test_alone_then_broker_then_metadata(void)
     expect_said(&p, edge_printf(&ctx.arena, "127.0.0.1:%u", (unsigned)p.broker_port));
     expect_said(&p, "waiting for a neighbour");
     expect_said(&p, "neighbour=core-metadata");
+    expect(&ctx, &p, VIRTUAL, "GET", "/api/v3/device/name/Random-Integer-Device/Int8", NULL, 503);
     platform_start_broker(&p);
     expect_said(&p, "message broker connected");
     platform_start(&p, METADATA);
