@@ -22,6 +22,7 @@
 enum {
     DEFAULT_MAX_BODY = 1024 * 1024,
     SMALL_BODY = 16 * 1024,
+    LARGE_BODY = 64 * 1024, /* takes a millisecond to read */
     NODE_BYTES = 80,
     NODES_PER_BYTE = NODE_BYTES / 2, /* of memory: two bytes of JSON may be a value */
 };
@@ -358,11 +359,18 @@ static bool has_room(struct edge_call *call)
     return false;
 }
 
+/* What waits, and what only computes but for so long that others would wait: a large body. */
+static bool wants_worker(const struct edge_call *call)
+{
+    return (call->route->flags & EDGE_ROUTE_WAITS) ||
+           (call->http->config.pool && call->body.len > LARGE_BODY);
+}
+
 static enum edge_status run_handler(struct edge_call *call)
 {
     edge_handler *handler = call->route->handler;
-    bool waits = (call->route->flags & EDGE_ROUTE_WAITS) != 0;
-    return with_source(call, waits ? edge_call_on_worker(call, handler) : handler(call));
+    return with_source(call,
+                       wants_worker(call) ? edge_call_on_worker(call, handler) : handler(call));
 }
 
 /* True: the outcome is there. The work's own reference is taken here. */

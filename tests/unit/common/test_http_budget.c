@@ -134,6 +134,7 @@ static const struct edge_route routes[] = {
     {"GET",  "/ping",          answer_ping,       "", 0,                0,         NULL},
     {"POST", "/size",          tell_size,         "", 0,                8 * LIMIT, NULL},
     {"GET",  "/keep",          keep,              "", 0,                0,         NULL},
+    {"POST", "/reads",         wait_at_gate,      "", 0,                8 * LIMIT, NULL},
     {"GET",  "/waits",         wait_at_gate,      "", EDGE_ROUTE_WAITS, 0,         NULL},
     {"GET",  "/whole",         answer_whole,      "", 0,                0,         NULL},
     {"GET",  "/stream/{n}",    stream,            "", 0,                0,         NULL},
@@ -858,6 +859,27 @@ static void test_the_many_give_way(void)
     }
 }
 
+/* What a large body says takes its time: not that of the thread all others wait for. */
+static void test_large_bodies_delay_nobody(void)
+{
+    enum { SIZE = 100 * 1024 };
+    struct fixture f;
+    serve_with(&f, (struct edge_http_config){.threads = 1});
+    char *body = edge_alloc(&f.arena, SIZE + 1, 1);
+    memset(body, 'b', SIZE);
+    int fd = open_with(
+        &f, edge_printf(&f.arena, "POST /reads HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
+                        SIZE, body));
+    CU_ASSERT_TRUE(gate_wait_for(f.state.gate, 1));
+    http_probe_ask(&f.arena, f.port, "GET", "/ping", NULL, NULL, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 200);
+    gate_open(f.state.gate);
+    http_probe_read(&f.arena, fd, HTTP_PROBE_MS, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 200);
+    close(fd);
+    done(&f);
+}
+
 static void test_idle_peers_delay_nobody(void)
 {
     enum { N = 3000, TRIES = 20 };
@@ -1030,6 +1052,7 @@ CU_TestInfo http_budget_tests[] = {
     {"slots are shared by threads",         test_slots_are_shared_by_threads        },
     {"any thread makes room",               test_any_thread_makes_room              },
     {"the many give way",                   test_the_many_give_way                  },
+    {"large bodies delay nobody",           test_large_bodies_delay_nobody          },
     {"idle peers delay nobody",             test_idle_peers_delay_nobody            },
     {"refusals are one answer",             test_refusals_are_one_answer            },
     {"chunks are read",                     test_chunks_are_read                    },
