@@ -211,6 +211,22 @@ static unsigned widest(unsigned type)
     return value_type_is_unsigned(type) ? VT_UINT64 : VT_INT64;
 }
 
+/* Exact where a number of the kind holds it; clients read the value as what its type says. */
+static void sum_value(struct edge_arena *a, const struct sum *sum, struct event_group *ret)
+{
+    unsigned type = sum->series->type;
+    __int128 least = value_type_is_unsigned(type) ? 0 : INT64_MIN;
+    __int128 most = value_type_is_unsigned(type) ? (__int128)UINT64_MAX : INT64_MAX;
+    if (value_type_is_float(type)) {
+        ret->value = real_text(a, total(sum));
+    } else if (sum->whole < least || sum->whole > most) {
+        ret->value_type = VT_FLOAT64;
+        ret->value = real_text(a, (double)sum->whole);
+    } else {
+        ret->value = whole_text(a, sum->whole);
+    }
+}
+
 static void group_value(struct edge_arena *a, const struct sum *sum, enum event_aggregate how,
                         struct event_group *ret)
 {
@@ -228,7 +244,7 @@ static void group_value(struct edge_arena *a, const struct sum *sum, enum event_
         ret->value = real_text(a, average(sum, real));
         break;
     case AGGREGATE_SUM:
-        ret->value = real ? real_text(a, total(sum)) : whole_text(a, sum->whole);
+        sum_value(a, sum, ret);
         break;
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:

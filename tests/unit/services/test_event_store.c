@@ -363,8 +363,8 @@ static void test_sums_are_exact(void)
         const char *value[3];
     } rows[] = {
         {AGGREGATE_SUM,
-         {VT_UINT64, VT_FLOAT64, VT_STRING},
-         {"36893488147419103231", "1.6000000014901161", "\"\""}                   },
+         {VT_FLOAT64, VT_FLOAT64, VT_STRING},
+         {"36893488147419103000", "1.6000000014901161", "\"\""}                   },
         {AGGREGATE_MIN,   {VT_UINT64, VT_FLOAT64, VT_STRING}, {"1", "0.1", "\"\""}},
         {AGGREGATE_MAX,
          {VT_UINT64, VT_FLOAT64, VT_STRING},
@@ -384,6 +384,42 @@ static void test_sums_are_exact(void)
             CU_ASSERT_EQUAL(g[k].value_type, rows[i].type[k]);
             CU_ASSERT_STRING_EQUAL(g[k].value, rows[i].value[k]);
         }
+    }
+}
+
+/* A client that reads an Int64 where the answer says Int64 must be able to. */
+static void test_sums_are_of_a_type_that_holds_them(void)
+{
+    static const struct {
+        unsigned type;
+        const char *values[2];
+        unsigned sum_type;
+        const char *sum;
+    } rows[] = {
+        {VT_INT64,  {"9223372036854775806", "1"},   VT_INT64,   "9223372036854775807" },
+        {VT_INT64,  {"9223372036854775807", "1"},   VT_FLOAT64, "9223372036854776000" },
+        {VT_INT64,  {"-9223372036854775807", "-1"}, VT_INT64,   "-9223372036854775808"},
+        {VT_INT64,  {"-9223372036854775808", "-1"}, VT_FLOAT64, "-9223372036854776000"},
+        {VT_UINT64, {"18446744073709551614", "1"},  VT_UINT64,  "18446744073709551615"},
+        {VT_UINT64, {"18446744073709551615", "1"},  VT_FLOAT64, "18446744073709552000"},
+        {VT_INT8,   {"127", "127"},                 VT_INT64,   "254"                 },
+        {VT_UINT8,  {"255", "255"},                 VT_UINT64,  "510"                 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        STORE_FIXTURE(f);
+        for (size_t k = 0; k < 2; k++) {
+            struct event *e = make_event(&f.ctx.arena, "d", "s", (int64_t)k, 1);
+            e->readings[0].value_type = rows[i].type;
+            e->readings[0].value = rows[i].values[k];
+            CU_ASSERT_EQUAL_FATAL(store_add(&f, e), EDGE_OK);
+        }
+        struct event_group *g = NULL;
+        size_t n = 0;
+        CU_ASSERT_EQUAL(event_store_aggregate(&f.ctx, f.store, &ALL, AGGREGATE_SUM, 0, &g, &n),
+                        EDGE_OK);
+        CU_ASSERT_EQUAL_FATAL(n, 1);
+        CU_ASSERT_EQUAL(g[0].value_type, rows[i].sum_type);
+        CU_ASSERT_STRING_EQUAL(g[0].value, rows[i].sum);
     }
 }
 
@@ -571,6 +607,7 @@ CU_TestInfo event_store_tests[] = {
     {"devices are removed and counted apart",   test_devices_are_removed_and_counted_apart  },
     {"events after a removal stay",             test_events_after_a_removal_stay            },
     {"sums are exact",                          test_sums_are_exact                         },
+    {"sums are of a type that holds them",      test_sums_are_of_a_type_that_holds_them     },
     {"aggregates leave out what is not finite", test_aggregates_leave_out_what_is_not_finite},
     {"what gathers is found at once",           test_what_gathers_is_found_at_once          },
     {"what gathers does not wait for ever",     test_what_gathers_does_not_wait_for_ever    },
