@@ -122,15 +122,6 @@ static enum edge_status read_credentials(struct edge_ctx *ctx, const struct edge
     }
 }
 
-static enum edge_status check_number(struct edge_ctx *ctx, const char *key, int64_t value,
-                                     int64_t max)
-{
-    return value >= 0 && value <= max
-               ? EDGE_OK
-               : edge_fail(ctx, EDGE_INVALID, "ExternalMQTT.%s must be from 0 to %lld", key,
-                           (long long)max);
-}
-
 /* An answer that is heard as a request would be answered, without end. */
 static enum edge_status check_topics(struct edge_ctx *ctx, const struct external_topics *t)
 {
@@ -173,8 +164,6 @@ static enum edge_status read_config(struct edge_ctx *ctx, struct command_state *
     int64_t timeout = 0;
     EDGE_TRY(read_url(ctx, &cmd->arena, config->url, c));
     EDGE_TRY(read_credentials(ctx, cmd->rt, &cmd->arena, config, c));
-    EDGE_TRY(check_number(ctx, "QoS", config->qos, 2));
-    EDGE_TRY(check_number(ctx, "KeepAlive", config->keep_alive, 65535));
     EDGE_TRY(check_topics(ctx, &config->topics));
     if (given(config->connect_timeout) &&
         !edge_duration_parse(config->connect_timeout, true, &timeout)) {

@@ -16,18 +16,18 @@ static const struct edge_dto DATA_WRITABLE = EDGE_DTO(struct data_writable, "Wri
 
 #define F(m, ...) EDGE_FIELD(struct data_retention, m, __VA_ARGS__)
 static const struct edge_field retention_fields[] = {
-    F(interval, "Interval", "How often old events are looked for; 0s: never.", .flags = EDGE_EMIT_EMPTY, .def = "10m", .check = edge_check_duration_set),
+    F(interval, "Interval", "How often old events are looked for; 0s or below: never.", .flags = EDGE_EMIT_EMPTY, .def = "10m", .check = edge_check_duration_set),
     F(default_max_cap, "DefaultMaxCap", "Events of a source that start a clean-up; -1: any number.", .flags = EDGE_EMIT_EMPTY, .def = "-1"),
     F(default_min_cap, "DefaultMinCap", "Newest events of a source that stay.", .flags = EDGE_EMIT_EMPTY, .def = "1"),
-    F(default_duration, "DefaultDuration", "Age from which events may go.", .flags = EDGE_EMIT_EMPTY, .def = "168h", .check = edge_check_duration_set),
-    F(clock_settle_time, "ClockSettleTime", "How long a clock that jumped ahead must keep its new time before events go by it.", .flags = EDGE_EMIT_EMPTY, .def = "24h", .check = edge_check_duration_set),
+    F(default_duration, "DefaultDuration", "Age from which events may go.", .flags = EDGE_EMIT_EMPTY, .def = "168h", .check = edge_check_interval),
+    F(clock_settle_time, "ClockSettleTime", "How long a clock that jumped ahead must keep its new time before events go by it.", .flags = EDGE_EMIT_EMPTY, .def = "24h", .check = edge_check_interval),
 };
 #undef F
 static const struct edge_dto DATA_RETENTION = EDGE_DTO(struct data_retention, "Retention", retention_fields);
 
 #define F(m, ...) EDGE_FIELD(struct data_gather, m, __VA_ARGS__)
 static const struct edge_field gather_fields[] = {
-    F(interval, "Interval", "Events from the bus are committed together when the first has waited so long, or somebody asks; 0s: each at once.", .flags = EDGE_EMIT_EMPTY, .def = "3s", .check = edge_check_duration),
+    F(interval, "Interval", "Events from the bus are committed together when the first has waited so long, or somebody asks; 0s: each at once.", .flags = EDGE_EMIT_EMPTY, .def = "3s", .check = edge_check_interval),
     F(events, "Events", "Or when so many have gathered.", .flags = EDGE_EMIT_EMPTY, .def = "100", .min = 1, .max = 4096),
 };
 #undef F

@@ -20,8 +20,8 @@ static const struct edge_field writable_fields[] = {
     EDGE_OBJECT(struct metadata_writable, base, NULL, "What every service has.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_INLINE),
     EDGE_OBJECT(struct metadata_writable, profile_change, "ProfileChange", "What may happen to profiles.", &PROFILE_CHANGE),
     EDGE_OBJECT(struct metadata_writable, uom, "UoM", "Units of measure.", &UOM_RULES),
-    EDGE_FIELD(struct metadata_writable, max_devices, "MaxDevices", "Most devices that may exist; 0: no limit.", .flags = EDGE_EMIT_EMPTY),
-    EDGE_FIELD(struct metadata_writable, max_resources, "MaxResources", "Most resources over all devices; 0: no limit.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct metadata_writable, max_devices, "MaxDevices", "Most devices that may exist; 0: no limit.", .flags = EDGE_EMIT_EMPTY, .check = edge_check_count),
+    EDGE_FIELD(struct metadata_writable, max_resources, "MaxResources", "Most resources over all devices; 0: no limit.", .flags = EDGE_EMIT_EMPTY, .check = edge_check_count),
 };
 static const struct edge_dto METADATA_WRITABLE = EDGE_DTO(struct metadata_writable, "Writable", writable_fields);
 

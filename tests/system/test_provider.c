@@ -262,6 +262,7 @@ static const struct bad_value {
     {"Writable/PersistData",           "\"perhaps\"",        "perhaps"                 },
     {"Writable/EventPurge",            "{\"x\":1}",          "x"                       },
     {"Writable/Telemetry/Interval",    "\"5 parsecs\"",      "5 parsecs"               },
+    {"Writable/Telemetry/Interval",    "\"-5s\"",            "value=-5s"               },
     {"Writable/InsecureSecrets",       "\"none\"",           "Writable.InsecureSecrets"},
     {"Writable/Telemetry/Metrics/All", "\"2\"",              "Metrics.All"             },
     {"Writable/Nonsense",              "\"1\"",              "Writable.Nonsense"       },

@@ -175,7 +175,7 @@ static const struct edge_dto INSECURE_SECRET = EDGE_DTO(struct edge_insecure_sec
 
 #define F(m, key, text, ...) ROW(struct edge_telemetry, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field telemetry_fields[] = {
-    F(interval, "Interval", "How often metrics are published; 0s: never.", .def = "30s", .check = edge_check_duration_set),
+    F(interval, "Interval", "How often metrics are published; 0s: never.", .def = "30s", .check = edge_check_interval),
     EDGE_MAP(struct edge_telemetry, metrics, "Metrics", "Which ones, by prefix of their names.", &NAMED_BOOL, .flags = EDGE_EMIT_EMPTY),
     EDGE_MAP(struct edge_telemetry, tags, "Tags", "Added to each of them.", &NAMED_TEXT, .flags = EDGE_EMIT_EMPTY),
 };
@@ -271,7 +271,7 @@ static const struct edge_field database_fields[] = {
     F(host, "Host", "The database server, where there is one.", .def = "localhost"),
     F(port, "Port", "Its port.", .def = "0", .check = check_port),
     F(name, "Name", "sqlite: the file below the data directory.", .check = check_file_name),
-    F(timeout, "Timeout", "Longest an operation may take.", .def = "5s", .check = edge_check_duration),
+    F(timeout, "Timeout", "Longest an operation may take.", .def = "5s", .check = edge_check_duration_0s),
     F(reserve_kb, "ReserveKB", "Kept for removing and configuring on a full disk, a fortieth of the disk at most; 0: nothing.", .def = "4096", .min = 0, .max = 1048576),
     F(min_free_kb, "MinFreeKB", "Nothing is added where less of the disk is free, a tenth of it at most; 0: it may be filled.", .def = "16384", .min = 0, .max = 1073741824),
 };

@@ -325,12 +325,6 @@ static enum edge_status check_duration(const char *s, int64_t min_ns, const char
                            min_text);
 }
 
-enum edge_status edge_check_duration(const void *value, struct edge_scope *at)
-{
-    const char *s = value;
-    return *s ? check_duration(s, INT64_MIN, "", at) : EDGE_OK;
-}
-
 enum edge_status edge_check_duration_0s(const void *value, struct edge_scope *at)
 {
     const char *s = value;
@@ -359,6 +353,12 @@ enum edge_status edge_check_duration_set(const void *value, struct edge_scope *a
 enum edge_status edge_check_interval(const void *value, struct edge_scope *at)
 {
     return check_given(value, 0, ", not below 0s", at);
+}
+
+enum edge_status edge_check_count(const void *value, struct edge_scope *at)
+{
+    return *(const int64_t *)value >= 0 ? EDGE_OK
+                                        : edge_scope_fail(at, NULL, "must not be below 0");
 }
 
 enum edge_status edge_check_object(const void *value, struct edge_scope *at)

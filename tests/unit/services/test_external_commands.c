@@ -743,23 +743,23 @@ static void test_what_cannot_be_is_refused(void)
         enum edge_status st;
         const char *text;
     } rows[] = {
-        {{{"EXTERNALMQTT_URL", "ws://broker:80/mqtt"}},              EDGE_UNSUPPORTED, "ws is not supported"                    },
-        {{{"EXTERNALMQTT_URL", "broker:1883"}},                      EDGE_INVALID,     "is not like tcp://host:1883"            },
-        {{{"EXTERNALMQTT_URL", "tcp://"}},                           EDGE_INVALID,     "is not like"                            },
-        {{{"EXTERNALMQTT_URL", "tcp://u:p@broker:1883"}},            EDGE_INVALID,     "is not like"                            },
-        {{{"EXTERNALMQTT_URL", "tcp://broker:99999"}},               EDGE_INVALID,     "is not like"                            },
+        {{{"EXTERNALMQTT_URL", "ws://broker:80/mqtt"}},              EDGE_UNSUPPORTED, "ws is not supported"                     },
+        {{{"EXTERNALMQTT_URL", "broker:1883"}},                      EDGE_INVALID,     "is not like tcp://host:1883"             },
+        {{{"EXTERNALMQTT_URL", "tcp://"}},                           EDGE_INVALID,     "is not like"                             },
+        {{{"EXTERNALMQTT_URL", "tcp://u:p@broker:1883"}},            EDGE_INVALID,     "is not like"                             },
+        {{{"EXTERNALMQTT_URL", "tcp://broker:99999"}},               EDGE_INVALID,     "is not like"                             },
         {{{"EXTERNALMQTT_AUTHMODE", "clientcert"}},
-         EDGE_UNSUPPORTED,                                                             "certificates are not supported"         },
-        {{{"EXTERNALMQTT_AUTHMODE", "usernamepassword"}},            EDGE_INVALID,     "no secret 'mqtt'"                       },
-        {{{"EXTERNALMQTT_AUTHMODE", "oath"}},                        EDGE_INVALID,     "AuthMode"                               },
-        {{{"EXTERNALMQTT_QOS", "3"}},                                EDGE_INVALID,     "ExternalMQTT.QoS must be from 0 to 2"   },
-        {{{"EXTERNALMQTT_KEEPALIVE", "-1"}},                         EDGE_INVALID,     "ExternalMQTT.KeepAlive"                 },
-        {{{"EXTERNALMQTT_CONNECTTIMEOUT", "soon"}},                  EDGE_INVALID,     "ConnectTimeout"                         },
+         EDGE_UNSUPPORTED,                                                             "certificates are not supported"          },
+        {{{"EXTERNALMQTT_AUTHMODE", "usernamepassword"}},            EDGE_INVALID,     "no secret 'mqtt'"                        },
+        {{{"EXTERNALMQTT_AUTHMODE", "oath"}},                        EDGE_INVALID,     "AuthMode"                                },
+        {{{"EXTERNALMQTT_QOS", "3"}},                                EDGE_INVALID,     "ExternalMQTT.QoS must be between 0 and 2"},
+        {{{"EXTERNALMQTT_KEEPALIVE", "-1"}},                         EDGE_INVALID,     "ExternalMQTT.KeepAlive"                  },
+        {{{"EXTERNALMQTT_CONNECTTIMEOUT", "soon"}},                  EDGE_INVALID,     "ConnectTimeout"                          },
         {{{"EXTERNALMQTT_TOPICS_COMMANDREQUESTTOPIC", "edgex/x#"}},
-         EDGE_INVALID,                                                                 "ExternalMQTT.Topics.CommandRequestTopic"},
+         EDGE_INVALID,                                                                 "ExternalMQTT.Topics.CommandRequestTopic" },
         {{{"EXTERNALMQTT_TOPICS_COMMANDREQUESTTOPIC", "edgex/#"}},
-         EDGE_INVALID,                                                                 "would be taken for requests"            },
-        {{{"EXTERNALMQTT_TOPICS_COMMANDQUERYRESPONSETOPIC", "a/+"}}, EDGE_INVALID,     "has wildcards"                          },
+         EDGE_INVALID,                                                                 "would be taken for requests"             },
+        {{{"EXTERNALMQTT_TOPICS_COMMANDQUERYRESPONSETOPIC", "a/+"}}, EDGE_INVALID,     "has wildcards"                           },
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct world w = {.ctx = EDGE_CTX_INIT};

@@ -190,11 +190,11 @@ struct edge_scope edge_scope_below(const struct edge_scope *at, const char *key,
 edge_value_check edge_check_not_blank; /* "field should not be empty string" */
 edge_value_check edge_check_uuid;      /* strict form; "" passes */
 edge_value_check edge_check_uri;
-edge_value_check edge_check_duration;     /* with days; "" passes */
-edge_value_check edge_check_duration_0s;  /* the same, not negative */
+edge_value_check edge_check_duration_0s;  /* with days, not negative; "" passes */
 edge_value_check edge_check_duration_1ms; /* required, at least 1 ms */
 edge_value_check edge_check_duration_set; /* configuration: any, but not empty */
 edge_value_check edge_check_interval;     /* configuration: not empty, not negative */
+edge_value_check edge_check_count;        /* EDGE_K_INT: not negative */
 edge_value_check edge_check_object;       /* EDGE_K_ANY: a map; {} counts as empty */
 
 /** Bytes of a base64 text or, as Go takes them too, of an array of numbers. */
