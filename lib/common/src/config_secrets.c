@@ -3,74 +3,52 @@
  * by its name or form must be a credential. Such values stay out of the configuration provider, where
  * everybody can read, and out of what GET /config shows.
  */
-#include <string.h>
-#include <strings.h>
-
 #include "config_tree.h"
 
 enum treatment { STRIP, MASK };
 
-static bool contains(const char *text, const char *part)
+static void treat(enum treatment how, cJSON *section, cJSON *member)
 {
-    size_t len = strlen(part);
-    for (; *text; text++) {
-        if (strncasecmp(text, part, len) == 0) {
+    if (how == STRIP) {
+        cJSON_Delete(cJSON_DetachItemViaPointer(section, member));
+    } else if (member->string) {
+        cJSON_ReplaceItemInObjectCaseSensitive(section, member->string,
+                                               cJSON_CreateString("<redacted>"));
+    } else {
+        cJSON_ReplaceItemViaPointer(section, member, cJSON_CreateString("<redacted>"));
+    }
+}
+
+/* A truth tells nothing: `UsesToken`, or the name of a metric. */
+static bool is_credential(const cJSON *member)
+{
+    return !cJSON_IsBool(member) &&
+           edge_config_is_credential(member->string, cJSON_GetStringValue(member));
+}
+
+/* A list is one value: without one of its elements it would be another, so all of it goes. */
+static bool lists_credentials(const cJSON *list)
+{
+    const cJSON *element;
+    cJSON_ArrayForEach(element, list)
+    {
+        if (cJSON_IsArray(element) ? lists_credentials(element) : is_credential(element)) {
             return true;
         }
     }
     return false;
 }
 
-/* scheme://user:password@host */
-static bool has_password(const char *text)
+static void walk_any(enum treatment how, cJSON *section, cJSON *member)
 {
-    const char *authority = strstr(text, "://");
-    if (!authority) {
-        return false;
+    bool whole = how == STRIP && cJSON_IsArray(member) && lists_credentials(member);
+    if (!cJSON_IsNull(member) && (whole || is_credential(member))) {
+        treat(how, section, member);
+        return;
     }
-    authority += strlen("://");
-    size_t len = strcspn(authority, "/?#");
-    const char *at = memchr(authority, '@', len);
-    const char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
-    return colon && colon + 1 < at;
-}
-
-bool config_is_credential(const char *key, const char *text)
-{
-    static const char *const words[] = {"password",   "passwd",  "passphrase",
-                                        "secret",     "token",   "apikey",
-                                        "credential", "api_key", "privatekey"};
-    if (strcasecmp(key, "SecretName") == 0 || strcasecmp(key, "SecretPath") == 0) {
-        return text && has_password(text);
-    }
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (contains(key, words[i])) {
-            return true;
-        }
-    }
-    return text && has_password(text);
-}
-
-static void treat(enum treatment how, cJSON *section, cJSON *member)
-{
-    if (how == STRIP) {
-        cJSON_Delete(cJSON_DetachItemViaPointer(section, member));
-    } else {
-        cJSON_ReplaceItemInObjectCaseSensitive(section, member->string,
-                                               cJSON_CreateString("<redacted>"));
-    }
-}
-
-static void walk_any(enum treatment how, cJSON *section)
-{
-    for (cJSON *member = section->child, *next; member; member = next) {
-        next = member->next;
-        if (member->string && !cJSON_IsNull(member) &&
-            config_is_credential(member->string, cJSON_GetStringValue(member))) {
-            treat(how, section, member);
-        } else {
-            walk_any(how, member);
-        }
+    for (cJSON *below = member->child, *next; below; below = next) {
+        next = below->next;
+        walk_any(how, member, below);
     }
 }
 
@@ -86,8 +64,11 @@ static void walk_entries(enum treatment how, const struct edge_field *f, cJSON *
         }
         return;
     }
-    bool sections = last && !(last->flags & EDGE_VALUE);
-    for (cJSON *entry = entries->child; entry && sections; entry = entry->next) {
+    if (!last || (last->flags & EDGE_VALUE)) {
+        walk_any(how, section, entries);
+        return;
+    }
+    for (cJSON *entry = entries->child; entry; entry = entry->next) {
         walk(how, f->sub, entry);
     }
 }
@@ -105,10 +86,10 @@ static void walk_member(enum treatment how, const struct edge_field *f, cJSON *s
         walk_entries(how, f, section, member);
         return;
     case EDGE_K_ANY:
-        walk_any(how, member);
+        walk_any(how, section, member);
         return;
     default:
-        if ((f->flags & EDGE_SECRET) || (text && has_password(text))) {
+        if ((f->flags & EDGE_SECRET) || edge_config_is_credential(NULL, text)) {
             treat(how, section, member);
         }
     }

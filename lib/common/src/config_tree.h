@@ -85,8 +85,6 @@ enum edge_status config_refuse(const struct config_layer *layer, const struct ed
 enum edge_status secrets_read(struct edge_ctx *ctx, const char *path, const cJSON **ret);
 
 /* config_secrets.c */
-/** Does a free-form key called so, or a value like this one, hold something nobody may see? */
-bool config_is_credential(const char *key, const char *text);
 /** Take out of @p tree whatever the tables call secret, and credentials of free-form sections. */
 void config_strip_secrets(const struct edge_dto *dto, cJSON *tree);
 /** Write "<redacted>" in their place. */

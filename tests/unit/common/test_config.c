@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "config_tree.h"
 #include "data.h"
 #include "edge/client.h"
 #include "edge/config.h"
@@ -332,6 +333,131 @@ static void test_secrets_come_from_variables_alone(void)
     bench_close(&b);
 }
 
+static void expect_credential(const char *key, const char *text, bool is)
+{
+    if (edge_config_is_credential(key, text) != is) {
+        printf("\n    %s: %s ", key, text);
+    }
+    CU_ASSERT_EQUAL(edge_config_is_credential(key, text), is);
+}
+
+static void test_credentials_are_known_by_name_and_form(void)
+{
+    static const char *const names[] = {
+        "Password",      "password",      "DBPassword",
+        "dbpassword",    "PASSWORD2",     "db_password",
+        "pass_word",     "PassWord",      "MyPassphrase",
+        "pass-phrase",   "Passwd",        "Pwd",
+        "pwd",           "UserPwd",       "USER_PWD",
+        "Pass",          "pass",          "UserPass",
+        "mqtt_pass",     "Pass1",         "PIN",
+        "Pin",           "SimPin",        "sim-pin",
+        "pinCode",       "PSK",           "psk",
+        "WifiPSK",       "PskHex",        "PreSharedKey",
+        "Passwort",      "AdminPasswort", "Kennwort",
+        "Bearer",        "BearerText",    "AuthKey",
+        "auth_key",      "AUTHKEY",       "accessKey",
+        "AccessKeyId",   "access-key",    "SnmpCommunity",
+        "Community",     "community",     "ReadCommunityName",
+        "Passphrase",    "ApiKey",        "APIKey",
+        "apikey",        "X-Api-Key",     "api_key",
+        "API_KEYS",      "PrivateKey",    "AppSKey",
+        "NwkSKey",       "Token",         "AccessTokens",
+        "ClientSecret",  "Credentials",   "PassKey",
+        "Authorization", "Cookie",        "Jwt",
+        "IdJWT",         "user.pw",       "SharedAccessKey",
+        "PUK",           "APIkey",        "userPASSword",
+    };
+    static const char *const innocent[] = {
+        "",
+        "Pinned",
+        "PinNumber",
+        "Pins",
+        "Spin",
+        "SpinCode",
+        "Spinning",
+        "PassThrough",
+        "PASSTHROUGH",
+        "Passthrough",
+        "PassCount",
+        "passes",
+        "Bypass",
+        "BYPASS",
+        "ByPass",
+        "Compass",
+        "CompassWordSize",
+        "compass_key",
+        "LowPass",
+        "HighPass1",
+        "BandPass",
+        "LedPin",
+        "GPIO_PIN_4",
+        "ResetPin",
+        "Opinion",
+        "Mapping",
+        "Ping",
+        "Key",
+        "KeyFile",
+        "PublicKey",
+        "Keyboard",
+        "Monkey",
+        "SecretName",
+        "secret_name",
+        "MqttSecretName",
+        "SecretPath",
+        "Author",
+        "AuthMode",
+        "Username",
+        "Bearings",
+        "Unit",
+        "Speed",
+        "MapKey",
+        "SubnetKey",
+    };
+    static const char *const texts[] = {
+        "tcp://u:pw@h:1/",
+        "first http://h/, then x://u:pw@h",
+        "Server=h;Database=d;Password=p",
+        "Server=h;Pwd=p;Database=d",
+        "server=h; user id=u; password = p",
+        "http://h/?a=b&token=t&c=d",
+        "https://h/x?api_key=1",
+        "AccountName=n;AccountKey=k==",
+        "{\"host\":\"h\",\"pin\":1}",
+        "password: p",
+        "Bearer abc.def",
+        "-----BEGIN EC PRIVATE KEY-----\nMHc",
+    };
+    static const char *const plain[] = {
+        "",
+        "tcp://h:1/",
+        "http://u@h/",
+        "http://h/a:b@c",
+        "Server=h;Database=d",
+        "Password=;Server=h",
+        "http://token:80/",
+        "http://h/?pinned=1&bypass=2",
+        "ns=2;s=Machine.Pass",
+        "Bearer of good news",
+        "X-Api-Key, Authorization",
+        "SecretName=mqtt",
+        "-----BEGIN CERTIFICATE-----",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        expect_credential(names[i], "x", true);
+    }
+    for (size_t i = 0; i < sizeof(innocent) / sizeof(innocent[0]); i++) {
+        expect_credential(innocent[i], "x", false);
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        expect_credential("Url", texts[i], true);
+        expect_credential("SecretName", texts[i], true);
+    }
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        expect_credential("Url", plain[i], false);
+    }
+}
+
 /* What a provider may be given: everything but what nobody may see. */
 static void test_secrets_are_kept_from_the_provider(void)
 {
@@ -343,7 +469,11 @@ static void test_secrets_are_kept_from_the_provider(void)
              "Writable:\n"
              "  InsecureSecrets: {DB: {SecretName: db, SecretData: {password: d-secret}}}\n"
              "Driver: {Password: f-secret, Unit: {ApiKey: g-secret, Speed: 1}, SecretName: one,\n"
-             "  Url: 'tcp://a:i-secret@h:1/', Servers: [{Token: j-secret, Port: 7}]}\n");
+             "  Url: 'tcp://a:i-secret@h:1/', Servers: [{Token: j-secret, Port: 7}],\n"
+             "  List: [a, 'x://u:k-secret@host'], Lists: [[[b, 'Pwd=l-secret']]], Names: [c, d],\n"
+             "  Odd: [1, {Psk: m-secret, On: 1}]}\n"
+             "Service: {Labels: [e, 'x://u:n-secret@host']}\n"
+             "Limits: {Names: ['?token=o-secret']}\n");
     setenv("MESSAGEBUS_OPTIONAL_PASSWORD", "e-secret", 1);
     cJSON *tree = NULL;
     CU_ASSERT_EQUAL_FATAL(edge_config_private(&b.ctx, &b.source, &tree), EDGE_OK);
@@ -354,12 +484,11 @@ static void test_secrets_are_kept_from_the_provider(void)
         edge_buf_str(&text),
         "{\"MessageBus\":{\"Host\":\"bus\",\"Optional\":{}},\"Registry\":{},\"Writable\":"
         "{\"InsecureSecrets\":{\"DB\":{\"SecretName\":\"db\"}}},\"Driver\":{\"Unit\":{\"Speed\":1},"
-        "\"SecretName\":\"one\",\"Servers\":[{\"Port\":7}]}}");
+        "\"SecretName\":\"one\",\"Servers\":[{\"Port\":7}],\"Names\":[\"c\",\"d\"],\"Odd\":[1,{\"On\":1}]},"
+        "\"Service\":{},\"Limits\":{}}");
     edge_buf_done(&text);
     bench_close(&b);
 }
-
-/* ---- values that cannot be ----------------------------------------------------------------- */
 
 static const cJSON *parsed(struct bench *b, const char *json)
 {
@@ -367,6 +496,54 @@ static const cJSON *parsed(struct bench *b, const char *json)
     CU_ASSERT_EQUAL_FATAL(edge_json_parse(&b->ctx, json, strlen(json), NULL, &tree), EDGE_OK);
     return tree;
 }
+
+/* What GET /config shows: the same left out, in its place, and its neighbours. */
+static void test_secrets_are_masked(void)
+{
+    struct bench b;
+    bench_open(&b);
+    const cJSON *tree = parsed(
+        &b, "{\"Driver\":{\"Pwd\":\"a\",\"PIN\":1234,\"Pinned\":1,\"UsesToken\":true,\"None\":null,"
+            "\"List\":[\"b\",\"x://u:pw@host\",[\"Pwd=c\"],{\"Psk\":\"d\",\"On\":1}]},"
+            "\"Limits\":{\"Names\":[\"e\",\"?token=f\"]},"
+            "\"Writable\":{\"Telemetry\":{\"Metrics\":{\"SecretsAsked\":false}}}}");
+    cJSON *shown = cJSON_Duplicate(tree, true);
+    config_mask_secrets(&CONFIG, shown);
+    struct edge_buf text = EDGE_BUF_INIT;
+    edge_json_put(&text, shown);
+    CU_ASSERT_STRING_EQUAL(
+        edge_buf_str(&text),
+        "{\"Driver\":{\"Pwd\":\"<redacted>\",\"PIN\":\"<redacted>\",\"Pinned\":1,\"UsesToken\":true,"
+        "\"None\":null,\"List\":[\"b\",\"<redacted>\",[\"<redacted>\"],"
+        "{\"Psk\":\"<redacted>\",\"On\":1}]},\"Limits\":{\"Names\":[\"e\",\"<redacted>\"]},"
+        "\"Writable\":{\"Telemetry\":{\"Metrics\":{\"SecretsAsked\":false}}}}");
+    edge_buf_done(&text);
+    cJSON_Delete(shown);
+    bench_close(&b);
+}
+
+/* A section nobody knows is named in the log with what is in it. */
+static void test_secrets_of_unknown_sections_are_not_logged(void)
+{
+    struct bench b;
+    bench_open(&b);
+    struct edge_log *log = edge_log_create("test");
+    b.ctx.log = log;
+    put_file(&b, "configuration.yaml",
+             "Drvier: {Speed: 7, Pwd: a-secret, List: ['x://u:b-secret@h']}\n");
+    capture_start();
+    load(&b);
+    char *text = capture_end();
+    CU_ASSERT_EQUAL(capture_count(text, "unknown configuration key ignored"), 1);
+    CU_ASSERT_EQUAL(capture_count(text, "<redacted>"), 1);
+    CU_ASSERT_EQUAL(capture_count(text, "-secret"), 0);
+    free(text);
+    b.ctx.log = NULL;
+    edge_log_free(log);
+    bench_close(&b);
+}
+
+/* ---- values that cannot be ----------------------------------------------------------------- */
 
 static size_t n_refused(const struct bench *b)
 {
@@ -867,7 +1044,10 @@ CU_TestInfo config_tests[] = {
     {"keys in any case, values in any spelling",       test_keys_in_any_case_and_values_in_any_spelling},
     {"every key has a variable",                       test_every_key_has_a_variable                   },
     {"secrets come from variables alone",              test_secrets_come_from_variables_alone          },
+    {"credentials are known by name and form",         test_credentials_are_known_by_name_and_form     },
     {"secrets are kept from the provider",             test_secrets_are_kept_from_the_provider         },
+    {"secrets are masked",                             test_secrets_are_masked                         },
+    {"secrets of unknown sections are not logged",     test_secrets_of_unknown_sections_are_not_logged },
     {"a bad value is refused alone",                   test_a_bad_value_is_refused_alone               },
     {"free-form keys have rules of their own",         test_free_form_keys_have_rules_of_their_own     },
     {"a bad value keeps what was held",                test_a_bad_value_keeps_what_was_held            },

@@ -204,6 +204,13 @@ enum edge_status edge_config_private(struct edge_ctx *ctx, const struct edge_con
 enum edge_status edge_config_read(struct edge_ctx *ctx, struct edge_client *client, const char *dir,
                                   const char *path, const char **ret_text, size_t *ret_len);
 
+/**
+ * Does a key called so, or a text like this one, hold what nobody may see? Where no table says it:
+ * by the words of the name (`UserPass`, `api-key`), by the form of the text
+ * (`tcp://user:password@host`, `...;Password=...`). Either may be NULL.
+ */
+bool edge_config_is_credential(const char *key, const char *text);
+
 /** Address of a neighbour from Clients, "http://localhost:59881"; NULL where it has no entry. */
 const char *edge_config_client_url(struct edge_arena *a, const struct edge_base_config *base,
                                    const char *client);
