@@ -2,7 +2,9 @@
  * Written once, as one transaction, from a YAML file and the environment. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "edge/config.h"
 #include "edge/text.h"
 #include "edge/yaml.h"
 #include "keeper.h"
@@ -16,6 +18,7 @@ struct seed {
     struct edge_ctx *ctx;
     struct keeper *keeper;
     struct edge_buf path; /* of the key, below BASE */
+    bool secret;          /* a name on the way there says so */
     size_t n;             /* keys written */
 };
 
@@ -96,12 +99,28 @@ static enum edge_status has_key(struct seed *s, const char *key, bool *ret)
     return EDGE_OK;
 }
 
+/* Everybody can read what is written here, so no credential is, whoever named it. */
+static bool names_secret(const cJSON *member)
+{
+    const char *key = member->string;
+    if (!key || cJSON_IsBool(member) || strcasecmp(key, "InsecureSecrets") == 0) {
+        return false;
+    }
+    return strcasecmp(key, "SecretData") == 0 || strcasecmp(key, "Username") == 0 ||
+           edge_config_is_credential(key, NULL);
+}
+
 static enum edge_status seed_leaf(struct seed *s, const cJSON *leaf)
 {
     const char *path = edge_strdup(&s->ctx->arena, edge_buf_str(&s->path)), *text = NULL;
     const char *key = edge_printf(&s->ctx->arena, BASE "/%s", path);
     bool there = false;
     EDGE_TRY(leaf_text(s, path, leaf, &text));
+    if (s->secret || edge_config_is_credential(NULL, text)) {
+        edge_log_warn(s->ctx, "credential of the common configuration left out: all can read there",
+                      "key", path, NULL);
+        return EDGE_OK;
+    }
     EDGE_TRY(has_key(s, key, &there));
     if (there && !s->keeper->rt->options->overwrite) {
         return EDGE_OK;
@@ -117,6 +136,7 @@ static enum edge_status seed_tree(struct seed *s, const cJSON *tree)
         return seed_leaf(s, tree);
     }
     size_t len = s->path.len;
+    bool secret = s->secret;
     size_t i = 0;
     for (const cJSON *member = tree->child; member; member = member->next, i++) {
         edge_buf_puts(&s->path, len > 0 ? "/" : "");
@@ -125,8 +145,10 @@ static enum edge_status seed_tree(struct seed *s, const cJSON *tree)
         } else {
             edge_buf_puts(&s->path, member->string);
         }
+        s->secret = secret || names_secret(member);
         EDGE_TRY(seed_tree(s, member));
         s->path.len = len;
+        s->secret = secret;
     }
     return EDGE_OK;
 }

@@ -241,7 +241,7 @@ static bool is_secret(const struct edge_field *f, const struct config_path *at, 
     bool secret = f && (f->flags & EDGE_SECRET);
     for (; at && !secret; at = at->up) {
         secret = strcasecmp(at->key, "SecretData") == 0 ||
-                 (!f && edge_config_is_credential(at->key, text));
+                 edge_config_is_credential(f ? NULL : at->key, text);
     }
     return secret;
 }

@@ -9,6 +9,7 @@
 #include "edge/text.h"
 #include "edge/thread.h"
 #include "platform.h"
+#include "scratch.h"
 #include "service_rig.h"
 #include "suites.h"
 #include "tcp_peer.h"
@@ -332,20 +333,22 @@ static void test_official_services_find_their_configuration(void)
     static const struct {
         const char *key, *value;
     } cases[] = {
-        {"IsCommonConfigReady",                                          "true"    },
-        {"all-services/Service/CORSConfiguration/CORSMaxAge",            "3600"    },
-        {"all-services/Service/ServerBindAddr",                          ""        },
-        {"all-services/Service/RequestTimeout",                          "5s"      },
-        {"all-services/MessageBus/Optional/Qos",                         "0"       },
-        {"all-services/MessageBus/Optional/Subject",                     "edgex/#" },
-        {"all-services/Clients/security-proxy-auth/Port",                "59842"   },
-        {"all-services/Writable/InsecureSecrets/DB/SecretData/username", "postgres"},
-        {"device-services/Device/Discovery/Interval",                    "0s"      },
-        {"device-services/Device/MaxCmdOps",                             "12800"   },
-        {"device-services/Device/DataTransform",                         "true"    },
-        {"device-services/Clients/core-metadata/SecurityOptions/Mode",   ""        },
-        {"app-services/Writable/StoreAndForward/MaxRetryCount",          "10"      },
-        {"app-services/Trigger/SubscribeTopics",                         "events/#"},
+        {"IsCommonConfigReady",                                           "true"    },
+        {"all-services/Service/CORSConfiguration/CORSMaxAge",             "3600"    },
+        {"all-services/Service/ServerBindAddr",                           ""        },
+        {"all-services/Service/RequestTimeout",                           "5s"      },
+        {"all-services/MessageBus/Optional/Qos",                          "0"       },
+        {"all-services/MessageBus/Optional/Subject",                      "edgex/#" },
+        {"all-services/Clients/security-proxy-auth/Port",                 "59842"   },
+        {"all-services/Writable/InsecureSecrets/DB/SecretName",           "postgres"},
+        {"all-services/Writable/Telemetry/Metrics/SecuritySecretsStored", "false"   },
+        {"all-services/MessageBus/SecretName",                            "mqtt-bus"},
+        {"device-services/Device/Discovery/Interval",                     "0s"      },
+        {"device-services/Device/MaxCmdOps",                              "12800"   },
+        {"device-services/Device/DataTransform",                          "true"    },
+        {"device-services/Clients/core-metadata/SecurityOptions/Mode",    ""        },
+        {"app-services/Writable/StoreAndForward/MaxRetryCount",           "10"      },
+        {"app-services/Trigger/SubscribeTopics",                          "events/#"},
     };
     EDGE_CTX_SCOPE(ctx);
     setenv("ALL_SERVICES_MESSAGEBUS_HOST", "broker", 1);
@@ -359,7 +362,7 @@ static void test_official_services_find_their_configuration(void)
     expect_common(&r, "all-services/MessageBus/Host", "broker");
     expect_common(&r, "device-services/Clients/core-metadata/Port", "1");
     const cJSON *answer = ask(&ctx, &r, "GET", KVS COMMON "?keyOnly=true", NULL, 200);
-    CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), 97);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), 95);
 
     /* What people changed stays, unless somebody wants the file's values back. */
     ask(&ctx, &r, "PUT", KVS COMMON "/all-services/MessageBus/Port", put_body(&ctx, "7"), 200);
@@ -373,6 +376,53 @@ static void test_official_services_find_their_configuration(void)
     expect_common(&r, "all-services/MessageBus/Port", "1883");
     expect_common(&r, "all-services/MessageBus/Type", "mqtt");
     expect_common(&r, "all-services/MessageBus/Host", "localhost");
+}
+
+/* Neither the file's nor a variable's, under whatever name: everybody can read there. */
+static void test_credentials_of_the_common_configuration_are_left_out(void)
+{
+    static const char *const variables[] = {
+        "ALL_SERVICES_WRITABLE_INSECURESECRETS_DB_SECRETDATA_PASSWORD",
+        "ALL_SERVICES_MESSAGEBUS_OPTIONAL_PASSWORD",
+        "ALL_SERVICES_SERVICE_STARTUPMSG",
+    };
+    static const char file[] =
+        "all-services:\n"
+        "  Writable:\n"
+        "    InsecureSecrets:\n"
+        "      DB: {SecretName: db, SecretData: {username: a-hidden, password: b-hidden}}\n"
+        "      X: {secretname: x, secretdata: {Colour: c-hidden, Deep: {er: d-hidden}}}\n"
+        "    Telemetry: {Metrics: {SecuritySecretsRequested: false}}\n"
+        "  MessageBus: {Optional: {Username: e-hidden, Password: '', Qos: '0'}}\n"
+        "  Service: {StartupMsg: hi, Port: 1, Labels: ['x://u:f-hidden@h']}\n"
+        "app-services:\n"
+        "  ApplicationSettings: {Pwd: g-hidden, PIN: 4711, ApiKeys: [h-hidden], Pinned: 'yes'}\n";
+    EDGE_CTX_SCOPE(ctx);
+    struct scratch dir;
+    scratch_make(&dir);
+    const char *path = edge_printf(&ctx.arena, "%s/common.yaml", dir.path);
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs(file, f);
+    fclose(f);
+    for (size_t i = 0; i < N(variables); i++) {
+        setenv(variables[i], "tcp://u:i-hidden@h", 1);
+    }
+    SERVICE_RIG(r, &core_keeper, edge_printf(&ctx.arena, YAML "CommonConfig:\n  File: %s\n", path));
+    for (size_t i = 0; i < N(variables); i++) {
+        unsetenv(variables[i]);
+    }
+    expect_common(&r, "all-services/Writable/InsecureSecrets/DB/SecretName", "db");
+    expect_common(&r, "all-services/Writable/Telemetry/Metrics/SecuritySecretsRequested", "false");
+    expect_common(&r, "all-services/Service/Port", "1");
+    expect_common(&r, "app-services/ApplicationSettings/Pinned", "yes");
+    const cJSON *answer = ask(&ctx, &r, "GET", KVS COMMON "?plaintext=true", NULL, 200);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), 7);
+    char *text = cJSON_PrintUnformatted(answer);
+    CU_ASSERT_PTR_NULL(strstr(text, "hidden"));
+    CU_ASSERT_PTR_NULL(strstr(text, "4711"));
+    cJSON_free(text);
+    scratch_done(&dir);
 }
 
 static void test_bad_common_configuration_is_not_half_written(void)
@@ -713,24 +763,26 @@ static void test_values_nobody_reads_are_remarked_on(void)
 }
 
 CU_TestInfo core_keeper_tests[] = {
-    {"values nobody reads are remarked on",          test_values_nobody_reads_are_remarked_on       },
-    {"values come back as texts",                    test_values_come_back_as_texts                 },
-    {"trees become keys",                            test_trees_become_keys                         },
-    {"bad requests change nothing",                  test_bad_requests_change_nothing               },
-    {"too much is refused as a whole",               test_too_much_is_refused_as_a_whole            },
-    {"an answer is bounded",                         test_an_answer_is_bounded                      },
-    {"a tree is removed when asked for",             test_a_tree_is_removed_when_asked_for          },
-    {"changes are announced",                        test_changes_are_announced                     },
-    {"official services find their configuration",   test_official_services_find_their_configuration},
+    {"values nobody reads are remarked on",                  test_values_nobody_reads_are_remarked_on       },
+    {"values come back as texts",                            test_values_come_back_as_texts                 },
+    {"trees become keys",                                    test_trees_become_keys                         },
+    {"bad requests change nothing",                          test_bad_requests_change_nothing               },
+    {"too much is refused as a whole",                       test_too_much_is_refused_as_a_whole            },
+    {"an answer is bounded",                                 test_an_answer_is_bounded                      },
+    {"a tree is removed when asked for",                     test_a_tree_is_removed_when_asked_for          },
+    {"changes are announced",                                test_changes_are_announced                     },
+    {"official services find their configuration",           test_official_services_find_their_configuration},
+    {"credentials of the common configuration are left out",
+     test_credentials_of_the_common_configuration_are_left_out                                              },
     {"bad common configuration is not half written",
-     test_bad_common_configuration_is_not_half_written                                              },
-    {"services register and leave",                  test_services_register_and_leave               },
-    {"nonsense does not register",                   test_nonsense_does_not_register                },
-    {"health follows the answers",                   test_health_follows_the_answers                },
-    {"silent hosts delay nobody",                    test_silent_hosts_delay_nobody                 },
-    {"a body without end is not waited for",         test_a_body_without_end_is_not_waited_for      },
-    {"slow answers count",                           test_slow_answers_count                        },
-    {"stopping does not wait for silent hosts",      test_stopping_does_not_wait_for_silent_hosts   },
-    {"changes of a registration count at once",      test_changes_of_a_registration_count_at_once   },
+     test_bad_common_configuration_is_not_half_written                                                      },
+    {"services register and leave",                          test_services_register_and_leave               },
+    {"nonsense does not register",                           test_nonsense_does_not_register                },
+    {"health follows the answers",                           test_health_follows_the_answers                },
+    {"silent hosts delay nobody",                            test_silent_hosts_delay_nobody                 },
+    {"a body without end is not waited for",                 test_a_body_without_end_is_not_waited_for      },
+    {"slow answers count",                                   test_slow_answers_count                        },
+    {"stopping does not wait for silent hosts",              test_stopping_does_not_wait_for_silent_hosts   },
+    {"changes of a registration count at once",              test_changes_of_a_registration_count_at_once   },
     CU_TEST_INFO_NULL,
 };
