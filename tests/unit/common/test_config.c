@@ -610,6 +610,29 @@ static enum edge_status short_name(struct edge_ctx *ctx, const void *arg, const 
     return wrong ? edge_fail(ctx, EDGE_INVALID, "is too long") : EDGE_OK;
 }
 
+/* A refused value is logged, but not the password somebody put where none belongs. */
+static void test_passwords_of_refused_values_are_not_logged(void)
+{
+    struct bench b;
+    bench_open(&b);
+    struct edge_log *log = edge_log_create("test");
+    b.ctx.log = log;
+    struct edge_config_remote remote = {
+        .own = parsed(&b, "{\"MessageBus\":{\"Host\":\"tcp://u:a-hidden@h\"},"
+                          "\"Registry\":{\"Port\":\"?token=b-hidden\"}}")};
+    b.source.remote = &remote;
+    capture_start();
+    load(&b);
+    char *text = capture_end();
+    CU_ASSERT_EQUAL(n_refused(&b), 2);
+    CU_ASSERT_EQUAL(capture_count(text, "configuration value refused"), 2);
+    CU_ASSERT_EQUAL(capture_count(text, "hidden"), 0);
+    free(text);
+    b.ctx.log = NULL;
+    edge_log_free(log);
+    bench_close(&b);
+}
+
 static void test_free_form_keys_have_rules_of_their_own(void)
 {
     struct bench b;
@@ -1050,6 +1073,7 @@ CU_TestInfo config_tests[] = {
     {"secrets of unknown sections are not logged",     test_secrets_of_unknown_sections_are_not_logged },
     {"a bad value is refused alone",                   test_a_bad_value_is_refused_alone               },
     {"free-form keys have rules of their own",         test_free_form_keys_have_rules_of_their_own     },
+    {"passwords of refused values are not logged",     test_passwords_of_refused_values_are_not_logged },
     {"a bad value keeps what was held",                test_a_bad_value_keeps_what_was_held            },
     {"stored secrets are kept in a file",              test_stored_secrets_are_kept_in_a_file          },
     {"a short file leaves what is built in",           test_a_short_file_leaves_what_is_built_in       },
