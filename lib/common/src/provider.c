@@ -72,33 +72,69 @@ static void mark_text(uint64_t *mark, const char *text)
     }
 }
 
-/* A key that leads nowhere stays whole: no table knows it, and it is named as unknown. */
+/* A key that leads nowhere stays whole: no table knows a name with a '/', and it is named as unknown. */
 static void set_aside(struct edge_ctx *ctx, cJSON *tree, const char *path, size_t len,
                       const char *text)
 {
-    config_put(tree, edge_printf(&ctx->arena, "%.*s/", (int)len, path), cJSON_CreateString(text));
+    bool plain = !memchr(path, '/', len);
+    config_put(tree, edge_printf(&ctx->arena, plain ? "%.*s/" : "%.*s", (int)len, path),
+               cJSON_CreateString(text));
 }
 
-/* Put @p text where the levels of @p path lead; a section wins over a text of the same name. */
-static void put_value(struct edge_ctx *ctx, cJSON *tree, const char *path, const char *text)
+/* What the tables say of @p level below @p above: EDGE_K_ANY where they say nothing. */
+static struct edge_field row_below(const struct edge_field *above, const char *level)
+{
+    static const struct edge_field any = {.kind = EDGE_K_ANY};
+    if ((above->kind & EDGE_K_MASK) == EDGE_K_MAP) {
+        const struct edge_field *last = &above->sub->fields[above->sub->n_fields - 1];
+        return last->flags & EDGE_VALUE
+                   ? (struct edge_field){.kind = last->kind, .sub = last->sub}
+                   : (struct edge_field){.kind = EDGE_K_OBJ, .sub = above->sub};
+    }
+    const struct edge_field *row =
+        (above->kind & EDGE_K_MASK) == EDGE_K_OBJ ? config_field_find(above->sub, level) : NULL;
+    return row ? *row : any;
+}
+
+static bool is_scalar(const struct edge_field *row)
+{
+    unsigned kind = row->kind & EDGE_K_MASK;
+    return kind != EDGE_K_OBJ && kind != EDGE_K_MAP && kind != EDGE_K_LIST && kind != EDGE_K_ANY;
+}
+
+/*
+ * Put @p text where the levels of @p path lead. Nothing is below a key the tables know as a single
+ * value; anywhere else a section wins over a text of the same name.
+ */
+static void put_value(struct edge_ctx *ctx, const struct edge_dto *dto, cJSON *tree,
+                      const char *path, const char *text)
 {
     cJSON *section = tree;
     const char *at = path;
+    struct edge_field row = {.kind = EDGE_K_OBJ, .sub = dto};
     for (size_t depth = 0; depth < MAX_LEVELS; depth++) {
         size_t len = strcspn(at, "/");
         const char *level = edge_percent_decode(&ctx->arena, at, len);
-        const cJSON *there = level ? config_member(section, level) : NULL;
-        if (!level || (at[len] == '\0' && cJSON_IsObject(there))) {
+        if (!level) {
+            break;
+        }
+        row = row_below(&row, level);
+        const char *name = row.json ? row.json : level; /* in whatever case it is given */
+        const cJSON *there = config_member(section, name);
+        if (at[len] == '\0' && cJSON_IsObject(there)) {
             break;
         }
         if (at[len] == '\0') {
-            config_put(section, level, cJSON_CreateString(text));
+            config_put(section, name, cJSON_CreateString(text));
             return;
+        }
+        if (is_scalar(&row)) {
+            break;
         }
         if (cJSON_IsString(there)) {
             set_aside(ctx, tree, path, (size_t)(at - path) + len, there->valuestring);
         }
-        section = config_section(section, level);
+        section = config_section(section, name);
         at += len + 1;
     }
     set_aside(ctx, tree, path, strlen(path), text);
@@ -128,8 +164,9 @@ static const char *text_member(const cJSON *object, const char *name)
 }
 
 /* What there is below @p key as a tree, NULL where there is nothing. */
-static enum edge_status read_below(struct edge_ctx *ctx, const struct provider *p, const char *key,
-                                   int64_t deadline_ms, const cJSON **ret, uint64_t *mark)
+static enum edge_status read_below(struct edge_ctx *ctx, const struct provider *p,
+                                   const struct edge_dto *dto, const char *key, int64_t deadline_ms,
+                                   const cJSON **ret, uint64_t *mark)
 {
     const cJSON *values, *value;
     size_t len = strlen(key);
@@ -154,7 +191,7 @@ static enum edge_status read_below(struct edge_ctx *ctx, const struct provider *
         }
         mark_text(mark, name);
         mark_text(mark, text);
-        put_value(ctx, tree, name + len + 1, text);
+        put_value(ctx, dto, tree, name + len + 1, text);
     }
     *ret = tree;
     return EDGE_OK;
@@ -189,13 +226,14 @@ enum edge_status provider_read(struct edge_ctx *ctx, const struct provider *p,
 {
     struct edge_config_remote remote = {0};
     uint64_t mark = 14695981039346656037u; /* where FNV-1a begins */
-    EDGE_TRY(read_below(ctx, p, PROVIDER_COMMON "/all-services", deadline_ms, &remote.all_services,
-                        &mark));
+    EDGE_TRY(read_below(ctx, p, source->dto, PROVIDER_COMMON "/all-services", deadline_ms,
+                        &remote.all_services, &mark));
     if (source->is_device_service) {
-        EDGE_TRY(read_below(ctx, p, PROVIDER_COMMON "/device-services", deadline_ms,
+        EDGE_TRY(read_below(ctx, p, source->dto, PROVIDER_COMMON "/device-services", deadline_ms,
                             &remote.device_services, &mark));
     }
-    EDGE_TRY(read_below(ctx, p, own_key(ctx, source), deadline_ms, &remote.own, &mark));
+    EDGE_TRY(
+        read_below(ctx, p, source->dto, own_key(ctx, source), deadline_ms, &remote.own, &mark));
     *ret = remote;
     *ret_mark = mark;
     return EDGE_OK;

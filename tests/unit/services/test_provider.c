@@ -20,6 +20,7 @@ struct bench {
     struct edge_options options;
     struct edge_config_source source;
     struct edge_base_config config;
+    struct edge_config_loaded loaded;
 };
 
 static void bench_open(struct bench *b, const char *yaml)
@@ -72,11 +73,10 @@ static bool seed(struct bench *b, bool overwrite)
 static void load(struct bench *b)
 {
     static struct edge_config_remote remote;
-    struct edge_config_loaded loaded;
     uint64_t mark;
     CU_ASSERT_EQUAL_FATAL(read_all(b, &remote, &mark), EDGE_OK);
     b->source.remote = &remote;
-    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &loaded);
+    enum edge_status st = edge_config_load(&b->ctx, &b->source, &b->config, &b->loaded);
     if (st != EDGE_OK) {
         printf("\n    %s", edge_ctx_message(&b->ctx, st));
     }
@@ -210,6 +210,47 @@ static void test_odd_keys_and_values(void)
     bench_close(&b);
 }
 
+/* Whether a name is a value or a section the tables say, in whatever order and case it comes. */
+static void test_strays_do_no_harm(void)
+{
+    static const char *const keys[][2] = {
+        {"Service/MaxResultCount/sub",             "\"x\""    },
+        {"Service/MaxResultCount",                 "\"11\""   },
+        {"Service/StartupMsg",                     "\"hello\""},
+        {"Service/startupmsg/a/b",                 "\"x\""    },
+        {"Service/CORSConfiguration/EnableCORS/0", "\"x\""    },
+        {"Service/CORSConfiguration/EnableCORS",   "\"true\"" },
+        {"Service/CORSConfiguration",              "\"flat\"" },
+        {"Clients/core-metadata/Port/sub",         "\"x\""    },
+        {"Clients/core-metadata/Port",             "\"5\""    },
+        {"Clients/core-metadata/Host",             "\"meta\"" },
+        {"Clients/core-metadata",                  "\"flat\"" },
+        {"Service/Labels/0",                       "\"one\""  },
+        {"Service/Labels",                         "\"flat\"" },
+    };
+    struct bench b;
+    bench_open(&b, "Service: {Port: 7, MaxResultCount: 9}\n");
+    for (size_t i = 0; i < N(keys); i++) {
+        put(&b, edge_printf(&b.ctx.arena, "edgex/v4/svc/%s", keys[i][0]), keys[i][1]);
+    }
+    load(&b);
+    CU_ASSERT_EQUAL(b.config.service.max_result_count, 11);
+    CU_ASSERT_STRING_EQUAL(b.config.service.startup_msg, "hello");
+    CU_ASSERT_TRUE(b.config.service.cors.enable);
+    CU_ASSERT_STRING_EQUAL(edge_config_client_url(&b.ctx.arena, &b.config, "core-metadata"),
+                           "http://meta:5");
+    CU_ASSERT_EQUAL_FATAL(b.config.service.n_labels, 1);
+    CU_ASSERT_STRING_EQUAL(b.config.service.labels[0], "one");
+    static const char *const named[] = {"Service/MaxResultCount/sub", "Service/startupmsg/a/b",
+                                        "Service/CORSConfiguration/EnableCORS/0",
+                                        "Clients/core-metadata/Port/sub"};
+    for (size_t i = 0; i < N(named); i++) {
+        const char *name = edge_printf(&b.ctx.arena, "the configuration provider: %s", named[i]);
+        CU_ASSERT_PTR_NOT_NULL(edge_json_member(b.loaded.refused, name, true));
+    }
+    bench_close(&b);
+}
+
 static void test_it_is_ready_when_it_says_so(void)
 {
     struct bench b;
@@ -232,6 +273,7 @@ CU_TestInfo provider_tests[] = {
     {"only what is missing is written", test_only_what_is_missing_is_written},
     {"what all share comes first",      test_what_all_share_comes_first     },
     {"odd keys and values",             test_odd_keys_and_values            },
+    {"strays do no harm",               test_strays_do_no_harm              },
     {"it is ready when it says so",     test_it_is_ready_when_it_says_so    },
     CU_TEST_INFO_NULL,
 };
