@@ -284,7 +284,7 @@ static const struct bad_value {
     {"Retention/Interval",             "\"\"",               "Retention.Interval"      },
     {"Retention/DefaultMaxCap",        "\"1e99\"",           "1e99"                    },
     {"MaxEventSize",                   "\"-1\"",             "MaxEventSize"            },
-    {"Clients/core-metadata",          "\"here\"",           "Clients/core-metadata/"  },
+    {"Clients/core-metadata",          "\"here\"",           "Clients/core-metadata "  },
 };
 
 static void put_below(const struct platform *p, const char *service, const char *key,
@@ -380,6 +380,78 @@ static void test_bad_values_are_refused_alone_between_processes(void)
     bad_values_are_refused_alone(SHAPE_SPLIT);
 }
 
+/* ---- places nobody can listen at -------------------------------------------------------------- */
+
+static void put_port(const struct platform *p, const char *service, uint16_t port)
+{
+    char json[16];
+    snprintf(json, sizeof(json), "\"%d\"", port);
+    put_below(p, service, "Service/Port", json);
+}
+
+/* As it says itself, and as core-keeper knows it. */
+static void listens_as_its_file_says(const struct platform *p, enum platform_service s,
+                                     const char *name)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *shown = expect(&ctx, p, s, "GET", "/api/v3/config", NULL, 200);
+    CU_ASSERT_EQUAL(int_at(shown, "config.Service.Port"), p->port[s]);
+    CU_ASSERT_STRING_EQUAL(text_at(shown, "config.Service.Host"), "localhost");
+    CU_ASSERT_STRING_EQUAL(text_at(shown, "config.Service.ServerBindAddr"), "");
+    registered(p, name, "UP");
+    const char *target = edge_printf(&ctx.arena, "/api/v3/registry/serviceId/%s", name);
+    const cJSON *entry = expect(&ctx, p, KEEPER, "GET", target, NULL, 200);
+    CU_ASSERT_EQUAL(int_at(entry, "registration.port"), p->port[s]);
+    CU_ASSERT_STRING_EQUAL(text_at(entry, "registration.host"), "localhost");
+}
+
+/* Each of these kept the whole process down, with nobody left to mend it. */
+static void bad_places_keep_nobody_down(enum platform_shape shape)
+{
+    PROVIDED(p, shape);
+    put_below(&p, "core-command", "Service/ServerBindAddr", "\"999.1.2.3\"");
+    put_below(&p, "device-virtual", "Service/Host", "\"192.0.2.1\"");
+    if (shape ==
+        SHAPE_ONE) { /* core-metadata is started before core-data, core-keeper before both */
+        put_port(&p, "core-metadata", p.port[DATA]);
+        put_port(&p, "core-data", p.port[KEEPER]);
+        put_below(&p, "core-data", "Service/Host", "\"192.0.2.1\"");
+    }
+    CU_ASSERT_TRUE(platform_down(&p));
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    listens_as_its_file_says(&p, METADATA, "core-metadata");
+    listens_as_its_file_says(&p, DATA, "core-data");
+    listens_as_its_file_says(&p, COMMAND, "core-command");
+    listens_as_its_file_says(&p, VIRTUAL, "device-virtual");
+    CU_ASSERT_EQUAL(platform_log_lines(&p, COMMAND, "refused", "key=Service.ServerBindAddr"), 1);
+    CU_ASSERT_EQUAL(platform_log_lines(&p, VIRTUAL, "refused", "value=192.0.2.1"),
+                    shape == SHAPE_ONE ? 2 : 1);
+    CU_ASSERT_EQUAL(platform_log_lines(&p, METADATA, "refused", "key=Service.Port"),
+                    shape == SHAPE_ONE ? 2 : 0);
+    EDGE_CTX_SCOPE(ctx);
+    expect(&ctx, &p, COMMAND, "GET", "/api/v3/device/name/Random-Integer-Device/Int8", NULL, 200);
+
+    /* What is refused does not wait for a restart; something else does. */
+    size_t before = platform_log_lines(&p, COMMAND, "needs a restart", "key=Service.");
+    put_below(&p, "core-command", "Writable/LogLevel", "\"DEBUG\"");
+    writable(&p, COMMAND, "LogLevel", "DEBUG");
+    CU_ASSERT_EQUAL(platform_log_lines(&p, COMMAND, "needs a restart", "key=Service."), before);
+    put_below(&p, "core-command", "Service/ServerBindAddr", "\"0.0.0.0\"");
+    put_below(&p, "core-command", "Writable/LogLevel", "\"INFO\"");
+    writable(&p, COMMAND, "LogLevel", "INFO");
+    CU_ASSERT_TRUE(platform_log_lines(&p, COMMAND, "needs a restart", "key=Service.") > before);
+}
+
+static void test_bad_places_in_one_process(void)
+{
+    bad_places_keep_nobody_down(SHAPE_ONE);
+}
+
+static void test_bad_places_between_processes(void)
+{
+    bad_places_keep_nobody_down(SHAPE_SPLIT);
+}
+
 CU_TestInfo provider_tests[] = {
     {"values and changes, in one process",    test_values_and_changes_in_one_process             },
     {"values and changes, between processes", test_values_and_changes_between_processes          },
@@ -389,6 +461,8 @@ CU_TestInfo provider_tests[] = {
     {"services wait for the keeper",          test_services_wait_for_the_keeper                  },
     {"bad values, in one process",            test_bad_values_are_refused_alone_in_one_process   },
     {"bad values, between processes",         test_bad_values_are_refused_alone_between_processes},
+    {"bad places, in one process",            test_bad_places_in_one_process                     },
+    {"bad places, between processes",         test_bad_places_between_processes                  },
     {"secrets are kept by their service",     test_secrets_are_kept_by_their_service             },
     CU_TEST_INFO_NULL,
 };

@@ -87,7 +87,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     return open_bus(ctx, inst);
 }
 
-/* ---- start, listen, subscribe, ready -------------------------------------------------------- */
+/* ---- start, subscribe, ready ---------------------------------------------------------------- */
 
 /*
  * A store that cannot be used takes its own service out of order, not its neighbours: their ports answer
@@ -115,75 +115,6 @@ static enum edge_status start(struct edge_ctx *ctx, struct edge_instance *inst)
         return EDGE_OK;
     }
     return st;
-}
-
-static enum edge_status answer_out_of_order(struct edge_call *call)
-{
-    return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE, "%s",
-                     instance_of_state(edge_call_state(call))->out_of_order);
-}
-
-/* Its routes as they are, all with one answer. */
-static struct edge_routes routes_of(struct edge_instance *inst)
-{
-    struct edge_routes routes = inst->rt.service->routes;
-    if (inst->out_of_order) {
-        struct edge_route *rows = edge_new_n(&inst->ctx.arena, struct edge_route, routes.n);
-        for (size_t i = 0; i < routes.n; i++) {
-            rows[i] = routes.rows[i];
-            rows[i].handler = answer_out_of_order;
-            rows[i].flags &= ~(unsigned)EDGE_ROUTE_WAITS;
-        }
-        routes.rows = rows;
-    }
-    return routes;
-}
-
-const char *host_bind_address(const struct edge_base_config *base)
-{
-    const struct edge_service_info *info = &base->service;
-    const char *addr = info->server_bind_addr;
-    return addr && *addr ? addr : info->host && *info->host ? info->host : "localhost";
-}
-
-/* One for all services: the largest of their values; 0 stands for any. */
-static struct edge_budget *budget_for(struct edge_host *host, int64_t kb)
-{
-    if (!host->budget || (host->budget_kb > 0 && (kb == 0 || kb > host->budget_kb))) {
-        host->budget_kb = kb;
-    }
-    if (!host->budget) {
-        host->budget = edge_budget_create(0);
-    }
-    edge_budget_limit(host->budget, (size_t)host->budget_kb * 1024);
-    return host->budget;
-}
-
-static enum edge_status listen_http(struct edge_ctx *ctx, struct edge_instance *inst)
-{
-    struct edge_runtime *rt = &inst->rt;
-    const struct edge_service_info *info = &rt->base->service;
-    struct edge_http_config config = {
-        .service = rt->name,
-        .host = host_bind_address(rt->base),
-        .port = (uint16_t)info->port,
-        .routes = routes_of(inst),
-        .common_routes = common_routes,
-        .state = rt->state,
-        .pool = rt->pool,
-        .metrics = rt->metrics,
-        .log = rt->log,
-        .budget = budget_for(inst->host, info->memory_budget),
-        .threads = inst->host->n > 1 ? 1 : 0,
-        .max_body = (size_t)info->max_request_size * 1024,
-        .max_result_count = info->max_result_count,
-        .request_timeout_ms = rt->request_timeout_ms,
-        .full_chain = rt->service->full_chain,
-        .cors = info->cors.enable ? &info->cors : NULL,
-    };
-    EDGE_TRY(edge_http_start(ctx, &config, &rt->http));
-    inst->phase = PHASE_LISTENS;
-    return EDGE_OK;
 }
 
 static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *inst)
@@ -419,10 +350,12 @@ static void set_pending(struct edge_host *host)
     host->n_pending = host->n;
 }
 
-/* Who keeps the configuration of others has to answer before these are configured. */
+/* Ports that nobody disputes are taken first, so that none is lost to a neighbour's mistake.
+ * Who keeps the configuration of others has to answer before these are configured. */
 static enum edge_status launch(struct edge_ctx *ctx, struct edge_host *host, bool provider)
 {
-    static instance_step *const steps[] = {configure, start, listen_http, attach, subscribe};
+    static instance_step *const steps[] = {configure,   start,  listen_first, listen_unclaimed,
+                                           listen_rest, attach, subscribe};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         EDGE_TRY(each(ctx, host, provider, steps[i]));
     }

@@ -25,6 +25,12 @@ enum instance_phase {
 
 enum { N_GENERATIONS = 3 };
 
+/** What of the configuration says where a service listens; texts are "" where nothing is said. */
+struct listen_place {
+    const char *host, *bind_addr;
+    int64_t port;
+};
+
 struct edge_instance {
     struct edge_runtime rt; /* first: a runtime is its instance */
     struct edge_host *host;
@@ -45,6 +51,11 @@ struct edge_instance {
     int64_t remote_due_ms;            /* when to look without being told; both by the watch alone */
     struct registry registry;
     struct presence presence;
+
+    struct listen_place said;    /* where files, environment and defaults have it listen */
+    struct listen_place refused; /* where the provider has, if that cannot be; */
+    struct listen_place listens; /* where it does instead, */
+    unsigned refused_keys;       /* and which keys are at fault; 0: none */
 
     struct edge_mutex secrets_lock; /* the file of stored secrets is one caller's at a time */
     _Atomic bool secrets_changed;   /* and the watch takes up what was stored */
@@ -118,6 +129,16 @@ void host_fail(struct edge_host *host, enum edge_status st, const char *reason);
 void host_wake(struct edge_host *host);
 /** Wait while starting; false where SIGTERM or SIGINT came, and the host is stopping from then on. */
 bool host_pause(struct edge_host *host, int64_t ms);
+
+/* listen.c */
+/** Listen, if it is where files, environment and defaults have it: nobody else may take that port. */
+enum edge_status listen_first(struct edge_ctx *ctx, struct edge_instance *inst);
+/** Listen, if it does not yet, unless on the port of a neighbour that does not either. */
+enum edge_status listen_unclaimed(struct edge_ctx *ctx, struct edge_instance *inst);
+/** Listen, if it does not yet; where a provider's place cannot be, on what the others say. */
+enum edge_status listen_rest(struct edge_ctx *ctx, struct edge_instance *inst);
+/** Have @p base, loaded anew, say where @p inst listens, unless it names a place not tried yet. */
+void listen_amend(const struct edge_instance *inst, struct edge_base_config *base);
 /** What a service listens on: ServerBindAddr, else Host, else loopback. */
 const char *host_bind_address(const struct edge_base_config *base);
 

@@ -118,6 +118,7 @@ static enum edge_status load_again(struct edge_ctx *ctx, struct edge_instance *i
     }
     void *config = edge_alloc(&ctx->arena, 1, rt->service->config->size);
     EDGE_TRY(edge_config_load(ctx, &source, config, &r->loaded));
+    listen_amend(inst, config);
     r->config = config;
     return EDGE_OK;
 }
