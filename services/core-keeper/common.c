@@ -110,13 +110,20 @@ static bool names_secret(const cJSON *member)
            edge_config_is_credential(key, NULL);
 }
 
+/* What official services look for, and everybody knows (contract 12.3); another value is a secret. */
+static bool is_public(const char *path, const char *text)
+{
+    static const char known[] = "all-services/Writable/InsecureSecrets/DB/SecretData/";
+    return strncmp(path, known, strlen(known)) == 0 && strcmp(text, "postgres") == 0;
+}
+
 static enum edge_status seed_leaf(struct seed *s, const cJSON *leaf)
 {
     const char *path = edge_strdup(&s->ctx->arena, edge_buf_str(&s->path)), *text = NULL;
     const char *key = edge_printf(&s->ctx->arena, BASE "/%s", path);
     bool there = false;
     EDGE_TRY(leaf_text(s, path, leaf, &text));
-    if (s->secret || edge_config_is_credential(NULL, text)) {
+    if ((s->secret && !is_public(path, text)) || edge_config_is_credential(NULL, text)) {
         edge_log_warn(s->ctx, "credential of the common configuration left out: all can read there",
                       "key", path, NULL);
         return EDGE_OK;

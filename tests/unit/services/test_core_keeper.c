@@ -341,6 +341,7 @@ static void test_official_services_find_their_configuration(void)
         {"all-services/MessageBus/Optional/Subject",                      "edgex/#" },
         {"all-services/Clients/security-proxy-auth/Port",                 "59842"   },
         {"all-services/Writable/InsecureSecrets/DB/SecretName",           "postgres"},
+        {"all-services/Writable/InsecureSecrets/DB/SecretData/username",  "postgres"},
         {"all-services/Writable/Telemetry/Metrics/SecuritySecretsStored", "false"   },
         {"all-services/MessageBus/SecretName",                            "mqtt-bus"},
         {"device-services/Device/Discovery/Interval",                     "0s"      },
@@ -362,7 +363,7 @@ static void test_official_services_find_their_configuration(void)
     expect_common(&r, "all-services/MessageBus/Host", "broker");
     expect_common(&r, "device-services/Clients/core-metadata/Port", "1");
     const cJSON *answer = ask(&ctx, &r, "GET", KVS COMMON "?keyOnly=true", NULL, 200);
-    CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), 95);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(at(answer, "response")), 97);
 
     /* What people changed stays, unless somebody wants the file's values back. */
     ask(&ctx, &r, "PUT", KVS COMMON "/all-services/MessageBus/Port", put_body(&ctx, "7"), 200);
