@@ -405,6 +405,18 @@ static void listens_as_its_file_says(const struct platform *p, enum platform_ser
     CU_ASSERT_STRING_EQUAL(text_at(entry, "registration.host"), "localhost");
 }
 
+/* --health knows where to ask, too. */
+static bool is_healthy(const struct platform *p)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const char *command =
+        edge_printf(&ctx.arena,
+                    "%s/edgexd -cd %s/res --data %s/data -cp=keeper.http://localhost:%d"
+                    " --health",
+                    getenv("EDGE_BIN_DIR"), p->dir.path, p->dir.path, p->port[KEEPER]);
+    return system(command) == 0;
+}
+
 /* Each of these kept the whole process down, with nobody left to mend it. */
 static void bad_places_keep_nobody_down(enum platform_shape shape)
 {
@@ -430,6 +442,10 @@ static void bad_places_keep_nobody_down(enum platform_shape shape)
                     shape == SHAPE_ONE ? 2 : 0);
     EDGE_CTX_SCOPE(ctx);
     expect(&ctx, &p, COMMAND, "GET", "/api/v3/device/name/Random-Integer-Device/Int8", NULL, 200);
+
+    if (shape == SHAPE_ONE) {
+        CU_ASSERT_TRUE(is_healthy(&p));
+    }
 
     /* What is refused does not wait for a restart; something else does. */
     size_t before = platform_log_lines(&p, COMMAND, "needs a restart", "key=Service.");

@@ -117,6 +117,26 @@ static bool ask_provider(struct edge_ctx *ctx, struct edge_client *client,
     return st == EDGE_OK;
 }
 
+/* Another service may have that port: it is asked for its name. */
+static enum edge_status ask_ping(struct edge_ctx *ctx, struct edge_client *client,
+                                 const struct edge_service *service,
+                                 const struct edge_config_source *source, int64_t deadline_ms)
+{
+    struct edge_base_config *base = edge_alloc(&ctx->arena, 1, service->config->size);
+    struct edge_config_loaded loaded;
+    EDGE_TRY(edge_config_load(ctx, source, base, &loaded));
+    const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
+    const char *url =
+        edge_printf(&ctx->arena, "http://%s:%d", health_host(base), (int)base->service.port);
+    const cJSON *answer;
+    EDGE_TRY(edge_client_json(client, ctx, url, &ping, deadline_ms, &answer));
+    const cJSON *name = edge_json_member(answer, "serviceName", false);
+    return cJSON_IsString(name) && strcmp(name->valuestring, source->service) == 0
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s is another service", url);
+}
+
+/* Where it cannot listen on what the provider says, it does on what files and environment say. */
 static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *client,
                                    const struct edge_service *service,
                                    const struct edge_options *options, bool shared_process)
@@ -126,21 +146,17 @@ static enum edge_status ask_health(struct edge_ctx *ctx, struct edge_client *cli
     struct edge_config_source source =
         instance_source(&ctx->arena, service, options, name, shared_process);
     source.client = client;
-    struct edge_base_config *base = edge_alloc(&ctx->arena, 1, service->config->size);
-    struct edge_config_loaded loaded;
     struct edge_config_remote remote;
     if (options->config_provider && !service->is_provider &&
         ask_provider(ctx, client, &source, patience_ms / 2, &remote)) {
         source.remote = &remote;
+        if (ask_ping(ctx, client, service, &source, edge_now_mono_ms() + patience_ms) == EDGE_OK) {
+            return EDGE_OK;
+        }
+        edge_ctx_clear(ctx);
+        source.remote = NULL;
     }
-    EDGE_TRY(edge_config_load(ctx, &source, base, &loaded));
-    const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
-    const char *url =
-        edge_printf(&ctx->arena, "http://%s:%d", health_host(base), (int)base->service.port);
-    struct edge_http_response answer;
-    EDGE_TRY(edge_client_call(client, ctx, url, &ping, edge_now_mono_ms() + patience_ms, &answer));
-    return answer.code == 200 ? EDGE_OK
-                              : edge_fail(ctx, EDGE_UNAVAILABLE, "%s answers %d", url, answer.code);
+    return ask_ping(ctx, client, service, &source, edge_now_mono_ms() + patience_ms);
 }
 
 static int health(const struct edge_service *const *services, size_t n,
