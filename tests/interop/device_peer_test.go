@@ -324,14 +324,25 @@ func (d *devicePeer) stop() {
 
 // send publishes an event of one reading.
 func (d *devicePeer) send(device, resource, value string) event {
+	e, envelope := d.sending(device, resource, value)
+	d.bus.publish(d.eventTopic(device, resource), envelope)
+	return e
+}
+
+// trySend does so where the broker may be away.
+func (d *devicePeer) trySend(device, resource, value string) {
+	_, envelope := d.sending(device, resource, value)
+	d.bus.try(d.eventTopic(device, resource), envelope)
+}
+
+func (d *devicePeer) sending(device, resource, value string) (event, envelope) {
 	profile := d.devices[0].ProfileName
 	now := time.Now().UnixNano()
 	e := event{APIVersion: "v3", ID: uuid(), DeviceName: device, ProfileName: profile, SourceName: resource, Origin: now,
 		Readings: []reading{{Origin: now, DeviceName: device, ResourceName: resource, ProfileName: profile,
 			ValueType: "Float64", Value: text(value)}}}
 	payload, _ := json.Marshal(addEvent{"v3", uuid(), e})
-	d.bus.publish(d.eventTopic(device, resource), envelope{CorrelationID: uuid(), ContentType: "application/json", Payload: payload})
-	return e
+	return e, envelope{CorrelationID: uuid(), ContentType: "application/json", Payload: payload}
 }
 
 func (d *devicePeer) eventTopic(device, resource string) string {
