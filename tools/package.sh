@@ -26,7 +26,7 @@ verb_main() {
     done
     # The dates of files and archives; the list of files, too, must not depend on who builds.
     SOURCE_DATE_EPOCH=$(git -C "$EDGEX_HOME" log -1 --format=%ct 2>/dev/null || echo 0)
-    export SOURCE_DATE_EPOCH LC_ALL=C
+    export SOURCE_DATE_EPOCH LC_ALL=C CCACHE_BASEDIR= # a base directory of the user's would show in the programs
     umask 022
     package_build
     mkdir -p "$output"
