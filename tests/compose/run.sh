@@ -225,6 +225,7 @@ test_provider() {
 # What compose files written for the official services set.
 test_official_variables() {
     local image=edgex-c/core-command:$EDGEX_VERSION name=$PROJECT-official config
+    "$DOCKER" stop "$(container core-command)" >/dev/null # one of a name may be at a broker
     "$DOCKER" run -d --name "$name" --read-only --network "${PROJECT}_edgex" \
         -e EDGEX_SECURITY_SECRET_STORE=false -e SERVICE_HOST=edgex-core-command -e SERVICE_SERVERBINDADDR=0.0.0.0 \
         -e SERVICE_PORT=59999 -e WRITABLE_LOGLEVEL=DEBUG -e MESSAGEBUS_HOST=edgex-mqtt-broker -e MESSAGEBUS_TYPE=mqtt \
