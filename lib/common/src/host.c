@@ -226,15 +226,15 @@ static enum edge_status get_ready(struct edge_ctx *ctx, struct edge_instance *in
     (void)ctx;
     telemetry_apply(inst);
     registry_start(&inst->registry);
-    if (!inst->rt.service->ready || inst->out_of_order) {
-        if (!inst->out_of_order) {
-            log_ready(inst);
-        }
-        host_note_ready(inst->host, EDGE_OK, "");
+    if (inst->rt.service->ready && !inst->out_of_order) {
+        inst->ready_thread = edge_thread_start("ready", ready_main, inst);
+        inst->ready_running = true;
         return EDGE_OK;
     }
-    inst->ready_thread = edge_thread_start("ready", ready_main, inst);
-    inst->ready_running = true;
+    if (!inst->out_of_order) {
+        log_ready(inst);
+    }
+    host_note_ready(inst->host, EDGE_OK, "");
     return EDGE_OK;
 }
 

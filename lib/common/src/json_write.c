@@ -34,7 +34,7 @@ static void put_special(struct edge_buf *out, const char *s, const char *end)
         } else {
             edge_buf_put(out, start, (size_t)(s - start));
             if (n == 0) { /* no character: drivers may hand us anything */
-                edge_buf_puts(out, REPLACEMENT);
+                edge_buf_puts(out, EDGE_REPLACEMENT);
             } else {
                 put_escape(out, (unsigned char)*s);
             }

@@ -5,7 +5,6 @@
 
 #include "edge/arena.h"
 #include "hex.h"
-#include "tree.h"
 
 /* ---- UTF-8 ------------------------------------------------------------------------------- */
 
@@ -146,7 +145,7 @@ const char *edge_name_fault(struct edge_arena *a, const char *name)
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return "cannot be part of a path";
     }
-    if (strstr(name, REPLACEMENT)) { /* it would be called otherwise than it was asked for */
+    if (strstr(name, EDGE_REPLACEMENT)) { /* it would be called otherwise than it was asked for */
         return "has a character that cannot be kept";
     }
     /* Escaping makes nothing shorter: what is too long anyway is not copied. */

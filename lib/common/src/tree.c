@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "edge/map.h"
+#include "edge/text.h"
 
 enum {
     DEFAULT_BYTES = 32 << 20,
@@ -259,12 +260,12 @@ const char *tree_text(struct edge_arena *a, const char *s, size_t len)
     for (size_t i = 0; i < len; i++) {
         nuls += s[i] == '\0';
     }
-    char *text = edge_alloc(a, len + nuls * strlen(REPLACEMENT) + 1, 1);
+    char *text = edge_alloc(a, len + nuls * strlen(EDGE_REPLACEMENT) + 1, 1);
     char *out = text;
     for (size_t i = 0; i < len; i++) {
         if (s[i] == '\0') {
-            memcpy(out, REPLACEMENT, strlen(REPLACEMENT));
-            out += strlen(REPLACEMENT);
+            memcpy(out, EDGE_REPLACEMENT, strlen(EDGE_REPLACEMENT));
+            out += strlen(EDGE_REPLACEMENT);
         } else {
             *out++ = s[i];
         }

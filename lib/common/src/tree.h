@@ -58,7 +58,4 @@ enum { TREE_PLAIN = 1 << 16 };
 /** Where a boolean is wanted such a scalar may say yes, no, on, off, y or n, as for yaml.v3. */
 bool tree_plain_bool(const cJSON *node, bool *ret);
 
-/** What to write where a text holds a character that cannot be kept. */
-#define REPLACEMENT "\xef\xbf\xbd"
-
 #endif

@@ -1,8 +1,10 @@
 /* The files a device service brings along: what is sound is created whatever stands beside it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "capture.h"
 #include "device_rig.h"
 #include "suites.h"
 
@@ -76,7 +78,47 @@ static void test_one_bad_device_drops_no_other(void)
     }
 }
 
+static bool is_told(void *arg)
+{
+    char *text = capture_text();
+    bool told = capture_count(text, arg) > 0;
+    free(text);
+    return told;
+}
+
+/* A conflict of another sort than that it is there. */
+static void test_a_conflict_is_told(void)
+{
+    static char refused[] = "device=second";
+    SCRATCH(dir);
+    FILE *f = open_file(&dir, "circle.json");
+    static const char *const devices[][2] = {
+        {"first",  "second"},
+        {"second", "first" },
+        {"third",  ""      }
+    };
+    for (size_t i = 0; i < 3; i++) {
+        fprintf(f, "%s{\"name\":\"%s\",\"parent\":\"%s\",\"protocols\":{\"Test\":{\"Slot\":1}}}",
+                i > 0 ? "," : "[", devices[i][0], devices[i][1]);
+    }
+    fputs("]", f);
+    fclose(f);
+    char config[256];
+    snprintf(config, sizeof(config),
+             "Writable:\n  LogLevel: ERROR\nDevice:\n  DevicesDir: %s\n  ProfilesDir: \"\"\n",
+             dir.path);
+    EDGE_CTX_SCOPE(ctx);
+    capture_start();
+    DEVICE_RIG(r, &driver, config);
+    wait_for_code(r.metadata, "/api/v3/device/name/third", 200);
+    bool told = wait_until(is_told, refused, 10000);
+    free(capture_end());
+    CU_ASSERT_TRUE(told);
+    ask(&ctx, r.metadata, "GET", "/api/v3/device/name/second", NULL, 404);
+}
+
 CU_TestInfo files_tests[] = {
     {"one bad device drops no other", test_one_bad_device_drops_no_other},
+    {"a conflict is told",            test_a_conflict_is_told           },
     CU_TEST_INFO_NULL,
 };

@@ -35,6 +35,9 @@ const char *edge_name_escape(struct edge_arena *a, const char *name);
  * and where it could not stand there as it is, such as "Int[0-9]+" or "a/b". Every receiver decodes.
  */
 const char *edge_name_level(struct edge_arena *a, const char *name, bool escape);
+/** Stands where a text had a character that cannot be kept, such as NUL. */
+#define EDGE_REPLACEMENT "\xef\xbf\xbd"
+
 /**
  * Bytes of an escaped name: topics (edge/bus.h) hold at most four of them, targets (edge/http.h) two,
  * and both end at 4096 bytes.
