@@ -19,4 +19,6 @@ export PATH="$PATH:/usr/sbin"
 [ -f "$EDGE_API_DIR/core-data.yaml" ] || skip "no OpenAPI files in EDGE_API_DIR ($EDGE_API_DIR)"
 /usr/bin/python3 -c 'import yaml, jsonschema' 2>/dev/null || skip "no python3-yaml, python3-jsonschema"
 command -v mosquitto >/dev/null || skip "no mosquitto"
+# shellcheck source=tests/tools/ports.sh
+. "$EDGE_SOURCE_DIR/tests/tools/ports.sh"
 exec /usr/bin/python3 -B contract.py "$@"

@@ -16,6 +16,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -71,13 +73,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+var ports = strings.Fields(os.Getenv("EDGE_TEST_PORTS"))
+
+// freePort takes one of those run.sh has locked.
 func freePort() int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
+	for {
+		port := ports[0]
+		ports = ports[1:]
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			n, _ := strconv.Atoi(port)
+			return n
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Programs live as long as the thread that started them, so one thread starts all.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -67,13 +68,19 @@ func starter() {
 	}
 }
 
+var ports = strings.Fields(os.Getenv("EDGE_TEST_PORTS"))
+
+// freePort takes one of those run.sh has locked.
 func freePort() int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
+	for {
+		port := ports[0]
+		ports = ports[1:]
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			n, _ := strconv.Atoi(port)
+			return n
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (p *platform) url(name string) string {

@@ -18,6 +18,9 @@ export EDGE_BIN_DIR=${EDGE_BIN_DIR:-$EDGE_SOURCE_DIR/build/release}
 export GOTOOLCHAIN=local GOFLAGS="${GOFLAGS:-} -mod=readonly"
 export PATH="$PATH:/usr/local/go/bin:/usr/sbin"
 
+# shellcheck source=tests/tools/ports.sh
+. "$EDGE_SOURCE_DIR/tests/tools/ports.sh"
+
 command -v go >/dev/null || skip "no go"
 timeout 300 go mod download || skip "no Go modules"
 OFFICIAL_DEVICE=$(mktemp)

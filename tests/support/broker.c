@@ -16,6 +16,7 @@
 
 #include "edge/arena.h"
 #include "edge/clock.h"
+#include "ports.h"
 
 enum { START_MS = 10 * 1000, GLANCE_MS = 5, ATTEMPTS = 5 };
 
@@ -38,20 +39,6 @@ static struct sockaddr_in loopback(uint16_t port)
         .sin_port = htons(port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-}
-
-static uint16_t free_port(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in at = loopback(0);
-    socklen_t size = sizeof(at);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
-        perror("broker: no free port");
-        exit(2);
-    }
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 static int dial(uint16_t port)
@@ -136,7 +123,7 @@ struct broker *broker_prepare(const char *more)
         exit(2);
     }
     snprintf(b->config, sizeof(b->config), "%s/mosquitto.conf", b->folder);
-    b->port = free_port();
+    b->port = test_port();
     write_config(b, more);
     return b;
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,41 +17,12 @@
 #include "chunks.h"
 #include "edge/clock.h"
 #include "edge/text.h"
+#include "ports.h"
 
 static const char *const NAMES[N_SERVICES] = {"core-metadata", "core-data", "core-command",
                                               "device-virtual", "core-keeper"};
 
 /* ---- preparation ------------------------------------------------------------------------- */
-
-/* Below the range outgoing connections take their ports from, so that none is gone at the next
- * start. */
-enum { FIRST_PORT = 10000, LAST_PORT = 32000 };
-
-static bool port_is_free(uint16_t port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
-    bool is_free = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-    close(fd);
-    return is_free;
-}
-
-static uint16_t free_port(void)
-{
-    for (int tries = 0; tries < 100; tries++) {
-        uint16_t random = 0;
-        if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
-            break;
-        }
-        uint16_t port = (uint16_t)(FIRST_PORT + random % (LAST_PORT - FIRST_PORT));
-        if (port_is_free(port)) {
-            return port;
-        }
-    }
-    fputs("no free port\n", stderr);
-    abort();
-}
 
 static const char *environment(const char *name)
 {
@@ -122,9 +92,9 @@ void platform_make(struct platform *p, enum platform_shape shape)
     snprintf(path, sizeof(path), "%s/res", p->dir.path);
     mkdir(path, 0700);
     for (unsigned s = 0; s < N_SERVICES; s++) {
-        p->port[s] = free_port();
+        p->port[s] = test_port();
     }
-    p->broker_port = free_port();
+    p->broker_port = test_port();
 }
 
 /* ---- programs ---------------------------------------------------------------------------- */

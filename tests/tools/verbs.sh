@@ -20,19 +20,15 @@ cleanup() {
 }
 trap cleanup EXIT
 
-free_port() {
-    local port
-    while :; do
-        port=$((10000 + RANDOM % 20000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
-    echo "$port"
-}
+# shellcheck source=tests/tools/ports.sh
+. "$SOURCE/tests/tools/ports.sh"
 
 ports() {
-    local name
+    local name port=${EDGE_TEST_PORTS%% *}
     for name in CORE_KEEPER CORE_METADATA CORE_DATA CORE_COMMAND DEVICE_VIRTUAL; do
-        export "${name}__SERVICE_PORT=$(free_port)"
+        while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+        export "${name}__SERVICE_PORT=$port"
+        port=$((port + 1))
     done
     export REGISTRY_PORT=$CORE_KEEPER__SERVICE_PORT
 }
