@@ -151,6 +151,8 @@ void http_conn_close(struct http_conn *conn)
     drop_call(conn);
     drop_in(conn);
     edge_buf_done(&conn->out.head);
+    /* Not by close() alone: the socket lives on as long as any thread is in a call on the descriptor. */
+    epoll_ctl(conn->loop->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
     close(conn->fd);
     conn->loop->n_conns--;
     atomic_fetch_sub(&conn->loop->http->n_conns, 1);

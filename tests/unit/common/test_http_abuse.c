@@ -1,4 +1,5 @@
 /* What the outside may throw at the HTTP server: it answers 4xx or hangs up, and stays healthy. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -484,6 +485,45 @@ static void test_noise(void)
     done(&f);
 }
 
+/* ---- what else has a descriptor open ----------------------------------------------------------- */
+
+/* The server's end of a connection of this process. */
+static int other_end(int fd, uint16_t port)
+{
+    struct sockaddr_in own, local, peer;
+    socklen_t size = sizeof(own);
+    getsockname(fd, (struct sockaddr *)&own, &size);
+    for (int other = 0; other < 1024; other++) {
+        socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
+        if (getsockname(other, (struct sockaddr *)&local, &local_size) == 0 &&
+            getpeername(other, (struct sockaddr *)&peer, &peer_size) == 0 &&
+            local.sin_port == htons(port) && peer.sin_port == own.sin_port) {
+            return other;
+        }
+    }
+    return -1;
+}
+
+/* A thread that looks at a descriptor in the moment it is closed keeps the socket open; the kernel goes on
+ * telling of it. */
+static void test_closed_connections_are_not_heard_of(void)
+{
+    struct fixture f;
+    serve(&f);
+    int fd = http_probe_open(f.port);
+    http_probe_text(fd, "GET /show/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    http_probe_read(&f.arena, fd, HTTP_PROBE_MS, &f.answer);
+    CU_ASSERT_EQUAL(f.answer.code, 200);
+    int held = dup(other_end(fd, f.port));
+    CU_ASSERT(held >= 0);
+    close(fd);
+    for (int i = 0; i < 10; i++) {
+        expect_healthy(&f);
+    }
+    close(held);
+    done(&f);
+}
+
 CU_TestInfo http_abuse_tests[] = {
     {"ambiguous heads are refused",          test_ambiguous_heads_are_refused         },
     {"bad targets are refused",              test_bad_targets_are_refused             },
@@ -499,5 +539,6 @@ CU_TestInfo http_abuse_tests[] = {
     {"requests may be cut anywhere",         test_requests_may_be_cut_anywhere        },
     {"requests in a row",                    test_requests_in_a_row                   },
     {"noise",                                test_noise                               },
+    {"closed connections are not heard of",  test_closed_connections_are_not_heard_of },
     CU_TEST_INFO_NULL,
 };
