@@ -66,16 +66,18 @@ static __int128 shifted_within(unsigned vt, __int128 x, int64_t by)
     return masked(vt, moved, UINT64_MAX);
 }
 
-/* One that is written, which must come back when it is read: by @p by bits to the right, to the left
- * where negative. */
+/* One that is written, which must come back when it is read: by @p by bits to the right, where the bits
+ * that go must be none, or to the left where negative. */
 static bool shifted(__int128 *x, int64_t by)
 {
     if (by > 127 || by < -127) {
         by = by > 0 ? 127 : -127;
     }
     if (by >= 0) {
+        const unsigned __int128 low_bits = ((unsigned __int128)1 << by) - 1;
+        bool comes_back = ((unsigned __int128)*x & low_bits) == 0;
         *x >>= by;
-        return true;
+        return comes_back;
     }
     for (; by < 0 && *x != 0; by++) {
         if (__builtin_mul_overflow(*x, 2, x)) {
@@ -246,7 +248,9 @@ static enum edge_status write_whole(struct edge_ctx *ctx, const struct resource_
     }
     if (p->shift && *p->shift != 0) {
         if (*p->shift == INT64_MIN || !shifted(&x, -*p->shift)) {
-            return overflow(ctx, p);
+            return edge_fail(ctx, EDGE_INVALID,
+                             "overflow: shift %lld would not bring the value back",
+                             (long long)*p->shift);
         }
     }
     if (!fits(p->value_type, x)) {
