@@ -24,6 +24,7 @@ enum {
     FIRST_NUDGE_MS = 5,
     LAST_NUDGE_MS = 200,
     HANG_UP_MS = 2000,
+    LAST_CHANCE_MS = 1000,           /* for a broker that is away when we close */
     MAX_PAYLOAD = 200 * 1000 * 1000, /* MQTT ends at 256 MiB */
 };
 
@@ -542,11 +543,15 @@ static void mqtt_wake(struct edge_bus *bus)
 
 static void wait_sent(struct link *link, int64_t deadline_ms)
 {
+    int64_t last_chance_ms = edge_now_mono_ms() + LAST_CHANCE_MS;
+    last_chance_ms = last_chance_ms < deadline_ms ? last_chance_ms : deadline_ms;
     EDGE_LOCK(&link->lock);
     while (!link->held && (link->n_outgoing > 0 || link->in_flight > 0)) {
-        if (!edge_cond_wait_until(&link->changed, &link->lock, deadline_ms)) {
+        int64_t until_ms = link->state == LINK_UP ? deadline_ms : last_chance_ms;
+        if (edge_now_mono_ms() >= until_ms) {
             break;
         }
+        edge_cond_wait_until(&link->changed, &link->lock, until_ms);
     }
     link->stop = true;
     edge_cond_signal(&link->wake);
