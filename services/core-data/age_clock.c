@@ -14,7 +14,8 @@
 
 #define SECOND INT64_C(1000000000)
 
-/* What a time server corrects in one step, and what a clock may have gone wrong by, is no jump. */
+/* What a time server corrects, and what a clock may have gone wrong by, is no jump; nor are many small steps,
+ * as long as they come to no more than this in the time a jump takes to settle. */
 static const int64_t TOLERANCE = 600 * SECOND;
 
 /* ---- the rule ------------------------------------------------------------------------------- */
@@ -26,6 +27,14 @@ void age_rule_init(struct age_rule *r, int64_t settle, int64_t last, int64_t wal
     if (wall >= EDGE_TIME_WRITTEN && (last == 0 || (wall >= last && wall - last <= settle))) {
         r->believed = wall;
     }
+}
+
+/* By how much the clock went ahead of late, with @p ahead. */
+static int64_t gained(const struct age_rule *r, int64_t ahead, int64_t boot)
+{
+    double faded = (double)TOLERANCE * (double)(boot - r->boot) / (double)(r->settle + 1);
+    int64_t of_late = r->gained - (faded < (double)r->gained ? (int64_t)faded : r->gained) + ahead;
+    return of_late > 0 ? of_late : 0;
 }
 
 static void follow(struct age_rule *r, int64_t wall, int64_t boot)
@@ -45,8 +54,9 @@ int64_t age_rule_read(struct age_rule *r, int64_t wall, int64_t boot, enum age_n
         r->unbelieved = true;
         return wall < expected ? wall : expected; /* nothing is old yet */
     }
-    if (ahead <= TOLERANCE) {
+    if (gained(r, ahead, boot) <= TOLERANCE) {
         *ret_news = ahead < -TOLERANCE ? AGE_WENT_BACK : AGE_NO_NEWS;
+        r->gained = gained(r, ahead, boot);
         follow(r, wall, boot);
         return wall;
     }
@@ -56,6 +66,7 @@ int64_t age_rule_read(struct age_rule *r, int64_t wall, int64_t boot, enum age_n
         r->since = boot;
     } else if (boot - r->since >= r->settle) {
         *ret_news = AGE_SETTLED;
+        r->gained = 0;
         follow(r, wall, boot);
         return wall;
     }

@@ -24,6 +24,7 @@ enum age_news {
 struct age_rule {
     int64_t settle;         /* how long a clock that jumped must go on before it is followed */
     int64_t believed, boot; /* the wall clock's last believed time, and edge_now_boot_ns() then */
+    int64_t gained;         /* by how much it went ahead in steps too small to be jumps, of late */
     int64_t ahead;          /* by how much it jumped; 0: it did not */
     int64_t since;          /* boot time of the jump */
     bool unbelieved;        /* said already */

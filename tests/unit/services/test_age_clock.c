@@ -66,6 +66,41 @@ static void test_jumps_are_followed_when_they_have_settled(void)
     }
 }
 
+/* Each is too small for a jump; together they are one. */
+static void test_many_small_steps_are_a_jump(void)
+{
+    enum { STEPS = 99, START = 1000 };
+    struct age_rule r;
+    int64_t boot = START, truth = EDGE_TIME_WRITTEN + DAY, counts = 0;
+    enum age_news news;
+    size_t jumps = 0;
+    age_rule_init(&r, DAY, 0, truth, boot);
+    for (int i = 1; i <= STEPS; i++) {
+        boot += SECOND;
+        truth += SECOND;
+        counts = age_rule_read(&r, truth + i * 50 * SECOND, boot, &news);
+        jumps += news == AGE_JUMPED;
+    }
+    CU_ASSERT(counts - truth <= 600 * SECOND);
+    CU_ASSERT(jumps >= 1);
+    /* A clock that is put right every week is followed each time. */
+    age_rule_init(&r, DAY, 0, truth, boot);
+    for (int i = 1; i <= STEPS; i++) {
+        boot += 7 * DAY;
+        truth += 7 * DAY;
+        CU_ASSERT_EQUAL(age_rule_read(&r, truth + i * 50 * SECOND, boot, &news),
+                        truth + i * 50 * SECOND);
+        CU_ASSERT_EQUAL(news, AGE_NO_NEWS);
+    }
+    /* As is one that a server pulls to and fro. */
+    for (int i = 1; i <= STEPS; i++) {
+        boot += SECOND;
+        truth += SECOND;
+        int64_t wall = truth + (STEPS * 50 + (i % 2) * 300) * SECOND;
+        CU_ASSERT_EQUAL(age_rule_read(&r, wall, boot, &news), wall);
+    }
+}
+
 static void test_a_start_is_judged_by_the_last_run(void)
 {
     static const struct {
@@ -261,6 +296,7 @@ static void test_a_store_of_the_first_version_is_taken_up(void)
 
 CU_TestInfo age_clock_tests[] = {
     {"jumps are followed when they have settled",      test_jumps_are_followed_when_they_have_settled},
+    {"many small steps are a jump",                    test_many_small_steps_are_a_jump              },
     {"a start is judged by the last run",              test_a_start_is_judged_by_the_last_run        },
     {"history tells the time",                         test_history_tells_the_time                   },
     {"the time survives a restart",                    test_the_time_survives_a_restart              },
