@@ -41,17 +41,13 @@ struct listing {
     size_t n;
 };
 
-static void put_row(struct edge_ctx *ctx, struct edge_buf *out, enum shape shape, struct kv *kv)
+static void put_row(struct edge_ctx *ctx, struct edge_buf *out, struct kv *kv)
 {
-    if (shape == KEYS) {
-        edge_json_put_string(out, kv->key);
-        return;
-    }
     kv->value = edge_base64_encode(&ctx->arena, kv->value, strlen(kv->value));
     edge_dto_encode(&KV, kv, EDGE_JSON, out);
 }
 
-/* A stored document is what plaintext shows; the other shapes take it apart. */
+/* A stored document is what plaintext shows; another shape takes it apart. Keys come without any. */
 static enum edge_status list_row(void *arg, const char *text, size_t len)
 {
     struct listing *l = arg;
@@ -61,6 +57,8 @@ static enum edge_status list_row(void *arg, const char *text, size_t len)
     edge_reply_list_item(l->call);
     if (l->shape == PLAIN) {
         edge_buf_put(out, text, len);
+    } else if (l->shape == KEYS) {
+        edge_json_put_string(out, text);
     } else {
         EDGE_CTX_SCOPE(row);
         struct kv kv;
@@ -68,7 +66,7 @@ static enum edge_status list_row(void *arg, const char *text, size_t len)
             return edge_fail(ctx, EDGE_INTERNAL, "a stored value cannot be read: %s",
                              edge_ctx_message(&row, EDGE_INTERNAL));
         }
-        put_row(&row, out, l->shape, &kv);
+        put_row(&row, out, &kv);
     }
     return out->len <= KEEPER_MAX_ANSWER
                ? edge_reply_check(l->call)
@@ -82,6 +80,7 @@ static enum edge_status list_tree(struct edge_call *call, const char *key, enum 
     struct keeper *keeper = edge_call_state(call);
     struct edge_query tree = tree_of(key);
     struct listing listing = {call, shape, 0};
+    tree.only = shape == KEYS ? "key" : NULL;
     edge_reply_list_open(call, "response", -1);
     EDGE_TRY(edge_store_each(edge_call_ctx(call), keeper->store, &tree, list_row, &listing));
     *ret_n = listing.n;

@@ -114,6 +114,9 @@ enum edge_status edge_reply_check(struct edge_call *call)
 {
     size_t made = call->body.cap + call->ctx.arena.used + call->reply.cap;
     size_t bytes = call->base_charge + made, most = edge_budget_most(call->http->budget);
+    if (http_call_is_given_up(call)) {
+        return edge_fail(&call->ctx, EDGE_UNAVAILABLE, "nobody waits for the answer any more");
+    }
     if (!call->loop || bytes <= call->charged || made <= HTTP_PIECE) {
         return EDGE_OK;
     }

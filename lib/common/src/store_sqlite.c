@@ -102,6 +102,21 @@ static void connection_close(struct connection *c)
     sqlite3_close_v2(c->db);
 }
 
+/* Any but one that is at work. */
+static void statement_forget_one(struct connection *c)
+{
+    size_t pos = 0;
+    const char *sql = NULL;
+    sqlite3_stmt *s;
+    do {
+        s = edge_map_next(&c->statements, &pos, &sql);
+    } while (s && sqlite3_stmt_busy(s));
+    if (s) {
+        sqlite3_finalize(s);
+        edge_map_remove(&c->statements, sql);
+    }
+}
+
 static enum edge_status statement_get(struct edge_ctx *ctx, struct connection *c, const char *sql,
                                       sqlite3_stmt **ret)
 {
@@ -113,10 +128,7 @@ static enum edge_status statement_get(struct edge_ctx *ctx, struct connection *c
         return sqlite_failure(ctx, c, "cannot prepare");
     }
     if (c->statements.n >= MAX_STATEMENTS) {
-        size_t pos = 0;
-        const char *oldest = NULL;
-        sqlite3_finalize(edge_map_next(&c->statements, &pos, &oldest));
-        edge_map_remove(&c->statements, oldest);
+        statement_forget_one(c);
     }
     edge_map_put(&c->statements, sql, *ret);
     return EDGE_OK;
@@ -595,26 +607,60 @@ static int bind_where(struct edge_ctx *ctx, sqlite3_stmt *stmt, const struct edg
     return at;
 }
 
+/* Of what a query selects: where each document lies, or the member it asks for. An index may have it in
+ * another order, and what is sorted is held in memory: never documents. */
+static enum edge_status select_places(struct edge_ctx *ctx, struct connection *c,
+                                      const struct edge_query *q, sqlite3_stmt **ret)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(&sql, "SELECT %s FROM %s", q->only ? column_name(ctx, q->only) : "seq",
+                    q->collection->name);
+    put_where(ctx, &sql, q);
+    edge_buf_puts(&sql, " ORDER BY seq LIMIT ? OFFSET ?");
+    EDGE_TRY(statement_get(ctx, c, edge_buf_str(&sql), ret));
+    int at = bind_where(ctx, *ret, q);
+    sqlite3_bind_int64(*ret, at, q->limit);
+    sqlite3_bind_int64(*ret, at + 1, q->offset);
+    return EDGE_OK;
+}
+
+static enum edge_status visit_column(sqlite3_stmt *stmt, edge_store_visitor *visit, void *arg)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, 0);
+    return visit(arg, text ? text : "", (size_t)sqlite3_column_bytes(stmt, 0));
+}
+
+/* As of the moment @p places began: it goes on beside it. */
+static enum edge_status visit_document(struct edge_ctx *ctx, struct connection *c,
+                                       const struct edge_query *q, sqlite3_stmt *places,
+                                       edge_store_visitor *visit, void *arg)
+{
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *document = NULL;
+    char sql[128];
+    snprintf(sql, sizeof(sql), "SELECT doc FROM %s WHERE seq=?", q->collection->name);
+    EDGE_TRY(statement_get(ctx, c, sql, &document));
+    sqlite3_bind_int64(document, 1, sqlite3_column_int64(places, 0));
+    int rc = sqlite3_step(document);
+    if (rc == SQLITE_ROW) {
+        return visit_column(document, visit, arg);
+    }
+    return rc == SQLITE_DONE ? EDGE_OK : sqlite_failure(ctx, c, "cannot read");
+}
+
 static enum edge_status store_each(struct edge_ctx *ctx, void *db, const struct edge_query *q,
                                    edge_store_visitor *visit, void *arg)
 {
     EDGE_CLEANUP(reader_drop) struct reader reader = {0};
     EDGE_TRY(reader_take(ctx, db, &reader));
-    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
-    edge_buf_printf(&sql, "SELECT doc FROM %s", q->collection->name);
-    put_where(ctx, &sql, q);
-    edge_buf_puts(&sql, " ORDER BY seq LIMIT ? OFFSET ?");
-    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(statement_get(ctx, reader.connection, edge_buf_str(&sql), &stmt));
-    int at = bind_where(ctx, stmt, q);
-    sqlite3_bind_int64(stmt, at, q->limit);
-    sqlite3_bind_int64(stmt, at + 1, q->offset);
+    struct connection *c = reader.connection;
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *places = NULL;
+    EDGE_TRY(select_places(ctx, c, q, &places));
     int rc;
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        EDGE_TRY(visit(arg, (const char *)sqlite3_column_text(stmt, 0),
-                       (size_t)sqlite3_column_bytes(stmt, 0)));
+    while ((rc = sqlite3_step(places)) == SQLITE_ROW) {
+        EDGE_TRY(q->only ? visit_column(places, visit, arg)
+                         : visit_document(ctx, c, q, places, visit, arg));
     }
-    return rc == SQLITE_DONE ? EDGE_OK : sqlite_failure(ctx, reader.connection, "cannot read");
+    return rc == SQLITE_DONE ? EDGE_OK : sqlite_failure(ctx, c, "cannot read");
 }
 
 static enum edge_status store_count(struct edge_ctx *ctx, void *db, const struct edge_query *q,

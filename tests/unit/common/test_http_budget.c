@@ -646,8 +646,10 @@ static void test_work_nobody_waits_for(void)
     int fd = open_with(&f, "GET /keep HTTP/1.1\r\nHost: x\r\n\r\n");
     CU_ASSERT_TRUE_FATAL(wait_until(is_kept, &f.state, HTTP_PROBE_MS));
     CU_ASSERT_FALSE(edge_call_is_abandoned(f.state.kept));
+    CU_ASSERT_EQUAL(edge_reply_check(f.state.kept), EDGE_OK);
     close(fd);
     CU_ASSERT_TRUE(wait_until(is_abandoned, f.state.kept, HTTP_PROBE_MS));
+    CU_ASSERT_EQUAL(edge_reply_check(f.state.kept), EDGE_UNAVAILABLE); /* a list ends here */
     edge_call_finish(f.state.kept, EDGE_OK);
     enum { N = 20 };
     int fds[N];

@@ -2,6 +2,7 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,6 +274,60 @@ static void test_a_walk_ends_where_it_is_told(void)
     CU_ASSERT_EQUAL(add(&ctx, s, "e", "svc", "red"), EDGE_OK); /* nothing is left behind */
 }
 
+static enum edge_status add_up(void *arg, const char *text, size_t len)
+{
+    (void)text;
+    *(size_t *)arg += len;
+    return EDGE_OK;
+}
+
+/* However much is found, no more than a document of it is in memory, also where an index has it in
+ * another order; and none where a member is all that is asked for. */
+static void test_a_walk_holds_one_document(void)
+{
+    enum { N = 100, LARGE = 100000 };
+    SCRATCH(dir);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(store_done) struct edge_store *s = open_store(&ctx, dir.path);
+    char *large = edge_alloc(&ctx.arena, LARGE + 1, 1);
+    memset(large, 'x', LARGE);
+    for (int i = 0; i < N; i++) {
+        EDGE_CTX_SCOPE(turn);
+        const char *name = edge_printf(&turn.arena, "a/%02d", N - 1 - i);
+        CU_ASSERT_EQUAL_FATAL(add(&turn, s, name, "svc", large), EDGE_OK);
+    }
+    const struct edge_term below = {"name", "a", true}, equal = {"serviceName", "svc", false};
+    const char *labels[] = {"all"};
+    struct edge_query queries[5] = {0};
+    queries[0].terms[queries[0].n_terms++] = below;
+    queries[1].terms[queries[1].n_terms++] = equal;
+    queries[2].terms[queries[2].n_terms++] = below;
+    queries[2].terms[queries[2].n_terms++] = equal;
+    queries[3].labels = labels;
+    queries[3].n_labels = 1;
+    queries[4] = queries[0];
+    queries[4].only = "name";
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        struct edge_query query = queries[i];
+        size_t sum = 0;
+        query.collection = &WATCHERS;
+        query.limit = -1;
+        int64_t before = sqlite3_memory_used();
+        sqlite3_memory_highwater(1);
+        CU_ASSERT_EQUAL(edge_store_each(&ctx, s, &query, add_up, &sum), EDGE_OK);
+        CU_ASSERT_TRUE(query.only ? sum == N * 4 : sum > (size_t)N * LARGE);
+        CU_ASSERT_TRUE(sqlite3_memory_highwater(0) - before < 2 * 1000 * 1000);
+    }
+    struct edge_query last = queries[4];
+    struct walk w = {0};
+    last.collection = &WATCHERS;
+    last.only = NULL;
+    last.offset = N - 3;
+    last.limit = 2;
+    CU_ASSERT_EQUAL(edge_store_each(&ctx, s, &last, note, &w), EDGE_OK); /* in order of creation */
+    CU_ASSERT_EQUAL(w.n, 2);
+}
+
 static void test_updates_keep_their_place(void)
 {
     SCRATCH(dir);
@@ -509,6 +564,7 @@ CU_TestInfo store_tests[] = {
     {"terms select what lies below",         test_terms_select_what_lies_below       },
     {"what is found can be removed",         test_what_is_found_can_be_removed       },
     {"a walk ends where it is told",         test_a_walk_ends_where_it_is_told       },
+    {"a walk holds one document",            test_a_walk_holds_one_document          },
     {"updates keep their place",             test_updates_keep_their_place           },
     {"a failed change leaves nothing",       test_a_failed_change_leaves_nothing     },
     {"no writer loses another one's change", test_no_writer_loses_another_ones_change},

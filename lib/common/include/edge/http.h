@@ -155,7 +155,8 @@ void *edge_call_source_arg(const struct edge_call *call);
 enum edge_status edge_call_reserve(struct edge_call *call, size_t bytes);
 /**
  * Is there memory for what was made so far (the reply and the context's arena)? Between the elements
- * of a list that is built whole. UNAVAILABLE as above; TOO_LARGE where no answer may ever be so long.
+ * of a list that is built whole. UNAVAILABLE as above, or where nobody waits for the answer any more;
+ * TOO_LARGE where no answer may ever be so long.
  */
 enum edge_status edge_reply_check(struct edge_call *call);
 /** Nobody waits for the outcome any more: work that takes long may end. Any thread. */

@@ -40,6 +40,7 @@ struct edge_query {
     const char **labels;
     size_t n_labels;
     int64_t offset, limit; /* limit < 0: all */
+    const char *only;      /* unique or indexed member a walk shows instead of documents; or NULL */
 };
 
 struct edge_texts {
