@@ -82,8 +82,8 @@ struct edge_message *serve_copy(const struct edge_message *m);
 
 /* ---- lookup.c ---- */
 
-/** When a piece of work that begins now has to be done: Service.RequestTimeout from now. */
-int64_t command_deadline(const struct command_state *cmd);
+/** When what was asked at @p began_ms has to be done: Service.RequestTimeout later. */
+int64_t command_deadline(const struct command_state *cmd, int64_t began_ms);
 /** By name; the relay text of core-metadata's error where it has none. */
 enum edge_status lookup_device(struct edge_ctx *ctx, struct command_state *cmd, const char *name,
                                int64_t deadline_ms, struct device *ret);

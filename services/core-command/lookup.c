@@ -5,7 +5,6 @@
 
 #include "command.h"
 #include "contracts/profile.h"
-#include "edge/clock.h"
 #include "edge/text.h"
 
 enum { NO_TIMEOUT_MS = 60 * 1000 }; /* where RequestTimeout is off: nobody waits for ever */
@@ -18,10 +17,10 @@ struct profiles_seen {
     } * first;
 };
 
-int64_t command_deadline(const struct command_state *cmd)
+int64_t command_deadline(const struct command_state *cmd, int64_t began_ms)
 {
     int64_t timeout_ms = cmd->rt->request_timeout_ms;
-    return edge_now_mono_ms() + (timeout_ms > 0 ? timeout_ms : NO_TIMEOUT_MS);
+    return began_ms + (timeout_ms > 0 ? timeout_ms : NO_TIMEOUT_MS);
 }
 
 /* GET @p target of core-metadata, as a tree. */

@@ -9,6 +9,11 @@
 #include "edge/cbor.h"
 #include "edge/text.h"
 
+static int64_t deadline_of(struct edge_call *call)
+{
+    return command_deadline(edge_call_state(call), edge_call_began_ms(call));
+}
+
 enum edge_status commands_all(struct edge_call *call)
 {
     struct command_state *cmd = edge_call_state(call);
@@ -16,8 +21,7 @@ enum edge_status commands_all(struct edge_call *call)
     struct edge_page page;
     struct multi_device_core_commands_response answer;
     EDGE_TRY(edge_call_page(call, 0, &page));
-    EDGE_TRY(
-        lookup_all_commands(ctx, cmd, page.offset, page.limit, command_deadline(cmd), &answer));
+    EDGE_TRY(lookup_all_commands(ctx, cmd, page.offset, page.limit, deadline_of(call), &answer));
     EDGE_TRY(edge_reply_check(call)); /* what it was looked up from is as large as the answer */
     return edge_reply_dto(call, &MULTI_DEVICE_CORE_COMMANDS_RESPONSE, &answer);
 }
@@ -27,8 +31,7 @@ enum edge_status commands_of_device(struct edge_call *call)
     struct command_state *cmd = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct device_core_command offered;
-    EDGE_TRY(
-        lookup_commands(ctx, cmd, edge_call_param(call, "name"), command_deadline(cmd), &offered));
+    EDGE_TRY(lookup_commands(ctx, cmd, edge_call_param(call, "name"), deadline_of(call), &offered));
     return edge_reply_object(call, "deviceCoreCommand", &DEVICE_CORE_COMMAND, &offered);
 }
 
@@ -88,7 +91,7 @@ static enum edge_status find_destination(struct edge_call *call, struct destinat
     const char *name = edge_call_param(call, "name");
     const char *command = edge_call_param(call, "command");
     struct device device;
-    ret->deadline_ms = command_deadline(cmd);
+    ret->deadline_ms = deadline_of(call);
     EDGE_TRY(lookup_device(ctx, cmd, name, ret->deadline_ms, &device));
     EDGE_TRY(lookup_address(ctx, cmd, &device, ret->deadline_ms, &ret->url));
     ret->target =

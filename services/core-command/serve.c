@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "contracts/event.h"
+#include "edge/clock.h"
 #include "edge/text.h"
 
 /* ---- answers -----------------------------------------------------------------------------------
@@ -101,6 +102,20 @@ static const char *topic_level(struct edge_arena *a, const struct edge_runtime *
     return edge_name_level(a, name, rt->base->service.enable_name_field_escape);
 }
 
+static int64_t deadline_of(const struct command_state *cmd, const struct edge_message *m)
+{
+    return command_deadline(cmd, edge_message_made_ms(m));
+}
+
+/* Nobody waits any more for what came so long ago; under load, leaving it out is what catches up. */
+static enum edge_status check_age(struct edge_ctx *ctx, const struct command_state *cmd,
+                                  const struct edge_message *m)
+{
+    return edge_now_mono_ms() < deadline_of(cmd, m)
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_UNAVAILABLE, "request is older than Service.RequestTimeout");
+}
+
 /* ---- commands ---------------------------------------------------------------------------------
  */
 
@@ -125,7 +140,7 @@ static enum edge_status prepare(struct edge_ctx *ctx, struct command_state *cmd,
         EDGE_TRY(check_event_switch(ctx, edge_message_param(m, "ds-returnevent")));
         EDGE_TRY(check_event_switch(ctx, edge_message_param(m, "ds-pushevent")));
     }
-    ret->deadline_ms = command_deadline(cmd);
+    ret->deadline_ms = deadline_of(cmd, m);
     EDGE_TRY(lookup_device(ctx, cmd, ret->target->device, ret->deadline_ms, &device));
     ret->service = device.service_name;
     return EDGE_OK;
@@ -165,6 +180,7 @@ enum edge_status serve_command(struct edge_ctx *ctx, struct command_state *cmd,
                                const struct asker *to)
 {
     struct way way = {.target = target};
+    EDGE_TRY(check_age(ctx, cmd, m));
     enum edge_status st = prepare(ctx, cmd, m, &way);
     return st == EDGE_OK ? hand_on(ctx, cmd, m, &way, to) : serve_failure(ctx, m, to, st);
 }
@@ -190,7 +206,7 @@ static enum edge_status query_all(struct edge_ctx *ctx, struct command_state *cm
     struct multi_device_core_commands_response answer;
     EDGE_TRY(page_param(ctx, m, "offset", 0, &offset));
     EDGE_TRY(page_param(ctx, m, "limit", 20, &limit));
-    EDGE_TRY(lookup_all_commands(ctx, cmd, offset, limit, command_deadline(cmd), &answer));
+    EDGE_TRY(lookup_all_commands(ctx, cmd, offset, limit, deadline_of(cmd, m), &answer));
     answer.request_id = m->request_id;
     return respond_object(ctx, to, m, &MULTI_DEVICE_CORE_COMMANDS_RESPONSE, &answer);
 }
@@ -201,7 +217,7 @@ static enum edge_status query_one(struct edge_ctx *ctx, struct command_state *cm
 {
     struct device_core_command_response answer = {
         .api_version = EDGE_API_VERSION, .request_id = m->request_id, .status_code = 200};
-    EDGE_TRY(lookup_commands(ctx, cmd, device, command_deadline(cmd), &answer.device_core_command));
+    EDGE_TRY(lookup_commands(ctx, cmd, device, deadline_of(cmd, m), &answer.device_core_command));
     return respond_object(ctx, to, m, &DEVICE_CORE_COMMAND_RESPONSE, &answer);
 }
 
@@ -209,6 +225,7 @@ enum edge_status serve_query(struct edge_ctx *ctx, struct command_state *cmd,
                              const struct edge_message *m, const char *device,
                              const struct asker *to)
 {
+    EDGE_TRY(check_age(ctx, cmd, m));
     enum edge_status st = strcmp(device, "all") == 0 ? query_all(ctx, cmd, m, to)
                                                      : query_one(ctx, cmd, m, device, to);
     return st == EDGE_OK ? st : serve_failure(ctx, m, to, st);

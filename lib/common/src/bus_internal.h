@@ -30,6 +30,7 @@ struct bus_message {
     struct edge_message pub; /* first: the two are cast into each other */
     _Atomic unsigned refs;
     struct edge_arena arena;
+    int64_t made_ms;
     const void *wire; /* what came from a broker, until bus_message_open() */
     size_t wire_size;
 };

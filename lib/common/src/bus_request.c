@@ -8,6 +8,7 @@
 
 #include "bus_internal.h"
 #include "edge/clock.h"
+#include "edge/pool.h"
 
 struct bus_request {
     struct bus_request *next;
@@ -75,7 +76,7 @@ static void wait_answered(struct edge_bus *bus, struct bus_request *r, int64_t d
 {
     EDGE_LOCK(&bus->lock);
     while (!r->answer && !atomic_load(&bus->closing)) {
-        if (!edge_cond_wait_until(&r->answered, &bus->lock, deadline_ms)) {
+        if (!edge_wait_on(&r->answered, &bus->lock, deadline_ms)) {
             return;
         }
     }
@@ -131,8 +132,16 @@ enum edge_status edge_bus_request(struct edge_ctx *ctx, struct edge_bus *bus,
     if (!bus_enter(bus)) {
         return bus_closing(ctx);
     }
-    listen_for_answers(ctx, bus, response_prefix);
-    enum edge_status st = request(ctx, bus, m, topic, deadline_ms, ret);
+    struct edge_wait wait;
+    enum edge_status st = EDGE_OK;
+    if (edge_wait_begin(&wait, response_prefix)) {
+        listen_for_answers(ctx, bus, response_prefix);
+        st = request(ctx, bus, m, topic, deadline_ms, ret);
+        edge_wait_end(&wait);
+    } else {
+        st = edge_fail(ctx, EDGE_UNAVAILABLE, "too many wait for an answer on '%s' already",
+                       response_prefix);
+    }
     bus_leave(bus);
     return st;
 }

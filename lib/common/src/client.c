@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
+#include "edge/pool.h"
 #include "edge/thread.h"
 #include "transfer.h"
 
@@ -269,7 +270,7 @@ static bool pause_before_retry(struct edge_client *c, unsigned retries, int64_t 
         return false;
     }
     EDGE_LOCK(&c->lock);
-    while (!c->closing && edge_cond_wait_until(&c->changed, &c->lock, until)) {
+    while (!c->closing && edge_wait_on(&c->changed, &c->lock, until)) {
     }
     return !c->closing;
 }
@@ -314,6 +315,10 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
     if (!named.correlation_id) {
         named.correlation_id = ctx->correlation_id;
     }
+    struct edge_wait wait;
+    if (!edge_wait_begin(&wait, base)) {
+        return not_sent(ctx, base, &named, "too many calls wait for the peer already");
+    }
     struct local *local = enter(c, base);
     enum edge_status st = EDGE_OK;
     if (local) {
@@ -322,6 +327,7 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
         st = call_by_socket(c, ctx, base, &named, deadline_ms, ret);
     }
     leave(c, local);
+    edge_wait_end(&wait);
     return st;
 }
 

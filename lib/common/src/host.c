@@ -20,6 +20,8 @@
 enum {
     POOL_THREADS = 32,
     POOL_QUEUE = 1024,
+    POOL_LENT = 480,         /* workers that wait for a peer, beside those that work */
+    POOL_LENT_FOR_ONE = 360, /* likewise, for one that is silent */
     SIGN_OFF_MS = 500,
     HEARD_MS = 5000, /* for a broker to take our subscriptions, before we start without it */
     SIGNAL_MS = 50,  /* how soon a stop is noticed meanwhile */
@@ -79,6 +81,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     rt->data_dir = edge_printf(&inst->ctx.arena, "%s/%s", rt->options->data_dir, rt->name);
     rt->metrics = edge_metrics_create(rt->name);
     rt->pool = edge_pool_create(rt->name, POOL_THREADS, POOL_QUEUE);
+    edge_pool_lend(rt->pool, POOL_LENT, POOL_LENT_FOR_ONE);
     edge_counter(rt->metrics, SECRETS_REQUESTED, "Secrets asked for.");
     edge_counter(rt->metrics, SECRETS_STORED, "Secrets stored.");
     if (rt->options->registry && !rt->service->is_provider) {

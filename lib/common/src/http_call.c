@@ -522,6 +522,11 @@ bool http_call_abandon(struct edge_call *call)
     return true;
 }
 
+int64_t edge_call_began_ms(const struct edge_call *call)
+{
+    return call->started_ns / 1000000;
+}
+
 bool edge_call_is_abandoned(const struct edge_call *call)
 {
     return http_call_is_given_up(call);
@@ -657,11 +662,10 @@ static void set_request(struct edge_call *call, const struct edge_http_request *
 static void wait_for(struct edge_call *call)
 {
     struct edge_http *http = call->http;
+    int64_t until = call->give_up_ms > 0 ? call->give_up_ms : EDGE_NO_DEADLINE;
     EDGE_LOCK(&http->lock);
     while ((atomic_load(&call->flags) & (HTTP_FINISHED | HTTP_GIVEN_UP)) == 0) {
-        if (call->give_up_ms == 0) {
-            edge_cond_wait(&call->done, &http->lock);
-        } else if (!edge_cond_wait_until(&call->done, &http->lock, call->give_up_ms)) {
+        if (!edge_wait_on(&call->done, &http->lock, until)) {
             http_give_up(http, call, "request timeout");
         }
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus_internal.h"
+#include "edge/clock.h"
 
 struct edge_message *edge_message_create(size_t arena_hint)
 {
@@ -16,6 +17,7 @@ struct edge_message *edge_message_create(size_t arena_hint)
     m->pub.api_version = "v3";
     m->pub.content_type = "application/json";
     atomic_init(&m->refs, 1);
+    m->made_ms = edge_now_mono_ms();
     m->arena = arena;
     return &m->pub;
 }
@@ -30,6 +32,11 @@ struct edge_message *bus_message_from_wire(const char *topic, size_t topic_len, 
     priv->wire = edge_strndup(&priv->arena, bytes, size);
     priv->wire_size = size;
     return m;
+}
+
+int64_t edge_message_made_ms(const struct edge_message *m)
+{
+    return bus_message_of(m)->made_ms;
 }
 
 struct edge_arena *edge_message_arena(struct edge_message *m)

@@ -80,16 +80,30 @@ void edge_cond_wait(struct edge_cond *c, struct edge_mutex *m)
     must(pthread_cond_wait(&c->c, &m->m), "condition wait");
 }
 
-pthread_t edge_thread_start(const char *name, void *(*fn)(void *), void *arg)
+static int start(pthread_t *ret, const char *name, void *(*fn)(void *), void *arg)
 {
     pthread_attr_t attr;
-    pthread_t thread;
     must(pthread_attr_init(&attr), "thread attributes");
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     must(pthread_attr_setstacksize(&attr, STACK_SIZE), "thread stack");
 #endif
-    must(pthread_create(&thread, &attr, fn, arg), "thread create");
+    int error = pthread_create(ret, &attr, fn, arg);
     pthread_attr_destroy(&attr);
-    pthread_setname_np(thread, name);
+    if (error == 0) {
+        pthread_setname_np(*ret, name);
+    }
+    return error;
+}
+
+pthread_t edge_thread_start(const char *name, void *(*fn)(void *), void *arg)
+{
+    pthread_t thread;
+    must(start(&thread, name, fn, arg), "thread create");
     return thread;
+}
+
+bool edge_thread_try(const char *name, void *(*fn)(void *), void *arg)
+{
+    pthread_t thread;
+    return start(&thread, name, fn, arg) == 0;
 }

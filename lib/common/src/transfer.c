@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
+#include "edge/pool.h"
 #include "edge/thread.h"
 
 enum {
@@ -258,7 +259,7 @@ static void wait_for(struct edge_transfers *t, struct transfer *x)
     link_transfer(&t->queue, x);
     curl_multi_wakeup(t->multi);
     while (!x->done) {
-        edge_cond_wait(&x->finished, &t->lock);
+        edge_wait_on(&x->finished, &t->lock, EDGE_NO_DEADLINE);
     }
 }
 

@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "edge/clock.h"
 #include "edge/pool.h"
 #include "edge/thread.h"
 #include "suites.h"
@@ -188,14 +189,143 @@ static void test_a_closed_pool_refuses(void)
     CU_ASSERT_EQUAL(done, 1);
 }
 
+/* ---- waiting for peers ------------------------------------------------------------------------ */
+
+struct peer {
+    const char *name;
+    struct edge_mutex lock;
+    struct edge_cond changed;
+    unsigned waiting EDGE_GUARDED, refused EDGE_GUARDED;
+    bool answers EDGE_GUARDED;
+};
+
+static void peer_make(struct peer *peer, const char *name)
+{
+    *peer = (struct peer){.name = name};
+    edge_mutex_init(&peer->lock);
+    edge_cond_init(&peer->changed);
+}
+
+static void peer_answer(struct peer *peer)
+{
+    EDGE_LOCK(&peer->lock);
+    peer->answers = true;
+    edge_cond_broadcast(&peer->changed);
+}
+
+static void peer_done(struct peer *peer)
+{
+    edge_cond_done(&peer->changed);
+    edge_mutex_done(&peer->lock);
+}
+
+static void ask_peer(void *arg)
+{
+    struct peer *peer = arg;
+    struct edge_wait wait;
+    bool may = edge_wait_begin(&wait, peer->name);
+    {
+        EDGE_LOCK(&peer->lock);
+        peer->waiting += may;
+        peer->refused += !may;
+        edge_cond_broadcast(&peer->changed);
+        while (may && !peer->answers) {
+            edge_wait_on(&peer->changed, &peer->lock, EDGE_NO_DEADLINE);
+        }
+    }
+    if (may) {
+        edge_wait_end(&wait);
+    }
+    done++;
+}
+
+static bool come(struct peer *peer, unsigned waiting, unsigned refused)
+{
+    int64_t deadline = edge_now_mono_ms() + 10000;
+    EDGE_LOCK(&peer->lock);
+    while (peer->waiting < waiting || peer->refused < refused) {
+        if (!edge_cond_wait_until(&peer->changed, &peer->lock, deadline)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void test_who_waits_for_a_peer_is_replaced(void)
+{
+    done = 0;
+    struct peer peer;
+    peer_make(&peer, "silent");
+    struct edge_pool *p = edge_pool_create("test", 2, 100);
+    edge_pool_lend(p, 20, 20);
+    for (int i = 0; i < 10; i++) {
+        CU_ASSERT(edge_pool_submit(p, ask_peer, &peer));
+    }
+    CU_ASSERT(edge_pool_submit(p, count_one, NULL));
+    CU_ASSERT(come(&peer, 10, 0));
+    CU_ASSERT(wait_until(one_is_done, NULL, 10000));
+    CU_ASSERT(edge_pool_threads(p) <= 12);
+    peer_answer(&peer);
+    edge_pool_free(p);
+    CU_ASSERT_EQUAL(done, 11);
+    peer_done(&peer);
+}
+
+static void test_a_crowd_at_one_peer_leaves_room_for_others(void)
+{
+    done = 0;
+    struct peer silent, live;
+    peer_make(&silent, "silent");
+    peer_make(&live, "live");
+    struct edge_pool *p = edge_pool_create("test", 2, 10000);
+    edge_pool_lend(p, 8, 4);
+    for (int i = 0; i < 40; i++) {
+        CU_ASSERT(edge_pool_submit(p, ask_peer, &silent));
+    }
+    CU_ASSERT(come(&silent, 4, 36));
+    CU_ASSERT(edge_pool_submit(p, ask_peer, &live));
+    CU_ASSERT(come(&live, 1, 0));
+    peer_answer(&live);
+    peer_answer(&silent);
+    edge_pool_free(p);
+    peer_done(&silent);
+    peer_done(&live);
+}
+
+static bool two_threads(void *pool)
+{
+    return edge_pool_threads(pool) <= 2;
+}
+
+static void test_a_crowd_that_has_waited_shrinks(void)
+{
+    done = 0;
+    struct peer peer;
+    peer_make(&peer, "slow");
+    struct edge_pool *p = edge_pool_create("test", 2, 100);
+    edge_pool_lend(p, 20, 20);
+    for (int i = 0; i < 10; i++) {
+        CU_ASSERT(edge_pool_submit(p, ask_peer, &peer));
+    }
+    CU_ASSERT(come(&peer, 10, 0));
+    peer_answer(&peer);
+    CU_ASSERT(wait_until(two_threads, p, 10000));
+    edge_pool_free(p);
+    CU_ASSERT_EQUAL(done, 10);
+    peer_done(&peer);
+}
+
 CU_TestInfo pool_tests[] = {
-    {"free finishes what is queued",   test_free_finishes_what_is_queued  },
-    {"a full queue refuses",           test_a_full_queue_refuses          },
-    {"one worker keeps the order",     test_one_worker_keeps_the_order    },
-    {"idle workers end and come back", test_idle_workers_end_and_come_back},
-    {"a lone job needs no crowd",      test_a_lone_job_needs_no_crowd     },
-    {"many submitters",                test_many_submitters               },
-    {"free refuses new work",          test_free_refuses_new_work         },
-    {"a closed pool refuses",          test_a_closed_pool_refuses         },
+    {"free finishes what is queued",               test_free_finishes_what_is_queued              },
+    {"a full queue refuses",                       test_a_full_queue_refuses                      },
+    {"one worker keeps the order",                 test_one_worker_keeps_the_order                },
+    {"idle workers end and come back",             test_idle_workers_end_and_come_back            },
+    {"a lone job needs no crowd",                  test_a_lone_job_needs_no_crowd                 },
+    {"many submitters",                            test_many_submitters                           },
+    {"free refuses new work",                      test_free_refuses_new_work                     },
+    {"a closed pool refuses",                      test_a_closed_pool_refuses                     },
+    {"who waits for a peer is replaced",           test_who_waits_for_a_peer_is_replaced          },
+    {"a crowd at one peer leaves room for others", test_a_crowd_at_one_peer_leaves_room_for_others},
+    {"a crowd that has waited shrinks",            test_a_crowd_that_has_waited_shrinks           },
     CU_TEST_INFO_NULL,
 };

@@ -1,16 +1,22 @@
 /* core-command between a core-metadata and a device service that say what a test wants. The former,
  * and the device service on the bus, are small services in the same host; the device service behind
  * HTTP is a scripted peer on a socket. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "contracts/base.h"
 #include "core_command.h"
 #include "edge/clock.h"
 #include "edge/service.h"
 #include "edge/text.h"
+#include "http_probe.h"
 #include "scratch.h"
 #include "suites.h"
 #include "tcp_peer.h"
@@ -52,6 +58,10 @@ static const struct edge_dto PLAIN_CONFIG = EDGE_DTO(struct plain_config, "Confi
 
 #define NOBODY "http://127.0.0.1:1"
 static const char *device_service_url = NOBODY; /* what the fake core-metadata tells */
+static const char *silent_service_url = NOBODY; /* likewise, of the service of device "still" */
+#define STILL_JSON                                                                                 \
+    "{\"name\":\"still\",\"serviceName\":\"device-still\",\"profileName\":\"P1\","                 \
+    "\"adminState\":\"UNLOCKED\",\"operatingState\":\"UP\",\"protocols\":{\"other\":{}}}"
 
 static enum edge_status reply_found(struct edge_call *call, const char *key, const char *json)
 {
@@ -68,6 +78,7 @@ static enum edge_status fake_device(struct edge_call *call)
     const char *json = strcmp(name, "D1") == 0      ? DEVICE_JSON("D1", "P1")
                        : strcmp(name, "bare") == 0  ? DEVICE_JSON("bare", "")
                        : strcmp(name, "a/b +") == 0 ? DEVICE_JSON("a/b +", "P1")
+                       : strcmp(name, "still") == 0 ? STILL_JSON
                        : strcmp(name, "lost") == 0  ? DEVICE_JSON("lost", "P2")
                                                     : NULL;
     return reply_found(call, "device", json);
@@ -86,11 +97,12 @@ static enum edge_status fake_devices(struct edge_call *call)
 
 static enum edge_status fake_service(struct edge_call *call)
 {
+    bool silent = strcmp(edge_call_param(call, "name"), "device-still") == 0;
     return reply_found(
         call, "service",
         edge_printf(&edge_call_ctx(call)->arena,
                     "{\"name\":\"device-fake\",\"baseAddress\":\"%s\",\"adminState\":\"UNLOCKED\"}",
-                    device_service_url));
+                    silent ? silent_service_url : device_service_url));
 }
 
 static enum edge_status fake_profile(struct edge_call *call)
@@ -680,18 +692,149 @@ static void test_silence_is_answered_by_silence(void)
     world_stop(w);
 }
 
+/* ---- silent peers beside live ones -------------------------------------------------------------
+ */
+
+enum { MANY = 300, CROWD = 400, QUICK_MS = 1000 };
+
+/* Takes connections and never says anything. */
+static int silent_listener(char *url, size_t size)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, len), 0);
+    CU_ASSERT_EQUAL_FATAL(listen(fd, 1024), 0);
+    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    snprintf(url, size, "http://127.0.0.1:%u", ntohs(address.sin_port));
+    return fd;
+}
+
+/* How many have come within @p ms, at most @p wanted; their sockets in @p at. */
+static size_t take_in(int listener, int *at, size_t wanted, int ms)
+{
+    size_t n = 0;
+    struct pollfd fd = {listener, POLLIN, 0};
+    while (n < wanted && poll(&fd, 1, ms) > 0) {
+        at[n++] = accept(listener, NULL, NULL);
+    }
+    return n;
+}
+
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        close(fds[i]);
+    }
+}
+
+/* Each on a connection of its own; the answers are not waited for. */
+static void ask_by_http(const struct world *w, int *fds, size_t n, const char *target)
+{
+    char text[256];
+    uint16_t port = edge_http_port(edge_host_runtime(w->host, "core-command")->http);
+    snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
+    for (size_t i = 0; i < n; i++) {
+        fds[i] = http_probe_open(port);
+        CU_ASSERT_TRUE_FATAL(fds[i] >= 0 && http_probe_text(fds[i], text));
+    }
+}
+
+static void test_a_silent_peer_holds_up_nobody_else(void)
+{
+    static const struct peer_step answer[] = {
+        {PEER_ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}"}
+    };
+    static int asking[MANY], waiting[MANY];
+    char url[64];
+    struct tcp_peer *live = tcp_peer_start(answer, N(answer));
+    int silent = silent_listener(url, sizeof(url));
+    struct world *w = world_start("5s");
+    device_service_url = tcp_peer_url(live);
+    silent_service_url = url;
+    ask_by_http(w, asking, MANY, "/api/v3/device/name/still/Temp");
+    size_t n = take_in(silent, waiting, MANY, QUICK_MS);
+    CU_ASSERT_EQUAL(n, MANY); /* all of them wait for it at once */
+    EDGE_CTX_SCOPE(ctx);
+    struct http_answer got;
+    int64_t began = edge_now_mono_ms();
+    http_probe_ask(&ctx.arena, edge_http_port(edge_host_runtime(w->host, "core-command")->http),
+                   "GET", "/api/v3/device/name/D1/Temp", "", NULL, &got);
+    CU_ASSERT_EQUAL(got.code, 200);
+    CU_ASSERT(edge_now_mono_ms() - began < QUICK_MS);
+    close_all(asking, MANY);
+    close_all(waiting, n);
+    close(silent);
+    world_stop(w);
+    silent_service_url = NOBODY;
+    tcp_peer_free(live);
+}
+
+/* Who comes when there is no more room beside a silent one is told at once. */
+static void test_a_crowd_at_a_silent_peer_is_refused(void)
+{
+    static int asking[CROWD], waiting[CROWD];
+    char url[64];
+    int silent = silent_listener(url, sizeof(url));
+    struct world *w = world_start("10s");
+    silent_service_url = url;
+    ask_by_http(w, asking, CROWD, "/api/v3/device/name/still/Temp");
+    size_t n = take_in(silent, waiting, CROWD, 2 * QUICK_MS);
+    CU_ASSERT(n >= MANY);
+    EDGE_CTX_SCOPE(ctx);
+    struct http_answer got;
+    int64_t began = edge_now_mono_ms();
+    http_probe_ask(&ctx.arena, edge_http_port(edge_host_runtime(w->host, "core-command")->http),
+                   "GET", "/api/v3/device/name/still/Temp", "", NULL, &got);
+    CU_ASSERT_EQUAL(got.code, 503);
+    CU_ASSERT_PTR_NOT_NULL(strstr(got.body, "too many calls wait for the peer already"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(got.body, url));
+    CU_ASSERT(edge_now_mono_ms() - began < QUICK_MS);
+    close(silent);
+    close_all(waiting, n);
+    close_all(asking, CROWD);
+    world_stop(w);
+    silent_service_url = NOBODY;
+}
+
+static void ask_in_vain(const struct world *w, size_t n)
+{
+    const struct edge_runtime *rt = edge_host_runtime(w->host, "core-metadata");
+    EDGE_CTX_SCOPE(ctx);
+    for (size_t i = 0; i < n; i++) {
+        struct edge_message *m = edge_message_create(0);
+        edge_message_topic(m, "edgex/core/command/request/D1/silent/get");
+        m->request_id = edge_uuid_make(edge_message_arena(m));
+        CU_ASSERT_EQUAL(edge_bus_publish(&ctx, rt->bus, m), EDGE_OK);
+        edge_message_unref(m);
+    }
+}
+
+static void test_silence_on_the_bus_holds_up_nobody_else(void)
+{
+    struct world *w = world_start("5s");
+    ask_in_vain(w, MANY);
+    struct edge_message *m = ask(w, "command/request/D1/Temp/get", NULL, NULL, NULL, QUICK_MS);
+    CU_ASSERT(answer_has(m, false, "\"did\":\"get\""));
+    edge_message_unref(m);
+    world_stop(w);
+}
+
 CU_TestInfo core_command_tests[] = {
-    {"a device offers what its profile shows",                  test_a_device_offers_what_its_profile_shows},
-    {"lists count devices without profile",                     test_lists_count_devices_without_profile   },
-    {"reads are handed on",                                     test_reads_are_handed_on                   },
-    {"writes are handed on",                                    test_writes_are_handed_on                  },
-    {"long reasons are relayed",                                test_long_reasons_are_relayed              },
-    {"an unreachable device service is 503",                    test_an_unreachable_device_service_is_503  },
-    {"a silent device service is 503 in time",                  test_a_silent_device_service_is_503_in_time},
+    {"a device offers what its profile shows",                  test_a_device_offers_what_its_profile_shows },
+    {"lists count devices without profile",                     test_lists_count_devices_without_profile    },
+    {"reads are handed on",                                     test_reads_are_handed_on                    },
+    {"writes are handed on",                                    test_writes_are_handed_on                   },
+    {"long reasons are relayed",                                test_long_reasons_are_relayed               },
+    {"an unreachable device service is 503",                    test_an_unreachable_device_service_is_503   },
+    {"a silent device service is 503 in time",                  test_a_silent_device_service_is_503_in_time },
     {"a device service of the same process is a function call",
-     test_a_device_service_of_the_same_process_is_a_function_call                                          },
-    {"commands over the bus",                                   test_commands_over_the_bus                 },
-    {"binaries on the bus stay binary",                         test_binaries_on_the_bus_stay_binary       },
-    {"silence is answered by silence",                          test_silence_is_answered_by_silence        },
+     test_a_device_service_of_the_same_process_is_a_function_call                                           },
+    {"commands over the bus",                                   test_commands_over_the_bus                  },
+    {"binaries on the bus stay binary",                         test_binaries_on_the_bus_stay_binary        },
+    {"silence is answered by silence",                          test_silence_is_answered_by_silence         },
+    {"a silent peer holds up nobody else",                      test_a_silent_peer_holds_up_nobody_else     },
+    {"a crowd at a silent peer is refused",                     test_a_crowd_at_a_silent_peer_is_refused    },
+    {"silence on the bus holds up nobody else",                 test_silence_on_the_bus_holds_up_nobody_else},
     CU_TEST_INFO_NULL,
 };

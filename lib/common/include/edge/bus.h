@@ -58,6 +58,8 @@ void edge_message_topic(struct edge_message *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct edge_message *edge_message_ref(const struct edge_message *m);
 void edge_message_unref(const struct edge_message *m);
+/** When it was made here, or came from a broker (edge_now_mono_ms). */
+int64_t edge_message_made_ms(const struct edge_message *m);
 /** INVALID with its fault; OK where it has none. */
 enum edge_status edge_message_sound(struct edge_ctx *ctx, const struct edge_message *m);
 const char *edge_message_param(const struct edge_message *m, const char *key); /* NULL if absent */

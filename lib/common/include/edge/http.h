@@ -159,6 +159,8 @@ enum edge_status edge_call_reserve(struct edge_call *call, size_t bytes);
  * TOO_LARGE where no answer may ever be so long.
  */
 enum edge_status edge_reply_check(struct edge_call *call);
+/** When it came (edge_now_mono_ms). */
+int64_t edge_call_began_ms(const struct edge_call *call);
 /** Nobody waits for the outcome any more: work that takes long may end. Any thread. */
 bool edge_call_is_abandoned(const struct edge_call *call);
 

@@ -51,5 +51,7 @@ void edge_guard_drop_(struct edge_mutex **m);
 
 /** Start a joinable thread named @p name (15 characters at most) with a small stack; aborts on failure. */
 pthread_t edge_thread_start(const char *name, void *(*fn)(void *), void *arg);
+/** The same; false where the system has no more threads for us. */
+bool edge_thread_try(const char *name, void *(*fn)(void *), void *arg);
 
 #endif
