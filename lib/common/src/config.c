@@ -279,13 +279,37 @@ static enum edge_status apply_hosts(struct edge_ctx *ctx, const struct edge_opti
     return EDGE_OK;
 }
 
+/* Each fault names its key; where that has its value from is told behind. */
+static enum edge_status decode(const struct loading *l, void *config)
+{
+    struct edge_ctx *ctx = l->ctx;
+    enum edge_status st = edge_dto_decode(ctx, l->source->dto, l->tree, config);
+    if (st == EDGE_OK) {
+        return EDGE_OK;
+    }
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf text = EDGE_BUF_INIT;
+    edge_buf_puts(&text, edge_ctx_message(ctx, st));
+    size_t len = text.len;
+    const cJSON *origin;
+    cJSON_ArrayForEach(origin, l->judge->origins)
+    {
+        const char *key = edge_printf(&ctx->arena, "%s ", origin->string);
+        const char *at = strcasestr(edge_buf_str(&text), key);
+        if (at && at < edge_buf_str(&text) + len) {
+            edge_buf_printf(&text, " (%s: from %s)", origin->string, origin->valuestring);
+        }
+    }
+    edge_ctx_clear(ctx);
+    return edge_fail(ctx, st, "%s", edge_buf_str(&text));
+}
+
 /* ---- the whole ----------------------------------------------------------------------------- */
 
 enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config_source *source,
                                   void *config, struct edge_config_loaded *ret)
 {
     struct config_judge judge = {source->before, edge_json_object(ctx), source->check_free,
-                                 source->free_arg};
+                                 source->free_arg, edge_json_object(ctx)};
     const struct loading l = {ctx, source, edge_json_object(ctx), &judge};
     const char *file = NULL, *dir;
     EDGE_TRY(edge_config_locate(ctx, source, &file, &dir));
@@ -298,7 +322,7 @@ enum edge_status edge_config_load(struct edge_ctx *ctx, const struct edge_config
     }
     EDGE_TRY(overlay_secrets(&l));
     EDGE_TRY(apply_hosts(ctx, source->options, l.tree));
-    EDGE_TRY(edge_dto_decode(ctx, source->dto, l.tree, config));
+    EDGE_TRY(decode(&l, config));
     *ret = (struct edge_config_loaded){file, l.tree, judge.refused};
     return EDGE_OK;
 }

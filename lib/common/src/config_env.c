@@ -60,14 +60,15 @@ static enum edge_status env_scalar(const struct env_layer *l, const struct edge_
     }
     cJSON given = {.type = cJSON_String, .valuestring = (char *)(uintptr_t)text};
     cJSON *node = config_coerce(&l->ctx->arena, f, &given, &reason);
+    struct config_layer named = *l->layer;
+    named.origin = edge_printf(&l->ctx->arena, "environment variable %s", env_name(l, at));
     if (!node) {
-        struct config_layer named = *l->layer;
-        named.origin = edge_printf(&l->ctx->arena, "environment variable %s", env_name(l, at));
         return named.flags & CONFIG_FORGIVING
                    ? config_refuse(&named, f, key, into, &given, at, reason)
                    : edge_fail(l->ctx, EDGE_INVALID, "%s: %s", named.origin, reason);
     }
     config_put(into, key, node);
+    config_note_origin(&named, at, named.origin);
     return EDGE_OK;
 }
 

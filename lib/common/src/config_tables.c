@@ -37,13 +37,41 @@ static enum edge_status check_size(const void *value, struct edge_scope *at)
     return EDGE_OK;
 }
 
+/* With less not even a ping is answered. */
+static enum edge_status check_budget(const void *value, struct edge_scope *at)
+{
+    enum { MIN_KB = 64 };
+    int64_t kb = *(const int64_t *)value;
+    return kb > 0 && kb < MIN_KB ? edge_scope_fail(at, NULL, "must be 0 or at least %d KB", MIN_KB)
+                                 : check_size(value, at);
+}
+
+/* What else is kept beside the database, by a service or by the database itself. */
+static bool is_taken(const char *name)
+{
+    static const char *const whole[] = {"secrets.json", "clock"};
+    static const char *const ends[] = {".reserve", ".damaged", "-wal", "-shm", "-journal"};
+    size_t len = strlen(name);
+    bool taken = false;
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        taken = taken || strcmp(name, whole[i]) == 0;
+    }
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t size = strlen(ends[i]);
+        taken = taken || (len >= size && strcmp(name + len - size, ends[i]) == 0);
+    }
+    return taken;
+}
+
 /* A name in the data directory, not a way out of it. */
 static enum edge_status check_file_name(const void *value, struct edge_scope *at)
 {
     const char *s = value;
-    return strchr(s, '/') || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 || strlen(s) > 200
-               ? edge_scope_fail(at, NULL, "must be the name of a file")
-               : EDGE_OK;
+    if (strchr(s, '/') || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 || strlen(s) > 200) {
+        return edge_scope_fail(at, NULL, "must be the name of a file");
+    }
+    return is_taken(s) ? edge_scope_fail(at, NULL, "is the name of another file kept there")
+                       : EDGE_OK;
 }
 
 static enum edge_status one_of(const char *s, const char *const *names, struct edge_scope *at)
@@ -74,6 +102,18 @@ static enum edge_status check_auth_mode(const void *value, struct edge_scope *at
 {
     static const char *const names[] = {"none", "usernamepassword", "clientcert", "cacert", "",
                                         NULL};
+    return one_of(value, names, at);
+}
+
+static enum edge_status check_registry_type(const void *value, struct edge_scope *at)
+{
+    static const char *const names[] = {"keeper", NULL};
+    return one_of(value, names, at);
+}
+
+static enum edge_status check_client_protocol(const void *value, struct edge_scope *at)
+{
+    static const char *const names[] = {"http", "https", NULL};
     return one_of(value, names, at);
 }
 
@@ -214,7 +254,7 @@ static const struct edge_field service_fields[] = {
     F(request_timeout, "RequestTimeout", "Longest a request may take; 0s: for ever.", .def = "5s", .check = edge_check_interval),
     F(max_result_count, "MaxResultCount", "Most objects in one answer.", .def = "1024", .min = 1, .max = 1000000),
     F(max_request_size, "MaxRequestSize", "Largest body of any route, KB; 0: the route's own limit.", .def = "0", .check = check_size),
-    F(memory_budget, "MemoryBudget", "Most memory for requests and answers under way, KB, of the whole process: the largest of its services' values counts; 0: any.", .def = "65536", .check = check_size),
+    F(memory_budget, "MemoryBudget", "Most memory for requests and answers under way, KB, of the whole process: the largest of its services' values counts; 0: any, else at least 64.", .def = "65536", .check = check_budget),
     F(enable_name_field_escape, "EnableNameFieldEscape", "Escape names in topics.", .def = "false"),
     EDGE_LIST(struct edge_service_info, labels, "Labels", "Words to search the service by.", NULL, .flags = EDGE_EMIT_EMPTY),
     EDGE_OBJECT(struct edge_service_info, cors, "CORSConfiguration", "Browsers of other origins.", &CORS, .flags = EDGE_EMIT_EMPTY),
@@ -260,7 +300,7 @@ static const struct edge_dto BUS_INFO = EDGE_DTO(struct edge_bus_info, "MessageB
 static const struct edge_field registry_fields[] = {
     F(host, "Host", "The registry.", .def = "localhost", .check = check_host),
     F(port, "Port", "Its port.", .def = "59890", .check = check_port),
-    F(type, "Type", "keeper.", .def = "keeper"),
+    F(type, "Type", "keeper.", .def = "keeper", .check = check_registry_type),
 };
 static const struct edge_dto REGISTRY_INFO = EDGE_DTO(struct edge_registry_info, "Registry", registry_fields);
 #undef F
@@ -281,7 +321,7 @@ static const struct edge_dto DATABASE_INFO = EDGE_DTO(struct edge_database_info,
 #define F(m, key, text, ...) ROW(struct edge_client_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field client_fields[] = {
     EDGE_FIELD(struct edge_client_info, name, NULL, "Service key of the neighbour.", .flags = EDGE_KEY),
-    F(protocol, "Protocol", "http or https.", .def = "http"),
+    F(protocol, "Protocol", "http or https.", .def = "http", .check = check_client_protocol),
     F(host, "Host", "Where it is.", .def = "localhost", .check = check_host),
     F(port, "Port", "Its port.", .check = check_port),
 };

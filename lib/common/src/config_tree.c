@@ -367,6 +367,15 @@ static void offer_keys(const struct edge_dto *dto, struct edge_nearest *near)
     }
 }
 
+void config_note_origin(const struct config_layer *l, const struct config_path *at,
+                        const char *origin)
+{
+    if (l->judge && l->judge->origins) {
+        config_put(l->judge->origins, config_path_text(&l->ctx->arena, at),
+                   cJSON_CreateString(origin));
+    }
+}
+
 /* @p dto: of the section; of a map of bare values the table of its entries. */
 static enum edge_status overlay_scalar(const struct config_layer *l, const struct edge_dto *dto,
                                        const struct edge_field *f, const char *key, cJSON *into,
@@ -382,6 +391,7 @@ static enum edge_status overlay_scalar(const struct config_layer *l, const struc
         return config_refuse(l, f, key, into, from, at, reason);
     }
     config_put(into, key, node);
+    config_note_origin(l, at, l->origin);
     return EDGE_OK;
 }
 

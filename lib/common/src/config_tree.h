@@ -45,6 +45,7 @@ struct config_judge {
     cJSON *refused;                          /* as edge_config_loaded.refused */
     edge_config_free_check *check_free;      /* may be NULL */
     const void *free_arg;
+    cJSON *origins; /* of the values that are judged by the decoding only; may be NULL */
 };
 
 enum config_origin_flags {
@@ -79,6 +80,10 @@ enum edge_status config_overlay_env(const struct config_layer *layer, const stru
 enum edge_status config_refuse(const struct config_layer *layer, const struct edge_field *field,
                                const char *key, cJSON *into, const cJSON *given,
                                const struct config_path *at, const char *reason);
+
+/** @p at has its value from @p origin: told should the whole not decode. */
+void config_note_origin(const struct config_layer *layer, const struct config_path *at,
+                        const char *origin);
 
 /* secrets.c */
 /** What a service keeps its own secrets in. NOT_FOUND, INVALID name it. */

@@ -85,7 +85,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     edge_counter(rt->metrics, SECRETS_REQUESTED, "Secrets asked for.");
     edge_counter(rt->metrics, SECRETS_STORED, "Secrets stored.");
     if (rt->options->registry && !rt->service->is_provider) {
-        EDGE_TRY(registry_open(&inst->ctx, &inst->registry, rt));
+        registry_open(&inst->ctx.arena, &inst->registry, rt);
     }
     return open_bus(ctx, inst);
 }

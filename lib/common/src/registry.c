@@ -14,18 +14,12 @@
 
 enum { CALL_MS = 2000, FIRST_PAUSE_MS = 50, PAUSE_MS = 1000, PEER_KEPT_MS = 5000 };
 
-enum edge_status registry_open(struct edge_ctx *ctx, struct registry *r,
-                               const struct edge_runtime *rt)
+void registry_open(struct edge_arena *a, struct registry *r, const struct edge_runtime *rt)
 {
     const struct edge_registry_info *info = &rt->base->registry;
-    if (strcmp(info->type, "keeper") != 0) {
-        return edge_fail(ctx, EDGE_UNSUPPORTED, "Registry.Type '%s' is not supported: keeper",
-                         info->type);
-    }
     r->rt = rt;
-    r->url = edge_printf(&ctx->arena, "http://%s:%d", info->host, (int)info->port);
+    r->url = edge_printf(a, "http://%s:%d", info->host, (int)info->port);
     edge_mutex_init(&r->lock);
-    return EDGE_OK;
 }
 
 static const char *entry_target(struct edge_ctx *ctx, const char *service)

@@ -23,9 +23,8 @@ struct registry {
     } peers[REGISTRY_PEERS] EDGE_GUARDED;
 };
 
-/** @p ctx lives as long as @p r. UNSUPPORTED names what is wrong with the Registry section. */
-enum edge_status registry_open(struct edge_ctx *ctx, struct registry *r,
-                               const struct edge_runtime *rt);
+/** @p a lives as long as @p r. */
+void registry_open(struct edge_arena *a, struct registry *r, const struct edge_runtime *rt);
 /** Register on a thread of its own, as long as it takes; the service listens already. */
 void registry_start(struct registry *r);
 /** Sign off, within about @p patience_ms; the process is stopping. */

@@ -780,16 +780,17 @@ static void test_bad_variables_are_fatal_by_name(void)
     static const struct {
         const char *name, *value, *expect;
     } cases[] = {
-        {"SERVICE_PORT",              "http",  "environment variable SERVICE_PORT: 'http' is not an integer"},
-        {"SERVICE_PORT",              "",      "environment variable SERVICE_PORT: '' is not an integer"    },
-        {"SERVICE_PORT",              "70000", "Service.Port"                                               },
-        {"LIMITS_RATIO",              "nan",   "environment variable LIMITS_RATIO: 'nan' is not a number"   },
+        {"SERVICE_PORT",              "http",   "environment variable SERVICE_PORT: 'http' is not an integer"},
+        {"SERVICE_PORT",              "",       "environment variable SERVICE_PORT: '' is not an integer"    },
+        {"SERVICE_PORT",              "70000",  "Service.Port"                                               },
+        {"LIMITS_RATIO",              "nan",    "environment variable LIMITS_RATIO: 'nan' is not a number"   },
         {"WRITABLE_PERSISTDATA",      "maybe",
-         "environment variable WRITABLE_PERSISTDATA: 'maybe' is not true or false"                          },
-        {"WRITABLE_LOGLEVEL",         "LOUD",  "Writable.LogLevel"                                          },
-        {"SERVICE_HOST",              "a\xff", "environment variable SERVICE_HOST: not UTF-8"               },
-        {"ALL_SERVICES_SERVICE_PORT", "x",     "environment variable ALL_SERVICES_SERVICE_PORT"             },
-        {"CORE_DATA__SERVICE_PORT",   "x",     "environment variable CORE_DATA__SERVICE_PORT"               },
+         "environment variable WRITABLE_PERSISTDATA: 'maybe' is not true or false"                           },
+        {"WRITABLE_LOGLEVEL",         "LOUD",   "Writable.LogLevel"                                          },
+        {"REGISTRY_TYPE",             "consul", "(Registry.Type: from environment variable REGISTRY_TYPE)"   },
+        {"SERVICE_HOST",              "a\xff",  "environment variable SERVICE_HOST: not UTF-8"               },
+        {"ALL_SERVICES_SERVICE_PORT", "x",      "environment variable ALL_SERVICES_SERVICE_PORT"             },
+        {"CORE_DATA__SERVICE_PORT",   "x",      "environment variable CORE_DATA__SERVICE_PORT"               },
     };
     struct bench b;
     bench_open(&b);
@@ -806,16 +807,25 @@ static void test_bad_files_are_fatal_by_place(void)
     static const struct {
         const char *text, *expect;
     } cases[] = {
-        {"Service:\n  Port: [\n",     "configuration.yaml -> line "                               },
-        {"Service: 5\n",              "configuration.yaml: Service: must be a section"            },
-        {"Service: {Port: many}\n",   "configuration.yaml: Service.Port: 'many' is not an integer"},
-        {"Service: {Port: {a: 1}}\n", "Service.Port: is not a single value"                       },
-        {"Service: {Labels: a}\n",    "Service.Labels: must be a list"                            },
-        {"Clients: [a]\n",            "Clients: must be a section"                                },
-        {"Clients: {core-data: 1}\n", "Clients.core-data: must be a section"                      },
-        {"- a\n",                     "the whole: must be a section"                              },
-        {"Limits: {MaxEntries: 0}\n", "Limits.MaxEntries"                                         },
-        {"Service: {Port: 99999}\n",  "Service.Port must be between 0 and 65535"                  },
+        {"Service:\n  Port: [\n",            "configuration.yaml -> line "                               },
+        {"Service: 5\n",                     "configuration.yaml: Service: must be a section"            },
+        {"Service: {Port: many}\n",          "configuration.yaml: Service.Port: 'many' is not an integer"},
+        {"Service: {Port: {a: 1}}\n",        "Service.Port: is not a single value"                       },
+        {"Service: {Labels: a}\n",           "Service.Labels: must be a list"                            },
+        {"Clients: [a]\n",                   "Clients: must be a section"                                },
+        {"Clients: {core-data: 1}\n",        "Clients.core-data: must be a section"                      },
+        {"- a\n",                            "the whole: must be a section"                              },
+        {"Limits: {MaxEntries: 0}\n",        "Limits.MaxEntries"                                         },
+        {"Service: {Port: 99999}\n",         "Service.Port must be between 0 and 65535"                  },
+        {"service: {port: 99999}\n",         "/configuration.yaml)"                                      },
+        {"Registry: {Type: consul}\n",
+         "Registry.Type 'consul' is not supported; one of keeper (Registry.Type: from /"                 },
+        {"Clients: {a: {Protocol: ftp}}\n",
+         "Protocol 'ftp' is not supported; one of http https (Clients.a.Protocol: from /"                },
+        {"Database: {Name: secrets.json}\n",
+         "Database.Name is the name of another file kept there (Database.Name: from /"                   },
+        {"Service: {MemoryBudget: 1}\n",
+         "Service.MemoryBudget must be 0 or at least 64 KB (Service.MemoryBudget: from /"                },
     };
     struct bench b;
     bench_open(&b);
