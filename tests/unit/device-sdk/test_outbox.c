@@ -16,7 +16,7 @@
 #include "suites.h"
 #include "wait.h"
 
-enum { SOON_MS = 10 * 1000, N_EVENTS = 10, MAX_HEARD = 100, FIRST_EVENT = 31 };
+enum { SOON_MS = 30 * 1000, N_EVENTS = 10, MAX_HEARD = 100, FIRST_EVENT = 31 };
 
 #define BASE    "edgex"
 #define SERVICE "device-outbox"
