@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_tree.h"
+#include "config/config_tree.h"
 #include "edge/log.h"
 #include "edge/yaml.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http_internal.h"
+#include "http/http_internal.h"
 
 static size_t count_headers(const struct edge_call *call, const char *name)
 {

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "http_internal.h"
+#include "http/http_internal.h"
 
 enum { MAX_SEGMENTS = 8 };
 

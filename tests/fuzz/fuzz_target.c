@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "edge/text.h"
-#include "http_internal.h"
+#include "http/http_internal.h"
 
 static void check_segment(struct edge_arena *a, const char *segment, size_t len)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus_internal.h"
+#include "bus/bus_internal.h"
 #include "suites.h"
 
 static long limit_in(const char *file)

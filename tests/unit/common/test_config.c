@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include "capture.h"
-#include "config_tree.h"
+#include "config/config_tree.h"
 #include "data.h"
 #include "edge/client.h"
 #include "edge/config.h"
 #include "edge/log.h"
 #include "edge/text.h"
-#include "instance.h"
+#include "service/instance.h"
 #include "scratch.h"
 #include "suites.h"
 #include "tcp_peer.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus_internal.h"
+#include "bus/bus_internal.h"
 #include "edge/json.h"
 #include "edge/text.h"
 #include "suites.h"

@@ -1,7 +1,7 @@
 /* The route table and the door for targets: pure functions, rows of cases. */
 #include <string.h>
 
-#include "http_internal.h"
+#include "http/http_internal.h"
 #include "suites.h"
 
 static enum edge_status nothing(struct edge_call *call)

@@ -1,7 +1,7 @@
 /* Topics: matching, levels, what may be published and subscribed to. */
 #include <string.h>
 
-#include "bus_internal.h"
+#include "bus/bus_internal.h"
 #include "suites.h"
 
 static void test_patterns_match_as_mqtt_says(void)

@@ -1,5 +1,5 @@
 /* What is read from core-keeper and written there, against the real one. */
-#include "provider.h"
+#include "service/provider.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config_tree.h"
+#include "config/config_tree.h"
 #include "instance.h"
 
 const char *secret_find(const struct edge_writable *writable, struct edge_metrics *metrics,

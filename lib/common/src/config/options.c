@@ -7,7 +7,7 @@
 
 #include "edge/config.h"
 #include "edge/text.h"
-#include "instance.h"
+#include "service/instance.h"
 
 enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_PROVIDER };
 

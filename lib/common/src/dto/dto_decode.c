@@ -9,7 +9,7 @@
 
 #include "dto_internal.h"
 #include "edge/text.h"
-#include "tree.h"
+#include "text/tree.h"
 
 static enum edge_status decode_object(const struct edge_dto *dto, const cJSON *json, void *obj,
                                       struct edge_scope *at);

@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "config_tree.h"
+#include "config/config_tree.h"
 #include "edge/text.h"
 
 enum { MAX_LEVELS = 32, MAX_VALUES = 5000 };

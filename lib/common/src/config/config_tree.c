@@ -13,7 +13,7 @@
 
 #include "edge/log.h"
 #include "edge/text.h"
-#include "tree.h"
+#include "text/tree.h"
 
 static enum edge_status overlay_section(const struct config_layer *l, const struct edge_dto *dto,
                                         cJSON *into, const cJSON *from,

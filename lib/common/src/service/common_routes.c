@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "config_tree.h"
+#include "config/config_tree.h"
 #include "contracts/base.h"
 #include "instance.h"
 
