@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contracts/system_event.h"
+#include "edge/system_event.h"
 #include "edge/text.h"
 #include "params.h"
 #include "sdk.h"

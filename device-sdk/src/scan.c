@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "contracts/system_event.h"
 #include "edge/clock.h"
+#include "edge/system_event.h"
 #include "edge/text.h"
 
 void sdk_scan_init(devsdk_scan *scan, devsdk_service *svc, const char *action,

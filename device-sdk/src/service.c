@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "contracts/base.h"
 #include "devsdk/host.h"
+#include "edge/base.h"
 #include "edge/clock.h"
 #include "edge/text.h"
 #include "params.h"

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "command.h"
-#include "contracts/base.h"
+#include "edge/base.h"
 #include "edge/cbor.h"
 #include "edge/text.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "contracts/event_ack.h"
-#include "contracts/system_event.h"
+#include "edge/system_event.h"
 #include "state.h"
 
 enum {

@@ -7,7 +7,7 @@
 #ifndef KEEPER_H
 #define KEEPER_H
 
-#include "contracts/keeper.h"
+#include "edge/keeper.h"
 #include "edge/service.h"
 #include "edge/store.h"
 

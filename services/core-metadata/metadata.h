@@ -8,9 +8,9 @@
 
 #include "contracts/device.h"
 #include "contracts/profile.h"
-#include "contracts/system_event.h"
 #include "edge/service.h"
 #include "edge/store.h"
+#include "edge/system_event.h"
 
 struct profile_change_rules {
     bool strict_changes, strict_deletes;

@@ -1,7 +1,7 @@
 /* The small contracts, which use every other kind of row. */
 #include "contracts/command.h"
 #include "contracts/event.h"
-#include "contracts/system_event.h"
+#include "edge/system_event.h"
 #include "fuzz_contract.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,7 +2,7 @@
 #ifndef EDGE_CONTRACTS_COMMAND_H
 #define EDGE_CONTRACTS_COMMAND_H
 
-#include "base.h"
+#include "edge/base.h"
 
 struct command_parameter {
     const char *resource_name, *value_type;

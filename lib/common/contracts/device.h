@@ -2,7 +2,8 @@
 #ifndef EDGE_CONTRACTS_DEVICE_H
 #define EDGE_CONTRACTS_DEVICE_H
 
-#include "base.h"
+#include "edge/base.h"
+#include "states.h"
 
 struct retention {
     int64_t max_cap, min_cap;

@@ -2,7 +2,7 @@
 #ifndef EDGE_CONTRACTS_EVENT_H
 #define EDGE_CONTRACTS_EVENT_H
 
-#include "base.h"
+#include "edge/base.h"
 #include "value.h"
 
 struct reading {

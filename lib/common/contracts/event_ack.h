@@ -11,7 +11,7 @@
 #ifndef EDGE_CONTRACTS_EVENT_ACK_H
 #define EDGE_CONTRACTS_EVENT_ACK_H
 
-#include "base.h"
+#include "edge/base.h"
 
 #define EVENT_RESENT "resent" /* the query parameter */
 

@@ -2,7 +2,8 @@
 #ifndef EDGE_CONTRACTS_PROFILE_H
 #define EDGE_CONTRACTS_PROFILE_H
 
-#include "base.h"
+#include "edge/base.h"
+#include "states.h"
 #include "value.h"
 
 struct resource_properties {

@@ -1,7 +1,7 @@
 /* Batches: all or nothing before anything is done, then a status for each item (contract 2.5). */
 #include <string.h>
 
-#include "contracts/base.h"
+#include "edge/base.h"
 #include "edge/http.h"
 #include "suites.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "contracts/base.h"
+#include "edge/base.h"
 #include "edge/config.h"
 #include "edge/http.h"
 #include "edge/metrics.h"

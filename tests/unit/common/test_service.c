@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "contracts/system_event.h"
 #include "edge/clock.h"
 #include "edge/service.h"
+#include "edge/system_event.h"
 #include "edge/thread.h"
 #include "scratch.h"
 #include "suites.h"

@@ -4,10 +4,10 @@
 #include "contracts/command.h"
 #include "contracts/device.h"
 #include "contracts/event.h"
-#include "contracts/keeper.h"
 #include "contracts/profile.h"
-#include "contracts/system_event.h"
 #include "dtotest.h"
+#include "edge/keeper.h"
+#include "edge/system_event.h"
 #include "suites.h"
 
 static void test_every_table_is_sound(void)

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "contracts/base.h"
 #include "core_command.h"
+#include "edge/base.h"
 #include "edge/clock.h"
 #include "edge/service.h"
 #include "edge/text.h"

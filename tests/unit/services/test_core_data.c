@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contracts/system_event.h"
 #include "core_data.h"
 #include "edge/cbor.h"
 #include "edge/clock.h"
+#include "edge/system_event.h"
 #include "edge/text.h"
 #include "edge/thread.h"
 #include "scratch.h"

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "edge/dto.h"
+#include "edge/http.h"
 
 /* The parts every service has, official key names (contract 12.3). A service's config struct starts
  * with edge_base_config (EDGE_INLINE row) and has a writable struct that starts with edge_writable
@@ -46,11 +47,6 @@ struct edge_writable {
     struct edge_telemetry telemetry;
 };
 
-struct edge_cors {
-    bool enable, allow_credentials;
-    const char *allowed_origin, *allowed_methods, *allowed_headers, *expose_headers;
-    int64_t max_age;
-};
 struct edge_service_info {
     const char *host, *server_bind_addr, *startup_msg, *health_check_interval, *request_timeout;
     int64_t port, max_result_count, max_request_size; /* KB, 0: off */

@@ -21,11 +21,17 @@
 
 struct edge_budget;
 struct edge_call; /* one request and its reply */
-struct edge_cors;
 struct edge_http;
 struct edge_log;
 struct edge_metrics;
 struct edge_pool;
+
+/** What browsers of other origins may do (contract 2.8); max_age in seconds. */
+struct edge_cors {
+    bool enable, allow_credentials;
+    const char *allowed_origin, *allowed_methods, *allowed_headers, *expose_headers;
+    int64_t max_age;
+};
 
 typedef enum edge_status edge_handler(struct edge_call *call);
 

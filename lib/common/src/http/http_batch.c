@@ -4,7 +4,7 @@
  */
 #include <assert.h>
 
-#include "contracts/base.h"
+#include "edge/base.h"
 #include "edge/log.h"
 #include "edge/text.h"
 #include "http_internal.h"

@@ -2,8 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "contracts/base.h"
-#include "edge/config.h"
+#include "edge/base.h"
 #include "http_internal.h"
 
 static const char json_type[] = "application/json";

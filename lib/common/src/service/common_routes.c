@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "config/config_tree.h"
-#include "contracts/base.h"
+#include "edge/base.h"
 #include "instance.h"
 
 /* ---- ping and version ---------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "contracts/base.h"
+#include "edge/base.h"
 #include "edge/budget.h"
 #include "edge/text.h"
 #include "instance.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contracts/keeper.h"
 #include "edge/clock.h"
+#include "edge/keeper.h"
 #include "edge/log.h"
 #include "edge/text.h"
 

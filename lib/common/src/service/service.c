@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "contracts/base.h"
+#include "edge/base.h"
 #include "instance.h"
 
 enum { EXIT_USAGE = 2, DRAIN_MS = 5000, GIVE_UP_S = 10, MAX_FILES = 65536 };

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "contracts/system_event.h"
+#include "edge/system_event.h"
 #include "edge/text.h"
 #include "instance.h"
 

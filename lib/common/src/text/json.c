@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "edge/text.h"
-#include "hex.h"
 #include "json_text.h"
 #include "tree.h"
 

@@ -1,5 +1,5 @@
 /* Registrations and configuration values: what services tell core-keeper and hear from it. */
-#include "keeper.h"
+#include "edge/keeper.h"
 
 #include <string.h>
 

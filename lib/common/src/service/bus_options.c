@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "edge/text.h"
-#include "service/instance.h"
+#include "instance.h"
 
 static bool given(const char *text)
 {

@@ -7,7 +7,7 @@
 
 #include "edge/config.h"
 #include "edge/text.h"
-#include "service/instance.h"
+#include "instance.h"
 
 enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_PROVIDER };
 

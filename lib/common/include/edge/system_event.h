@@ -1,8 +1,8 @@
 /** System events and metrics as they go over the bus (contract 3.3, 4.6, 11.5). */
-#ifndef EDGE_CONTRACTS_SYSTEM_EVENT_H
-#define EDGE_CONTRACTS_SYSTEM_EVENT_H
+#ifndef EDGE_SYSTEM_EVENT_H
+#define EDGE_SYSTEM_EVENT_H
 
-#include "base.h"
+#include "edge/base.h"
 
 struct system_event {
     const char *api_version, *type, *action, *source, *owner;

@@ -1,5 +1,5 @@
 /* System events and metrics: what services tell each other about themselves. */
-#include "system_event.h"
+#include "edge/system_event.h"
 
 /* clang-format off */
 #define F(m, ...) EDGE_FIELD(struct system_event, m, __VA_ARGS__)

@@ -1,6 +1,6 @@
-/** Shapes every request and response shares (contract 2.3), and the closed sets of contract 3.2. */
-#ifndef EDGE_CONTRACTS_BASE_H
-#define EDGE_CONTRACTS_BASE_H
+/** What every request and response shares (contract 2.3), and which versions these are. */
+#ifndef EDGE_BASE_H
+#define EDGE_BASE_H
 
 #include "edge/dto.h"
 
@@ -16,19 +16,5 @@ extern const struct edge_dto EDGE_BASE_REQUEST;
 #define EDGE_BASE_REQUEST_ROW(T)                                                                   \
     EDGE_OBJECT(T, base, NULL, "apiVersion and requestId.", &EDGE_BASE_REQUEST,                    \
                 .flags = EDGE_INLINE)
-
-enum admin_state { LOCKED, UNLOCKED };
-enum operating_state { OPERATING_UP, OPERATING_DOWN, OPERATING_UNKNOWN };
-enum read_write { RW_R, RW_W, RW_RW, RW_WR };
-extern const char *const ADMIN_STATES[], *const OPERATING_STATES[], *const READ_WRITES[];
-
-static inline bool rw_can_read(unsigned rw)
-{
-    return rw != RW_W;
-}
-static inline bool rw_can_write(unsigned rw)
-{
-    return rw != RW_R;
-}
 
 #endif

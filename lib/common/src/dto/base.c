@@ -1,11 +1,7 @@
 /* The members every request starts with, and the closed sets many entities use. */
-#include "base.h"
+#include "edge/base.h"
 
 #include "edge/text.h"
-
-const char *const ADMIN_STATES[] = {"LOCKED", "UNLOCKED", NULL};
-const char *const OPERATING_STATES[] = {"UP", "DOWN", "UNKNOWN", NULL};
-const char *const READ_WRITES[] = {"R", "W", "RW", "WR", NULL};
 
 static enum edge_status check_request_id(const void *value, struct edge_scope *at)
 {

@@ -1,8 +1,8 @@
 /** Registrations and configuration values, as core-keeper keeps them (contract 3.3, 7). */
-#ifndef EDGE_CONTRACTS_KEEPER_H
-#define EDGE_CONTRACTS_KEEPER_H
+#ifndef EDGE_KEEPER_H
+#define EDGE_KEEPER_H
 
-#include "base.h"
+#include "edge/base.h"
 
 struct health_check {
     const char *interval, *path, *type;

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The common library's rooms stand as docs/architecture.md shows them: each public header has one, and a
+# room includes nothing from a later one, nor from the contracts.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+COMMON=lib/common
+FAULTS=0
+
+fault() {
+    echo "$*" >&2
+    FAULTS=$((FAULTS + 1))
+}
+
+declare -A PLACE=() ROOM=() # of a room, in the table; of a public header
+while IFS='|' read -r _ room _ headers _; do
+    room=${room//[\` ]/}
+    PLACE[$room]=${#PLACE[@]}
+    for header in ${headers//\`/}; do
+        [ -z "${ROOM[$header]:-}" ] || fault "$header has two rooms"
+        ROOM[$header]=$room
+    done
+done < <(sed -n '/^### Inside the common library/,/^## /p' docs/architecture.md | grep '^| `')
+
+for folder in "$COMMON"/src/*; do
+    [ -n "${PLACE[${folder##*/}]:-}" ] || fault "$folder is not in the table"
+done
+for header in "$COMMON"/include/edge/*.h; do
+    [ -n "${ROOM[${header##*/}]:-}" ] || fault "$header is not in the table"
+done
+
+while IFS=: read -r file include; do
+    included=${include#*\"} included=${included%\"*}
+    case "$file" in
+    */include/*) room=${ROOM[${file##*/}]:-} ;;
+    *) room=${file#"$COMMON"/src/} room=${room%%/*} ;;
+    esac
+    case "$included" in
+    edge/*) other=${ROOM[${included#edge/}]:-} ;;
+    contracts/*) fault "$file includes $included" && continue ;;
+    */*) other=${included%%/*} ;;
+    *) continue ;; # its own room
+    esac
+    if [ "${PLACE[${other:-none}]:-99}" -gt "${PLACE[${room:-none}]:--1}" ]; then
+        fault "$file includes $included: room '$room' stands before '$other'"
+    fi
+done < <(grep -r '^#include "' "$COMMON"/src "$COMMON"/include)
+
+[ "$FAULTS" = 0 ]
