@@ -196,39 +196,126 @@ enum edge_status lookup_commands(struct edge_ctx *ctx, struct command_state *cmd
     return EDGE_OK;
 }
 
+/* ---- lists -------------------------------------------------------------------------------------
+ */
+
+enum {
+    PAGE = 100,         /* devices fetched at a time; of them, only what is offered is kept */
+    MAX_TRIES = 3,      /* a list that changes meanwhile is begun again */
+    DEFAULT_MOST = 1024 /* where nothing is configured */
+};
+
+struct list {
+    int64_t offset, left, deadline_ms;
+    size_t cap;
+    struct profiles_seen seen;
+    struct multi_device_core_commands_response *made;
+};
+
+static void list_add(struct edge_ctx *ctx, struct list *list, struct device_core_command offered)
+{
+    struct multi_device_core_commands_response *made = list->made;
+    if (made->n_device_core_commands == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : PAGE;
+        struct device_core_command *all =
+            edge_new_n(&ctx->arena, struct device_core_command, list->cap);
+        for (size_t i = 0; i < made->n_device_core_commands; i++) {
+            all[i] = made->device_core_commands[i];
+        }
+        made->device_core_commands = all;
+    }
+    made->device_core_commands[made->n_device_core_commands++] = offered;
+}
+
+static enum edge_status list_device(struct edge_ctx *ctx, struct command_state *cmd,
+                                    struct list *list, struct device *device)
+{
+    const struct device_profile *profile;
+    if (!has_profile(device)) {
+        return EDGE_OK;
+    }
+    EDGE_TRY(profile_of(ctx, cmd, device, list->deadline_ms, &list->seen, &profile));
+    device->name = edge_strdup(&ctx->arena, device->name);
+    device->profile_name = profile->name;
+    list_add(ctx, list, offer(ctx, cmd, device, profile));
+    return edge_ctx_charge_arena(ctx);
+}
+
+/* The next page, into the context that ends with it. */
+static enum edge_status fetch(struct edge_ctx *page, struct command_state *cmd,
+                              const struct list *list, int64_t n, const char **ret_target,
+                              const cJSON **ret_devices, int64_t *ret_total)
+{
+    const cJSON *answer = NULL;
+    *ret_target = edge_printf(&page->arena, "/api/v3/device/all?offset=%" PRId64 "&limit=%" PRId64,
+                              list->offset, n);
+    EDGE_TRY(ask(page, cmd, *ret_target, list->deadline_ms, &answer));
+    const cJSON *total = edge_json_member(answer, "totalCount", false);
+    *ret_devices = edge_json_member(answer, "devices", false);
+    return total && edge_json_int(total, ret_total)
+               ? EDGE_OK
+               : edge_fail(page, EDGE_REMOTE, "answer of core-metadata to %s has no totalCount",
+                           *ret_target);
+}
+
+static enum edge_status list_page(struct edge_ctx *ctx, struct command_state *cmd,
+                                  struct list *list, int64_t n, size_t *ret_n)
+{
+    EDGE_CTX_SCOPE(page);
+    page.log = ctx->log;
+    page.budget = ctx->budget;
+    memcpy(page.correlation_id, ctx->correlation_id, sizeof(page.correlation_id));
+    const char *target;
+    const cJSON *devices, *item;
+    EDGE_TRY(edge_pass(ctx, fetch(&page, cmd, list, n, &target, &devices, &list->made->total_count),
+                       &page));
+    cJSON_ArrayForEach(item, devices)
+    {
+        struct device device;
+        enum edge_status st = edge_wrap(&page, edge_dto_decode(&page, &DEVICE, item, &device),
+                                        "answer of core-metadata to %s", target);
+        st = st == EDGE_OK ? edge_ctx_charge_arena(&page) : st;
+        EDGE_TRY(edge_pass(ctx, st, &page));
+        EDGE_TRY(list_device(ctx, cmd, list, &device));
+    }
+    *ret_n = (size_t)cJSON_GetArraySize(devices);
+    return EDGE_OK;
+}
+
+/* *ret_whole: nothing came or went while it was read. */
+static enum edge_status read_list(struct edge_ctx *ctx, struct command_state *cmd,
+                                  struct list *list, int64_t page, bool *ret_whole)
+{
+    size_t n = 0;
+    int64_t total = -1, asked = 0;
+    *ret_whole = true;
+    do {
+        asked = list->left < page ? list->left : page;
+        EDGE_TRY(list_page(ctx, cmd, list, asked, &n));
+        *ret_whole &= total < 0 || total == list->made->total_count;
+        total = list->made->total_count;
+        list->offset += (int64_t)n;
+        list->left -= (int64_t)n;
+    } while ((int64_t)n == asked && list->left > 0 && list->offset < total);
+    return EDGE_OK;
+}
+
 enum edge_status lookup_all_commands(struct edge_ctx *ctx, struct command_state *cmd,
                                      int64_t offset, int64_t limit, int64_t deadline_ms,
                                      struct multi_device_core_commands_response *ret)
 {
-    const char *target = edge_printf(
-        &ctx->arena, "/api/v3/device/all?offset=%" PRId64 "&limit=%" PRId64, offset, limit);
-    const cJSON *page = NULL;
-    EDGE_TRY(ask(ctx, cmd, target, deadline_ms, &page));
-    const cJSON *devices = edge_json_member(page, "devices", false);
-    *ret = (struct multi_device_core_commands_response){
-        .api_version = EDGE_API_VERSION,
-        .status_code = 200,
-        .device_core_commands = edge_new_n(&ctx->arena, struct device_core_command,
-                                           (size_t)cJSON_GetArraySize(devices)),
-    };
-    const cJSON *total = edge_json_member(page, "totalCount", false);
-    if (!total || !edge_json_int(total, &ret->total_count)) {
-        return edge_fail(ctx, EDGE_REMOTE, "answer of core-metadata to %s has no totalCount",
-                         target);
-    }
-    struct profiles_seen seen = {0};
-    const cJSON *item;
-    cJSON_ArrayForEach(item, devices)
-    {
-        struct device device;
-        const struct device_profile *profile;
-        EDGE_TRY(edge_wrap(ctx, edge_dto_decode(ctx, &DEVICE, item, &device),
-                           "answer of core-metadata to %s", target));
-        if (has_profile(&device)) {
-            EDGE_TRY(profile_of(ctx, cmd, &device, deadline_ms, &seen, &profile));
-            ret->device_core_commands[ret->n_device_core_commands++] =
-                offer(ctx, cmd, &device, profile);
-        }
+    int64_t most = cmd->rt->base->service.max_result_count;
+    most = most > 0 ? most : DEFAULT_MOST;
+    limit = limit == -1 ? most : limit;
+    int64_t page =
+        limit < 0 || limit > most ? limit : PAGE; /* let core-metadata say what it says */
+    bool whole = false;
+    for (int tries = 0; !whole && tries < MAX_TRIES; tries++) {
+        *ret = (struct multi_device_core_commands_response){.api_version = EDGE_API_VERSION,
+                                                            .status_code = 200};
+        struct list list = {
+            .offset = offset, .left = limit, .deadline_ms = deadline_ms, .made = ret};
+        EDGE_TRY(read_list(ctx, cmd, &list, page, &whole));
     }
     return EDGE_OK;
 }

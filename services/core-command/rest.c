@@ -22,7 +22,7 @@ enum edge_status commands_all(struct edge_call *call)
     struct multi_device_core_commands_response answer;
     EDGE_TRY(edge_call_page(call, 0, &page));
     EDGE_TRY(lookup_all_commands(ctx, cmd, page.offset, page.limit, deadline_of(call), &answer));
-    EDGE_TRY(edge_reply_check(call)); /* what it was looked up from is as large as the answer */
+    EDGE_TRY(edge_reply_check(call)); /* the answer is as large as what it is made from */
     return edge_reply_dto(call, &MULTI_DEVICE_CORE_COMMANDS_RESPONSE, &answer);
 }
 
@@ -105,6 +105,7 @@ static enum edge_status parse_answer(struct edge_ctx *ctx, const struct edge_htt
                                      const cJSON **ret)
 {
     static const char cbor[] = "application/cbor";
+    EDGE_TRY(edge_ctx_charge(ctx, answer->body_size)); /* its texts once more */
     if (answer->content_type && strncasecmp(answer->content_type, cbor, strlen(cbor)) == 0) {
         return edge_cbor_parse(ctx, answer->body, answer->body_size, NULL, ret);
     }
@@ -139,7 +140,11 @@ enum edge_status command_read(struct edge_call *call)
         edge_reply_type(call, "application/json");
         return EDGE_OK;
     }
-    if (parse_answer(ctx, &answer, &body) != EDGE_OK) {
+    enum edge_status st = parse_answer(ctx, &answer, &body);
+    if (ctx->busy) {
+        return st;
+    }
+    if (st != EDGE_OK) {
         return edge_wrap(ctx, EDGE_REMOTE, "answer of %s%s", to.url, to.target);
     }
     return reply_with(call, body);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/budget.h"
 #include "edge/client.h"
 #include "edge/clock.h"
 #include "edge/pool.h"
@@ -591,8 +592,93 @@ static void test_detaching_waits_for_calls_under_way(void)
     gate_free(local_gate);
 }
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static size_t in_use(const struct edge_budget *b)
+{
+    struct edge_budget_state state;
+    edge_budget_state(b, &state);
+    return state.in_use;
+}
+
+/* A JSON list of so many bytes, about. */
+static char *long_answer(size_t size)
+{
+    struct edge_buf text = EDGE_BUF_INIT;
+    edge_buf_printf(&text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n[\"", size + 4);
+    memset(edge_buf_room(&text, size), 'x', size);
+    text.len += size;
+    edge_buf_puts(&text, "\"]");
+    (void)edge_buf_str(&text);
+    return text.data;
+}
+
+static enum edge_status long_reply(struct edge_call *call)
+{
+    struct edge_buf *body = edge_reply_body(call);
+    size_t size = *(const size_t *)edge_call_state(call);
+    EDGE_TRY(edge_call_reserve(call, size + 4));
+    edge_buf_puts(body, "[\"");
+    memset(edge_buf_room(body, size), 'x', size);
+    body->len += size;
+    edge_buf_puts(body, "\"]");
+    return EDGE_OK;
+}
+
+static void test_answers_are_paid_for(void)
+{
+    static const struct {
+        size_t size, limit;
+        bool fits;
+    } cases[] = {
+        {4 << 20, 64 << 20, true },
+        {4 << 20, 4 << 20,  false},
+        {4 << 20, 7 << 20,  false}, /* it comes, but there is no memory for its tree */
+        {100,     64 << 20, true },
+    };
+    static const struct edge_route routes[] = {
+        {"GET", "/api/v3/thing", long_reply, "", 0, 0, NULL}
+    };
+    for (size_t i = 0; i < 2 * N(cases); i++) {
+        bool local = i >= N(cases);
+        size_t size = cases[i % N(cases)].size;
+        struct edge_budget *budget = edge_budget_create(cases[i % N(cases)].limit);
+        char *text = long_answer(size);
+        const struct peer_step script[] = {
+            {PEER_ANSWER, text}
+        };
+        struct tcp_peer *p = tcp_peer_start(script, N(script));
+        struct edge_client *c = edge_client_create();
+        struct edge_http_config config = {
+            .routes = EDGE_TABLE(routes), .state = &size, .budget = budget, .threads = 1};
+        struct edge_http *http = NULL;
+        EDGE_CTX_SCOPE(starting);
+        CU_ASSERT_EQUAL_FATAL(edge_http_start(&starting, &config, &http), EDGE_OK);
+        if (local) {
+            edge_client_attach(c, tcp_peer_url(p), http);
+        }
+        {
+            EDGE_CTX_SCOPE(ctx);
+            const cJSON *tree = NULL;
+            ctx.budget = budget;
+            enum edge_status st =
+                edge_client_json(c, &ctx, tcp_peer_url(p), &GET, in_ms(10000), &tree);
+            CU_ASSERT_EQUAL(st == EDGE_OK, cases[i % N(cases)].fits);
+            CU_ASSERT(st == EDGE_OK || st == EDGE_UNAVAILABLE || st == EDGE_TOO_LARGE);
+            CU_ASSERT(st != EDGE_OK || size < 1000 || in_use(budget) >= 2 * size);
+        }
+        CU_ASSERT_EQUAL(in_use(budget), 0);
+        edge_client_free(c);
+        edge_http_stop(http, 1000);
+        tcp_peer_free(p);
+        free(text);
+        edge_budget_free(budget);
+    }
+}
+
 CU_TestInfo client_tests[] = {
     {"answers come back whole",                      test_answers_come_back_whole                },
+    {"answers are paid for",                         test_answers_are_paid_for                   },
     {"requests go out as given",                     test_requests_go_out_as_given               },
     {"headers cannot be injected",                   test_headers_cannot_be_injected             },
     {"what cannot be sent says so",                  test_what_cannot_be_sent_says_so            },

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,36 @@ static enum edge_status fake_device(struct edge_call *call)
     return reply_found(call, "device", json);
 }
 
+/* More than three: so many large ones, page by page. */
+static atomic_int n_large_devices, largest_page;
+
+static enum edge_status large_devices(struct edge_call *call, int offset, int limit)
+{
+    static const char padding[9000 + 1] = {[0 ... 8999] = 'x'};
+    struct edge_buf *body = edge_reply_body(call);
+    int end = offset + limit < n_large_devices ? offset + limit : n_large_devices;
+    largest_page = limit > largest_page ? limit : largest_page;
+    edge_buf_printf(body,
+                    "{\"apiVersion\":\"v3\",\"statusCode\":200,\"totalCount\":%d,\"devices\":[",
+                    n_large_devices);
+    for (int i = offset; i < end; i++) {
+        edge_buf_printf(
+            body,
+            "%s{\"name\":\"L%d\",\"description\":\"%s\",\"serviceName\":\"device-fake\","
+            "\"profileName\":\"P1\",\"adminState\":\"UNLOCKED\","
+            "\"operatingState\":\"UP\",\"protocols\":{\"other\":{}}}",
+            i > offset ? "," : "", i, padding);
+    }
+    edge_buf_puts(body, "]}");
+    return EDGE_OK;
+}
+
 static enum edge_status fake_devices(struct edge_call *call)
 {
+    if (n_large_devices > 0) {
+        return large_devices(call, atoi(edge_call_query(call, "offset")),
+                             atoi(edge_call_query(call, "limit")));
+    }
     struct edge_buf *body = edge_reply_body(call);
     bool none = strcmp(edge_call_query(call, "offset"), "3") == 0;
     edge_buf_printf(
@@ -338,6 +367,33 @@ static void test_lists_count_devices_without_profile(void)
         CU_ASSERT(expect(&r, cases[i].code, cases[i].has));
         CU_ASSERT_PTR_NULL(strstr(r.body, "\"bare\""));
     }
+    world_stop(w);
+}
+
+/* What it is made from is fetched and forgotten piece by piece. */
+static void test_a_long_list_is_fetched_in_pages(void)
+{
+    struct world *w = world_start("10s");
+    EDGE_CTX_SCOPE(ctx);
+    n_large_devices = 950;
+    largest_page = 0;
+    struct edge_http_response r = request(w, &ctx, "GET", "/api/v3/device/all?limit=-1", NULL);
+    CU_ASSERT_EQUAL(r.code, 200);
+    CU_ASSERT(largest_page <= 100);
+    const char *at = r.body;
+    int n = 0;
+    char name[32];
+    do {
+        snprintf(name, sizeof(name), "\"deviceName\":\"L%d\"", n);
+        at = strstr(at, name);
+        n += at != NULL;
+    } while (at);
+    CU_ASSERT_EQUAL(n, 950);
+    r = request(w, &ctx, "GET", "/api/v3/device/all?offset=3&limit=150", NULL);
+    CU_ASSERT(expect(&r, 200, "\"totalCount\":950,\"deviceCoreCommands\":[{\"deviceName\":\"L3\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.body, "\"L152\""));
+    CU_ASSERT_PTR_NULL(strstr(r.body, "\"L153\""));
+    n_large_devices = 0;
     world_stop(w);
 }
 
@@ -823,6 +879,7 @@ static void test_silence_on_the_bus_holds_up_nobody_else(void)
 CU_TestInfo core_command_tests[] = {
     {"a device offers what its profile shows",                  test_a_device_offers_what_its_profile_shows },
     {"lists count devices without profile",                     test_lists_count_devices_without_profile    },
+    {"a long list is fetched in pages",                         test_a_long_list_is_fetched_in_pages        },
     {"reads are handed on",                                     test_reads_are_handed_on                    },
     {"writes are handed on",                                    test_writes_are_handed_on                   },
     {"long reasons are relayed",                                test_long_reasons_are_relayed               },

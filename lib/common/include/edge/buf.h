@@ -16,6 +16,8 @@ struct edge_buf {
     }
 
 void edge_buf_done(struct edge_buf *b);
+/** Give back what a buffer that grows no more has too much. */
+void edge_buf_trim(struct edge_buf *b);
 void edge_buf_put(struct edge_buf *b, const void *bytes, size_t n);
 void edge_buf_puts(struct edge_buf *b, const char *s);
 void edge_buf_putc(struct edge_buf *b, char c);

@@ -11,6 +11,8 @@
 #include "edge/status.h"
 
 struct edge_log;
+struct edge_budget;
+struct edge_account;
 
 /* A failure is a list of links: what we were doing, and why that failed. A text of somebody else is
  * one link, whatever it looks like. */
@@ -34,6 +36,9 @@ struct edge_ctx {
         struct edge_arena arena; /* of the links: survives whatever happens to the work's own */
         const char *joined;      /* the links as one text; NULL: not asked for */
     } told;
+    struct edge_budget *budget;   /* pays for what peers answer; NULL: nobody counts that */
+    struct edge_account *account; /* what it has paid; NULL: nothing yet */
+    bool busy;                    /* what failed may work soon */
 };
 
 #define EDGE_CTX_INIT                                                                              \
@@ -66,6 +71,18 @@ const char *edge_ctx_message(struct edge_ctx *ctx, enum edge_status st);
 const char *edge_ctx_outermost(const struct edge_ctx *ctx, enum edge_status st);
 /** Whether there is no room for further reasons: who makes them can save the work. */
 bool edge_ctx_is_full(const struct edge_ctx *ctx);
+
+/**
+ * Have the budget pay for @p more bytes until the context ends. UNAVAILABLE, and busy, where they are
+ * not there now, TOO_LARGE where they never are. Any number where nobody counts.
+ */
+enum edge_status edge_ctx_charge(struct edge_ctx *ctx, size_t more);
+/** Not that many after all. */
+void edge_ctx_uncharge(struct edge_ctx *ctx, size_t less);
+/** Likewise for what its arena has grown by since. */
+enum edge_status edge_ctx_charge_arena(struct edge_ctx *ctx);
+/** So many bytes of the arena are paid for. */
+size_t edge_ctx_charged_arena(const struct edge_ctx *ctx);
 
 /** Forget the failure: the next try starts clean. What the work made stays. */
 void edge_ctx_clear(struct edge_ctx *ctx);

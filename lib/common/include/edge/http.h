@@ -271,6 +271,7 @@ struct edge_http_response {
     const char *content_type;
     const char *body; /* NUL-terminated; never NULL */
     size_t body_size;
+    bool busy; /* it says when to come again */
 };
 /**
  * Run @p req through the route table on the calling thread, as if it had come by a socket; waits

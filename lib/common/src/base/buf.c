@@ -14,6 +14,14 @@ void edge_buf_done(struct edge_buf *b)
     *b = (struct edge_buf)EDGE_BUF_INIT;
 }
 
+void edge_buf_trim(struct edge_buf *b)
+{
+    if (b->cap > b->len + 2) {
+        b->cap = b->len + 2; /* room for a NUL and a newline */
+        b->data = edge_xrealloc(b->data, b->cap, 1);
+    }
+}
+
 char *edge_buf_room(struct edge_buf *b, size_t n)
 {
     if (b->cap - b->len < n) {

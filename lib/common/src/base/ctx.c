@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "edge/budget.h"
 #include "edge/text.h"
 
 static const char mark[] = "; ...";
@@ -19,6 +20,85 @@ void edge_ctx_clear(struct edge_ctx *ctx)
     edge_arena_done(&ctx->told.arena);
     ctx->told.joined = NULL;
     ctx->failure = NULL;
+    ctx->busy = false;
+}
+
+/* ---- paying ------------------------------------------------------------------------------ */
+
+enum {
+    FREE_BYTES = 16 * 1024, /* most work needs less: it does not ask */
+    STEP_BYTES = 64 * 1024,
+};
+
+/* In the context's arena. */
+struct edge_account {
+    struct edge_budget *budget;
+    size_t held, used, arena; /* arena: of used */
+};
+
+static void settle(void *arg)
+{
+    struct edge_account *account = arg;
+    (void)edge_budget_resize(account->budget, account->held, 0);
+    account->held = 0;
+}
+
+static struct edge_account *account_of(struct edge_ctx *ctx)
+{
+    if (!ctx->account) {
+        ctx->account = edge_new(&ctx->arena, struct edge_account);
+        ctx->account->budget = ctx->budget;
+        edge_defer(&ctx->arena, settle, ctx->account);
+    }
+    return ctx->account;
+}
+
+enum edge_status edge_ctx_charge(struct edge_ctx *ctx, size_t more)
+{
+    if (!ctx->budget) {
+        return EDGE_OK;
+    }
+    struct edge_account *account = account_of(ctx);
+    size_t used = account->used + more, most = edge_budget_most(ctx->budget);
+    if (used > most) {
+        return edge_fail(ctx, EDGE_TOO_LARGE,
+                         "what was asked for takes more than %zu KB: ask for fewer at once",
+                         most / 1024);
+    }
+    if (used > FREE_BYTES && used > account->held) {
+        size_t wanted = most - used > STEP_BYTES ? used + STEP_BYTES : most;
+        if (!edge_budget_resize(ctx->budget, account->held, wanted)) {
+            enum edge_status st =
+                edge_fail(ctx, EDGE_UNAVAILABLE, "too much memory is in use for requests");
+            ctx->busy = true;
+            return st;
+        }
+        account->held = wanted;
+    }
+    account->used = used;
+    return EDGE_OK;
+}
+
+void edge_ctx_uncharge(struct edge_ctx *ctx, size_t less)
+{
+    if (ctx->account) {
+        ctx->account->used -= less;
+    }
+}
+
+enum edge_status edge_ctx_charge_arena(struct edge_ctx *ctx)
+{
+    size_t grown = ctx->arena.used - edge_ctx_charged_arena(ctx);
+    EDGE_TRY(edge_ctx_charge(ctx, grown));
+    if (ctx->account) {
+        ctx->account->arena += grown;
+    }
+    return EDGE_OK;
+}
+
+size_t edge_ctx_charged_arena(const struct edge_ctx *ctx)
+{
+    return ctx->account ? ctx->account->arena : 0;
 }
 
 /* ---- asking ------------------------------------------------------------------------------ */
@@ -159,6 +239,7 @@ enum edge_status edge_pass(struct edge_ctx *ctx, enum edge_status st, struct edg
     if (st == EDGE_OK || st == EDGE_PENDING) {
         return st;
     }
+    ctx->busy |= from->busy;
     if (ctx->failure) {
         return edge_fail(ctx, st, "%s", edge_ctx_message(from, st));
     }

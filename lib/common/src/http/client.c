@@ -342,8 +342,20 @@ static enum edge_status relay(struct edge_ctx *ctx, const struct edge_http_respo
         text = cJSON_IsString(message) ? message->valuestring : text;
     }
     enum edge_status st = edge_status_from_http(response->code);
+    ctx->busy |= response->busy;
     return edge_fail(ctx, st == EDGE_OK ? EDGE_INTERNAL : st,
                      "request failed, status code: %d, err: %s", response->code, text);
+}
+
+/* About: its texts again, and a node for each value. */
+static size_t tree_size(const struct edge_http_response *response)
+{
+    enum { NODE_BYTES = 96 };
+    size_t n = 1;
+    for (size_t i = 0; i < response->body_size; i++) {
+        n += response->body[i] == ',';
+    }
+    return response->body_size + n * NODE_BYTES;
 }
 
 enum edge_status edge_client_json(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
@@ -359,9 +371,14 @@ enum edge_status edge_client_json(struct edge_client *c, struct edge_ctx *ctx, c
         *ret = NULL;
         return EDGE_OK;
     }
-    if (edge_json_parse(ctx, response.body, response.body_size, NULL, ret) != EDGE_OK) {
+    EDGE_TRY(edge_ctx_charge_arena(ctx));
+    size_t guess = tree_size(&response);
+    EDGE_TRY(edge_ctx_charge(ctx, guess));
+    enum edge_status st = edge_json_parse(ctx, response.body, response.body_size, NULL, ret);
+    edge_ctx_uncharge(ctx, guess);
+    if (st != EDGE_OK) {
         return edge_wrap(ctx, EDGE_REMOTE, "answer of %s to %s %s", base_url, req->method,
                          req->target);
     }
-    return EDGE_OK;
+    return edge_ctx_charge_arena(ctx);
 }

@@ -33,6 +33,7 @@ struct edge_call *http_call_new(struct edge_http *http)
 {
     struct edge_call *call = edge_xalloc(1, sizeof(*call));
     call->ctx.log = http->config.log;
+    call->ctx.budget = http->budget;
     call->http = http;
     call->code = 200;
     call->type = "application/json";
@@ -68,7 +69,7 @@ void http_call_unref(struct edge_call *call)
 
 bool http_call_charge(struct edge_call *call, size_t bytes)
 {
-    if (!call->loop) { /* its caller is one of us */
+    if (!call->charges) { /* its caller is one of us, on its own account */
         return true;
     }
     if (!edge_budget_resize(call->http->budget, call->charged, bytes)) {
@@ -112,12 +113,13 @@ enum edge_status edge_call_reserve(struct edge_call *call, size_t bytes)
 
 enum edge_status edge_reply_check(struct edge_call *call)
 {
-    size_t made = call->body.cap + call->ctx.arena.used + call->reply.cap;
+    size_t made = call->body.cap + call->ctx.arena.used + call->reply.cap -
+                  edge_ctx_charged_arena(&call->ctx);
     size_t bytes = call->base_charge + made, most = edge_budget_most(call->http->budget);
     if (http_call_is_given_up(call)) {
         return edge_fail(&call->ctx, EDGE_UNAVAILABLE, "nobody waits for the answer any more");
     }
-    if (!call->loop || bytes <= call->charged || made <= HTTP_PIECE) {
+    if (!call->charges || bytes <= call->charged || made <= HTTP_PIECE) {
         return EDGE_OK;
     }
     if (bytes > most) {
@@ -626,6 +628,7 @@ void http_call_settle(struct edge_call *call)
     enum edge_status st = call->outcome;
     if (st != EDGE_OK) {
         call->source = NULL;
+        call->busy |= call->ctx.busy;
         http_reply_failure(call, st, edge_status_http(st), call->http->config.full_chain);
     }
     charge_reply(call);
@@ -676,10 +679,21 @@ static void take_response(struct edge_call *call, struct edge_ctx *ctx,
 {
     if (http_call_is_given_up(call)) {
         *ret = (struct edge_http_response){503, "text/plain", call->late_text,
-                                           strlen(call->late_text)};
+                                           strlen(call->late_text), false};
         return;
     }
+    size_t size = call->reply.cap;
+    if (call->charges) {
+        (void)http_call_charge(call, 0); /* the caller's account has it from here */
+        if (edge_ctx_charge(ctx, size) != EDGE_OK) {
+            const char *text = edge_strdup(&ctx->arena, edge_ctx_message(ctx, EDGE_UNAVAILABLE));
+            edge_ctx_clear(ctx);
+            *ret = (struct edge_http_response){503, "text/plain", text, strlen(text), true};
+            return;
+        }
+    }
     ret->code = call->code;
+    ret->busy = call->busy;
     ret->content_type = edge_strdup(&ctx->arena, call->type);
     ret->body_size = call->reply.len;
     ret->body = edge_buf_str(&call->reply);
@@ -692,6 +706,7 @@ void edge_http_call(struct edge_http *http, struct edge_ctx *ctx,
 {
     http_ref(http);
     struct edge_call *call = http_call_new(http);
+    call->charges = ctx->budget != NULL;
     set_request(call, req, req->correlation_id ? req->correlation_id : ctx->correlation_id);
     if (!http_call_run(call) && http_call_park(call)) {
         wait_for(call);

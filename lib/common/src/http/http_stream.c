@@ -57,6 +57,7 @@ enum edge_status http_stream_drain(struct edge_call *call)
 {
     while (!call->drained) {
         EDGE_TRY(call->source(call, &call->drained));
+        EDGE_TRY(edge_reply_check(call));
     }
     return EDGE_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/budget.h"
 #include "edge/clock.h"
 #include "edge/pool.h"
 #include "edge/thread.h"
@@ -27,6 +28,9 @@ struct transfer {
     struct edge_cond finished;
     char error[CURL_ERROR_SIZE];
     CURLcode code;
+    struct edge_budget *budget; /* pays for the body; NULL: nobody counts */
+    size_t charged;
+    bool no_room;    /* in it */
     bool code_only;  /* as in the request */
     size_t unwanted; /* bytes of a body passed over */
     bool done;
@@ -170,6 +174,22 @@ static void *run(void *arg)
 
 /* ---- a caller ------------------------------------------------------------------------------ */
 
+/* Small answers go unasked. */
+static bool pay(struct transfer *x, size_t len)
+{
+    enum { SMALL = 32 * 1024 };
+    size_t wanted = x->charged > 0 ? x->charged : SMALL;
+    while (wanted < len) {
+        wanted *= 2; /* as the body's buffer grows */
+    }
+    if (!x->budget || len <= SMALL || wanted == x->charged) {
+        return true;
+    }
+    x->no_room = !edge_budget_resize(x->budget, x->charged, wanted);
+    x->charged = x->no_room ? x->charged : wanted;
+    return !x->no_room;
+}
+
 static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
 {
     struct transfer *x = arg;
@@ -180,6 +200,9 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
     }
     if (x->body.len + n > EDGE_ANSWER_MAX) {
         return 0; /* CURLE_WRITE_ERROR */
+    }
+    if (!pay(x, x->body.len + n)) {
+        return 0;
     }
     edge_buf_put(&x->body, bytes, n);
     return n;
@@ -291,15 +314,27 @@ static enum edge_transfer_outcome judge(const struct transfer *x)
 static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_http_response *ret)
 {
     long code = 0;
+    curl_off_t retry_after = 0;
     const char *type = NULL;
+    curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
     curl_easy_getinfo(x->easy, CURLINFO_CONTENT_TYPE, &type);
     ret->code = (int)code;
+    ret->busy = retry_after > 0;
     ret->content_type = edge_strdup(&ctx->arena, type ? type : "");
     ret->body = edge_buf_str(&x->body);
     ret->body_size = x->body.len;
     edge_defer(&ctx->arena, free, x->body.data); /* the arena owns it now */
     x->body = (struct edge_buf)EDGE_BUF_INIT;
+}
+
+static bool pay_for(struct edge_ctx *ctx, const struct transfer *x)
+{
+    if (edge_ctx_charge(ctx, x->body.cap) != EDGE_OK) {
+        edge_ctx_clear(ctx);
+        return false;
+    }
+    return true;
 }
 
 enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_ctx *ctx,
@@ -312,11 +347,19 @@ enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_c
         *ret_why = "no time is left";
         return EDGE_TRANSFER_FAILED;
     }
-    struct transfer x = {.body = EDGE_BUF_INIT};
+    struct transfer x = {.body = EDGE_BUF_INIT, .budget = ctx->budget};
     prepare(&x, ctx, base_url, req, timeout_ms < INT32_MAX ? timeout_ms : INT32_MAX);
     wait_for(t, &x);
     enum edge_transfer_outcome outcome = judge(&x);
-    if (outcome == EDGE_TRANSFER_ANSWERED) {
+    if (x.charged > 0) {
+        (void)edge_budget_resize(x.budget, x.charged, 0); /* on the context's account from here */
+        edge_buf_trim(&x.body);
+    }
+    if (x.no_room || (outcome == EDGE_TRANSFER_ANSWERED && !pay_for(ctx, &x))) {
+        outcome = EDGE_TRANSFER_FAILED;
+        ctx->busy = true;
+        *ret_why = "too much memory is in use for requests";
+    } else if (outcome == EDGE_TRANSFER_ANSWERED) {
         take_response(ctx, &x, ret);
     } else if (x.code == CURLE_WRITE_ERROR || x.code == CURLE_FILESIZE_EXCEEDED) {
         *ret_why = "the answer is larger than 32 MiB";
