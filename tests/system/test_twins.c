@@ -238,6 +238,105 @@ static void test_commands_go_to_the_one_that_stays(void)
     CU_ASSERT_TRUE(wait_until(has_its_address, &(struct claim){&p, stays}, PATIENCE_MS));
 }
 
+/* ---- the registry ------------------------------------------------------------------------- */
+
+struct entry {
+    const struct platform *keeper, *owner;
+    enum platform_service service;
+    const char *name;
+};
+
+static bool is_the_owners(void *arg)
+{
+    const struct entry *e = arg;
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = NULL;
+    const char *target = edge_printf(&ctx.arena, "/api/v3/registry/serviceId/%s", e->name);
+    return call(&ctx, e->keeper, KEEPER, "GET", target, NULL, &body) == 200 &&
+           strcmp(text_at(body, "registration.status"), "UP") == 0 &&
+           int_at(body, "registration.port") == e->owner->port[e->service];
+}
+
+struct awaited {
+    const struct platform *p;
+    enum platform_service service;
+};
+
+static bool service_answers(void *arg)
+{
+    const struct awaited *w = arg;
+    EDGE_CTX_SCOPE(ctx);
+    return call(&ctx, w->p, w->service, "GET", "/api/v3/ping", NULL, NULL) == 200;
+}
+
+/* With -r. */
+static void start_registered(struct platform *p, enum platform_service service)
+{
+    setenv("EDGEX_USE_REGISTRY", "true", 1);
+    platform_start(p, service);
+    unsetenv("EDGEX_USE_REGISTRY");
+}
+
+/* The first is held up until the second has its place at the broker, and comes back. */
+static void the_entry_is_of_the_one_that_stays(enum platform_service service, const char *name)
+{
+    SPLIT(p);
+    BESIDE(q, p);
+    q.port[KEEPER] = p.port[KEEPER];
+    platform_start_broker(&p);
+    platform_start(&p, KEEPER);
+    start_registered(&p, service);
+    struct entry entry = {&p, &p, service, name};
+    CU_ASSERT_TRUE_FATAL(wait_until(is_the_owners, &entry, PATIENCE_MS));
+    kill(p.pid[service], SIGSTOP);
+    start_registered(&q, service);
+    struct awaited second = {&q, service};
+    CU_ASSERT_TRUE(wait_until(service_answers, &second, PATIENCE_MS));
+    kill(p.pid[service], SIGCONT);
+    struct couple c = {
+        {&p, service, 0},
+        {&q, service, 0}
+    };
+    CU_ASSERT_TRUE_FATAL(wait_until(one_has_ended, &c, PATIENCE_MS));
+    entry.owner = p.pid[service] > 0 ? &p : &q;
+    CU_ASSERT_TRUE(wait_until(is_the_owners, &entry, PATIENCE_MS));
+    CU_ASSERT_PTR_EQUAL(entry.owner, &p);
+    CU_ASSERT_EQUAL(platform_log_lines(&q, service, "msg=registered", ""), 0);
+}
+
+static void test_the_entry_of_a_driver(void)
+{
+    the_entry_is_of_the_one_that_stays(VIRTUAL, "device-virtual");
+}
+
+static void test_the_entry_of_a_core_service(void)
+{
+    the_entry_is_of_the_one_that_stays(METADATA, "core-metadata");
+}
+
+/* Somebody else has written it, or taken it away. */
+static void test_a_lost_entry_comes_back(void)
+{
+    SPLIT(p);
+    platform_start_broker(&p);
+    platform_start(&p, KEEPER);
+    start_registered(&p, DATA);
+    struct entry entry = {&p, &p, DATA, "core-data"};
+    CU_ASSERT_TRUE_FATAL(wait_until(is_the_owners, &entry, PATIENCE_MS));
+    EDGE_CTX_SCOPE(ctx);
+    expect(
+        &ctx, &p, KEEPER, "PUT", "/api/v3/registry",
+        "{\"apiVersion\":\"v3\",\"registration\":{\"serviceId\":\"core-data\",\"status\":\"HALT\","
+        "\"host\":\"localhost\",\"port\":1,\"healthCheck\":{\"interval\":\"10s\","
+        "\"path\":\"/api/v3/ping\",\"type\":\"http\"}}}",
+        204);
+    CU_ASSERT_TRUE(wait_until(is_the_owners, &entry, PATIENCE_MS));
+    CU_ASSERT_EQUAL(platform_log_lines(&p, DATA, "level=WARN", "registered anew"), 1);
+    expect(&ctx, &p, KEEPER, "DELETE", "/api/v3/registry/serviceId/core-data", NULL, 204);
+    CU_ASSERT_TRUE(wait_until(is_the_owners, &entry, PATIENCE_MS));
+    CU_ASSERT_EQUAL(platform_log_lines(&p, DATA, "level=WARN", "registered anew"), 2);
+}
+
 CU_TestInfo twins_tests[] = {
     {"the second is refused",                test_the_second_is_refused               },
     {"the first goes and the next comes",    test_the_first_goes_and_the_next_comes   },
@@ -248,5 +347,8 @@ CU_TestInfo twins_tests[] = {
     {"one client id for two services",       test_one_client_id_for_two_services      },
     {"instances stand side by side",         test_instances_stand_side_by_side        },
     {"commands go to the one that stays",    test_commands_go_to_the_one_that_stays   },
+    {"the entry of a driver",                test_the_entry_of_a_driver               },
+    {"the entry of a core service",          test_the_entry_of_a_core_service         },
+    {"a lost entry comes back",              test_a_lost_entry_comes_back             },
     CU_TEST_INFO_NULL,
 };

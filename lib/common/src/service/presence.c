@@ -133,6 +133,9 @@ static enum edge_status here_heard(void *state, struct edge_ctx *ctx, const stru
     if (!collides(p, sign)) {
         return EDGE_OK;
     }
+    if (strcmp(sign->state, ASKING) != 0) {
+        registry_doubt(&p->inst->registry);
+    }
     if (must_yield(p, sign)) {
         char who[WHO_SIZE];
         describe(p, sign, who, sizeof(who));
@@ -214,6 +217,13 @@ static bool wait_answer(struct question *q)
     return q->answered;
 }
 
+/* And did not say that it left: it is dead, or held up. */
+static bool somebody_was_there(struct question *q)
+{
+    EDGE_LOCK(&q->lock);
+    return q->somebody;
+}
+
 static enum edge_status publish_question(struct edge_ctx *ctx, const struct presence *p,
                                          struct edge_bus *bus)
 {
@@ -253,6 +263,9 @@ static enum edge_status ask_at(struct edge_ctx *ctx, struct edge_bus *bus, struc
     if (wait_answer(q)) {
         EDGE_LOCK(&q->lock);
         return refuse(ctx, q->who);
+    }
+    if (somebody_was_there(q)) {
+        registry_wait(&p->inst->registry);
     }
     return edge_runtime_stopping(&p->inst->rt) ? EDGE_OK : let_connect(ctx, p, bus);
 }

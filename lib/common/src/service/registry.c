@@ -1,6 +1,7 @@
 /*
  * The registry (contract 7.2, 7.4): tells core-keeper where the service is, which from then on asks
- * it for its health, and looks up where neighbours are.
+ * it for its health, and looks up where neighbours are. The entry is of who has the name at the broker:
+ * one that another service of the name has written, before it had to give way, is written again.
  */
 #include "registry.h"
 
@@ -13,6 +14,10 @@
 #include "edge/text.h"
 
 enum { CALL_MS = 2000, FIRST_PAUSE_MS = 50, PAUSE_MS = 1000, PEER_KEPT_MS = 5000 };
+enum {
+    LOOK_MS = 10000,   /* between two looks at the own entry */
+    UNSURE_MS = 15000, /* for a silent one of our name to come back */
+};
 
 void registry_open(struct edge_arena *a, struct registry *r, const struct edge_runtime *rt)
 {
@@ -20,6 +25,7 @@ void registry_open(struct edge_arena *a, struct registry *r, const struct edge_r
     r->rt = rt;
     r->url = edge_printf(a, "http://%s:%d", info->host, (int)info->port);
     edge_mutex_init(&r->lock);
+    edge_cond_init(&r->changed);
 }
 
 static const char *entry_target(struct edge_ctx *ctx, const char *service)
@@ -62,12 +68,73 @@ static enum edge_status enter(struct edge_ctx *ctx, const struct registry *r)
     return send_entry(ctx, r, "POST", "", deadline_ms);
 }
 
+/* True where the registry answered. *ret: the entry is there, and leads here. */
+static bool look(struct edge_ctx *ctx, const struct registry *r, int64_t deadline_ms, bool *ret)
+{
+    const struct edge_runtime *rt = r->rt;
+    const struct edge_http_request request = {.method = "GET",
+                                              .target = entry_target(ctx, rt->name)};
+    const cJSON *answer;
+    struct registration entry = {0};
+    *ret = false;
+    enum edge_status st = edge_client_json(rt->client, ctx, r->url, &request, deadline_ms, &answer);
+    if (st == EDGE_OK) {
+        st = edge_dto_decode(ctx, &REGISTRATION, edge_json_member(answer, "registration", false),
+                             &entry);
+        *ret = st == EDGE_OK && !registration_is(&entry, REGISTRATION_HALT) &&
+               strcmp(entry.host, rt->base->service.host) == 0 &&
+               entry.port == edge_http_port(rt->http);
+    }
+    return st == EDGE_OK || st == EDGE_NOT_FOUND;
+}
+
+/* Until @p ms are over or there is a doubt; false where it is to end. */
+static bool wait_for_doubt(struct registry *r, int64_t ms)
+{
+    int64_t deadline_ms = edge_now_mono_ms() + ms;
+    EDGE_LOCK(&r->lock);
+    while (!r->ended && !r->doubted && edge_now_mono_ms() < deadline_ms) {
+        edge_cond_wait_until(&r->changed, &r->lock, deadline_ms);
+    }
+    r->doubted = false;
+    return !r->ended;
+}
+
+/* False where it is to end. */
+static bool wait_until_sure(struct registry *r)
+{
+    EDGE_LOCK(&r->lock);
+    while (!r->ended && edge_now_mono_ms() < r->unsure_until_ms) {
+        edge_cond_wait_until(&r->changed, &r->lock, r->unsure_until_ms);
+    }
+    return !r->ended;
+}
+
+/* It may have been written by another one of our name, signed off by it, or removed. */
+static void keep_entry(struct registry *r)
+{
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = r->rt->log;
+    bool own;
+    if (!look(&ctx, r, edge_now_mono_ms() + CALL_MS, &own) || own || edge_runtime_stopping(r->rt)) {
+        return;
+    }
+    edge_ctx_clear(&ctx);
+    if (enter(&ctx, r) == EDGE_OK) {
+        edge_log_warn(&ctx, "registered anew: the entry was not this service's own any more",
+                      "registry", r->url, NULL);
+    }
+}
+
 static void *registry_main(void *arg)
 {
     struct registry *r = arg;
     const struct edge_runtime *rt = r->rt;
     int64_t pause_ms = FIRST_PAUSE_MS;
     bool told = false;
+    if (!wait_until_sure(r)) {
+        return NULL;
+    }
     do {
         EDGE_CTX_SCOPE(ctx);
         ctx.log = rt->log;
@@ -75,7 +142,7 @@ static void *registry_main(void *arg)
         if (st == EDGE_OK) {
             atomic_store(&r->registered, true);
             edge_log_info(&ctx, "registered", "registry", r->url, NULL);
-            return NULL;
+            break;
         }
         if (!told && !edge_runtime_stopping(rt)) {
             edge_log_warn(&ctx, "not registered yet, trying again", "registry", r->url, "error",
@@ -84,7 +151,28 @@ static void *registry_main(void *arg)
         }
         pause_ms = pause_ms * 2 < PAUSE_MS ? pause_ms * 2 : PAUSE_MS;
     } while (edge_runtime_sleep(rt, pause_ms));
+    while (atomic_load(&r->registered) && wait_for_doubt(r, LOOK_MS)) {
+        keep_entry(r);
+    }
     return NULL;
+}
+
+void registry_doubt(struct registry *r)
+{
+    if (r->url) {
+        EDGE_LOCK(&r->lock);
+        r->doubted = true;
+        edge_cond_broadcast(&r->changed);
+    }
+}
+
+void registry_wait(struct registry *r)
+{
+    if (r->url) {
+        EDGE_LOCK(&r->lock);
+        r->unsure_until_ms = edge_now_mono_ms() + UNSURE_MS;
+        edge_cond_broadcast(&r->changed);
+    }
 }
 
 void registry_start(struct registry *r)
@@ -101,6 +189,11 @@ void registry_stop(struct registry *r, int64_t patience_ms)
     if (!r->running) {
         return;
     }
+    {
+        EDGE_LOCK(&r->lock);
+        r->ended = true;
+        edge_cond_broadcast(&r->changed);
+    }
     pthread_join(r->thread, NULL);
     r->running = false;
     if (!atomic_load(&r->registered)) {
@@ -108,7 +201,13 @@ void registry_stop(struct registry *r, int64_t patience_ms)
     }
     EDGE_CTX_SCOPE(ctx);
     ctx.log = rt->log;
-    enum edge_status st = send_entry(&ctx, r, "PUT", "HALT", edge_now_mono_ms() + patience_ms);
+    int64_t deadline_ms = edge_now_mono_ms() + patience_ms;
+    bool own;
+    if (look(&ctx, r, deadline_ms, &own) && !own) {
+        return; /* of who has the name now */
+    }
+    edge_ctx_clear(&ctx);
+    enum edge_status st = send_entry(&ctx, r, "PUT", "HALT", deadline_ms);
     if (st != EDGE_OK) {
         edge_log_warn(&ctx, "could not sign off from the registry", "registry", r->url, "error",
                       edge_ctx_message(&ctx, st), NULL);
@@ -127,6 +226,7 @@ void registry_done(struct registry *r)
             free(r->peers[i].url);
         }
     }
+    edge_cond_done(&r->changed);
     edge_mutex_done(&r->lock);
 }
 
