@@ -6,9 +6,14 @@
 # In the order they are started; ports are the official ones, or where the variable the services obey
 # (CORE_DATA__SERVICE_PORT) says.
 SERVICES=(core-keeper core-metadata core-data core-command device-virtual)
+service_port_variable() {
+    local name=${1//-/_}
+    echo "${name^^}__SERVICE_PORT"
+}
+
 service_port() {
-    local moved=${1//-/_}
-    moved=${moved^^}__SERVICE_PORT
+    local moved
+    moved=$(service_port_variable "$1")
     if [ -n "${!moved:-}" ]; then
         echo "${!moved}"
         return
@@ -167,23 +172,29 @@ running_programs() { # in the order they are to be stopped
     return 0
 }
 
-stop_programs() { # ends all programs of this data directory; each has 10 s to finish what it does
-    local name pid n
-    for name in $(running_programs); do
-        pid=$(pid_of "$name") || continue
-        kill -TERM "$pid" 2>/dev/null || true
-        n=0
-        while lives "$pid"; do
-            n=$((n + 1))
-            if [ $n -gt 200 ]; then
-                say "$name did not end within 10 s and was killed"
-                kill -KILL "$pid" 2>/dev/null || true
-                break
-            fi
-            sleep 0.05
-        done
-        rm -f "$(pid_file "$name")"
+stop_program() { # it has 10 s to finish what it does
+    local pid n=0
+    pid=$(pid_of "$1") || return 0
+    kill -TERM "$pid" 2>/dev/null || true
+    while lives "$pid"; do
+        n=$((n + 1))
+        if [ $n -gt 200 ]; then
+            say "$1 did not end within 10 s and was killed"
+            kill -KILL "$pid" 2>/dev/null || true
+            break
+        fi
+        sleep 0.05
     done
+    rm -f "$(pid_file "$1")"
+}
+
+stop_programs() { # all of this data directory
+    local name
+    for name in $(running_programs); do stop_program "$name"; done
+}
+
+broker_port() { # of the broker this data directory has in the split shape
+    sed -n 's/^listener \([0-9]*\) .*/\1/p' "$DATA/run/mosquitto.conf" 2>/dev/null | grep .
 }
 
 # ---- who listens ---------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # edgex up: from nothing to readings.
 
+. "$EDGEX_HOME/tools/launch.sh"
+
 up_usage() {
     cat <<'EOF'
 Usage: ./edgex up [--detach] [--split] [--data DIR]
@@ -35,11 +37,12 @@ verb_main() {
     mkdir -p "$DATA/run" "$DATA/log"
     rm -f "$DATA"/run/*.pid # of programs that have ended without ./edgex down
 
-    local began
+    local began programs=(edgexd)
+    [ $split = 0 ] || programs=(mosquitto "${SERVICES[@]}")
     began=$(date +%s%3N)
     [ $detach = 1 ] || trap 'up_stop' INT TERM
     if [ $split = 1 ]; then up_start_split; else up_start_one; fi
-    up_wait
+    wait_answers up_failed "${programs[@]}" -- "${SERVICES[@]}"
     say "All services answer after $(($(date +%s%3N) - began)) ms. Open to this machine only, no authentication."
     up_hello
     [ $detach = 1 ] || up_live
@@ -50,14 +53,6 @@ up_ports_are_free() {
     held=$(foreign_ports)
     [ -z "$held" ] || die "somebody else is there already:
 $held"
-}
-
-# launch NAME COMMAND...: in the background, with log and pid file.
-launch() {
-    local name=$1
-    shift
-    setsid "$@" >>"$DATA/log/$name.log" 2>&1 </dev/null &
-    echo $! >"$(pid_file "$name")"
 }
 
 up_start_one() {
@@ -77,9 +72,7 @@ set_tcp_nodelay true
 log_dest stderr
 EOF
     launch mosquitto "$(PATH=$PATH:/usr/sbin command -v mosquitto)" -c "$DATA/run/mosquitto.conf"
-    export MESSAGEBUS_HOST=127.0.0.1 MESSAGEBUS_PORT=$port
-    # What core-keeper writes at its first start, for services that ask it.
-    export ALL_SERVICES_MESSAGEBUS_HOST=127.0.0.1 ALL_SERVICES_MESSAGEBUS_PORT=$port
+    broker_environment "$port"
     for name in "${SERVICES[@]}"; do
         launch "$name" "$BIN/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA" -r
     done
@@ -93,24 +86,8 @@ free_port() { # a port nobody listens on
     die "no free port between 18830 and 18899 for the broker"
 }
 
-up_wait() { # until every service answers itself; a program that ends meanwhile is an error
-    local name program deadline=$((SECONDS + 60))
-    for name in "${SERVICES[@]}"; do
-        until answers "$name"; do
-            for program in "$DATA"/run/*.pid; do # what is still to become the program lives, too
-                lives "$(cat "$program")" || up_failed "$(basename "$program" .pid) ended while starting" "$(basename "$program" .pid)"
-            done
-            [ $SECONDS -lt $deadline ] || up_failed "$name does not answer on port $(service_port "$name")" "$name"
-            sleep 0.02
-        done
-    done
-}
-
-up_failed() {
-    local log=$DATA/log/$2.log
-    [ -f "$log" ] || log=$DATA/log/edgexd.log
-    say "Last lines of $log:" >&2
-    tail -n 8 "$log" >&2
+up_failed() { # up_failed TEXT PROGRAM
+    last_words "$2" >&2
     foreign_ports >&2
     stop_programs
     die "$1"
@@ -148,7 +125,7 @@ up_live() {
     say "Ctrl-C stops it."
     before=$(count_at "http://localhost:$(service_port core-data)/api/v3/event/count" count)
     while sleep 1; do
-        [ -n "$(running_programs)" ] || die "the platform ended; ./edgex logs says why"
+        [ -n "$(running_programs)" ] || up_is_restarted || die "the platform ended; ./edgex logs says why"
         stored=$(count_at "http://localhost:$(service_port core-data)/api/v3/event/count" count)
         devices=$(count_at "http://localhost:$(service_port core-metadata)/api/v3/device/all?limit=1" totalCount)
         if [ -t 1 ]; then
@@ -158,6 +135,8 @@ up_live() {
         before=$stored
     done
 }
+
+up_is_restarted() { ! flock --nonblock "$DATA/run/restart.lock" true; } # by ./edgex restart
 
 up_stop() {
     trap - INT TERM

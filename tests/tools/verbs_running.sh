@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# The verbs that look at a platform that runs, and at its parts: restart, status, logs, watch; in both shapes.
+set -euo pipefail
+# shellcheck source=tests/tools/verbs_lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/verbs_lib.sh"
+
+pid_in() { cat "$SCRATCH/ours/run/$1.pid"; }
+n_events() { curl -fsS "http://localhost:$CORE_DATA__SERVICE_PORT/api/v3/event/count" | sed 's/.*"count":\([0-9]*\).*/\1/'; }
+has_events() { [ "$(n_events)" -ge "$1" ]; }
+
+# Where nothing runs, or what is asked for is not there, nothing is touched.
+test_restart_of_what_is_not_there() {
+    edgex 2 restart
+    says "core-keeper core-metadata core-data core-command device-virtual"
+    edgex 2 restart core-dada
+    says "there is no service 'core-dada'; there are: core-keeper"
+    edgex 2 restart core-data --hard
+    says "unknown option '--hard'"
+    edgex 3 restart core-data
+    says "nothing is running"
+}
+
+# One of several processes: it alone, as it was, whatever the caller's own environment says.
+test_restart_of_one_of_several() {
+    local before other events
+    wait_for has_events 1
+    before=$(pid_in core-data) other=$(pid_in core-metadata) events=$(n_events)
+    CORE_DATA__SERVICE_PORT=1 edgex 0 restart core-data
+    says "core-data answers on port $CORE_DATA__SERVICE_PORT after "
+    says "pid $(pid_in core-data), before $before."
+    says_not "core-metadata"
+    [ "$(pid_in core-data)" != "$before" ] || fail "is the same"
+    [ "$(pid_in core-metadata)" = "$other" ] || fail "not that one alone"
+    has_events "$events" || fail "$(n_events) events of $events are left"
+    wait_for has_events $((events + 5)) # its broker is the old one
+    edgex 0 status
+    edgex 2 restart core-data core-dada
+    [ "$(pid_in core-metadata)" = "$other" ] || fail "touched"
+}
+
+test_restart_of_two() {
+    edgex 0 restart core-command core-metadata
+    says "core-command answers on port $CORE_COMMAND__SERVICE_PORT"
+    says "core-metadata answers on port $CORE_METADATA__SERVICE_PORT"
+    edgex 0 status
+}
+
+# One that has ended is started, with what the others have of environment.
+test_restart_of_one_that_was_killed() {
+    kill -KILL "$(pid_in core-data)"
+    edgex 3 status
+    edgex 0 restart core-data
+    says "core-data answers on port $CORE_DATA__SERVICE_PORT"
+    edgex 0 status
+    wait_for has_events $(($(n_events) + 1))
+}
+
+# Its port is taken meanwhile: says so, and leaves the others alone.
+test_restart_that_fails() {
+    local other
+    other=$(pid_in core-data)
+    kill -KILL "$(pid_in core-command)"
+    CORE_KEEPER__SERVICE_PORT=$CORE_COMMAND__SERVICE_PORT "$EDGEX_BIN/core-keeper" -cd "$SOURCE/services/core-keeper/res" \
+        --data "$SCRATCH/other" >"$SCRATCH/other.log" 2>&1 &
+    OTHER=$!
+    wait_for answers_on "$CORE_COMMAND__SERVICE_PORT"
+    edgex 1 restart core-command
+    says "core-command ended while starting"
+    says "port $CORE_COMMAND__SERVICE_PORT of core-command is held by pid $OTHER ("
+    says "Last lines of $SCRATCH/ours/log/core-command.log"
+    [ "$(pid_in core-data)" = "$other" ] || fail "touched"
+    kill -TERM "$OTHER"
+    wait "$OTHER" || true
+    OTHER=
+    edgex 0 restart core-command
+    edgex 0 status
+}
+
+answers_on() { curl -fsS --max-time 2 "http://localhost:$1/api/v3/ping" >/dev/null 2>&1; }
+
+test_restart_of_one_process() {
+    local before
+    before=$(pid_in edgexd)
+    edgex 0 restart core-data
+    says "All services are one process (edgexd): all of it is restarted, not only core-data."
+    says "device-virtual answers on port $DEVICE_VIRTUAL__SERVICE_PORT after "
+    [ "$(pid_in edgexd)" != "$before" ] || fail "is the same"
+    edgex 0 status
+}
+
+# Who shows it living does not take a restart for its end.
+test_restart_under_an_up_that_shows_it() {
+    local before
+    "$SOURCE/edgex" up --data "$SCRATCH/ours" >"$SCRATCH/up.log" 2>&1 &
+    OTHER=$!
+    wait_for grep -q "Ctrl-C stops it" "$SCRATCH/up.log"
+    before=$(pid_in edgexd)
+    edgex 0 restart core-data
+    [ "$(pid_in edgexd)" != "$before" ] || fail "is the same"
+    kill -TERM "$OTHER"
+    wait "$OTHER" || fail "up ended: $(cat "$SCRATCH/up.log")"
+    OTHER=
+    grep -q "stopped." "$SCRATCH/up.log" || fail "up did not stop it: $(cat "$SCRATCH/up.log")"
+}
+
+test_restart_of_what_is_not_there
+edgex 0 up --detach --split
+test_restart_of_one_of_several
+test_restart_of_two
+test_restart_of_one_that_was_killed
+test_restart_that_fails
+edgex 0 down
+edgex 0 up --detach
+test_restart_of_one_process
+edgex 0 down
+test_restart_under_an_up_that_shows_it
