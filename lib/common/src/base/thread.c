@@ -80,7 +80,7 @@ void edge_cond_wait(struct edge_cond *c, struct edge_mutex *m)
     must(pthread_cond_wait(&c->c, &m->m), "condition wait");
 }
 
-static int start(pthread_t *ret, const char *name, void *(*fn)(void *), void *arg)
+static int create(pthread_t *ret, const char *name, void *(*fn)(void *), void *arg)
 {
     pthread_attr_t attr;
     must(pthread_attr_init(&attr), "thread attributes");
@@ -98,12 +98,12 @@ static int start(pthread_t *ret, const char *name, void *(*fn)(void *), void *ar
 pthread_t edge_thread_start(const char *name, void *(*fn)(void *), void *arg)
 {
     pthread_t thread;
-    must(start(&thread, name, fn, arg), "thread create");
+    must(create(&thread, name, fn, arg), "thread create");
     return thread;
 }
 
 bool edge_thread_try(const char *name, void *(*fn)(void *), void *arg)
 {
     pthread_t thread;
-    return start(&thread, name, fn, arg) == 0;
+    return create(&thread, name, fn, arg) == 0;
 }

@@ -1,6 +1,6 @@
 /*
- * What the rooms of the HTTP server share. A call belongs to the thread that runs its handler; its
- * flags say who may answer it (http_call.c). It keeps a copy of everything the socket said, so it
+ * What the files of the HTTP server share. A call belongs to the thread that runs its handler; its
+ * flags say who may answer it (http_run.c). It keeps a copy of everything the socket said, so it
  * may outlive the connection it came by. A connection belongs to the thread of its loop, and ends
  * whatever it holds when it ends itself.
  */
@@ -186,6 +186,8 @@ void http_call_find_route(struct edge_call *call, enum http_method method);
 void http_call_too_large(struct edge_call *call);
 /** Settle with @p code and end the connection: nobody knows where the next request begins. */
 void http_call_refuse(struct edge_call *call, int code, const char *why);
+/** There is no memory or worker for it: a failure of its context, and counted. */
+enum edge_status http_call_refuse_for_now(struct edge_call *call, const char *why);
 /** Settle with 503: there is no memory for it. */
 void http_call_no_room(struct edge_call *call);
 /** Have its share of the budget be @p bytes; false: there is not that much. */
@@ -194,23 +196,9 @@ bool http_call_charge(struct edge_call *call, size_t bytes);
 bool http_call_charge_guess(struct edge_call *call, size_t bytes);
 /** The reply's memory is what it holds, not what it had room for. */
 void http_call_trim(struct edge_call *call);
-/** Run the handler, or have it run. True: the outcome is there; else park the call. */
-bool http_call_run(struct edge_call *call);
-/** The call sleeps until it is woken. False: it was finished meanwhile. */
-bool http_call_park(struct edge_call *call);
-/** Take it from the list of parked calls. */
-void http_call_unpark(struct edge_call *call);
-/** The peer of a parked call is gone. False: its outcome is on its way to the loop. */
-bool http_call_abandon(struct edge_call *call);
-/** Have the source of an answered call write the next piece; as http_call_run(). */
-bool http_call_run_more(struct edge_call *call);
 /** JSON ends with a newline, where it is whole. */
 void http_call_end_line(struct edge_call *call);
-void http_call_log_broken(struct edge_call *call);
 bool http_call_is_given_up(const struct edge_call *call);
-/** Make the reply of the outcome, log it and count it; or, of a call that was given up, log that.
- */
-void http_call_settle(struct edge_call *call);
 
 /* ---- replies (http_reply.c) -------------------------------------------------------------- */
 
@@ -358,12 +346,38 @@ struct edge_http {
     struct edge_call *parked EDGE_GUARDED;
 };
 
+enum edge_status http_loop_init(struct edge_ctx *ctx, struct http_loop *loop,
+                                struct edge_http *http);
+void http_loop_start(struct http_loop *loop);
+void http_loop_join(struct http_loop *loop);
+
+/* ---- the life of a call (http_run.c) ------------------------------------------------------- */
+
+/** Run the handler, or have it run. True: the outcome is there; else park the call. */
+bool http_call_run(struct edge_call *call);
+/** The call sleeps until it is woken. False: it was finished meanwhile. */
+bool http_call_park(struct edge_call *call);
+/** Take it from the list of parked calls. */
+void http_call_unpark(struct edge_call *call);
+/** The peer of a parked call is gone. False: its outcome is on its way to the loop. */
+bool http_call_abandon(struct edge_call *call);
+/** Have the source of an answered call write the next piece; as http_call_run(). */
+bool http_call_run_more(struct edge_call *call);
+void http_call_log_broken(struct edge_call *call);
+/** Make the reply of the outcome, log it and count it; or, of a call that was given up, log that.
+ */
+void http_call_settle(struct edge_call *call);
+/** Wake a parked call without an outcome; @p text is its answer (503). */
+void http_give_up(struct edge_http *http, struct edge_call *call, const char *text)
+    EDGE_REQUIRES(http->lock);
+void http_give_up_all(struct edge_http *http, const char *text) EDGE_REQUIRES(http->lock);
+
+/* ---- what calls and connections need of them (http_shared.c) ------------------------------- */
+
 void http_ref(struct edge_http *http);
 void http_unref(struct edge_http *http);
 /** A call has its answer. */
 void http_call_ended(struct edge_http *http);
-enum edge_status http_loop_init(struct edge_ctx *ctx, struct http_loop *loop,
-                                struct edge_http *http);
 void http_loop_done(struct http_loop *loop);
 /** Have it look around. Any thread. */
 void http_loop_wake(struct http_loop *loop);
@@ -371,11 +385,7 @@ void http_loop_wake(struct http_loop *loop);
 void http_loop_resume(struct edge_call *call);
 /** Of now, for a Date header. */
 const char *http_loop_date(struct http_loop *loop);
-void http_loop_start(struct http_loop *loop);
-void http_loop_join(struct http_loop *loop);
-/** Wake a parked call without an outcome; @p text is its answer (503). */
-void http_give_up(struct edge_http *http, struct edge_call *call, const char *text)
-    EDGE_REQUIRES(http->lock);
-void http_give_up_all(struct edge_http *http, const char *text) EDGE_REQUIRES(http->lock);
+/** With the last reference. */
+void http_free(struct edge_http *http);
 
 #endif

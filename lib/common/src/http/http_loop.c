@@ -7,7 +7,6 @@
  * whose head is not whole yet, the oldest first; then one whose body or answer has stood still for a
  * second. Only where all are at work it waits in the listening queue.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "edge/budget.h"
@@ -166,24 +164,6 @@ static void accept_some(struct http_loop *loop, enum reason reason)
 }
 
 /* ---- time -------------------------------------------------------------------------------- */
-
-const char *http_loop_date(struct http_loop *loop)
-{
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t now = (time_t)(edge_now_ms() / 1000);
-    if (now != loop->date_s) {
-        struct tm t;
-        gmtime_r(&now, &t);
-        snprintf(loop->date, sizeof(loop->date), "%s, %02u %s %04d %02u:%02u:%02u GMT",
-                 days[t.tm_wday], (unsigned)t.tm_mday % 100, months[t.tm_mon],
-                 (t.tm_year + 1900) % 10000, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100,
-                 (unsigned)t.tm_sec % 100);
-        loop->date_s = now;
-    }
-    return loop->date;
-}
 
 static void give_up_slow_calls(struct edge_http *http, int64_t now_ms)
 {
@@ -376,26 +356,6 @@ static void *run_loop(void *arg)
 
 /* ---- from outside ------------------------------------------------------------------------ */
 
-void http_loop_wake(struct http_loop *loop)
-{
-    const uint64_t once = 1;
-    if (!atomic_exchange(&loop->woken, true)) {
-        ssize_t n = write(loop->wake_fd, &once, sizeof(once));
-        assert(n == sizeof(once)); /* one at a time never fills it */
-    }
-}
-
-void http_loop_resume(struct edge_call *call)
-{
-    struct http_loop *loop = call->loop;
-    {
-        EDGE_LOCK(&loop->lock);
-        call->next_woken = loop->awake;
-        loop->awake = call;
-    }
-    http_loop_wake(loop);
-}
-
 enum edge_status http_loop_init(struct edge_ctx *ctx, struct http_loop *loop,
                                 struct edge_http *http)
 {
@@ -412,15 +372,6 @@ enum edge_status http_loop_init(struct edge_ctx *ctx, struct http_loop *loop,
         return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot make an event loop: %s", strerror(errno));
     }
     return EDGE_OK;
-}
-
-void http_loop_done(struct http_loop *loop)
-{
-    if (loop->http) {
-        close(loop->wake_fd);
-        close(loop->epoll_fd);
-        edge_mutex_done(&loop->lock);
-    }
 }
 
 void http_loop_start(struct http_loop *loop)

@@ -99,47 +99,6 @@ static void wake_loops(struct http_loop *loops, unsigned n)
 
 /* ---- start and stop ---------------------------------------------------------------------- */
 
-static void http_free(struct edge_http *http)
-{
-    http_router_free(http->router);
-    for (unsigned i = 0; i < http->config.threads; i++) {
-        http_loop_done(&http->loops[i]);
-    }
-    free(http->loops);
-    edge_budget_free(http->own_budget);
-    edge_mutex_done(&http->lock);
-    edge_cond_done(&http->changed);
-    free(http);
-}
-
-void http_ref(struct edge_http *http)
-{
-    EDGE_LOCK(&http->lock);
-    http->refs++;
-}
-
-void http_unref(struct edge_http *http)
-{
-    bool last;
-    {
-        EDGE_LOCK(&http->lock);
-        last = --http->refs == 0;
-        edge_cond_broadcast(&http->changed);
-    }
-    if (last) {
-        http_free(http);
-    }
-}
-
-void http_call_ended(struct edge_http *http)
-{
-    atomic_fetch_sub(&http->n_open, 1);
-    if (atomic_load(&http->stopping)) {
-        EDGE_LOCK(&http->lock);
-        edge_cond_broadcast(&http->changed);
-    }
-}
-
 static void fill_defaults(struct edge_http_config *c)
 {
     if (c->threads == 0) {
