@@ -180,6 +180,7 @@ static enum edge_status read_config(struct edge_ctx *ctx, struct command_state *
     c->skip_cert_verify = config->skip_cert_verify;
     c->max_queued = c->max_outgoing = MAX_PENDING;
     c->log = cmd->rt->log;
+    c->budget = cmd->rt->budget;
     return EDGE_OK;
 }
 
@@ -283,6 +284,7 @@ static void serve(void *arg)
     const struct edge_message *m = r->message;
     EDGE_CTX_SCOPE(ctx);
     ctx.log = cmd->rt->log;
+    ctx.budget = cmd->rt->budget;
     size_t len = strnlen(m->correlation_id, sizeof(ctx.correlation_id) - 1);
     memcpy(ctx.correlation_id, m->correlation_id, len);
     enum edge_status st = r->device ? serve_query(&ctx, cmd, m, r->device, &r->asker)

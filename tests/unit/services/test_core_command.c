@@ -14,6 +14,7 @@
 
 #include "core_command.h"
 #include "edge/base.h"
+#include "edge/budget.h"
 #include "edge/clock.h"
 #include "edge/service.h"
 #include "edge/text.h"
@@ -21,6 +22,7 @@
 #include "scratch.h"
 #include "suites.h"
 #include "tcp_peer.h"
+#include "wait.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -876,6 +878,64 @@ static void test_silence_on_the_bus_holds_up_nobody_else(void)
     world_stop(w);
 }
 
+static void set_in_vain(const struct world *w, size_t n, size_t size)
+{
+    const struct edge_runtime *rt = edge_host_runtime(w->host, "core-metadata");
+    for (size_t i = 0; i < n; i++) {
+        EDGE_CTX_SCOPE(ctx);
+        struct edge_message *m = edge_message_create(0);
+        struct edge_arena *a = edge_message_arena(m);
+        char *value = edge_new_n(a, char, size + 1);
+        memset(value, 'x', size);
+        cJSON *tree = edge_json_object(&ctx);
+        cJSON_AddStringToObject(tree, "Set", value);
+        m->json = edge_json_clone(a, tree);
+        m->request_id = edge_uuid_make(a);
+        edge_message_topic(m, "edgex/core/command/request/D1/silent/set");
+        CU_ASSERT_EQUAL(edge_bus_publish(&ctx, rt->bus, m), EDGE_OK);
+        edge_message_unref(m);
+    }
+}
+
+static bool some_were_refused(void *budget)
+{
+    struct edge_budget_state state;
+    edge_budget_state(budget, &state);
+    return state.refused > 0;
+}
+
+static void test_messages_that_wait_are_paid_for(void)
+{
+    enum { KB = 1024, BUDGET = 4096 * KB };
+    struct world *w = world_start("30s\n  MemoryBudget: 4096");
+    struct edge_budget *budget = edge_host_runtime(w->host, "core-command")->budget;
+    struct edge_budget_state state;
+    set_in_vain(w, 100, 200 * KB);
+    CU_ASSERT(wait_until(some_were_refused, budget, 10000));
+    edge_budget_state(budget, &state);
+    CU_ASSERT_EQUAL(state.limit, BUDGET);
+    CU_ASSERT(state.peak <= BUDGET && state.in_use >= BUDGET / 2);
+    struct edge_message *m = ask(w, "command/request/D1/Temp/get", NULL, NULL, NULL, QUICK_MS);
+    CU_ASSERT(answer_has(m, false, "\"did\":\"get\"")); /* small ones pass */
+    edge_message_unref(m);
+    int64_t began = edge_now_mono_ms();
+    world_stop(w);
+    CU_ASSERT(edge_now_mono_ms() - began < 1500);
+}
+
+/* A thousand of them may not have begun. */
+static void test_a_stop_does_not_wait_for_the_silent(void)
+{
+    struct world *w = world_start("30s");
+    ask_in_vain(w, 1000);
+    struct edge_message *m = ask(w, "commandquery/request/D1", NULL, NULL, NULL, 10000);
+    CU_ASSERT(answer_has(m, false, "\"deviceName\":\"D1\""));
+    edge_message_unref(m);
+    int64_t began = edge_now_mono_ms();
+    world_stop(w);
+    CU_ASSERT(edge_now_mono_ms() - began < 1500);
+}
+
 CU_TestInfo core_command_tests[] = {
     {"a device offers what its profile shows",                  test_a_device_offers_what_its_profile_shows },
     {"lists count devices without profile",                     test_lists_count_devices_without_profile    },
@@ -893,5 +953,7 @@ CU_TestInfo core_command_tests[] = {
     {"a silent peer holds up nobody else",                      test_a_silent_peer_holds_up_nobody_else     },
     {"a crowd at a silent peer is refused",                     test_a_crowd_at_a_silent_peer_is_refused    },
     {"silence on the bus holds up nobody else",                 test_silence_on_the_bus_holds_up_nobody_else},
+    {"messages that wait are paid for",                         test_messages_that_wait_are_paid_for        },
+    {"a stop does not wait for the silent",                     test_a_stop_does_not_wait_for_the_silent    },
     CU_TEST_INFO_NULL,
 };

@@ -20,6 +20,7 @@
 struct edge_bus;
 struct edge_bus_hub; /* where the connections of one process meet */
 struct edge_pool;
+struct edge_budget;
 struct edge_metrics;
 
 struct edge_pair {
@@ -118,6 +119,11 @@ struct edge_bus_config {
     size_t max_outgoing;
     struct edge_bus_hub *hub; /* memory only */
     struct edge_pool *pool;
+    /**
+     * Pays for messages of EDGE_SUB_WAITS and EDGE_SUB_REQUESTS while they wait or are worked at, and
+     * for answers. Where there is no more, they are dropped and counted. NULL: nobody counts.
+     */
+    struct edge_budget *budget;
     struct edge_metrics *metrics; /* BusMessagesDropped, BusMessagesReceived, BusMessagesSent */
     const struct edge_log *log;
 };

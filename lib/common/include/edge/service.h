@@ -25,6 +25,7 @@
 #include "edge/pool.h"
 #include "edge/timer.h"
 
+struct edge_budget;
 struct edge_store;
 struct edge_data_file_config;
 
@@ -52,6 +53,7 @@ struct edge_runtime {
     struct edge_log *log;
     struct edge_metrics *metrics;
     struct edge_pool *pool;
+    struct edge_budget *budget; /* the process's: of requests, answers, messages */
     struct edge_timers *timers; /* the process's */
     struct edge_bus *bus;
     struct edge_client *client; /* the process's */

@@ -22,6 +22,7 @@ static struct edge_bus *bus_create(const struct edge_bus_config *config,
     bus->transport = transport;
     bus->log = config->log;
     bus->pool = config->pool;
+    bus->budget = config->budget;
     bus->max_queued = config->max_queued ? config->max_queued : BUS_MAX_QUEUED;
     if (config->metrics) {
         struct edge_metrics *m = config->metrics;
@@ -75,13 +76,17 @@ enum edge_status edge_bus_open(struct edge_ctx *ctx, const struct edge_bus_confi
     return EDGE_OK;
 }
 
+/* What is on the pool may wait for somebody silent: it does not get all the time there is. */
 static void wait_delivered(struct edge_bus *bus, int64_t deadline_ms)
 {
+    int64_t pool_deadline_ms = edge_now_mono_ms() + BUS_LEAVE_MS;
+    pool_deadline_ms = pool_deadline_ms < deadline_ms ? pool_deadline_ms : deadline_ms;
     EDGE_LOCK(&bus->lock);
     bus->draining = true;
     edge_cond_broadcast(&bus->room);
     while (bus->queue.n > 0 || bus->busy || bus->n_on_pool > 0) {
-        if (!edge_cond_wait_until(&bus->done, &bus->lock, deadline_ms)) {
+        int64_t until = bus->n_on_pool > 0 ? pool_deadline_ms : deadline_ms;
+        if (!edge_cond_wait_until(&bus->done, &bus->lock, until)) {
             return;
         }
     }

@@ -160,6 +160,7 @@ static void run_handler(struct edge_bus *bus, const struct bus_subscription *sub
 {
     EDGE_CTX_SCOPE(ctx);
     ctx.log = bus->log;
+    ctx.budget = bus->budget;
     size_t len = strnlen(m->correlation_id, sizeof(ctx.correlation_id) - 1);
     memcpy(ctx.correlation_id, m->correlation_id, len);
     enum edge_status st = sub->handler(sub->state, &ctx, m);
@@ -257,6 +258,11 @@ static void deliver(struct edge_bus *bus, struct edge_message *m)
             continue;
         }
         taken = true;
+        if ((s->flags & (EDGE_SUB_WAITS | EDGE_SUB_REQUESTS)) &&
+            !bus_message_charge(m, bus->budget)) {
+            bus_count_dropped(bus, 1, "too much memory is in use for requests");
+            continue;
+        }
         if (s->flags & EDGE_SUB_WAITS) {
             hand_to_pool(bus, s, m);
         } else {

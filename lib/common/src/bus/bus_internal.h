@@ -15,6 +15,7 @@
 
 enum {
     BUS_PATIENCE_MS = 5000,              /* how long a full queue is waited for */
+    BUS_LEAVE_MS = 500,                  /* for messages on the worker pool when stopping */
     BUS_MAX_QUEUED = 20 * 1000,          /* messages, where the configuration says nothing */
     BUS_MAX_OUTGOING = 10 * 1000,        /* likewise */
     BUS_MAX_BYTES = 64 * 1024 * 1024,    /* of one queue; a single larger message still passes */
@@ -31,6 +32,8 @@ struct bus_message {
     _Atomic unsigned refs;
     struct edge_arena arena;
     int64_t made_ms;
+    struct edge_budget *_Atomic budget; /* pays while it waits or is worked at; NULL: nobody yet */
+    size_t charged;
     const void *wire; /* what came from a broker, until bus_message_open() */
     size_t wire_size;
 };
@@ -43,6 +46,8 @@ static inline struct bus_message *bus_message_of(const struct edge_message *m)
 /** A message that is still bytes; one allocation. */
 struct edge_message *bus_message_from_wire(const char *topic, size_t topic_len, const void *bytes,
                                            size_t size);
+/** Have @p budget pay for it as long as it lives; false where there is not that much. */
+bool bus_message_charge(const struct edge_message *m, struct edge_budget *budget);
 /**
  * Parse the bytes, if it has any, once; only by the one thread that owns the message. INVALID: it may
  * have a fault, to be told to who asks.
@@ -113,6 +118,7 @@ struct edge_bus {
     void *link; /* the transport's own */
     const struct edge_log *log;
     struct edge_pool *pool;
+    struct edge_budget *budget;                     /* NULL: nobody counts */
     struct edge_counter *received, *sent, *dropped; /* NULL where nobody counts */
     size_t max_queued;
     pthread_t thread;

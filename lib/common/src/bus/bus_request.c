@@ -15,6 +15,7 @@ struct bus_request {
     const char *topic;
     struct edge_cond answered; /* or the bus closes */
     struct edge_message *answer;
+    bool no_room; /* for the answer */
 };
 
 void bus_requests_wake(struct edge_bus *bus)
@@ -40,6 +41,7 @@ void bus_requests_answer(struct edge_bus *bus, const struct edge_message *m)
     for (struct bus_request *r = bus->requests; r; r = r->next) {
         if (!r->answer && strcmp(r->topic, m->topic) == 0) {
             r->answer = share(m);
+            r->no_room = !bus_message_charge(r->answer, bus->budget);
             edge_cond_signal(&r->answered);
             return;
         }
@@ -87,6 +89,13 @@ static enum edge_status answer_read(struct edge_ctx *ctx, struct bus_request *r,
 {
     if (!r->answer) {
         return edge_fail(ctx, EDGE_UNAVAILABLE, "no answer on '%s'", r->topic);
+    }
+    if (r->no_room) {
+        edge_message_unref(r->answer);
+        enum edge_status st =
+            edge_fail(ctx, EDGE_UNAVAILABLE, "no memory for the answer on '%s'", r->topic);
+        ctx->busy = true;
+        return st;
     }
     enum edge_status st = bus_message_open(ctx, r->answer);
     if (st != EDGE_OK) {

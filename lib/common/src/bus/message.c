@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus_internal.h"
+#include "edge/budget.h"
 #include "edge/clock.h"
 
 struct edge_message *edge_message_create(size_t arena_hint)
@@ -63,9 +64,32 @@ void edge_message_unref(const struct edge_message *m)
 {
     struct bus_message *priv = m ? bus_message_of(m) : NULL;
     if (priv && atomic_fetch_sub_explicit(&priv->refs, 1, memory_order_acq_rel) == 1) {
+        if (priv->budget) {
+            (void)edge_budget_resize(priv->budget, priv->charged, 0);
+        }
         struct edge_arena arena = priv->arena; /* it holds the message itself */
         edge_arena_done(&arena);
     }
+}
+
+bool bus_message_charge(const struct edge_message *m, struct edge_budget *budget)
+{
+    struct bus_message *priv = bus_message_of(m);
+    if (!budget || priv->budget) {
+        return true;
+    }
+    size_t bytes = priv->arena.used + (priv->wire ? priv->wire_size : 0); /* it will be parsed */
+    if (!edge_budget_resize(budget, 0, bytes)) {
+        return false;
+    }
+    struct edge_budget *nobody = NULL;
+    /* Connections of one process share a message: the first of them has it charged. */
+    if (!atomic_compare_exchange_strong(&priv->budget, &nobody, budget)) {
+        (void)edge_budget_resize(budget, bytes, 0);
+        return true;
+    }
+    priv->charged = bytes;
+    return true;
 }
 
 enum edge_status edge_message_sound(struct edge_ctx *ctx, const struct edge_message *m)

@@ -55,6 +55,7 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
     config.service = rt->name;
     config.hub = inst->host->hub;
     config.pool = rt->pool;
+    config.budget = rt->budget;
     config.log = rt->log;
     presence_prepare(&inst->presence, inst, &config);
     EDGE_TRY(edge_bus_open(ctx, &config, &rt->bus));
@@ -80,6 +81,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     }
     rt->data_dir = edge_printf(&inst->ctx.arena, "%s/%s", rt->options->data_dir, rt->name);
     rt->metrics = edge_metrics_create(rt->name);
+    rt->budget = inst->host->budget;
     rt->pool = edge_pool_create(rt->name, POOL_THREADS, POOL_QUEUE);
     edge_pool_lend(rt->pool, POOL_LENT, POOL_LENT_FOR_ONE);
     edge_counter(rt->metrics, SECRETS_REQUESTED, "Secrets asked for.");
@@ -381,6 +383,8 @@ enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *co
     host->watch_fd = -1;
     host->signal_fd = signal_fd;
     host->client = edge_client_create();
+    host->budget = edge_budget_create(0);
+    host->budget_kb = -1;
     host->timers = edge_timers_create();
     host->hub = edge_bus_hub_create();
     host->instances = edge_xalloc(n, sizeof(struct edge_instance *));

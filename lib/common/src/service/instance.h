@@ -82,7 +82,7 @@ struct edge_host {
     struct edge_timers *timers;
     struct edge_bus_hub *hub;
     struct edge_budget *budget; /* of requests to all of them */
-    int64_t budget_kb;          /* 0: no limit */
+    int64_t budget_kb;          /* 0: no limit; < 0: nobody has said yet */
     struct edge_instance **instances;
     size_t n;
     int64_t started_ns;

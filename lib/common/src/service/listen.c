@@ -164,11 +164,8 @@ static struct edge_routes routes_of(struct edge_instance *inst)
 /* One for all services: the largest of their values; 0 stands for any. */
 static struct edge_budget *budget_for(struct edge_host *host, int64_t kb)
 {
-    if (!host->budget || (host->budget_kb > 0 && (kb == 0 || kb > host->budget_kb))) {
+    if (host->budget_kb != 0 && (kb == 0 || kb > host->budget_kb)) {
         host->budget_kb = kb;
-    }
-    if (!host->budget) {
-        host->budget = edge_budget_create(0);
     }
     edge_budget_limit(host->budget, (size_t)host->budget_kb * 1024);
     return host->budget;
