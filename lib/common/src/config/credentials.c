@@ -99,16 +99,35 @@ static bool ends_with_word(const char *key, const char *word, const char *const 
     return true;
 }
 
+/* From the start of a word on, or within one, and nothing behind: `SessionId`, not `SessionIdle`. */
+static bool ends_spelled(const char *key, const char *word)
+{
+    for (size_t i = 0; key[i]; i++) {
+        size_t end = is_in(isalnum, key[i]) ? spelled(key, i, word) : 0;
+        if (end > 0 && !key[end]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Names of secrets are not secret. */
 static bool is_reference(const char *key)
 {
-    static const char *const ends[] = {"secretname", "secretpath"};
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t k = 0; key[k]; k++) {
-            size_t end = word_starts(key, k) ? spelled(key, k, ends[i]) : 0;
-            if (end > 0 && !key[end]) {
-                return true;
-            }
+    return ends_spelled(key, "secretname") || ends_spelled(key, "secretpath");
+}
+
+/* What can be told of a secret without telling it: how long it is, of which kind. */
+static bool is_measure(const char *key)
+{
+    static const char *const measures[] = {
+        "count",  "size",   "length",   "len",       "number", "type",
+        "mode",   "policy", "interval", "timeout",   "ttl",    "lifetime",
+        "expiry", "limit",  "protocol", "algorithm", "proto"};
+    static const char *const none[] = {NULL};
+    for (size_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++) {
+        if (ends_with_word(key, measures[i], none)) {
+            return true;
         }
     }
     return false;
@@ -132,15 +151,33 @@ static bool is_credential_name(const char *key)
                                            "encryptionkey", "signingkey",
                                            "wepkey",        "wpakey",
                                            "aeskey",        "hmackey",
-                                           "pincode",       "sharedaccesssignature"};
-    static const char *const whole[] = {"pwd",    "pw",        "psk",          "puk",
-                                        "bearer", "community", "cred",         "creds",
-                                        "jwt",    "cookie",    "authorization"};
+                                           "pincode",       "sharedaccesssignature",
+                                           "privkey",       "securitykey",
+                                           "cryptokey",     "cipherkey",
+                                           "encryptkey",    "decryptkey",
+                                           "decryptionkey", "signkey",
+                                           "signaturekey",  "wpa2key",
+                                           "wpa3key",       "wifikey",
+                                           "sshkey",        "tlskey",
+                                           "sslkey",        "rsakey",
+                                           "storagekey",    "licensekey",
+                                           "groupkey",      "rootkey",
+                                           "devicekey",     "joinkey",
+                                           "authheader",    "authcode",
+                                           "accesscode",    "securitycode",
+                                           "unlockcode",    "activationcode",
+                                           "otpseed",       "seedphrase"};
+    static const char *const last[] = {"sessionid",  "sessid",   "keytab",   "smtpauth",
+                                       "mailauth",   "imapauth", "httpauth", "basicauth",
+                                       "digestauth", "mqttauth", "snmpauth"};
+    static const char *const whole[] = {"pwd",           "pw",   "psk",   "puk", "bearer",
+                                        "community",     "cred", "creds", "jwt", "cookie",
+                                        "authorization", "totp", "keytab"};
     static const char *const passes[] = {"low", "high", "band", "by", "all", NULL};
     static const char *const pins[] = {"led", "gpio",   "data", "clock", "reset",  "irq",
                                        "cs",  "rx",     "tx",   "relay", "enable", "input",
                                        "in",  "output", "out",  "power", "io",     NULL};
-    if (is_reference(key)) {
+    if (is_reference(key) || is_measure(key)) {
         return false;
     }
     for (size_t i = 0; i < sizeof(anywhere) / sizeof(anywhere[0]); i++) {
@@ -150,6 +187,11 @@ static bool is_credential_name(const char *key)
     }
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
         if (has_word(key, whole[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+        if (ends_spelled(key, last[i])) {
             return true;
         }
     }
@@ -180,9 +222,112 @@ static bool is_name_char(char c)
     return is_in(isalnum, c) || c == '_' || c == '-' || c == '.';
 }
 
+/* user:password@host with no scheme in front: user:password@tcp(127.0.0.1:3306)/db. */
+static bool is_user_info(const char *text)
+{
+    enum { LONGEST = 256 };
+    static const char *const others[] = {"mailto", "sip", "sips", "xmpp"};
+    size_t user = strcspn(text, ":/@?#=,;\"' \t\r\n");
+    const char *password = text + user + 1;
+    if (user == 0 || text[user] != ':' || strncmp(password, "//", 2) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strlen(others[i]) == user && strncasecmp(text, others[i], user) == 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < LONGEST && password[i] && !strchr("\"' \t\r\n", password[i]); i++) {
+        if (i > 0 && password[i] == '@' && is_in(isalnum, password[i + 1])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_user_info(const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        if ((at == text || strchr("=,;(\"' \t\r\n", at[-1])) && is_user_info(at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Three parts of base64, of which the first is the start of a JSON object. */
+static bool has_jwt(const char *text)
+{
+    enum { LEAST = 10 };
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (const char *at = strstr(text, "eyJ"); at; at = strstr(at + 1, "eyJ")) {
+        bool inside = at > text && strchr(digits, at[-1]);
+        size_t head = inside ? 0 : strspn(at, digits);
+        size_t body = head >= LEAST && at[head] == '.' ? strspn(at + head + 1, digits) : 0;
+        if (body > 0 && at[head + 1 + body] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_quote(char c)
 {
     return c == '"' || c == '\'';
+}
+
+/* ---- command lines ----------------------------------------------------------------------- */
+
+static const char blanks[] = " \t\r\n";
+
+/* "ann:password", not "tcp://host" */
+static bool is_user_and_password(const char *value)
+{
+    size_t user = strcspn(value, ": \t\r\n");
+    return user > 0 && value[user] == ':' && value[user + 1] &&
+           strncmp(value + user, "://", 3) != 0 && !strchr("\"' \t\r\n", value[user + 1]);
+}
+
+/* Of -P, --password, -pw, --user ann:...: with the value behind a sign or as the next word. */
+static bool is_option(const char *word)
+{
+    char name[64];
+    size_t len = strcspn(word, "= \t\r\n");
+    const char *value = word + len;
+    value += *value == '=' ? 1 : strspn(value, blanks);
+    value += is_quote(*value);
+    if (len < 2 || len >= sizeof(name) || !*value || *value == '-' || strchr(blanks, *value)) {
+        return false;
+    }
+    memcpy(name, word, len);
+    name[len] = '\0';
+    bool user = strcmp(name, "-u") == 0 || strcmp(name, "-U") == 0 || strcmp(name, "--user") == 0;
+    return strcmp(name, "-P") == 0 || is_credential_name(name) ||
+           (user && is_user_and_password(value));
+}
+
+static bool has_options(const char *text)
+{
+    for (const char *at = strchr(text, '-'); at; at = strchr(at + 1, '-')) {
+        if ((at == text || strchr(blanks, at[-1])) && is_option(at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- settings ---------------------------------------------------------------------------- */
+
+/* Of an address, where shorter names do than elsewhere. */
+static bool is_credential_parameter(const char *name)
+{
+    static const char *const names[] = {"sig", "signature", "key", "code", "auth", "hmac"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcasecmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Does the name that ends before @p sign, of which @p text has something behind, say a password? */
@@ -204,7 +349,8 @@ static bool is_setting(const char *text, const char *sign)
     }
     memcpy(name, start, len);
     name[len] = '\0';
-    return is_credential_name(name);
+    bool parameter = start > text && strchr("?&#", start[-1]);
+    return is_credential_name(name) || (parameter && is_credential_parameter(name));
 }
 
 /* "Server=h;Password=p", "?token=t&", "{\"pin\": 1}"; of `host:80` the colon says nothing. */
@@ -222,7 +368,8 @@ static bool has_settings(const char *text)
 static bool is_credential_text(const char *text)
 {
     static const char bearer[] = "Bearer ";
-    return has_password(text) || has_settings(text) || strstr(text, "PRIVATE KEY-----") ||
+    return has_password(text) || has_user_info(text) || has_settings(text) || has_options(text) ||
+           has_jwt(text) || strstr(text, "PRIVATE KEY-----") ||
            (strncasecmp(text, bearer, strlen(bearer)) == 0 && !strchr(text + strlen(bearer), ' '));
 }
 
