@@ -36,6 +36,7 @@ static struct event_store *store_create(const struct event_store_config *config,
     s->path = edge_xstrdup(config->file.path);
     s->config.file.path = s->path;
     s->queue.max = s->config.max_queued;
+    s->slice = SLICE_EVENTS;
     dict_init(&s->catalogue.dicts[ROW_EVENT]);
     dict_init(&s->catalogue.dicts[ROW_READING]);
     edge_mutex_init(&s->catalogue.lock);
@@ -87,7 +88,7 @@ static enum edge_status open_in(struct edge_ctx *ctx, const struct event_store_c
         store_free(s);
         return st;
     }
-    db_trust(s);
+    db_trust(ctx, s);
     *ret = s;
     return EDGE_OK;
 }
@@ -167,8 +168,7 @@ size_t event_store_largest(const struct event_store *s)
     return atomic_load_explicit(&s->largest, memory_order_relaxed);
 }
 
-/* About what a job keeps in memory while it waits. */
-static size_t weight_of(const struct event_job *job)
+size_t store_weight_of(const struct event_job *job)
 {
     size_t weight = sizeof(struct event);
     for (size_t i = 0; job->kind == EVENT_ADD && i < job->event->n_readings; i++) {
@@ -176,6 +176,15 @@ static size_t weight_of(const struct event_job *job)
         weight += 2 * sizeof(*r) + r->binary.size + (r->value ? strlen(r->value) : 0);
     }
     return weight;
+}
+
+/* What is small is left to the bytes that are kept free anyway. */
+bool store_has_room(struct event_store *s, size_t bytes)
+{
+    const size_t small = (size_t)16 * 1024;
+    int64_t large = bytes > small ? 2 * (int64_t)bytes : 0;
+    int64_t inside = atomic_load(&s->inside) - edge_data_log_bytes(&s->log);
+    return edge_data_file_has_room(s->file, inside - large);
 }
 
 static bool is_full(const struct job_queue *q, size_t weight) EDGE_REQUIRES(q->lock);
@@ -214,8 +223,8 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
 {
     struct job_queue *q = &s->queue;
     int64_t deadline_ms = wait_ms > 0 ? edge_now_mono_ms() + wait_ms : 0;
-    size_t weight = weight_of(job);
-    if (job->kind == EVENT_ADD && !edge_data_file_has_room(s->file, atomic_load(&s->inside))) {
+    size_t weight = store_weight_of(job);
+    if (job->kind == EVENT_ADD && !store_has_room(s, weight)) {
         return edge_data_file_no_room(ctx, s->file);
     }
     store_note_size(s, weight);
@@ -319,7 +328,7 @@ void event_store_stats(struct event_store *s, struct event_store_stats *ret)
     *ret = (struct event_store_stats){
         .events = atomic_load(&s->events_persisted),
         .readings = atomic_load(&s->readings_persisted),
-        .wal_pages = atomic_load(&s->wal_pages),
+        .wal_pages = edge_data_log_bytes(&s->log) / 4096,
         .removals = atomic_load(&s->n_removals),
     };
     {

@@ -16,6 +16,7 @@ enum {
     SCHEMA_VERSION = 2,
     N_TABLES = 5, /* that every file of ours has */
     SQL_TEXT_SIZE = 512,
+    LOG_SIZE = 4 * 1024 * 1024,
 };
 
 static const char *const SCHEMA =
@@ -44,8 +45,7 @@ static const char *const MIGRATIONS[] = {
 /* Freed pages need no wiping, and small caches do: what is read often is in the kernel's. */
 static const char *const CONNECTION_SETUP =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=OFF;"
-    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024; PRAGMA wal_autocheckpoint=0;"
-    "PRAGMA journal_size_limit=8388608;";
+    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024; PRAGMA wal_autocheckpoint=0;";
 
 void db_statement_done(sqlite3_stmt **stmt)
 {
@@ -251,25 +251,18 @@ void db_look_inside(struct edge_ctx *ctx, struct event_store *s)
     }
 }
 
-static int count_wal_pages(void *arg, sqlite3 *db, const char *name, int pages)
-{
-    struct event_store *s = arg;
-    (void)db;
-    (void)name;
-    atomic_store_explicit(&s->wal_pages, pages, memory_order_relaxed);
-    return SQLITE_OK;
-}
-
-void db_trust(struct event_store *s)
+void db_trust(struct edge_ctx *ctx, struct event_store *s)
 {
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    (void)edge_data_log_carry(&s->log); /* what an earlier process left: it is tried again */
+    db_look_inside(ctx, s);
 }
 
 enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s)
 {
     EDGE_TRY(edge_data_file_check(ctx, s->file));
     EDGE_TRY(db_open_connection(ctx, s, &s->db));
-    sqlite3_wal_hook(s->db, count_wal_pages, s);
+    edge_data_log_watch(&s->log, s->db, s->file, LOG_SIZE);
     EDGE_TRY(edge_wrap(ctx, check_schema(ctx, s), "cannot use '%s'", s->path));
     EDGE_TRY(edge_wrap(ctx, look_through(ctx, s), "cannot use '%s'", s->path));
     if (s->config.max_pages > 0) {
@@ -277,6 +270,5 @@ enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s)
             edge_printf(&ctx->arena, "PRAGMA max_page_count=%lld", (long long)s->config.max_pages);
         EDGE_TRY(db_exec(ctx, s->db, sql, 0));
     }
-    db_look_inside(ctx, s);
     return EDGE_OK;
 }

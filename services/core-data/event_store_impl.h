@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "edge/buf.h"
+#include "edge/data_log.h"
 #include "edge/map.h"
 #include "edge/thread.h"
 #include "event_store.h"
@@ -230,7 +231,7 @@ struct event_store {
     struct reader_pool readers;
     pthread_t writer;
     _Atomic uint64_t events_persisted, readings_persisted;
-    _Atomic int64_t wal_pages;
+    struct edge_data_log log;
     _Atomic int64_t inside; /* bytes of the file that hold nothing */
     _Atomic size_t largest; /* bytes */
     /* the writer's own: */
@@ -241,12 +242,14 @@ struct event_store {
     struct removal *removals, *last_removal; /* oldest first */
     _Atomic size_t n_removals;
     int64_t next_background_ms; /* after a failure: not before */
+    int64_t next_carry_ms;      /* likewise, after a reader held the log back */
+    size_t slice;               /* events removed in one step: fewer where the disk is full */
 };
 
 /* event_store_db.c: the file and its schema */
 enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s);
-/** All of it was taken up: closing leaves one file and no log. */
-void db_trust(struct event_store *s);
+/** All of it was taken up: its log is carried over, and closing leaves one file and no log. */
+void db_trust(struct edge_ctx *ctx, struct event_store *s);
 enum edge_status db_open_connection(struct edge_ctx *ctx, const struct event_store *s,
                                     sqlite3 **ret);
 /**
@@ -297,6 +300,7 @@ enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s, stru
                                int64_t *events, size_t n);
 
 /* event_store_removals.c: by the writer */
+enum { SLICE_EVENTS = 256 };
 /** Note all of them in one transaction. */
 enum edge_status removals_note(struct edge_ctx *ctx, struct event_store *s,
                                const struct event_removal *removals, size_t n);
@@ -309,6 +313,10 @@ void removals_done(struct event_store *s);
 void store_note_size(struct event_store *s, size_t size);
 
 /* event_store.c */
+/** Is there room for @p bytes more, which go through the log into the file? */
+bool store_has_room(struct event_store *s, size_t bytes);
+/** About what a job keeps in memory while it waits, and on the disk afterwards. */
+size_t store_weight_of(const struct event_job *job);
 /** Have what has gathered committed, and wait for that; at once where nothing has. */
 void store_catch_up(struct event_store *s);
 

@@ -11,7 +11,6 @@
 #include "event_store_impl.h"
 
 enum {
-    SLICE_EVENTS = 256,
     STEP_REMOVALS = 64, /* deletions looked at in one step */
 };
 
@@ -210,12 +209,12 @@ static bool takes_all(const struct event_store *s, const struct removal *r,
 /* The events to remove next, all of one segment. */
 struct victims {
     int64_t *events;
-    size_t n;
+    size_t n, max;
 };
 
 static bool is_full(const struct victims *v)
 {
-    return v->n >= SLICE_EVENTS;
+    return v->n >= v->max;
 }
 
 static bool has_row(const struct removed_rows *rows, int64_t origin, int64_t seq)
@@ -251,7 +250,7 @@ static enum edge_status victims_of_source(struct edge_ctx *ctx, struct event_sto
     sqlite3_bind_int64(stmt, 1, source->id);
     sqlite3_bind_int64(stmt, 2, rows->cutoff);
     sqlite3_bind_int64(stmt, 3, rows->last_event);
-    sqlite3_bind_int64(stmt, 4, (int64_t)(SLICE_EVENTS - v->n));
+    sqlite3_bind_int64(stmt, 4, (int64_t)(v->max - v->n));
     sqlite3_bind_int64(stmt, 5, rows->from);
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -363,7 +362,7 @@ static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_st
         }
         return segment_drop(ctx, s, seg);
     }
-    struct victims v = {.events = edge_new_n(&ctx->arena, int64_t, SLICE_EVENTS)};
+    struct victims v = {.events = edge_new_n(&ctx->arena, int64_t, s->slice), .max = s->slice};
     if (seg->hot) {
         victims_in_memory(s, r, seg, &v);
     } else {

@@ -15,10 +15,11 @@
 enum {
     BATCH_EVENTS = 4096,
     BATCH_READINGS = 16384,
-    CHECKPOINT_PAGES = 1000, /* of the write-ahead log */
     RETRY_MS = 1000,
-    CLOSING_MS = 2000, /* for deletions; what is left then is done after the next start */
-    MAX_NAME = 1024,   /* bytes of a name, a unit, a media type: they are kept in memory */
+    CARRY_AGAIN_MS = 100,
+    LEAST_BATCH = 64 * 1024, /* bytes, roughly */
+    CLOSING_MS = 2000,       /* for deletions; what is left then is done after the next start */
+    MAX_NAME = 1024,         /* bytes of a name, a unit, a media type: they are kept in memory */
 };
 
 struct pending_reading {
@@ -325,6 +326,13 @@ static void commit_singly(struct event_store *s, const struct batch *all)
     }
 }
 
+/* Bytes, roughly: what goes into the log at once must find as much room again in the file. */
+static size_t batch_size(const struct event_store *s)
+{
+    int64_t part = edge_data_file_free(s->file) / 8;
+    return part > LEAST_BATCH ? (size_t)part : LEAST_BATCH;
+}
+
 /* Adds from @p job on, as many as go into one batch; returns the job after them. */
 static struct event_job *add_batch(struct event_store *s, struct event_job *job, size_t *ret_n)
 {
@@ -336,7 +344,9 @@ static struct event_job *add_batch(struct event_store *s, struct event_job *job,
         n++;
     }
     b.events = edge_new_n(&ctx.arena, struct pending_event, n);
-    while (n-- > 0 && b.n_readings < BATCH_READINGS) {
+    size_t most = batch_size(s), size = 0;
+    while (n-- > 0 && b.n_readings < BATCH_READINGS && size < most) {
+        size += store_weight_of(job);
         struct event_job *next = job->next; /* the job may be gone once it is reported */
         enum edge_status st = pend(&b, job);
         ++*ret_n;
@@ -349,7 +359,8 @@ static struct event_job *add_batch(struct event_store *s, struct event_job *job,
     if (b.n == 0) {
         return job;
     }
-    enum edge_status st = commit_batch(s, &b);
+    enum edge_status st =
+        store_has_room(s, 0) ? commit_batch(s, &b) : edge_data_file_no_room(&ctx, s->file);
     if (st == EDGE_INVALID && b.n > 1) {
         commit_singly(s, &b);
         return job;
@@ -360,39 +371,81 @@ static struct event_job *add_batch(struct event_store *s, struct event_job *job,
     return job;
 }
 
+static enum edge_status try_to_remove(struct edge_ctx *ctx, struct event_store *s,
+                                      const struct event_job *job)
+{
+    edge_data_file_make_way(s->file);
+    switch (job->kind) {
+    case EVENT_REMOVE_ID:
+        return remove_by_id(ctx, s, job->id);
+    case EVENT_REMOVE_EACH:
+        return removals_note(ctx, s, job->removals, job->n_removals);
+    default:
+        return removals_note(ctx, s, &job->removal, 1);
+    }
+}
+
 static struct event_job *remove_one(struct event_store *s, struct event_job *job)
 {
     EDGE_CTX_SCOPE(ctx);
     struct event_job *next = job->next;
-    enum edge_status st;
-    edge_data_file_make_way(s->file);
-    switch (job->kind) {
-    case EVENT_REMOVE_ID:
-        st = remove_by_id(&ctx, s, job->id);
-        break;
-    case EVENT_REMOVE_EACH:
-        st = removals_note(&ctx, s, job->removals, job->n_removals);
-        break;
-    default:
-        st = removals_note(&ctx, s, &job->removal, 1);
+    enum edge_status st = try_to_remove(&ctx, s, job);
+    if (st == EDGE_UNAVAILABLE) { /* no room in the log: there is when it begins anew */
+        (void)edge_data_log_carry(&s->log);
+        edge_ctx_clear(&ctx);
+        st = try_to_remove(&ctx, s, job);
     }
     report(&ctx, s, job, st);
     return next;
 }
 
-/* Frames of the log that are in the file need not stay; the log starts again from its beginning. */
+/* A full disk does not keep deletions from being done in the log, nor does a reader who holds it back. */
 static enum edge_status checkpoint_step(struct edge_ctx *ctx, struct event_store *s, bool *ret_did)
 {
-    *ret_did = atomic_load_explicit(&s->wal_pages, memory_order_relaxed) >= CHECKPOINT_PAGES;
-    if (!*ret_did) {
+    int64_t now_ms = edge_now_mono_ms();
+    if (now_ms < s->next_carry_ms || !edge_data_log_is_due(&s->log)) {
         return EDGE_OK;
     }
-    atomic_store_explicit(&s->wal_pages, 0, memory_order_relaxed);
-    int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (rc != SQLITE_OK && rc != SQLITE_BUSY) {
-        return db_fail(ctx, s->db, "checkpointing");
+    int rc = edge_data_log_carry(&s->log);
+    if (rc != SQLITE_OK) {
+        enum edge_status st = db_fail(ctx, s->db, "checkpointing");
+        s->next_carry_ms = now_ms + RETRY_MS;
+        if (st != EDGE_UNAVAILABLE) {
+            return st;
+        }
+        edge_ctx_clear(ctx);
+        return EDGE_OK;
+    }
+    *ret_did = edge_data_log_bytes(&s->log) == 0;
+    if (!*ret_did) {
+        s->next_carry_ms = now_ms + CARRY_AGAIN_MS;
     }
     return EDGE_OK;
+}
+
+/* The disk was too full for a step: the next one is smaller. False: it cannot be. */
+static bool smaller_steps(struct event_store *s)
+{
+    if (s->slice == 1) {
+        return false;
+    }
+    s->slice = s->slice > 4 ? s->slice / 4 : 1;
+    (void)edge_data_log_carry(&s->log);
+    return true;
+}
+
+static enum edge_status removal_steps(struct edge_ctx *ctx, struct event_store *s, bool *ret_did)
+{
+    enum edge_status st;
+    do {
+        edge_ctx_clear(ctx);
+        st = removal_step(ctx, s, ret_did);
+    } while (st == EDGE_UNAVAILABLE && smaller_steps(s));
+    if (st == EDGE_OK && s->slice < SLICE_EVENTS &&
+        !edge_data_file_is_tight(s->file, edge_data_log_bytes(&s->log))) {
+        s->slice = SLICE_EVENTS;
+    }
+    return st;
 }
 
 /* One step of what is not urgent; false when there is nothing to do (for now). */
@@ -407,7 +460,7 @@ static bool background_step(struct event_store *s)
     edge_data_file_make_way(s->file);
     enum edge_status st = checkpoint_step(&ctx, s, &did);
     if (st == EDGE_OK && !did) {
-        st = removal_step(&ctx, s, &did);
+        st = removal_steps(&ctx, s, &did);
     }
     if (st == EDGE_OK && !did) {
         st = segment_seal_step(&ctx, s, &did);
@@ -500,13 +553,23 @@ static struct event_job *do_jobs(struct event_store *s, struct event_job *jobs)
     return jobs;
 }
 
+/* When there is something to be done without a job; 0: nothing. */
+static int64_t not_before(const struct event_store *s)
+{
+    int64_t now_ms = edge_now_mono_ms();
+    if (s->next_background_ms > now_ms) {
+        return s->next_background_ms;
+    }
+    return s->next_carry_ms > now_ms ? s->next_carry_ms : 0;
+}
+
 void *store_writer(void *arg)
 {
     struct event_store *s = arg;
     bool did = true, closing = false;
     int64_t give_up_ms = 0;
     for (;;) {
-        int64_t later = s->next_background_ms > edge_now_mono_ms() ? s->next_background_ms : 0;
+        int64_t later = not_before(s);
         struct event_job *jobs = take_jobs(&s->queue, !did && !closing, later, &closing);
         if (closing && give_up_ms == 0) {
             give_up_ms = edge_now_mono_ms() + CLOSING_MS;

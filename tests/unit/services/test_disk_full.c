@@ -18,8 +18,6 @@
 #include "suites.h"
 #include "wait.h"
 
-enum { SIZE_MB = 48 };
-
 /* Keeper, metadata and data in one process, their data on a file system of their own. */
 struct world {
     struct edge_ctx ctx;
@@ -46,14 +44,16 @@ static void world_run(struct world *w)
 }
 
 /* False, said so, where nothing may be mounted here. */
-static bool world_make(struct world *w)
+static bool world_make(struct world *w, unsigned size_mb)
 {
+    char size[32];
+    snprintf(size, sizeof(size), "size=%um", size_mb);
     *w = (struct world){.ctx = EDGE_CTX_INIT};
     scratch_make(&w->dir);
     snprintf(w->data, sizeof(w->data), "%s/data", w->dir.path);
     snprintf(w->filler, sizeof(w->filler), "%s/somebody-elses", w->data);
     CU_ASSERT_EQUAL_FATAL(mkdir(w->data, 0755), 0);
-    if (mount("tmpfs", w->data, "tmpfs", 0, "size=48m") != 0) {
+    if (mount("tmpfs", w->data, "tmpfs", 0, size) != 0) {
         printf("SKIPPED: nothing can be mounted here ");
         scratch_done(&w->dir);
         return false;
@@ -141,7 +141,7 @@ static int post(struct world *w, const char *device, int64_t age_s, size_t size)
     const char *body = edge_printf(
         &ctx.arena,
         "{\"apiVersion\":\"v3\",\"event\":{\"apiVersion\":\"v3\","
-        "\"id\":\"9d2b2e5e-0000-4000-8000-%012u\",\"deviceName\":\"%s\",\"profileName\":\"P\","
+        "\"id\":\"%08x-0000-4000-8000-9d2b2e5e0000\",\"deviceName\":\"%s\",\"profileName\":\"P\","
         "\"sourceName\":\"s\",\"origin\":%lld,\"readings\":[{\"origin\":%lld,\"deviceName\":\"%s\","
         "\"resourceName\":\"r\",\"profileName\":\"P\",\"valueType\":\"String\",\"value\":\"%s\"}]}}",
         ++w->n_posted, device, origin, origin, device, value);
@@ -204,9 +204,9 @@ static void furnish(struct world *w)
     }
 }
 
-static const char *repeated(struct world *w, size_t n)
+static const char *repeated(struct edge_ctx *ctx, size_t n)
 {
-    char *text = edge_alloc(&w->ctx.arena, n + 1, 1);
+    char *text = edge_alloc(&ctx->arena, n + 1, 1);
     memset(text, 'x', n);
     return text;
 }
@@ -218,7 +218,7 @@ static void check_full(struct world *w, const char *device, const char *patched,
     expect(w, "core-metadata", "POST", DEVICES, DEVICE("E"), 503);
     expect(w, "core-keeper", "PUT", "/api/v3/kvs/key/k/new",
            "{\"apiVersion\":\"v3\",\"value\":\"1\"}", 503);
-    const char *large = repeated(w, 60 * 1024);
+    const char *large = repeated(&w->ctx, 60 * 1024);
     for (int i = 0; i < 30; i++) { /* what would use up the reserve is refused */
         expect(w, "core-metadata", "PATCH", DEVICES,
                edge_printf(&w->ctx.arena, ITEM("device", "\"name\":\"%s\",\"description\":\"%s\""),
@@ -249,7 +249,7 @@ static void check_full(struct world *w, const char *device, const char *patched,
 static void test_removing_works_on_a_full_disk(void)
 {
     struct world w;
-    if (!world_make(&w)) {
+    if (!world_make(&w, 48)) {
         return;
     }
     furnish(&w);
@@ -279,7 +279,7 @@ static void test_ingest_leaves_room_for_retention(void)
 {
     enum { OLD_S = 7 * 24 * 3600, SOON_S = 8 };
     struct world w;
-    if (!world_make(&w)) {
+    if (!world_make(&w, 48)) {
         return;
     }
     int code = 201;
@@ -291,6 +291,105 @@ static void test_ingest_leaves_room_for_retention(void)
     CU_ASSERT_TRUE(events_of(&w, "old") > 100);
     CU_ASSERT_TRUE(wait_until(takes_events, &(struct wanted){&w, "new", 0}, 30000));
     world_done(&w);
+}
+
+/* The log of what was committed is no way out of the disk's size: what it holds has room in the file, or
+ * is not taken. */
+static void test_a_small_disk_is_no_trap(void)
+{
+    static const struct {
+        unsigned size_mb;
+        size_t event;
+    } rows[] = {
+        {4, 1000 },
+        {5, 5000 },
+        {4, 60000},
+        {8, 300  },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct world w;
+        if (!world_make(&w, rows[i].size_mb)) {
+            return;
+        }
+        int code = 201;
+        while (code == 201) {
+            code = post(&w, "d", 0, rows[i].event);
+        }
+        CU_ASSERT_EQUAL(code, 503);
+        unsigned n = w.n_posted - 1;
+        CU_ASSERT_TRUE((size_t)n * rows[i].event > 256 * 1024);
+        for (unsigned k = 1; k <= n / 2; k++) {
+            expect(
+                &w, "core-data", "DELETE",
+                edge_printf(&w.ctx.arena, "/api/v3/event/id/%08x-0000-4000-8000-9d2b2e5e0000", k),
+                "", 200);
+        }
+        CU_ASSERT_TRUE(wait_until(takes_events, &(struct wanted){&w, "new", 0}, 20000));
+        for (code = 201; code == 201;) {
+            code = post(&w, "d", 0, rows[i].event);
+        }
+        world_stop(&w);
+        world_run(&w);
+        expect(&w, "core-data", "DELETE", "/api/v3/event/device/name/d", "", 202);
+        CU_ASSERT_TRUE(wait_until(has_events, &(struct wanted){&w, "d", 0}, 20000));
+        CU_ASSERT_TRUE(wait_until(takes_events, &(struct wanted){&w, "newer", 0}, 20000));
+        world_done(&w);
+    }
+}
+
+/* Values of @p size below "tree" until there is no room. */
+static void fill_with_values(struct world *w, size_t size, unsigned at_once)
+{
+    int code = 200;
+    for (unsigned n = 0; code == 200 && n < 90000; n += at_once) {
+        EDGE_CTX_SCOPE(turn);
+        struct edge_buf body = EDGE_BUF_INIT;
+        edge_buf_puts(&body, "{\"apiVersion\":\"v3\",\"value\":{");
+        for (unsigned k = 0; k < at_once; k++) {
+            edge_buf_printf(&body, "%s\"k%u\":\"%u%s\"", k ? "," : "", (n + k) * 7919 % 99991,
+                            n + k, repeated(&turn, size));
+        }
+        edge_buf_puts(&body, "}}");
+        code =
+            ask(w, "core-keeper", "PUT", "/api/v3/kvs/key/tree?flatten=true", edge_buf_str(&body))
+                .code;
+        edge_buf_done(&body);
+    }
+    CU_ASSERT_EQUAL(code, 503);
+}
+
+/* However much is removed at once, and however little room there is for it. */
+static void test_a_tree_can_be_removed(void)
+{
+    static const struct {
+        unsigned size_mb;
+        size_t value;
+        unsigned at_once;
+        bool fill; /* to the last block */
+    } rows[] = {
+        {4,  20000, 1,   false},
+        {12, 20000, 1,   true },
+        {12, 20,    500, false},
+        {12, 100,   500, true },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct world w;
+        if (!world_make(&w, rows[i].size_mb)) {
+            return;
+        }
+        expect(&w, "core-keeper", "PUT", "/api/v3/kvs/key/k/a",
+               "{\"apiVersion\":\"v3\",\"value\":\"1\"}", 200);
+        fill_with_values(&w, rows[i].value, rows[i].at_once);
+        if (rows[i].fill) {
+            fill(&w);
+        }
+        expect(&w, "core-keeper", "DELETE", "/api/v3/kvs/key/tree?prefixMatch=true", "", 200);
+        expect(&w, "core-keeper", "GET", "/api/v3/kvs/key/tree?keyOnly=true", "", 404);
+        expect(&w, "core-keeper", "GET", "/api/v3/kvs/key/k/a", "", 200);
+        expect(&w, "core-keeper", "PUT", "/api/v3/kvs/key/k/b",
+               "{\"apiVersion\":\"v3\",\"value\":\"1\"}", 200);
+        world_done(&w);
+    }
 }
 
 static void test_files_are_closed_to_others(void)
@@ -372,6 +471,8 @@ static void test_an_unknown_database_is_refused(void)
 CU_TestInfo disk_full_tests[] = {
     {"removing works on a full disk",    test_removing_works_on_a_full_disk   },
     {"ingest leaves room for retention", test_ingest_leaves_room_for_retention},
+    {"a small disk is no trap",          test_a_small_disk_is_no_trap         },
+    {"a tree can be removed",            test_a_tree_can_be_removed           },
     {"files are closed to others",       test_files_are_closed_to_others      },
     {"an unknown database is refused",   test_an_unknown_database_is_refused  },
     CU_TEST_INFO_NULL,

@@ -22,7 +22,7 @@ struct edge_metrics;
 
 struct edge_data_file_config {
     const char *path;
-    int64_t reserve_bytes; /* at most a fortieth of the file system; 0: none */
+    int64_t reserve_bytes; /* at most a fortieth of the file system, of a small one more; 0: none */
     int64_t
         min_free_bytes; /* what additions leave free, at most a tenth of it; 0: they may fill it */
     const struct edge_log *log;
@@ -63,8 +63,18 @@ const char *edge_data_file_damage(struct edge_data_file *f);
 /** The file was looked through and is sound. */
 void edge_data_file_sound(struct edge_data_file *f);
 
+/** @p wanted, but no more than a fortieth of the file system. */
+int64_t edge_data_file_part(const struct edge_data_file *f, int64_t wanted);
+/** Bytes of the file system that may be used, without the reserve, as of now; below 0 where that is to be
+ * made first. */
+int64_t edge_data_file_free(struct edge_data_file *f);
+/** Is there that much at all, as of now? */
+bool edge_data_file_has_bytes(struct edge_data_file *f, int64_t bytes);
+/** Is that little for a log of so many bytes, which may need as many again in the file? */
+bool edge_data_file_is_tight(struct edge_data_file *f, int64_t log);
 /**
- * Before adding: is there room? @p inside: bytes of the database that hold nothing. Asks the file
+ * Before adding: is there room? @p inside: bytes of the database that hold nothing, less what its log
+ * holds and the file does not, and less what is about to be added where that is much. Asks the file
  * system ten times a second at most; having said no, it says yes again when there is a quarter more.
  */
 bool edge_data_file_has_room(struct edge_data_file *f, int64_t inside);

@@ -91,7 +91,11 @@ enum edge_status edge_store_update(struct edge_ctx *ctx, struct edge_store *s,
 enum edge_status edge_store_remove(struct edge_ctx *ctx, struct edge_store *s,
                                    const struct edge_collection *c, const char *member,
                                    const char *value);
-/** Remove what the query finds, without its offset and limit; finding nothing is fine. */
+/**
+ * Remove what the query finds, without its offset and limit; finding nothing is fine. The first in its
+ * change, it also works where the disk has no room for all of it at once: then it goes in steps, and what
+ * is gone stays gone even where the change is taken back.
+ */
 enum edge_status edge_store_remove_all(struct edge_ctx *ctx, struct edge_store *s,
                                        const struct edge_query *query);
 

@@ -312,7 +312,7 @@ static const struct edge_field database_fields[] = {
     F(port, "Port", "Its port.", .def = "0", .check = check_port),
     F(name, "Name", "sqlite: the file below the data directory.", .check = check_file_name),
     F(timeout, "Timeout", "Longest an operation may take.", .def = "5s", .check = edge_check_duration_0s),
-    F(reserve_kb, "ReserveKB", "Kept for removing and configuring on a full disk, a fortieth of the disk at most; 0: nothing.", .def = "4096", .min = 0, .max = 1048576),
+    F(reserve_kb, "ReserveKB", "Kept for removing and configuring on a full disk, a fortieth of the disk at most, of a small one up to a sixteenth; 0: nothing.", .def = "4096", .min = 0, .max = 1048576),
     F(min_free_kb, "MinFreeKB", "Nothing is added where less of the disk is free, a tenth of it at most; 0: it may be filled.", .def = "16384", .min = 0, .max = 1073741824),
 };
 static const struct edge_dto DATABASE_INFO = EDGE_DTO(struct edge_database_info, "Database", database_fields);

@@ -22,6 +22,7 @@ enum {
     DIRECTORY_MODE = 0750,
     LOOK_MS = 100,
     NEEDED = 1 << 20, /* bytes a step of removing may write */
+    SMALL_RESERVE = 256 * 1024,
 };
 
 struct edge_data_file {
@@ -30,6 +31,7 @@ struct edge_data_file {
     struct edge_counter *refused, *put_aside;
     struct edge_gauge *free_bytes, *damaged;
     bool *unusable;
+    int64_t size; /* of the file system */
     int64_t reserve_bytes, min_free_bytes;
     int lock_fd;
     struct edge_mutex lock;
@@ -175,6 +177,40 @@ void edge_data_file_make_way(struct edge_data_file *f)
         reserve_make(f);
         look(f);
     }
+}
+
+int64_t edge_data_file_part(const struct edge_data_file *f, int64_t wanted)
+{
+    return f->size > 0 ? at_most(wanted, (uint64_t)f->size / 40) : wanted;
+}
+
+/* What there is to work with. */
+static int64_t free_for_use(struct edge_data_file *f) EDGE_REQUIRES(f->lock);
+
+static int64_t free_for_use(struct edge_data_file *f)
+{
+    look(f);
+    return f->has_reserve ? f->free : f->free - f->reserve_bytes;
+}
+
+int64_t edge_data_file_free(struct edge_data_file *f)
+{
+    EDGE_LOCK(&f->lock);
+    return free_for_use(f);
+}
+
+bool edge_data_file_has_bytes(struct edge_data_file *f, int64_t bytes)
+{
+    EDGE_LOCK(&f->lock);
+    look(f);
+    return f->free >= bytes;
+}
+
+bool edge_data_file_is_tight(struct edge_data_file *f, int64_t log)
+{
+    EDGE_LOCK(&f->lock);
+    int64_t room = free_for_use(f);
+    return log >= room / 4 || room - log < f->min_free_bytes + f->min_free_bytes / 4;
 }
 
 bool edge_data_file_has_room(struct edge_data_file *f, int64_t inside)
@@ -342,6 +378,13 @@ enum edge_status edge_data_file_put_aside(struct edge_ctx *ctx, struct edge_data
 
 /* ---- open and close ---------------------------------------------------------------------------- */
 
+/* Several may live on it; but a step of removing needs some pages however small it is. */
+static uint64_t reserve_of(uint64_t size)
+{
+    uint64_t least = size / 16 < SMALL_RESERVE ? size / 16 : SMALL_RESERVE;
+    return size / 40 > least ? size / 40 : least;
+}
+
 /* What an earlier process kept in reserve is found again; whether all of it was there shows in its
  * size, for it is made whole or not at all. */
 static void take_up_room(struct edge_data_file *f, const struct edge_data_file_config *config)
@@ -351,7 +394,8 @@ static void take_up_room(struct edge_data_file *f, const struct edge_data_file_c
     EDGE_LOCK(&f->lock);
     if (statvfs(f->path, &fs) == 0) {
         uint64_t size = (uint64_t)fs.f_blocks * fs.f_frsize;
-        f->reserve_bytes = at_most(config->reserve_bytes, size / 40); /* several may live on it */
+        f->size = (int64_t)size;
+        f->reserve_bytes = at_most(config->reserve_bytes, reserve_of(size));
         f->min_free_bytes = at_most(config->min_free_bytes, size / 10);
     }
     f->has_reserve = stat(f->reserve_path, &st) == 0 && st.st_size > 0;

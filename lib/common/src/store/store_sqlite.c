@@ -3,11 +3,13 @@
  * never wait for the writer. A transaction belongs to the thread that began it. */
 #include "store_ops.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/data_log.h"
 #include "edge/log.h"
 #include "edge/map.h"
 #include "edge/thread.h"
@@ -16,6 +18,9 @@ enum {
     MAX_READERS = 8,
     PAGE_SIZE = 4096,
     SMALL_DOCUMENT = 16 * 1024, /* bytes */
+    LOG_SIZE = 1024 * 1024,     /* bytes */
+    STEP_DOCUMENTS = 256,       /* removed in one step where the disk is full */
+    LAST_PAGES = 16,            /* that a commit may still write */
     MAX_STATEMENTS = 128,       /* cached per connection; shapes vary only with terms and labels */
 };
 
@@ -31,6 +36,8 @@ struct sqlite_store {
     char *path;
     struct edge_data_file *file;
     struct connection writer;
+    struct edge_data_log log;
+    int64_t added, n_changes; /* bytes by the transaction; changes before it */
     struct edge_mutex lock;
     struct edge_cond writer_free;
     bool writer_taken EDGE_GUARDED;
@@ -80,8 +87,8 @@ static enum edge_status connection_open(struct edge_ctx *ctx, struct connection 
         rc = sqlite3_exec(
             c->db,
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;"
-            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
-            "PRAGMA wal_autocheckpoint=256;", /* pages: a log the reserve has room for */
+            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=0;"
+            "PRAGMA secure_delete=FAST;", /* what is removed does not go through the log */
             NULL, NULL, NULL);
     }
     if (rc != SQLITE_OK) {
@@ -411,6 +418,8 @@ static enum edge_status open_whole(struct edge_ctx *ctx, struct sqlite_store *s,
     own.log = ctx->log;
     look_through(&own, s);
     sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    edge_data_log_watch(&s->log, s->writer.db, s->file, LOG_SIZE);
+    (void)edge_data_log_carry(&s->log); /* what an earlier process left: it is tried again */
     return EDGE_OK;
 }
 
@@ -521,18 +530,20 @@ static enum edge_status bytes_inside(struct edge_ctx *ctx, struct sqlite_store *
     return EDGE_OK;
 }
 
-static enum edge_status ask_for_room(struct edge_ctx *ctx, struct sqlite_store *s)
+/* What the log has and the transaction adds must find room in the file yet. */
+static enum edge_status ask_for_room(struct edge_ctx *ctx, struct sqlite_store *s, size_t size)
 {
-    int64_t inside = 0;
+    int64_t inside = 0, owed = edge_data_log_bytes(&s->log) + s->added;
     EDGE_TRY(bytes_inside(ctx, s, &inside));
-    return edge_data_file_has_room(s->file, inside) ? EDGE_OK
-                                                    : edge_data_file_no_room(ctx, s->file);
+    s->added += (int64_t)size;
+    return edge_data_file_has_room(s->file, inside - owed) ? EDGE_OK
+                                                           : edge_data_file_no_room(ctx, s->file);
 }
 
 static enum edge_status store_add(struct edge_ctx *ctx, void *db, const struct edge_collection *c,
                                   const struct store_row *row)
 {
-    EDGE_TRY(ask_for_room(ctx, db));
+    EDGE_TRY(ask_for_room(ctx, db, strlen(row->doc)));
     EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
     edge_buf_printf(&sql, "INSERT INTO %s(doc", c->name);
     put_columns(ctx, &sql, c, "");
@@ -551,7 +562,7 @@ static enum edge_status store_update(struct edge_ctx *ctx, void *db,
 {
     /* What locks, unlocks and configures is small, and may use the reserve; what fills it may not. */
     if (strlen(row->doc) > SMALL_DOCUMENT) {
-        EDGE_TRY(ask_for_room(ctx, db));
+        EDGE_TRY(ask_for_room(ctx, db, strlen(row->doc)));
     }
     EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
     edge_buf_printf(&sql, "UPDATE %s SET doc=?", c->name);
@@ -681,48 +692,153 @@ static enum edge_status store_count(struct edge_ctx *ctx, void *db, const struct
     return EDGE_OK;
 }
 
-static enum edge_status store_remove_all(struct edge_ctx *ctx, void *db, const struct edge_query *q)
+/* ---- transactions ------------------------------------------------------------------------ */
+
+static enum edge_status begin(struct edge_ctx *ctx, struct sqlite_store *s)
 {
-    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
-    edge_buf_printf(&sql, "DELETE FROM %s", q->collection->name);
-    put_where(ctx, &sql, q);
-    struct sqlite_store *s = db;
-    writer_take(s);
-    EDGE_CLEANUP(writer_drop) struct sqlite_store *held = s;
-    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(statement_get(ctx, &held->writer, edge_buf_str(&sql), &stmt));
-    bind_where(ctx, stmt, q);
-    return sqlite3_step(stmt) == SQLITE_DONE ? EDGE_OK
-                                             : sqlite_failure(ctx, &held->writer, "cannot remove");
+    s->added = 0;
+    s->n_changes = sqlite3_total_changes64(s->writer.db);
+    return sqlite3_exec(s->writer.db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK
+               ? EDGE_OK
+               : sqlite_failure(ctx, &s->writer, "cannot begin");
 }
 
-/* ---- transactions ------------------------------------------------------------------------ */
+/* After some failures SQLite has ended it by itself. */
+static void roll_back(struct sqlite_store *s)
+{
+    if (!sqlite3_get_autocommit(s->writer.db)) {
+        sqlite3_exec(s->writer.db, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+/* A failure shows in the room there is, not in what was done. */
+static void carry_over(struct sqlite_store *s)
+{
+    if (edge_data_log_is_due(&s->log)) {
+        (void)edge_data_log_carry(&s->log);
+    }
+}
 
 static enum edge_status store_begin(struct edge_ctx *ctx, void *db)
 {
     struct sqlite_store *s = db;
     writer_take(s);
     edge_data_file_make_way(s->file);
-    if (sqlite3_exec(s->writer.db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
-        enum edge_status st = sqlite_failure(ctx, &s->writer, "cannot begin");
+    carry_over(s);
+    enum edge_status st = begin(ctx, s);
+    if (st != EDGE_OK) {
         writer_drop(&s);
-        return st;
     }
-    return EDGE_OK;
+    return st;
 }
 
 static enum edge_status store_end(struct edge_ctx *ctx, void *db, bool commit)
 {
     EDGE_CLEANUP(writer_drop) struct sqlite_store *s = db;
+    enum edge_status st = EDGE_OK;
     if (commit && sqlite3_exec(s->writer.db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-        enum edge_status st = sqlite_failure(ctx, &s->writer, "cannot commit");
-        sqlite3_exec(s->writer.db, "ROLLBACK", NULL, NULL, NULL);
-        return st;
+        st = sqlite_failure(ctx, &s->writer, "cannot commit");
     }
-    if (!commit) {
-        sqlite3_exec(s->writer.db, "ROLLBACK", NULL, NULL, NULL);
+    roll_back(s);
+    carry_over(s);
+    return st;
+}
+
+/* ---- removing many ------------------------------------------------------------------------- */
+
+/* At most @p limit of what the query finds; all of what that changes is in the log then. */
+static int remove_found(struct edge_ctx *ctx, struct sqlite_store *s, const struct edge_query *q,
+                        int64_t limit, int64_t *ret_n)
+{
+    const char *table = q->collection->name;
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf sql = EDGE_BUF_INIT;
+    edge_buf_printf(&sql, "DELETE FROM %s WHERE seq IN (SELECT seq FROM %s", table, table);
+    put_where(ctx, &sql, q);
+    edge_buf_puts(&sql, " LIMIT ?)");
+    EDGE_CLEANUP(statement_done) sqlite3_stmt *stmt = NULL;
+    if (statement_get(ctx, &s->writer, edge_buf_str(&sql), &stmt) != EDGE_OK) {
+        return sqlite3_errcode(s->writer.db);
     }
-    return EDGE_OK;
+    int at = bind_where(ctx, stmt, q);
+    sqlite3_bind_int64(stmt, at, limit);
+    int rc = sqlite3_step(stmt);
+    if (rc != SQLITE_DONE) {
+        return rc;
+    }
+    *ret_n = sqlite3_changes64(s->writer.db);
+    sqlite3_reset(stmt);
+    rc = sqlite3_db_cacheflush(s->writer.db);
+    return rc == SQLITE_BUSY ? SQLITE_OK : rc;
+}
+
+static bool is_full(int rc, sqlite3 *db)
+{
+    rc &= 0xff;
+    return rc == SQLITE_FULL || (rc == SQLITE_IOERR && sqlite3_system_errno(db) == ENOSPC);
+}
+
+static enum edge_status remove_failure(struct edge_ctx *ctx, struct sqlite_store *s, int rc)
+{
+    return is_full(rc, s->writer.db)
+               ? edge_fail(ctx, EDGE_UNAVAILABLE, "cannot remove: the disk is full")
+               : sqlite_failure(ctx, &s->writer, "cannot remove");
+}
+
+/* One step, committed, and the log ready to begin anew. */
+static enum edge_status remove_step(struct edge_ctx *ctx, struct sqlite_store *s,
+                                    const struct edge_query *q, int64_t limit, int64_t *ret_n,
+                                    bool *ret_full)
+{
+    edge_data_file_make_way(s->file);
+    EDGE_TRY(begin(ctx, s));
+    int rc = remove_found(ctx, s, q, limit, ret_n);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_exec(s->writer.db, "COMMIT", NULL, NULL, NULL);
+    }
+    *ret_full = is_full(rc, s->writer.db);
+    enum edge_status st = rc == SQLITE_OK ? EDGE_OK : remove_failure(ctx, s, rc);
+    roll_back(s);
+    (void)edge_data_log_carry(&s->log);
+    return st;
+}
+
+/* The disk has no room for all at once: what is gone stays gone, whatever comes after it. */
+static enum edge_status remove_in_steps(struct edge_ctx *ctx, struct sqlite_store *s,
+                                        const struct edge_query *q)
+{
+    int64_t limit = STEP_DOCUMENTS, n = 0;
+    roll_back(s);
+    (void)edge_data_log_carry(&s->log);
+    enum edge_status st;
+    do {
+        bool full = false;
+        edge_ctx_clear(ctx);
+        st = remove_step(ctx, s, q, limit, &n, &full);
+        if (full && limit > 1) {
+            limit /= 4;
+            n = 1;
+            st = EDGE_OK;
+        }
+    } while (st == EDGE_OK && n > 0);
+    enum edge_status begun = begin(ctx, s);
+    return st == EDGE_OK ? begun : st;
+}
+
+static enum edge_status store_remove_all(struct edge_ctx *ctx, void *db, const struct edge_query *q)
+{
+    struct sqlite_store *s = db;
+    writer_take(s);
+    EDGE_CLEANUP(writer_drop) struct sqlite_store *held = s;
+    int64_t n = 0;
+    bool first = sqlite3_total_changes64(held->writer.db) == held->n_changes;
+    int rc = remove_found(ctx, held, q, -1, &n);
+    bool full =
+        is_full(rc, held->writer.db) ||
+        (rc == SQLITE_OK && n > 1 && !edge_data_file_has_bytes(held->file, LAST_PAGES * PAGE_SIZE));
+    if (first && full) {
+        return remove_in_steps(ctx, held, q);
+    }
+    return rc == SQLITE_OK ? EDGE_OK : remove_failure(ctx, held, rc);
 }
 
 const struct edge_store_ops edge_store_sqlite = {
