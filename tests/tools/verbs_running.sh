@@ -103,14 +103,86 @@ test_restart_under_an_up_that_shows_it() {
     grep -q "stopped." "$SCRATCH/up.log" || fail "up did not stop it: $(cat "$SCRATCH/up.log")"
 }
 
+# A line for each reading, in time order, of those asked for; the way is told.
+test_watch() { # test_watch HOW
+    edgex 0 watch -n 12 --patience 60
+    says "$1"
+    [ "$(lines_of 'Random-[A-Za-z]*-Device')" = 12 ] || fail "not 12 lines: $OUTPUT"
+    edgex 0 watch -n 2 --device='Random-Int*' --resource Int16 --patience 60
+    [ "$(lines_of 'Random-Integer-Device  *Int16  *-?[0-9]+')" = 2 ] || fail "not 2 lines: $OUTPUT"
+    edgex 0 watch -n 1 --source Bool --patience 60
+    [ "$(lines_of 'Random-Boolean-Device  *Bool  *(true|false)')" = 1 ] || fail "not 1 line: $OUTPUT"
+    edgex 1 watch --core-data
+    says "--core-data needs a value"
+    edgex 1 watch --divice x
+    says "unknown option '--divice'"
+}
+lines_of() { grep -cE "^2[-0-9T:.]*Z  $1$|^2[-0-9T:.]*Z  $1  " <<<"$OUTPUT" || true; }
+
+# A text of a device is shown on one line, with its units; Ctrl-C is a good end.
+test_watch_of_what_is_posted() { # test_watch_of_what_is_posted DEVICE
+    local now
+    watch_begin --device "$1"
+    now=$(date +%s%N)
+    curl -fsS -o "$SCRATCH/answer" -H 'Content-Type: application/json' -d '{"apiVersion":"v3","event":{"apiVersion":"v3",
+        "id":"00000000-0000-4000-8000-00000000000'"$2"'","deviceName":"'"$1"'","profileName":"p","sourceName":"s","origin":'"$now"',
+        "readings":[{"deviceName":"'"$1"'","resourceName":"r","profileName":"p","valueType":"String","origin":'"$now"',
+        "units":"°C","value":"a\u001b[2J\nb"}]}}' \
+        "http://localhost:$CORE_DATA__SERVICE_PORT/api/v3/event/$2/p/$1/s"
+    wait_for grep -qF "$1" "$SCRATCH/watch.out"
+    watch_end
+    grep -qE "^2[-0-9T:.]*Z  $1  *r  *a\\\\x1b\[2J\\\\x0ab  °C$" "$SCRATCH/watch.out" || fail "$(cat "$SCRATCH/watch.out")"
+}
+
+watch_begin() { # watch_begin OPTION...
+    "$SOURCE/edgex" watch "$@" --data "$SCRATCH/ours" >"$SCRATCH/watch.out" 2>"$SCRATCH/watch.err" &
+    OTHER=$!
+    wait_for grep -q "Readings from now on" "$SCRATCH/watch.err"
+}
+
+watch_end() {
+    kill -INT "$OTHER"
+    wait "$OTHER" || fail "watch ended with $?"
+    OTHER=
+}
+
+# Silence is told once, with what may be behind it.
+test_watch_of_silence() {
+    watch_begin --device nobody --patience 2
+    wait_for grep -q "nothing came for 2 s" "$SCRATCH/watch.err"
+    wait_for grep -q "readings came that the filters leave out, the last of device 'Random-" "$SCRATCH/watch.err"
+    watch_end
+    [ "$(grep -c "nothing came" "$SCRATCH/watch.err")" = 1 ] || fail "$(cat "$SCRATCH/watch.err")"
+}
+
+# Nobody sends: of the split shape, one can be ended alone.
+test_watch_of_a_standstill() {
+    kill -TERM "$(pid_in device-virtual)"
+    wait_for ended device-virtual
+    watch_begin --patience 1
+    wait_for grep -q "does a device service run" "$SCRATCH/watch.err"
+    grep -q "core-data's newest event is of 2.*Z, from device 'Random-" "$SCRATCH/watch.err" || fail "$(cat "$SCRATCH/watch.err")"
+    watch_end
+    edgex 0 restart device-virtual
+}
+ended() { ! [ -d "/proc/$(pid_in "$1")" ] || is_zombie "$(pid_in "$1")"; }
+
 test_restart_of_what_is_not_there
+edgex 1 watch
+says "core-data does not answer on port $CORE_DATA__SERVICE_PORT"
 edgex 0 up --detach --split
+test_watch "over the broker at 127.0.0.1:188"
+test_watch_of_silence
+test_watch_of_a_standstill
 test_restart_of_one_of_several
 test_restart_of_two
 test_restart_of_one_that_was_killed
 test_restart_that_fails
 edgex 0 down
 edgex 0 up --detach
+test_watch "the services have no broker, so core-data is asked every second"
+test_watch_of_what_is_posted "Pump-1" 1
+test_watch_of_silence
 test_restart_of_one_process
 edgex 0 down
 test_restart_under_an_up_that_shows_it
