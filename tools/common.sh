@@ -24,6 +24,7 @@ service_port() {
     core-metadata) echo 59881 ;;
     core-command) echo 59882 ;;
     device-virtual) echo 59900 ;;
+    mosquitto) broker_port ;;
     esac
 }
 
@@ -236,10 +237,15 @@ foreign_ports() {
 }
 
 get() { curl -fsS --max-time 2 "$1" 2>/dev/null; }
-answers() { # the service itself, not somebody else at its port
+answers() { # the service itself, not somebody else at its port; the broker where it listens
     local pid port
     port=$(service_port "$1")
-    pid=$(service_pid "$1") && holds_port "$pid" "$port" && get "http://localhost:$port/api/v3/ping" >/dev/null
+    pid=$(service_pid "$1") && holds_port "$pid" "$port" || return 1
+    [ "$1" = mosquitto ] || get "http://localhost:$port/api/v3/ping" >/dev/null
+}
+
+has_broker() { # the split shape runs, or some of it
+    [ -n "$(running_programs)" ] && ! pid_of edgexd >/dev/null && broker_port >/dev/null
 }
 
 pss_kb() { # proportional memory of a pid, in kB

@@ -10,6 +10,7 @@ answers. One that has ended is started. Where all services are one process, that
 once. What was acknowledged is kept. Nothing is built; what was built meanwhile is what starts.
 
 Services: ${SERVICES[*]}
+and mosquitto, their broker, where each is a process of its own (up --split).
 
 Exit code 0: all answer again. 1: one does not; the end of its log is shown. 2: wrong arguments, nothing
 was touched. 3: nothing runs with this data directory.
@@ -23,6 +24,7 @@ verb_main() {
         case "$name" in
         -h | --help) restart_usage; exit 0 ;;
         -*) restart_refuse 2 "unknown option '$name'; ./edgex restart --help" ;;
+        mosquitto) has_broker || restart_refuse 2 "no broker (mosquitto) is running with data in $DATA" ;;
         *) is_service "$name" || restart_refuse 2 "there is no service '$name'; there are: ${SERVICES[*]}" ;;
         esac
     done

@@ -10,16 +10,18 @@ verb_main() {
         -h | --help)
             say "Usage: ./edgex status [--json] [--data DIR]"
             say "Service, pid, port, state (up, down, starting), memory (PSS) and uptime. In one process the"
-            say "services share a pid and its memory. A port somebody else holds is named. Exit code 0 if every service is up, 3 otherwise."
+            say "services share a pid and its memory. In the split shape their broker (mosquitto) is shown too. A port"
+            say "somebody else holds is named. Exit code 0 if all are up, 3 otherwise."
             exit 0
             ;;
         *) die "status: unknown option '$argument'; ./edgex status --help" ;;
         esac
     done
-    local name pid port state memory uptime comma="" all_up=0
+    local name pid port state memory uptime comma="" all_up=0 shown=("${SERVICES[@]}")
+    ! has_broker || shown=(mosquitto "${SERVICES[@]}")
     [ $json = 0 ] || printf '['
     [ $json = 1 ] || printf '%-16s %7s %6s %-9s %9s %9s\n' SERVICE PID PORT STATE MEMORY UPTIME
-    for name in "${SERVICES[@]}"; do
+    for name in "${shown[@]}"; do
         port=$(service_port "$name")
         pid=$(service_pid "$name" || echo 0)
         state=down memory=0 uptime=0

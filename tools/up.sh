@@ -96,6 +96,7 @@ up_failed() { # up_failed TEXT PROGRAM
 up_hello() {
     local name
     say ""
+    ! pid_of mosquitto >/dev/null || printf '  %-16s mqtt://localhost:%s\n' "broker" "$(broker_port)"
     for name in "${SERVICES[@]}"; do
         printf '  %-16s http://localhost:%s\n' "$name" "$(service_port "$name")"
     done

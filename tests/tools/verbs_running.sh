@@ -91,6 +91,7 @@ test_restart_of_one_process() {
 # Who shows it living does not take a restart for its end.
 test_restart_under_an_up_that_shows_it() {
     local before
+    : >"$SCRATCH/up.log"
     "$SOURCE/edgex" up --data "$SCRATCH/ours" >"$SCRATCH/up.log" 2>&1 &
     OTHER=$!
     wait_for grep -q "Ctrl-C stops it" "$SCRATCH/up.log"
@@ -101,6 +102,37 @@ test_restart_under_an_up_that_shows_it() {
     wait "$OTHER" || fail "up ended: $(cat "$SCRATCH/up.log")"
     OTHER=
     grep -q "stopped." "$SCRATCH/up.log" || fail "up did not stop it: $(cat "$SCRATCH/up.log")"
+}
+
+# In the split shape the broker has a row, as its services have; in one process there is none.
+test_the_broker_is_shown() {
+    local port
+    port=$(sed -n 's/^listener \([0-9]*\) .*/\1/p' "$SCRATCH/ours/run/mosquitto.conf")
+    says "broker           mqtt://localhost:$port" # in what up has said
+    edgex 0 status
+    grep -qE "^mosquitto +$(pid_in mosquitto) +$port up " <<<"$OUTPUT" || fail "$OUTPUT"
+    edgex 0 status --json
+    says '"service":"mosquitto","pid":'"$(pid_in mosquitto),\"port\":$port,\"state\":\"up\","
+    python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 6' <<<"$OUTPUT" || fail "$OUTPUT"
+}
+test_a_broker_that_is_killed_is_down() {
+    kill -KILL "$(pid_in mosquitto)"
+    wait_for ended mosquitto
+    edgex 3 status
+    grep -qE "^mosquitto +0 +[0-9]+ down " <<<"$OUTPUT" || fail "$OUTPUT"
+    grep -qE "^core-data .* up " <<<"$OUTPUT" || fail "$OUTPUT"
+    edgex 0 restart mosquitto
+    says "mosquitto answers on port "
+    edgex 0 status
+}
+test_no_broker_is_shown() {
+    says_not "broker  "
+    edgex 0 status
+    says_not mosquitto
+    edgex 0 status --json
+    says_not mosquitto
+    edgex 2 restart mosquitto
+    says "no broker (mosquitto) is running"
 }
 
 # A line for each reading, in time order, of those asked for; the way is told.
@@ -135,6 +167,7 @@ test_watch_of_what_is_posted() { # test_watch_of_what_is_posted DEVICE
 }
 
 watch_begin() { # watch_begin OPTION...
+    : >"$SCRATCH/watch.err"
     "$SOURCE/edgex" watch "$@" --data "$SCRATCH/ours" >"$SCRATCH/watch.out" 2>"$SCRATCH/watch.err" &
     OTHER=$!
     wait_for grep -q "Readings from now on" "$SCRATCH/watch.err"
@@ -171,6 +204,7 @@ test_restart_of_what_is_not_there
 edgex 1 watch
 says "core-data does not answer on port $CORE_DATA__SERVICE_PORT"
 edgex 0 up --detach --split
+test_the_broker_is_shown
 test_watch "over the broker at 127.0.0.1:188"
 test_watch_of_silence
 test_watch_of_a_standstill
@@ -178,8 +212,10 @@ test_restart_of_one_of_several
 test_restart_of_two
 test_restart_of_one_that_was_killed
 test_restart_that_fails
+test_a_broker_that_is_killed_is_down
 edgex 0 down
 edgex 0 up --detach
+test_no_broker_is_shown
 test_watch "the services have no broker, so core-data is asked every second"
 test_watch_of_what_is_posted "Pump-1" 1
 test_watch_of_silence
