@@ -82,6 +82,21 @@ test_programs_that_were_killed() {
     edgex 0 down
 }
 
+# Without a name nothing is built or run: it says what there is.
+test_bench_without_a_name() {
+    local name
+    edgex 0 bench
+    says_not "=="
+    for name in $(find "$SOURCE/tests/bench" -name 'bench_*.*' | sed 's|.*/bench_||;s/\..*//'); do
+        grep -qE "^  $name +[^ ].{10,}" <<<"$OUTPUT" || fail "$name is not told in: $OUTPUT"
+    done
+    edgex 1 bench nothing
+    says "there is no benchmark 'nothing'; there are: abuse"
+    edgex 1 bench --everything
+    says "unknown option"
+}
+
+test_bench_without_a_name
 test_ports_that_are_taken
 test_one_port_that_is_taken
 test_programs_that_were_killed
