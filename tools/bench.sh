@@ -13,7 +13,7 @@ bench_about() { # bench_about NAME: the first sentence of its source
     local source=$EDGEX_HOME/tests/bench/bench_$1.c
     [ -f "$source" ] || source=$EDGEX_HOME/tests/bench/bench_$1.sh
     sed -n '1,8{/^#!/d;s/^\/\*  *//;s/^ \*  *//;s/^# *//;/^\/\*$/d;/^#\?include\|^set /q;p}' "$source" | tr '\n' ' ' |
-        sed "s/^$1 *\(\[.*\]\)\{0,1\}: *//;s/[.:;] .*//;s/[. ]*$//" | fold -s -w 100 | head -n 1
+        sed "s/^$1 *\(\[.*\]\)\{0,1\}: *//;s/[.:;] .*//;s/[. ]*$//" | sed -E '/^.{101}/s/^(.{1,100}), .*/\1/'
 }
 
 bench_list() {
