@@ -315,6 +315,51 @@ static void test_a_crowd_that_has_waited_shrinks(void)
     peer_done(&peer);
 }
 
+struct long_job {
+    struct peer peer;
+    struct gate *gate;
+};
+
+static void ask_and_work(void *arg)
+{
+    struct long_job *job = arg;
+    ask_peer(&job->peer);
+    gate_pass(job->gate);
+}
+
+static bool four_are_done(void *unused)
+{
+    (void)unused;
+    return done == 4;
+}
+
+/* A worker too many ends; the job it was called for is another's then. */
+static void test_who_ends_leaves_no_job_behind(void)
+{
+    done = 0;
+    struct gate *short_gate = gate_create();
+    struct long_job job = {.gate = gate_create()};
+    peer_make(&job.peer, "slow");
+    struct edge_pool *p = edge_pool_create("test", 2, 100);
+    edge_pool_lend(p, 20, 20);
+    CU_ASSERT(edge_pool_submit(p, ask_and_work, &job));
+    CU_ASSERT(come(&job.peer, 1, 0));
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT(edge_pool_submit(p, pass_gate, short_gate));
+    }
+    CU_ASSERT(gate_wait_for(short_gate, 2));
+    gate_open(short_gate);
+    peer_answer(&job.peer);
+    CU_ASSERT(gate_wait_for(job.gate, 1));
+    CU_ASSERT(edge_pool_submit(p, count_one, NULL)); /* three there are, and two may be */
+    CU_ASSERT(wait_until(four_are_done, NULL, 10000));
+    gate_open(job.gate);
+    edge_pool_free(p);
+    peer_done(&job.peer);
+    gate_free(job.gate);
+    gate_free(short_gate);
+}
+
 CU_TestInfo pool_tests[] = {
     {"free finishes what is queued",               test_free_finishes_what_is_queued              },
     {"a full queue refuses",                       test_a_full_queue_refuses                      },
@@ -327,5 +372,6 @@ CU_TestInfo pool_tests[] = {
     {"who waits for a peer is replaced",           test_who_waits_for_a_peer_is_replaced          },
     {"a crowd at one peer leaves room for others", test_a_crowd_at_one_peer_leaves_room_for_others},
     {"a crowd that has waited shrinks",            test_a_crowd_that_has_waited_shrinks           },
+    {"who ends leaves no job behind",              test_who_ends_leaves_no_job_behind             },
     CU_TEST_INFO_NULL,
 };

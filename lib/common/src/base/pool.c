@@ -350,6 +350,9 @@ static bool next_job(struct edge_pool *p, struct job *ret, bool *ret_join, pthre
     while (p->n_queued == 0 || is_spare(p)) {
         if (p->closing || is_spare(p) || !idle(p)) {
             *ret_join = leave(p, ret_before);
+            if (p->n_queued > 0) {
+                call_worker(p); /* a job we were woken for */
+            }
             return false;
         }
     }
