@@ -672,7 +672,7 @@ static void test_answers_are_paid_for(void)
         edge_http_stop(http, 1000);
         tcp_peer_free(p);
         free(text);
-        edge_budget_free(budget);
+        edge_budget_unref(budget);
     }
 }
 

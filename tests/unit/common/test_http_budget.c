@@ -206,7 +206,7 @@ static void stop(struct fixture *f)
     CU_ASSERT(edge_now_mono_ms() - since_ms < 1000);
     edge_pool_free(f->pool);
     CU_ASSERT_EQUAL(in_use(f), 0);
-    edge_budget_free(f->budget);
+    edge_budget_unref(f->budget);
     edge_metrics_free(f->metrics);
     gate_free(f->state.gate);
     edge_arena_done(&f->arena);
@@ -272,7 +272,7 @@ static void test_a_budget_is_kept(void)
     CU_ASSERT_TRUE(edge_budget_resize(b, 0, edge_budget_most(b)));
     edge_budget_limit(b, 0);
     CU_ASSERT_TRUE(edge_budget_resize(b, 0, SIZE_MAX / 2));
-    edge_budget_free(b);
+    edge_budget_unref(b);
 }
 
 static void test_bodies_have_a_budget(void)

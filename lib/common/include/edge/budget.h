@@ -14,9 +14,11 @@ struct edge_budget;
 
 enum { EDGE_BUDGET_DEFAULT = 64 * 1024 * 1024 };
 
-/** @p limit in bytes; 0: none. */
+/** One reference; @p limit in bytes, 0: none. */
 struct edge_budget *edge_budget_create(size_t limit);
-void edge_budget_free(struct edge_budget *b); /* NULL is fine */
+/** Who has bytes of it has a reference too: answers and messages may outlive who made it. */
+struct edge_budget *edge_budget_ref(struct edge_budget *b);
+void edge_budget_unref(struct edge_budget *b); /* NULL is fine */
 /** A new limit; what is taken stays taken. */
 void edge_budget_limit(struct edge_budget *b, size_t limit);
 

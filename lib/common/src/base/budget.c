@@ -9,6 +9,7 @@
 enum { LITTLE = 64 * 1024 };
 
 struct edge_budget {
+    atomic_uint refs;
     atomic_size_t limit, in_use, peak;
     atomic_uint_fast64_t refused;
     atomic_int_fast64_t refused_ms;
@@ -17,13 +18,22 @@ struct edge_budget {
 struct edge_budget *edge_budget_create(size_t limit)
 {
     struct edge_budget *b = edge_xalloc(1, sizeof(*b));
+    atomic_init(&b->refs, 1);
     edge_budget_limit(b, limit);
     return b;
 }
 
-void edge_budget_free(struct edge_budget *b)
+struct edge_budget *edge_budget_ref(struct edge_budget *b)
 {
-    free(b);
+    atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+    return b;
+}
+
+void edge_budget_unref(struct edge_budget *b)
+{
+    if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1) {
+        free(b);
+    }
 }
 
 void edge_budget_limit(struct edge_budget *b, size_t limit)

@@ -40,14 +40,14 @@ static void settle(void *arg)
 {
     struct edge_account *account = arg;
     (void)edge_budget_resize(account->budget, account->held, 0);
-    account->held = 0;
+    edge_budget_unref(account->budget);
 }
 
 static struct edge_account *account_of(struct edge_ctx *ctx)
 {
     if (!ctx->account) {
         ctx->account = edge_new(&ctx->arena, struct edge_account);
-        ctx->account->budget = ctx->budget;
+        ctx->account->budget = edge_budget_ref(ctx->budget);
         edge_defer(&ctx->arena, settle, ctx->account);
     }
     return ctx->account;

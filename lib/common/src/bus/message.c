@@ -66,6 +66,7 @@ void edge_message_unref(const struct edge_message *m)
     if (priv && atomic_fetch_sub_explicit(&priv->refs, 1, memory_order_acq_rel) == 1) {
         if (priv->budget) {
             (void)edge_budget_resize(priv->budget, priv->charged, 0);
+            edge_budget_unref(priv->budget);
         }
         struct edge_arena arena = priv->arena; /* it holds the message itself */
         edge_arena_done(&arena);
@@ -84,8 +85,9 @@ bool bus_message_charge(const struct edge_message *m, struct edge_budget *budget
     }
     struct edge_budget *nobody = NULL;
     /* Connections of one process share a message: the first of them has it charged. */
-    if (!atomic_compare_exchange_strong(&priv->budget, &nobody, budget)) {
+    if (!atomic_compare_exchange_strong(&priv->budget, &nobody, edge_budget_ref(budget))) {
         (void)edge_budget_resize(budget, bytes, 0);
+        edge_budget_unref(budget);
         return true;
     }
     priv->charged = bytes;

@@ -328,8 +328,8 @@ struct edge_http {
     struct http_loop *loops; /* config.threads of them */
     int fd;                  /* listens */
     uint16_t port;
-    int64_t tick_ms;                         /* between two looks at the deadlines */
-    struct edge_budget *budget, *own_budget; /* own: none was given */
+    int64_t tick_ms;            /* between two looks at the deadlines */
+    struct edge_budget *budget; /* a reference */
     struct edge_counter *requests, *refused;
     struct edge_gauge *memory, *memory_peak;
     struct edge_histogram *duration;

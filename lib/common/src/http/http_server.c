@@ -179,10 +179,8 @@ enum edge_status edge_http_start(struct edge_ctx *ctx, const struct edge_http_co
     fill_defaults(&http->config);
     http->tick_ms = tick_for(&http->config);
     http->loops = edge_xalloc(http->config.threads, sizeof(*http->loops));
-    if (!config->budget) {
-        http->own_budget = edge_budget_create(EDGE_BUDGET_DEFAULT);
-    }
-    http->budget = config->budget ? config->budget : http->own_budget;
+    http->budget =
+        config->budget ? edge_budget_ref(config->budget) : edge_budget_create(EDGE_BUDGET_DEFAULT);
     if (config->metrics) {
         make_metrics(http);
     }

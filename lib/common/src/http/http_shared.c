@@ -21,7 +21,7 @@ void http_free(struct edge_http *http)
         http_loop_done(&http->loops[i]);
     }
     free(http->loops);
-    edge_budget_free(http->own_budget);
+    edge_budget_unref(http->budget);
     edge_mutex_done(&http->lock);
     edge_cond_done(&http->changed);
     free(http);

@@ -514,7 +514,7 @@ void host_stop(struct edge_host *host, int64_t drain_ms)
     edge_timers_free(host->timers);
     edge_client_free(host->client);
     edge_bus_hub_free(host->hub);
-    edge_budget_free(host->budget);
+    edge_budget_unref(host->budget);
     close(host->wake_fd);
     if (host->watch_fd >= 0) {
         close(host->watch_fd);
