@@ -1,7 +1,4 @@
-/**
- * What the rooms of the bus share: messages with their arena and, if they came from a broker, the
- * bytes nobody has parsed yet; a connection with its queue; the transport behind it.
- */
+/** What the files of the bus share: a connection with its queue, the transport behind it. */
 #ifndef EDGE_BUS_INTERNAL_H
 #define EDGE_BUS_INTERNAL_H
 
@@ -12,47 +9,17 @@
 #include "edge/log.h"
 #include "edge/metrics.h"
 #include "edge/thread.h"
+#include "message.h"
 
 enum {
-    BUS_PATIENCE_MS = 5000,              /* how long a full queue is waited for */
-    BUS_LEAVE_MS = 500,                  /* for messages on the worker pool when stopping */
-    BUS_MAX_QUEUED = 20 * 1000,          /* messages, where the configuration says nothing */
-    BUS_MAX_OUTGOING = 10 * 1000,        /* likewise */
-    BUS_MAX_BYTES = 64 * 1024 * 1024,    /* of one queue; a single larger message still passes */
-    BUS_MAX_TOPIC = 4096,                /* bytes */
-    BUS_MAX_LEVELS = 100,                /* brokers hang up on deeper topics (mosquitto: 200) */
-    BUS_MAX_ENVELOPE = 48 * 1024 * 1024, /* an event of 25 MB in base64, and room */
+    BUS_PATIENCE_MS = 5000,           /* how long a full queue is waited for */
+    BUS_LEAVE_MS = 500,               /* for messages on the worker pool when stopping */
+    BUS_MAX_QUEUED = 20 * 1000,       /* messages, where the configuration says nothing */
+    BUS_MAX_OUTGOING = 10 * 1000,     /* likewise */
+    BUS_MAX_BYTES = 64 * 1024 * 1024, /* of one queue; a single larger message still passes */
+    BUS_MAX_TOPIC = 4096,             /* bytes */
+    BUS_MAX_LEVELS = 100,             /* brokers hang up on deeper topics (mosquitto: 200) */
 };
-
-/* ---- messages ---------------------------------------------------------------------------- */
-
-/** An edge_message lives inside its own arena, which ends with the last reference. */
-struct bus_message {
-    struct edge_message pub; /* first: the two are cast into each other */
-    _Atomic unsigned refs;
-    struct edge_arena arena;
-    int64_t made_ms;
-    struct edge_budget *_Atomic budget; /* pays while it waits or is worked at; NULL: nobody yet */
-    size_t charged;
-    const void *wire; /* what came from a broker, until bus_message_open() */
-    size_t wire_size;
-};
-
-static inline struct bus_message *bus_message_of(const struct edge_message *m)
-{
-    return (struct bus_message *)(uintptr_t)m;
-}
-
-/** A message that is still bytes; one allocation. */
-struct edge_message *bus_message_from_wire(const char *topic, size_t topic_len, const void *bytes,
-                                           size_t size);
-/** Have @p budget pay for it as long as it lives; false where there is not that much. */
-bool bus_message_charge(const struct edge_message *m, struct edge_budget *budget);
-/**
- * Parse the bytes, if it has any, once; only by the one thread that owns the message. INVALID: it may
- * have a fault, to be told to who asks.
- */
-enum edge_status bus_message_open(struct edge_ctx *ctx, struct edge_message *m);
 
 /* ---- topics ------------------------------------------------------------------------------ */
 
@@ -143,7 +110,7 @@ struct edge_bus {
     bool stopping EDGE_GUARDED;    /* what is still queued is thrown away */
 };
 
-/* ---- bus.c: life, subscriptions, the way out ----------------------------------------------- */
+/* ---- bus.c: references, subscriptions, the way out -------------------------------------- */
 
 void bus_unref(struct edge_bus *bus);
 static inline struct edge_bus *bus_ref(struct edge_bus *bus)

@@ -3,16 +3,16 @@
  * native JSON, or base64 of CBOR (always) or of JSON (EDGEX_MSG_BASE64_PAYLOAD). Readers take every
  * form.
  */
-#include "edge/bus.h"
+#include "edge/message.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "bus_internal.h"
 #include "edge/cbor.h"
 #include "edge/json.h"
 #include "edge/text.h"
+#include "message.h"
 
 /* Nodes for an event of 25 MB; the envelope is one level more than its payload. */
 enum { MAX_DEPTH = 32, MAX_NODES = 1000 * 1000 };

@@ -1,13 +1,13 @@
 /* Messages of the bus: reference counted, each inside its own arena; payloads as objects or trees.
  */
-#include "edge/bus.h"
+#include "edge/message.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#include "bus_internal.h"
 #include "edge/budget.h"
 #include "edge/clock.h"
+#include "message.h"
 
 struct edge_message *edge_message_create(size_t arena_hint)
 {
