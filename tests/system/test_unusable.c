@@ -230,10 +230,52 @@ static void test_of_no_use_between_processes(void)
     of_no_use(SHAPE_SPLIT);
 }
 
+/* ---- too much ------------------------------------------------------------------------------ */
+
+/* More values, and larger ones, than a service reads. */
+static void too_much(enum platform_shape shape)
+{
+    enum { N_SMALL = 5100, N_LARGE = 160, LARGE = 250 * 1000 };
+    setenv("EDGEX_STARTUP_DURATION", "3", 1);
+    PROVIDED(p, shape);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf all = EDGE_BUF_INIT;
+    edge_buf_puts(&all, "{\"apiVersion\":\"v3\",\"value\":{\"k\":\"v\"");
+    for (int i = 0; i < N_SMALL; i++) {
+        edge_buf_printf(&all, ",\"k%d\":\"v\"", i);
+    }
+    edge_buf_puts(&all, "}}");
+    expect(&ctx, &p, KEEPER, "PUT", KVS ROOT "core-data/Junk?flatten=true", edge_buf_str(&all),
+           200);
+    char *large = edge_xalloc(1, LARGE + 1);
+    memset(large, 'x', LARGE);
+    for (int i = 0; i < N_LARGE && shape == SHAPE_ONE; i++) {
+        put(&p, edge_printf(&ctx.arena, ROOT "core-command/Junk/%d", i), large);
+    }
+    free(large);
+    CU_ASSERT_TRUE(platform_down(&p));
+    bool up = all_answer(&p);
+    unsetenv("EDGEX_STARTUP_DURATION");
+    CU_ASSERT_TRUE_FATAL(up);
+    CU_ASSERT_TRUE(platform_log_lines(&p, DATA, "values cannot be used", "app=core-data") > 0);
+}
+
+static void test_too_much_in_one_process(void)
+{
+    too_much(SHAPE_ONE);
+}
+
+static void test_too_much_between_processes(void)
+{
+    too_much(SHAPE_SPLIT);
+}
+
 CU_TestInfo unusable_tests[] = {
     {"every key, in one process",    test_every_key_in_one_process   },
     {"every key, between processes", test_every_key_between_processes},
     {"of no use, in one process",    test_of_no_use_in_one_process   },
     {"of no use, between processes", test_of_no_use_between_processes},
+    {"too much, in one process",     test_too_much_in_one_process    },
+    {"too much, between processes",  test_too_much_between_processes },
     CU_TEST_INFO_NULL,
 };

@@ -115,6 +115,30 @@ static enum edge_status wait_for_provider(struct edge_ctx *ctx, struct edge_inst
     }
 }
 
+/*
+ * What waiting does not mend (more values than can be read) is somebody's mistake there and keeps nobody
+ * down. In one process nothing does: core-keeper, where it could be mended, would end with the others.
+ */
+static enum edge_status take_provider(struct edge_ctx *ctx, struct edge_instance *inst,
+                                      struct edge_config_source *source)
+{
+    enum edge_status st = wait_for_provider(ctx, inst, source, &inst->remote);
+    if (st == EDGE_OK) {
+        source->remote = &inst->remote;
+        return EDGE_OK;
+    }
+    if (atomic_load(&inst->host->stopping) || (may_pass(st) && inst->host->n == 1)) {
+        return st;
+    }
+    edge_log_error(ctx,
+                   "the configuration provider's values cannot be used, going on with file, "
+                   "environment and defaults",
+                   "reason", edge_ctx_message(ctx, st), NULL);
+    edge_ctx_clear(ctx);
+    inst->remote = (struct edge_config_remote){0};
+    return EDGE_OK;
+}
+
 enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst)
 {
     struct edge_runtime *rt = &inst->rt;
@@ -129,8 +153,7 @@ enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst)
         (void)stat(file, &inst->seen);
     }
     if (inst->provider.url) {
-        EDGE_TRY(wait_for_provider(ctx, inst, &source, &inst->remote));
-        source.remote = &inst->remote;
+        EDGE_TRY(take_provider(ctx, inst, &source));
     }
     EDGE_TRY(edge_config_load(ctx, &source, config, &inst->loaded));
     rt->config = config;
