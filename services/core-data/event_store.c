@@ -178,13 +178,14 @@ size_t store_weight_of(const struct event_job *job)
     return weight;
 }
 
-/* What is small is left to the bytes that are kept free anyway. */
+/* What is small is left to the bytes that are kept free anyway; what is large must find room in the log and
+ * in the file. */
 bool store_has_room(struct event_store *s, size_t bytes)
 {
     const size_t small = (size_t)16 * 1024;
-    int64_t large = bytes > small ? 2 * (int64_t)bytes : 0;
     int64_t inside = atomic_load(&s->inside) - edge_data_log_bytes(&s->log);
-    return edge_data_file_has_room(s->file, inside - large);
+    return edge_data_file_has_room(s->file, inside) &&
+           (bytes <= small || edge_data_file_free(s->file) + inside >= 2 * (int64_t)bytes);
 }
 
 static bool is_full(const struct job_queue *q, size_t weight) EDGE_REQUIRES(q->lock);

@@ -337,6 +337,25 @@ static void test_a_small_disk_is_no_trap(void)
     }
 }
 
+/* There is none for the one, which goes through the log into the file; there is for the others. */
+static void test_a_large_event_turns_no_small_ones_away(void)
+{
+    enum { SIZE_MB = 16, LARGE = 2 << 20 };
+    struct world w;
+    if (!world_make(&w, SIZE_MB)) {
+        return;
+    }
+    const int64_t kept_free = ((int64_t)SIZE_MB << 20) / 10;
+    int code = 201;
+    while (code == 201 && free_bytes(&w) > kept_free + kept_free / 8) {
+        code = post(&w, "d", 0, 5000);
+    }
+    CU_ASSERT_EQUAL(code, 201);
+    CU_ASSERT_EQUAL(post(&w, "d", 0, LARGE), 503);
+    CU_ASSERT_EQUAL(post(&w, "d", 0, 10), 201);
+    world_done(&w);
+}
+
 /* Values of @p size below "tree" until there is no room. */
 static void fill_with_values(struct world *w, size_t size, unsigned at_once)
 {
@@ -469,11 +488,12 @@ static void test_an_unknown_database_is_refused(void)
 }
 
 CU_TestInfo disk_full_tests[] = {
-    {"removing works on a full disk",    test_removing_works_on_a_full_disk   },
-    {"ingest leaves room for retention", test_ingest_leaves_room_for_retention},
-    {"a small disk is no trap",          test_a_small_disk_is_no_trap         },
-    {"a tree can be removed",            test_a_tree_can_be_removed           },
-    {"files are closed to others",       test_files_are_closed_to_others      },
-    {"an unknown database is refused",   test_an_unknown_database_is_refused  },
+    {"removing works on a full disk",     test_removing_works_on_a_full_disk         },
+    {"ingest leaves room for retention",  test_ingest_leaves_room_for_retention      },
+    {"a small disk is no trap",           test_a_small_disk_is_no_trap               },
+    {"a large event turns no small away", test_a_large_event_turns_no_small_ones_away},
+    {"a tree can be removed",             test_a_tree_can_be_removed                 },
+    {"files are closed to others",        test_files_are_closed_to_others            },
+    {"an unknown database is refused",    test_an_unknown_database_is_refused        },
     CU_TEST_INFO_NULL,
 };
