@@ -94,6 +94,12 @@ static void values_and_changes(enum platform_shape shape)
     shows(&p, KEEPER, KVS "edgex/v4/device-virtual/Clients/core-metadata/Host?plaintext=true",
           "response.0.value", "localhost");
 
+    /* Each tells at its start that it is the provider that has the last word. */
+    CU_ASSERT(platform_logged(&p, DATA, "(all-services), "));
+    CU_ASSERT(platform_logged(&p, DATA, "(private), environment, http://"));
+    CU_ASSERT(platform_logged(&p, DATA, " (core-data)\""));
+    CU_ASSERT(platform_logged(&p, VIRTUAL, "(all-services, device-services), "));
+
     put(&p, "edgex/v4/core-data/Writable/LogLevel", "\"DEBUG\"");
     writable(&p, DATA, "LogLevel", "DEBUG");
     put(&p, "edgex/v4/core-metadata/Writable", "\"flat\""); /* a text where a section is: no harm */

@@ -800,6 +800,87 @@ static void test_signals_reload_and_stop(void)
     bench_close(&b);
 }
 
+/* svc-a with this flag, until it runs or has ended; what it said up to then. */
+static void child_run(struct bench *b, struct child *c, const char *flag)
+{
+    edge_client_free(b->client);
+    b->client = NULL;
+    child_open(b, c, flag);
+    CU_ASSERT(child_says(c, "here we are"));
+    kill(c->pid, SIGTERM);
+    child_close(c, 0);
+    b->client = edge_client_create();
+}
+
+static void expect_said(const struct child *c, const char *part)
+{
+    if (!strstr(c->text, part)) {
+        printf("\n    '%s' is not in: %s", part, c->text);
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(c->text, part));
+}
+
+#define HERE "Service: {Port: 0, StartupMsg: here we are}\nMessageBus: {Type: memory}\n"
+
+/* In the order of their weight; where it has no file, where one was looked for. */
+static void test_the_start_names_what_was_read(void)
+{
+    struct bench b;
+    struct child c;
+    bench_open(&b);
+    const char *dir = b.dir.path;
+    put_file(&b, "svc-a", HERE);
+    put_file(&b, "shared", "all-services: {Writable: {LogLevel: INFO}}\n");
+    const char *common = edge_printf(&b.ctx.arena, "%s/shared/configuration.yaml", dir);
+    child_run(&b, &c, edge_printf(&b.ctx.arena, "-cc=%s", common));
+    expect_said(&c, edge_printf(&b.ctx.arena,
+                                "msg=\"configuration read\" from=\"%s (common), "
+                                "%s/svc-a/configuration.yaml (private), environment\"",
+                                common, dir));
+    CU_ASSERT_EQUAL_FATAL(unlink(edge_printf(&b.ctx.arena, "%s/svc-a/configuration.yaml", dir)), 0);
+    setenv("SERVICE_STARTUPMSG", "here we are", 1);
+    setenv("SERVICE_PORT", "0", 1);
+    setenv("MESSAGEBUS_TYPE", "memory", 1);
+    child_run(&b, &c, NULL);
+    unsetenv("SERVICE_STARTUPMSG");
+    unsetenv("SERVICE_PORT");
+    unsetenv("MESSAGEBUS_TYPE");
+    expect_said(
+        &c, edge_printf(&b.ctx.arena, "from=\"no private file in %s/svc-a, environment\"", dir));
+    bench_close(&b);
+}
+
+/* Nobody opens the machine without being told so, and by what. */
+static void test_an_open_port_is_named(void)
+{
+    static const struct {
+        const char *flag, *more, *address, *because;
+    } cases[] = {
+        {"-d",                                 "",                              "0.0.0.0",   "because=\"-d: every address of this machine\""},
+        {"-rsh=127.0.0.2,localhost,127.0.0.2", "",                              "127.0.0.2",
+         "because=\"-rsh or EDGEX_REMOTE_SERVICE_HOSTS\""                                                                                   },
+        {NULL,                                 "  ServerBindAddr: 127.0.0.3\n", "127.0.0.3",
+         "because=\"Service.ServerBindAddr or Service.Host\""                                                                               },
+    };
+    struct bench b;
+    struct child c;
+    bench_open(&b);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put_file(&b, "svc-a",
+                 edge_printf(&b.ctx.arena,
+                             "MessageBus: {Type: memory}\n"
+                             "Service:\n  Port: 0\n  StartupMsg: here we are\n%s",
+                             cases[i].more));
+        child_run(&b, &c, cases[i].flag);
+        expect_said(&c, "level=WARN");
+        expect_said(&c, "open to everybody who reaches the port");
+        expect_said(&c, edge_printf(&b.ctx.arena, "listens=\"%s:", cases[i].address));
+        expect_said(&c, " (svc-a)\"");
+        expect_said(&c, cases[i].because);
+    }
+    bench_close(&b);
+}
+
 #define ANSWER(body) "HTTP/1.1 200 OK\r\nContent-Length: " body
 #define READY        ANSWER("35\r\n\r\n{\"response\":[{\"value\":\"true\"}]}    ")
 
@@ -950,6 +1031,8 @@ CU_TestInfo service_tests[] = {
      test_neighbours_of_the_process_are_found_at_once                                                 },
     {"absent neighbours are given up in time",         test_absent_neighbours_are_given_up_in_time    },
     {"flags have exit codes",                          test_flags_have_exit_codes                     },
+    {"the start names what was read",                  test_the_start_names_what_was_read             },
+    {"an open port is named",                          test_an_open_port_is_named                     },
     {"signals reload and stop",                        test_signals_reload_and_stop                   },
     {"a provider out of sorts is waited for",          test_a_provider_out_of_sorts_is_waited_for     },
     {"a stop does not wait for a silent provider",     test_a_stop_does_not_wait_for_a_silent_provider},

@@ -79,6 +79,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     if (edge_log_level_parse(w->log_level, &level)) {
         edge_log_set_level(rt->log, level);
     }
+    instance_log_sources(ctx, inst);
     rt->data_dir = edge_printf(&inst->ctx.arena, "%s/%s", rt->options->data_dir, rt->name);
     rt->metrics = edge_metrics_create(rt->name);
     rt->budget = inst->host->budget;
@@ -333,18 +334,30 @@ static enum edge_status each(struct edge_ctx *ctx, struct edge_host *host, bool 
     return EDGE_OK;
 }
 
+/* Who is open to the network says where, and what has made it so. */
 static void log_open(const struct edge_host *host)
 {
-    bool loopback = true;
+    EDGE_CTX_SCOPE(ctx);
+    ctx.log = host->instances[0]->rt.log;
+    const struct edge_options *o = &host->options;
+    const char *where = NULL;
     for (size_t i = 0; i < host->n; i++) {
-        loopback = loopback && is_loopback(host_bind_address(host->instances[i]->rt.base));
+        const struct edge_runtime *rt = &host->instances[i]->rt;
+        const char *address = host_bind_address(rt->base);
+        if (!is_loopback(address)) {
+            where = edge_printf(&ctx.arena, "%s%s%s:%u (%s)", where ? where : "", where ? ", " : "",
+                                address, (unsigned)edge_http_port(rt->http), rt->name);
+        }
     }
-    if (loopback) {
-        edge_log_info(&host->instances[0]->ctx,
-                      "no authentication: open to everybody on this machine", NULL);
+    if (where) {
+        edge_log_warn(&ctx, "no authentication: open to everybody who reaches the port", "listens",
+                      where, "because",
+                      o->remote_service_hosts ? "-rsh or EDGEX_REMOTE_SERVICE_HOSTS"
+                      : o->dev                ? "-d: every address of this machine"
+                                              : "Service.ServerBindAddr or Service.Host",
+                      NULL);
     } else {
-        edge_log_warn(&host->instances[0]->ctx,
-                      "no authentication: open to everybody who reaches the port", NULL);
+        edge_log_info(&ctx, "no authentication: open to everybody on this machine", NULL);
     }
 }
 

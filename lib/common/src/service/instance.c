@@ -2,7 +2,9 @@
  * One service of a process: what it is called, and its configuration at the start, from files or from a
  * provider, which is waited for. Later changes are reload.c's.
  */
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "edge/log.h"
 #include "edge/text.h"
@@ -166,4 +168,46 @@ enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst)
     (void)edge_duration_parse(rt->base->service.request_timeout, true, &ns);
     rt->request_timeout_ms = (ns + 999999) / 1000000;
     return EDGE_OK;
+}
+
+/* ---- what was read --------------------------------------------------------------------------- */
+
+/* Files with their whole path, as nobody knows where a service was started; addresses that hold a
+ * password are nobody's business. */
+static const char *source_shown(struct edge_arena *a, const char *source)
+{
+    if (strstr(source, "://")) {
+        return edge_config_is_credential(NULL, source) ? "<redacted>" : source;
+    }
+    char *whole = realpath(source, NULL);
+    const char *text = edge_strdup(a, whole ? whole : source);
+    free(whole);
+    return text;
+}
+
+void instance_log_sources(struct edge_ctx *ctx, const struct edge_instance *inst)
+{
+    struct edge_arena *a = &ctx->arena;
+    const struct edge_runtime *rt = &inst->rt;
+    const char *provider = inst->provider.url ? source_shown(a, inst->provider.url) : NULL;
+    const char *secrets = secrets_file(a, rt->options, rt->name);
+    const char *common = rt->options->common_config, *text = "";
+    if (provider) {
+        text = edge_printf(a, "%s (all-services%s), ", provider,
+                           rt->service->is_device_service ? ", device-services" : "");
+    } else if (common) {
+        text = edge_printf(a, "%s (common), ", source_shown(a, common));
+    }
+    text =
+        inst->loaded.file
+            ? edge_printf(a, "%s%s (private), ", text, source_shown(a, inst->loaded.file))
+            : edge_printf(a, "%sno private file in %s, ", text, source_shown(a, rt->resource_dir));
+    text = edge_printf(a, "%senvironment", text);
+    if (provider) {
+        text = edge_printf(a, "%s, %s (%s)", text, provider, rt->name);
+    }
+    if (access(secrets, F_OK) == 0) {
+        text = edge_printf(a, "%s, %s (stored secrets)", text, source_shown(a, secrets));
+    }
+    edge_log_info(ctx, "configuration read", "from", text, NULL);
 }

@@ -112,6 +112,8 @@ struct edge_config_source instance_source(struct edge_arena *a, const struct edg
                                           bool shared_process);
 /** Load it; @p ctx is the instance's own: what is loaded stays. */
 enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst);
+/** Say what it was loaded from, in the order of its weight. */
+void instance_log_sources(struct edge_ctx *ctx, const struct edge_instance *inst);
 
 /* host.c */
 /** Bring every service up to its ready, which then run on threads of their own; *ret also on
