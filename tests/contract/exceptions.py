@@ -1,6 +1,6 @@
 """
-Where the services and the OpenAPI files disagree, and why: the wire contract wins over the files.
-An entry that is not needed fails the run. "2.5" means that section of the contract.
+Where the services and the OpenAPI files disagree, and why: docs/wire.md wins over the files.
+An entry that is not needed fails the run. "2.5" means that section of it.
 """
 from excuse import Correction, Excuse, needed, pick
 
@@ -96,7 +96,7 @@ CORRECTIONS = [
     Correction("core-metadata", at("/deviceprofile/uploadfile", "put", "responses", "200", *ANSWER),
                ref("BaseResponse"), "4.1: only additions have an id"),
     *(Correction("core-metadata", at("/device/check/name/{name}", "get", "responses", code, *ANSWER),
-                 ref("BaseResponse"), "16.9: without a message") for code in ("200", "404")),
+                 ref("BaseResponse"), "4.3: without a message") for code in ("200", "404")),
     Correction("core-metadata", at("/uom", "get", "responses", "200", "content"),
                {"application/yaml": None, "application/x-yaml": ref("UnitsOfMeasure")}, "4.5: the other type"),
     # ---- core-data
@@ -134,13 +134,13 @@ CORRECTIONS = [
     Correction("core-keeper", "components schemas KVRequest properties value", {"type": None},
                "7.1: texts, numbers, truth values too"),
     Correction("core-keeper", "components schemas KeyValue properties",
-               {"created": None, "modified": None, "Created": NUMBER, "Modified": NUMBER}, "16.1"),
+               {"created": None, "modified": None, "Created": NUMBER, "Modified": NUMBER}, "7.1"),
     Correction("core-keeper", "components schemas MultiKeysResponse properties",
                {"keys": None, "response": {"type": "array", "items": ref("Key")}}, "7.1"),
     Correction("core-keeper", "components schemas MultiKVsResponse properties",
                {"keyValues": None, "response": {"type": "array", "items": ref("KeyValue")}}, "7.1"),
     Correction("core-keeper", "components schemas Registration properties",
-               {"healthCheck": None, "HealthCheck": ref("HealthCheck")}, "16.1"),
+               {"healthCheck": None, "HealthCheck": ref("HealthCheck")}, "3.3"),
     Correction("core-keeper", at("/registry", "post", "responses", "201"),
                {"content": {"application/json": {"schema": {"allOf": [ref("BaseResponse")],
                                                             "properties": {"serviceName": TEXT}}}}},
@@ -196,7 +196,7 @@ UNLISTED = [
 # Statuses the files list that are never answered: (operation, status).
 UNSEEN = [
     Excuse("* POST /secret", status=201, why="1.1: no configuration provider"),
-    Excuse("core-data POST /event/*", status=409, why="16.4: nothing checks that ids of events are unique"),
+    Excuse("core-data POST /event/*", status=409, why="5.1: nothing checks that ids of events are unique"),
     Excuse(COUNTS, status=404, why="5.1: of an unknown device there are 0"),
     Excuse(LISTS, status=404, why="5.1: an empty list"),
     Excuse("core-metadata PUT /deviceprofile/uploadfile", status=409, why="4.1: what is replaced is there already"),
@@ -223,7 +223,7 @@ UNTOLD = [
 # Differences of docs/api: (operation, "page" or "file").
 PAGES = [
     Excuse("* GET /metrics", "page", why="an addition of ours: Prometheus text"),
-    Excuse("core-keeper POST /secret", "page", why="16.8: served, not described"),
+    Excuse("core-keeper POST /secret", "page", why="1.1: served, not described"),
 ]
 
 
