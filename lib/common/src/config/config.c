@@ -196,7 +196,7 @@ static enum edge_status overlay_secrets(const struct loading *l)
     if (!path || access(path, F_OK) != 0) {
         return EDGE_OK;
     }
-    enum edge_status st = secrets_read(l->ctx, path, &from);
+    enum edge_status st = config_secrets_read(l->ctx, path, &from);
     if (st != EDGE_OK) {
         edge_log_error(l->ctx, "stored secrets cannot be read, going on without", "error",
                        edge_ctx_message(l->ctx, st), NULL);

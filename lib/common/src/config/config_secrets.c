@@ -117,3 +117,13 @@ void config_mask_secrets(const struct edge_dto *dto, cJSON *tree)
 {
     walk(MASK, dto, tree);
 }
+
+enum edge_status config_secrets_read(struct edge_ctx *ctx, const char *path, const cJSON **ret)
+{
+    const char *text = NULL;
+    size_t len = 0;
+    EDGE_TRY(config_file_read(ctx, NULL, path, &text, &len));
+    EDGE_TRY(edge_wrap(ctx, edge_json_parse(ctx, text, len, NULL, ret), "cannot read %s", path));
+    return cJSON_IsObject(*ret) ? EDGE_OK
+                                : edge_fail(ctx, EDGE_INVALID, "cannot read %s: no object", path);
+}

@@ -85,11 +85,9 @@ enum edge_status config_refuse(const struct config_layer *layer, const struct ed
 void config_note_origin(const struct config_layer *layer, const struct config_path *at,
                         const char *origin);
 
-/* secrets.c */
-/** What a service keeps its own secrets in. NOT_FOUND, INVALID name it. */
-enum edge_status secrets_read(struct edge_ctx *ctx, const char *path, const cJSON **ret);
-
 /* config_secrets.c */
+/** What a service keeps its own secrets in. NOT_FOUND, INVALID name it. */
+enum edge_status config_secrets_read(struct edge_ctx *ctx, const char *path, const cJSON **ret);
 /** Take out of @p tree whatever the tables call secret, and credentials of free-form sections. */
 void config_strip_secrets(const struct edge_dto *dto, cJSON *tree);
 /** Write "<redacted>" in their place. */

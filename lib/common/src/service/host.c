@@ -4,12 +4,9 @@
  * is a host of one.
  */
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "edge/base.h"
@@ -177,39 +174,6 @@ static void log_ready(const struct edge_instance *inst)
                   edge_printf(&ctx.arena, "%s:%u", host_bind_address(rt->base),
                               (unsigned)edge_http_port(rt->http)),
                   "ms", edge_printf(&ctx.arena, "%.1f", ms), "version", EDGE_VERSION, NULL);
-}
-
-void host_wake(struct edge_host *host)
-{
-    const uint64_t one = 1;
-    (void)!write(host->wake_fd, &one, sizeof(one));
-}
-
-static void note_failure(struct edge_host *host, enum edge_status st, const char *reason)
-    EDGE_REQUIRES(host->lock)
-{
-    if (st != EDGE_OK && host->failure == EDGE_OK && !atomic_load(&host->stopping)) {
-        host->failure = st;
-        edge_text_fit(host->failure_text, sizeof(host->failure_text), reason);
-    }
-}
-
-void host_fail(struct edge_host *host, enum edge_status st, const char *reason)
-{
-    EDGE_LOCK(&host->lock);
-    note_failure(host, st, reason);
-    edge_cond_broadcast(&host->changed);
-    host_wake(host);
-}
-
-/* One service less to wait for, or a failure that ends the process. */
-static void host_note_ready(struct edge_host *host, enum edge_status st, const char *reason)
-{
-    EDGE_LOCK(&host->lock);
-    host->n_pending--;
-    note_failure(host, st, reason);
-    edge_cond_broadcast(&host->changed);
-    host_wake(host);
 }
 
 static void *ready_main(void *arg)
@@ -417,13 +381,6 @@ enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *co
     return each(ctx, host, false, get_ready);
 }
 
-enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host)
-{
-    EDGE_LOCK(&host->lock);
-    return host->failure == EDGE_OK ? EDGE_OK
-                                    : edge_fail(ctx, host->failure, "%s", host->failure_text);
-}
-
 static int64_t left_ms(int64_t deadline_ms)
 {
     const int64_t least = 50; /* even the last one gets a chance to end well */
@@ -474,30 +431,10 @@ static void instance_free(struct edge_instance *inst)
     free(inst);
 }
 
-static void announce_stop(struct edge_host *host)
-{
-    EDGE_LOCK(&host->lock);
-    atomic_store(&host->stopping, true);
-    edge_cond_broadcast(&host->changed);
-    host_wake(host);
-}
-
-bool host_pause(struct edge_host *host, int64_t ms)
-{
-    struct pollfd fd = {.fd = host->signal_fd, .events = POLLIN};
-    struct signalfd_siginfo info;
-    if (poll(&fd, 1, (int)ms) > 0 &&
-        read(host->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
-        info.ssi_signo != SIGHUP) {
-        announce_stop(host);
-    }
-    return !atomic_load(&host->stopping);
-}
-
 void host_stop(struct edge_host *host, int64_t drain_ms)
 {
     int64_t deadline_ms = edge_now_mono_ms() + drain_ms;
-    announce_stop(host);
+    host_announce_stop(host);
     if (host->watch_running) {
         pthread_join(host->watch_thread, NULL);
     }

@@ -1,9 +1,12 @@
 /*
  * One service of a process: what it is called, and its configuration at the start, from files or from a
- * provider, which is waited for. Later changes are reload.c's.
+ * provider, which is waited for. Later changes are reload.c's. And what it tells the process it is in.
  */
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "edge/log.h"
@@ -210,4 +213,66 @@ void instance_log_sources(struct edge_ctx *ctx, const struct edge_instance *inst
         text = edge_printf(a, "%s, %s (stored secrets)", text, source_shown(a, secrets));
     }
     edge_log_info(ctx, "configuration read", "from", text, NULL);
+}
+
+/* ---- the process it is in ------------------------------------------------------------------ */
+
+void host_wake(struct edge_host *host)
+{
+    const uint64_t one = 1;
+    (void)!write(host->wake_fd, &one, sizeof(one));
+}
+
+static void note_failure(struct edge_host *host, enum edge_status st, const char *reason)
+    EDGE_REQUIRES(host->lock)
+{
+    if (st != EDGE_OK && host->failure == EDGE_OK && !atomic_load(&host->stopping)) {
+        host->failure = st;
+        edge_text_fit(host->failure_text, sizeof(host->failure_text), reason);
+    }
+}
+
+void host_fail(struct edge_host *host, enum edge_status st, const char *reason)
+{
+    EDGE_LOCK(&host->lock);
+    note_failure(host, st, reason);
+    edge_cond_broadcast(&host->changed);
+    host_wake(host);
+}
+
+/* One service less to wait for, or a failure that ends the process. */
+void host_note_ready(struct edge_host *host, enum edge_status st, const char *reason)
+{
+    EDGE_LOCK(&host->lock);
+    host->n_pending--;
+    note_failure(host, st, reason);
+    edge_cond_broadcast(&host->changed);
+    host_wake(host);
+}
+
+enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host)
+{
+    EDGE_LOCK(&host->lock);
+    return host->failure == EDGE_OK ? EDGE_OK
+                                    : edge_fail(ctx, host->failure, "%s", host->failure_text);
+}
+
+void host_announce_stop(struct edge_host *host)
+{
+    EDGE_LOCK(&host->lock);
+    atomic_store(&host->stopping, true);
+    edge_cond_broadcast(&host->changed);
+    host_wake(host);
+}
+
+bool host_pause(struct edge_host *host, int64_t ms)
+{
+    struct pollfd fd = {.fd = host->signal_fd, .events = POLLIN};
+    struct signalfd_siginfo info;
+    if (poll(&fd, 1, (int)ms) > 0 &&
+        read(host->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+        info.ssi_signo != SIGHUP) {
+        host_announce_stop(host);
+    }
+    return !atomic_load(&host->stopping);
 }

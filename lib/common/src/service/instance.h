@@ -115,14 +115,6 @@ enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst)
 /** Say what it was loaded from, in the order of its weight. */
 void instance_log_sources(struct edge_ctx *ctx, const struct edge_instance *inst);
 
-/* host.c */
-/** Bring every service up to its ready, which then run on threads of their own; *ret also on
- * failure. */
-enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *const *services,
-                             size_t n, const struct edge_options *options, int signal_fd,
-                             struct edge_host **ret);
-/** Stop in reverse, within about @p drain_ms, and free. */
-void host_stop(struct edge_host *host, int64_t drain_ms);
 /** The failure of a ready, if there was one. */
 enum edge_status host_failure(struct edge_ctx *ctx, struct edge_host *host);
 /** End the process with this failure, unless it ends anyway. Any thread. */
@@ -131,6 +123,19 @@ void host_fail(struct edge_host *host, enum edge_status st, const char *reason);
 void host_wake(struct edge_host *host);
 /** Wait while starting; false where SIGTERM or SIGINT came, and the host is stopping from then on. */
 bool host_pause(struct edge_host *host, int64_t ms);
+/** It stops from now on: who sleeps or waits is woken. Any thread. */
+void host_announce_stop(struct edge_host *host);
+/** One service less to wait for, or a failure that ends the process. Any thread. */
+void host_note_ready(struct edge_host *host, enum edge_status st, const char *reason);
+
+/* host.c */
+/** Bring every service up to its ready, which then run on threads of their own; *ret also on
+ * failure. */
+enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *const *services,
+                             size_t n, const struct edge_options *options, int signal_fd,
+                             struct edge_host **ret);
+/** Stop in reverse, within about @p drain_ms, and free. */
+void host_stop(struct edge_host *host, int64_t drain_ms);
 
 /* listen.c */
 /** Listen, if it is where files, environment and defaults have it: nobody else may take that port. */

@@ -45,16 +45,6 @@ const char *secrets_file(struct edge_arena *a, const struct edge_options *option
     return edge_printf(a, "%s/%s/secrets.json", options->data_dir, name);
 }
 
-enum edge_status secrets_read(struct edge_ctx *ctx, const char *path, const cJSON **ret)
-{
-    const char *text = NULL;
-    size_t len = 0;
-    EDGE_TRY(config_file_read(ctx, NULL, path, &text, &len));
-    EDGE_TRY(edge_wrap(ctx, edge_json_parse(ctx, text, len, NULL, ret), "cannot read %s", path));
-    return cJSON_IsObject(*ret) ? EDGE_OK
-                                : edge_fail(ctx, EDGE_INVALID, "cannot read %s: no object", path);
-}
-
 static void close_fd(int *fd)
 {
     if (*fd >= 0) {
@@ -114,7 +104,7 @@ enum edge_status secrets_store(struct edge_ctx *ctx, const char *path, const cha
     cJSON *whole = edge_json_object(ctx);
     const cJSON *known = NULL;
     if (access(path, F_OK) == 0) {
-        EDGE_TRY(secrets_read(ctx, path, &known));
+        EDGE_TRY(config_secrets_read(ctx, path, &known));
     }
     const cJSON *writable = known ? config_member(known, "Writable") : NULL;
     if (writable) {
