@@ -66,6 +66,14 @@ enum edge_status db_fail(struct edge_ctx *ctx, sqlite3 *db, const char *doing)
                      sqlite3_errmsg(db));
 }
 
+enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum edge_status st)
+{
+    if (st == EDGE_DAMAGED) {
+        edge_data_file_note_damage(s->file, edge_ctx_message(ctx, st));
+    }
+    return st;
+}
+
 static void sql_for_segment(const char *sql, uint32_t segment, char *text, size_t size)
 {
     size_t len = 0;

@@ -247,6 +247,8 @@ struct event_store {
 };
 
 /* event_store_db.c: the file and its schema */
+/** Pass @p st on; damage is noted, for operators and the next start. */
+enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum edge_status st);
 enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s);
 /** All of it was taken up: its log is carried over, and closing leaves one file and no log. */
 void db_trust(struct edge_ctx *ctx, struct event_store *s);
@@ -312,16 +314,13 @@ void removals_done(struct event_store *s);
 /** An event of @p size bytes goes in or out. */
 void store_note_size(struct event_store *s, size_t size);
 
-/* event_store.c */
+/* event_store_life.c */
 /** Is there room for @p bytes more, which go through the log into the file? */
 bool store_has_room(struct event_store *s, size_t bytes);
 /** About what a job keeps in memory while it waits, and on the disk afterwards. */
 size_t store_weight_of(const struct event_job *job);
 /** Have what has gathered committed, and wait for that; at once where nothing has. */
 void store_catch_up(struct event_store *s);
-
-/** Pass @p st on; damage is noted, for operators and the next start. */
-enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum edge_status st);
 
 /* event_store_writer.c */
 void *store_writer(void *arg);

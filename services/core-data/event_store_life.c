@@ -146,14 +146,6 @@ void event_store_close(struct event_store *s)
     edge_data_file_close(file);
 }
 
-enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum edge_status st)
-{
-    if (st == EDGE_DAMAGED) {
-        edge_data_file_note_damage(s->file, edge_ctx_message(ctx, st));
-    }
-    return st;
-}
-
 void store_note_size(struct event_store *s, size_t size)
 {
     const size_t worth_mentioning = (size_t)64 * 1024;
