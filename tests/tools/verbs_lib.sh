@@ -52,4 +52,6 @@ says_not() { case "$OUTPUT" in *"$1"*) fail "'$1' is in: $OUTPUT" ;; esac; }
 
 is_zombie() { grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
 
+pid_in() { cat "$SCRATCH/ours/run/$1.pid"; } # of what ./edgex up has started
+
 ports

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# The verbs that look at a platform that runs, and at its parts: restart, status, logs, watch; in both shapes.
+# The verbs that look at a platform that runs, and at its parts: restart, status, watch; in both shapes.
 set -euo pipefail
 # shellcheck source=tests/tools/verbs_lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/verbs_lib.sh"
 
-pid_in() { cat "$SCRATCH/ours/run/$1.pid"; }
 n_events() { curl -fsS "http://localhost:$CORE_DATA__SERVICE_PORT/api/v3/event/count" | sed 's/.*"count":\([0-9]*\).*/\1/'; }
 has_events() { [ "$(n_events)" -ge "$1" ]; }
 
