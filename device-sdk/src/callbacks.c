@@ -18,28 +18,6 @@ struct sdk_news {
     const struct edge_message *message;
 };
 
-/* ---- answers ------------------------------------------------------------------------------- */
-
-struct edge_message *sdk_answer(devsdk_service *svc, const struct edge_message *request,
-                                const char *error)
-{
-    struct edge_message *m = edge_message_create(0);
-    struct edge_arena *a = edge_message_arena(m);
-    m->request_id = edge_strdup(a, request->request_id);
-    edge_message_topic(m, "%s/response/%s/%s", svc->rt->base_topic,
-                       sdk_topic_level(a, svc, svc->rt->name), m->request_id);
-    if (error) {
-        m->error_code = 1;
-        m->text = edge_strdup(a, error);
-        m->content_type = "text/plain";
-        m->correlation_id = edge_uuid_make(a);
-    } else {
-        m->content_type = "application/json";
-        m->correlation_id = edge_strdup(a, request->correlation_id);
-    }
-    return m;
-}
-
 /* ---- would the driver take this device? --------------------------------------------------------
  */
 

@@ -8,65 +8,6 @@
 #include "edge/text.h"
 #include "sdk.h"
 
-/* ---- looking up ---------------------------------------------------------------------------- */
-
-struct sdk_entry *sdk_entry_find(devsdk_service *svc, const char *name)
-{
-    EDGE_LOCK(&svc->lock);
-    struct sdk_entry *e = edge_map_find(&svc->entries, name);
-    return e ? sdk_entry_ref(e) : NULL;
-}
-
-devsdk_device *sdk_device_find(devsdk_service *svc, const char *name)
-{
-    struct sdk_entry *e = sdk_entry_find(svc, name);
-    if (!e) {
-        return NULL;
-    }
-    devsdk_device *d = sdk_entry_device(e);
-    sdk_entry_unref(e);
-    return d;
-}
-
-struct sdk_profile *sdk_profile_find(devsdk_service *svc, const char *name)
-{
-    EDGE_LOCK(&svc->lock);
-    struct sdk_profile *p = edge_map_find(&svc->profiles, name);
-    return p ? sdk_profile_ref(p) : NULL;
-}
-
-/* The names of all devices, in @p a. */
-static size_t all_names(devsdk_service *svc, struct edge_arena *a, const char ***ret)
-{
-    EDGE_LOCK(&svc->lock);
-    size_t n = 0, pos = 0;
-    const char *name;
-    const char **names = edge_new_n(a, const char *, svc->entries.n + 1);
-    while (edge_map_next(&svc->entries, &pos, &name)) {
-        names[n++] = edge_strdup(a, name);
-    }
-    *ret = names;
-    return n;
-}
-
-devsdk_device *devsdk_find(devsdk_service *svc, const char *name)
-{
-    return sdk_device_find(svc, name);
-}
-
-void devsdk_each(devsdk_service *svc, bool (*fn)(devsdk_device *, void *), void *arg)
-{
-    EDGE_CTX_SCOPE(ctx);
-    const char **names;
-    size_t n = all_names(svc, &ctx.arena, &names);
-    bool more = true;
-    for (size_t i = 0; i < n && more; i++) {
-        devsdk_device *d = sdk_device_find(svc, names[i]);
-        more = !d || fn(d, arg);
-        devsdk_put(d);
-    }
-}
-
 /* ---- profiles ------------------------------------------------------------------------------ */
 
 /* Keep @p p (its reference too) unless one of that name is there already, which is used then. */
@@ -122,6 +63,7 @@ static struct sdk_entry *entry_get(devsdk_service *svc, const char *name)
         return e;
     }
     e = sdk_entry_create(svc, name);
+    sdk_attend_init(e);
     EDGE_LOCK(&svc->lock);
     edge_map_put(&svc->entries, name, sdk_entry_ref(e));
     return e;
@@ -250,7 +192,7 @@ static void each_device(devsdk_service *svc, entry_visitor *visit, void *arg)
 {
     EDGE_CTX_SCOPE(ctx);
     const char **names;
-    size_t n = all_names(svc, &ctx.arena, &names);
+    size_t n = sdk_entry_names(svc, &ctx.arena, &names);
     for (size_t i = 0; i < n; i++) {
         struct sdk_entry *e = sdk_entry_find(svc, names[i]);
         devsdk_device *dev = e ? sdk_entry_device(e) : NULL;
@@ -327,7 +269,7 @@ void sdk_catalog_clear(devsdk_service *svc)
 {
     EDGE_CTX_SCOPE(ctx);
     const char **names;
-    size_t n = all_names(svc, &ctx.arena, &names);
+    size_t n = sdk_entry_names(svc, &ctx.arena, &names);
     for (size_t i = 0; i < n; i++) {
         sdk_device_remove(svc, names[i]);
     }
@@ -375,7 +317,7 @@ static enum edge_status sync_devices(struct edge_ctx *ctx, devsdk_service *svc)
                                    edge_name_escape(&ctx->arena, svc->rt->name));
     EDGE_TRY(sdk_metadata_each(ctx, svc, path, "devices", take_up_device, seen));
     const char **names;
-    size_t n = all_names(svc, &ctx->arena, &names);
+    size_t n = sdk_entry_names(svc, &ctx->arena, &names);
     for (size_t i = 0; i < n; i++) {
         if (!edge_map_find(seen, names[i])) {
             sdk_device_remove(svc, names[i]);

@@ -18,7 +18,6 @@ struct sdk_entry *sdk_entry_create(devsdk_service *svc, const char *name)
     e->svc = svc;
     e->name = edge_xstrdup(name);
     edge_mutex_init(&e->lock);
-    sdk_attend_init(e);
     return e;
 }
 
@@ -273,9 +272,4 @@ void devsdk_put(devsdk_device *d)
     if (d) {
         sdk_device_unref(d);
     }
-}
-
-void devsdk_link(devsdk_device *d, bool up, const char *why)
-{
-    sdk_note_link(d->entry, up, why);
 }

@@ -198,11 +198,6 @@ enum edge_status sdk_event_build(struct edge_ctx *ctx, const struct devsdk_reque
     return st;
 }
 
-const struct event *sdk_event_of(const struct edge_message *m)
-{
-    return &((const struct add_event_request *)m->object)->event;
-}
-
 static bool is_too_large(devsdk_service *svc, const struct edge_message *m)
 {
     const int64_t max_kb = svc->config->max_event_size;

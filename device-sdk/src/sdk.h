@@ -204,7 +204,10 @@ enum edge_status sdk_request_status(struct edge_ctx *ctx, const struct devsdk_re
 enum edge_status sdk_event_build(struct edge_ctx *ctx, const struct devsdk_request *r,
                                  struct edge_message **ret);
 /** The event inside. */
-const struct event *sdk_event_of(const struct edge_message *m);
+static inline const struct event *sdk_event_of(const struct edge_message *m)
+{
+    return &((const struct add_event_request *)m->object)->event;
+}
 /** Publish it, counted; takes its own reference. */
 bool sdk_event_publish(devsdk_service *svc, const struct edge_message *m);
 
@@ -255,6 +258,7 @@ struct devsdk_service {
     struct sdk_news *news EDGE_GUARDED, *news_last EDGE_GUARDED; /* system events to take up */
     size_t n_news EDGE_GUARDED;
     bool news_lost EDGE_GUARDED, news_running EDGE_GUARDED, reporting EDGE_GUARDED;
+    void (*report)(devsdk_service *svc, void *arg); /* sdk_report() */
 
     struct edge_mutex scan_lock;
     struct sdk_watcher **watchers EDGE_GUARDED;
@@ -276,10 +280,18 @@ bool sdk_background(devsdk_service *svc, void (*fn)(devsdk_service *svc, void *a
 const char *sdk_topic_level(struct edge_arena *a, const devsdk_service *svc, const char *name);
 const struct sdk_writable *sdk_writable(const devsdk_service *svc);
 
-/* catalog.c: devices and profiles; any thread but those of events and timers */
+/** A message back to who asked: @p text is an error, NULL: none. */
+struct edge_message *sdk_answer(devsdk_service *svc, const struct edge_message *request,
+                                const char *error);
+
+/* lookup.c: devices and profiles by their names; any thread but those of events and timers */
 struct sdk_entry *sdk_entry_find(devsdk_service *svc, const char *name);     /* +1 reference */
 devsdk_device *sdk_device_find(devsdk_service *svc, const char *name);       /* +1 reference */
 struct sdk_profile *sdk_profile_find(devsdk_service *svc, const char *name); /* +1 reference */
+/** All there are now, in @p a. */
+size_t sdk_entry_names(devsdk_service *svc, struct edge_arena *a, const char ***ret);
+
+/* catalog.c: devices and profiles; any thread but those of events and timers */
 /** The profile from the cache or from core-metadata. */
 enum edge_status sdk_profile_get(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
                                  struct sdk_profile **ret);
@@ -305,16 +317,24 @@ void sdk_strays_of_profile(devsdk_service *svc, const struct sdk_profile *now,
 void sdk_strays_of_device(devsdk_service *svc, const devsdk_device *now,
                           const devsdk_device *before);
 
-/* opstate.c: up and down */
+/* notes.c: whether a device is up, as it shows */
 /** Does the telemetry name LastConnected now? */
 void sdk_connected_reconfigure(devsdk_service *svc);
 void sdk_connected_forget(struct sdk_entry *e);
 void sdk_note_result(devsdk_device *dev, devsdk_result result);
 void sdk_note_link(struct sdk_entry *e, bool up, const char *why);
-/** Take up what metadata says of the state. */
-void sdk_note_snapshot(struct sdk_entry *e, const struct device *dto);
 /** Tell metadata what it could not be told before. */
 void sdk_report_retry(devsdk_service *svc);
+/** @p e, which was found unset as dirty, is among those to be reported. */
+void sdk_report_list(struct sdk_entry *e);
+/** The report is through. */
+void sdk_report_ends(devsdk_service *svc);
+
+/* opstate.c: what follows from being up or down */
+/** Of all that changed; the service's report. */
+void sdk_report(devsdk_service *svc, void *arg);
+/** Take up what metadata says of the state. */
+void sdk_note_snapshot(struct sdk_entry *e, const struct device *dto);
 void sdk_attend_init(struct sdk_entry *e);
 /** Have added() called, or see whether a device that is DOWN answers: now, in the lane. */
 void sdk_attend_now(struct sdk_entry *e);
@@ -364,9 +384,6 @@ void sdk_resync(devsdk_service *svc);
 /** Take up what still waits. */
 void sdk_news_kick(devsdk_service *svc);
 void sdk_news_clear(devsdk_service *svc);
-/** A message back to who asked: @p text is an error, NULL: none. */
-struct edge_message *sdk_answer(devsdk_service *svc, const struct edge_message *request,
-                                const char *error);
 
 /* discovery.c */
 enum edge_status sdk_http_discovery_start(struct edge_call *call);

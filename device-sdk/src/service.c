@@ -22,53 +22,6 @@ enum {
     QUIET_MS = 1000,         /* for what is under way, when stopping */
 };
 
-/* ---- small things everybody needs ------------------------------------------------------------ */
-
-const struct sdk_writable *sdk_writable(const devsdk_service *svc)
-{
-    return edge_runtime_writable(svc->rt);
-}
-
-const char *sdk_topic_level(struct edge_arena *a, const devsdk_service *svc, const char *name)
-{
-    return edge_name_level(a, name, svc->config->base.service.enable_name_field_escape);
-}
-
-struct background {
-    devsdk_service *svc;
-    void (*fn)(devsdk_service *svc, void *arg);
-    void *arg;
-};
-
-static void count_background(devsdk_service *svc, bool more)
-{
-    EDGE_LOCK(&svc->lock);
-    svc->n_background += more ? 1u : -1u;
-    edge_cond_broadcast(&svc->idle);
-}
-
-static void run_background(void *arg)
-{
-    struct background *b = arg;
-    devsdk_service *svc = b->svc;
-    b->fn(svc, b->arg);
-    free(b);
-    count_background(svc, false);
-}
-
-bool sdk_background(devsdk_service *svc, void (*fn)(devsdk_service *svc, void *arg), void *arg)
-{
-    struct background *b = edge_xalloc(1, sizeof(*b));
-    *b = (struct background){svc, fn, arg};
-    count_background(svc, true);
-    if (!atomic_load(&svc->quiet) && edge_pool_submit(svc->rt->pool, run_background, b)) {
-        return true;
-    }
-    count_background(svc, false);
-    free(b);
-    return false;
-}
-
 /* ---- start --------------------------------------------------------------------------------- */
 
 /* Tables are the driver author's: a fault in them is a bug, told at the first start. */
@@ -126,6 +79,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     svc->rt = rt;
     svc->config = rt->config;
     svc->tick.fn = tick;
+    svc->report = sdk_report;
     edge_mutex_init(&svc->changes);
     edge_mutex_init(&svc->lock);
     edge_mutex_init(&svc->scan_lock);
