@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "core_data.h"
 #include "core_keeper.h"
 #include "core_metadata.h"
@@ -262,6 +264,47 @@ static void test_foreign_stores_stop_their_service_only(void)
     }
 }
 
+/* A folder stands where a store or its lock should. */
+static void test_folders_in_their_place_stop_their_service_only(void)
+{
+    static const char *const suffixes[] = {"", ".lock"};
+    for (int s = 0; s < N_SERVICES; s++) {
+        for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+            GATEWAY(g);
+            const char *text = "", *path = file_of(&g, s, suffixes[i]);
+            CU_ASSERT_EQUAL(unlink(path), 0);
+            CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+            CU_ASSERT_EQUAL_FATAL(gateway_start(&g, &g.ctx, 0, N_SERVICES), EDGE_OK);
+            for (int k = 0; k < N_SERVICES; k++) {
+                CU_ASSERT_EQUAL(ping(&g, k, &text), k == s ? 503 : 200);
+            }
+            ping(&g, s, &text);
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, "no regular file"));
+            gateway_stop(&g);
+            CU_ASSERT_EQUAL(rmdir(path), 0);
+        }
+    }
+}
+
+/* Without a log beside it SQLite takes an empty file for a new database: that is said at least. */
+static void test_emptied_files_are_told(void)
+{
+    for (int s = 0; s < N_SERVICES; s++) {
+        GATEWAY(g);
+        (void)unlink(file_of(&g, s, "-wal"));
+        CU_ASSERT_EQUAL(truncate(file_of(&g, s, ""), 0), 0);
+        capture_start();
+        CU_ASSERT_EQUAL(gateway_start(&g, &g.ctx, 0, N_SERVICES), EDGE_OK);
+        gateway_stop(&g);
+        CU_ASSERT_EQUAL(gateway_start(&g, &g.ctx, 0, N_SERVICES), EDGE_OK);
+        gateway_stop(&g);
+        char *text = capture_end();
+        CU_ASSERT_EQUAL(capture_count(text, "is empty: what was stored in it is gone"), 1);
+        CU_ASSERT_EQUAL(capture_count(text, FILES[s]), 1);
+        free(text);
+    }
+}
+
 /* A damaged page of a store of configuration: what lies there answers 500, the rest is served, also after
  * a restart. */
 static void test_what_can_be_read_of_configuration_is_served(void)
@@ -323,6 +366,9 @@ CU_TestInfo damaged_services_tests[] = {
     {"damaged configuration is not begun anew",            test_damaged_configuration_is_not_begun_anew},
     {"a damaged event store stops nobody",                 test_a_damaged_event_store_stops_nobody     },
     {"foreign stores stop their service only",             test_foreign_stores_stop_their_service_only },
+    {"folders in their place stop their service only",
+     test_folders_in_their_place_stop_their_service_only                                               },
+    {"emptied files are told",                             test_emptied_files_are_told                 },
     {"what can be read of configuration is served",
      test_what_can_be_read_of_configuration_is_served                                                  },
     {"a log of configuration with a damaged head is kept",

@@ -67,6 +67,21 @@ static int holder_of(int fd)
 
 /* Two writers would each trust what only they changed: the second is refused. The lock ends with the
  * process, however that ends. */
+/* A folder by one of our names, say: its neighbours can be used all the same. */
+static enum edge_status check_kind(struct edge_ctx *ctx, struct edge_data_file *f)
+{
+    static const char *const KINDS[] = {"", ".lock"};
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        const char *name = edge_printf(&ctx->arena, "%s%s", f->path, KINDS[i]);
+        struct stat st;
+        if (stat(name, &st) == 0 && !S_ISREG(st.st_mode)) {
+            edge_data_file_unusable(f);
+            return edge_fail(ctx, EDGE_FORBIDDEN, "cannot use '%s': it is no regular file", name);
+        }
+    }
+    return EDGE_OK;
+}
+
 static enum edge_status take_lock(struct edge_ctx *ctx, struct edge_data_file *f)
 {
     const char *name = edge_printf(&ctx->arena, "%s.lock", f->path);
@@ -401,6 +416,18 @@ static void take_up_room(struct edge_data_file *f, const struct edge_data_file_c
     f->has_reserve = stat(f->reserve_path, &st) == 0 && st.st_size > 0;
 }
 
+/* A reserve is there where a database was; one that was moved away leaves no file. */
+static void tell_of_emptied(const struct edge_data_file *f)
+{
+    struct stat st;
+    if (access(f->reserve_path, F_OK) == 0 && stat(f->path, &st) == 0 && st.st_size == 0 &&
+        !aside_file_is_gutted(f->path)) {
+        struct edge_ctx ctx = {.log = f->log};
+        edge_log_error(&ctx, "the file of the database is empty: what was stored in it is gone",
+                       "file", f->path, NULL);
+    }
+}
+
 static void show_metrics(struct edge_data_file *f, const struct edge_data_file_config *config)
 {
     struct edge_metrics *metrics = config->metrics;
@@ -431,9 +458,13 @@ enum edge_status edge_data_file_open(struct edge_ctx *ctx,
     edge_mutex_init(&f->lock);
     enum edge_status st = make_directories(ctx, f->path);
     if (st == EDGE_OK) {
+        st = check_kind(ctx, f);
+    }
+    if (st == EDGE_OK) {
         st = take_lock(ctx, f);
     }
     if (st == EDGE_OK) {
+        tell_of_emptied(f);
         show_metrics(f, config);
         st = log_put_aside(ctx, f);
     }
