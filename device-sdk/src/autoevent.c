@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+#include "edge/arena.h"
+#include "edge/text.h"
+
 #define STAY(state)                                                                                \
     {                                                                                              \
         state, 0                                                                                   \
@@ -54,12 +57,10 @@ struct sdk_auto_step sdk_auto_step(enum sdk_auto_state state, enum sdk_auto_even
     return table[state][event];
 }
 
+/* With a last stir for its weak low bits. */
 static uint64_t hash(const char *text)
 {
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a, with a last stir for its weak low bits */
-    for (; *text; text++) {
-        h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-    }
+    uint64_t h = edge_hash(EDGE_HASH, text);
     h ^= h >> 32;
     h *= 0xd6e8feb86659fd93u;
     return h ^ h >> 32;
@@ -121,7 +122,7 @@ static unsigned step(struct sdk_auto *a, enum sdk_auto_event event, int64_t now_
 
 static void due(struct edge_timer *timer)
 {
-    struct sdk_auto *a = (struct sdk_auto *)((char *)timer - offsetof(struct sdk_auto, timer));
+    struct sdk_auto *a = EDGE_CONTAINER(timer, struct sdk_auto, timer);
     EDGE_LOCK(&a->lock);
     step(a, SDK_DUE, a->ops->now_ms());
 }

@@ -211,7 +211,7 @@ static void device_free(devsdk_device *d)
 static enum sdk_turn end_life(struct sdk_job *job, struct sdk_lane *lane)
 {
     (void)lane;
-    struct sdk_life *life = (struct sdk_life *)((char *)job - offsetof(struct sdk_life, job));
+    struct sdk_life *life = EDGE_CONTAINER(job, struct sdk_life, job);
     devsdk_device *d = life->last;
     devsdk_service *svc = d->entry->svc;
     if (life->added && svc->driver->removed) {

@@ -406,8 +406,7 @@ static void arm_discovery(devsdk_service *svc)
 
 static void discovery_due(struct edge_timer *timer)
 {
-    devsdk_service *svc =
-        (devsdk_service *)((char *)timer - offsetof(struct devsdk_service, discovery));
+    devsdk_service *svc = EDGE_CONTAINER(timer, struct devsdk_service, discovery);
     char id[EDGE_UUID_SIZE], running[SDK_SCAN_ID_SIZE];
     edge_uuid_new(id);
     if (!atomic_load(&svc->locked)) {

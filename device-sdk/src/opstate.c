@@ -37,7 +37,7 @@ void sdk_attend_now(struct sdk_entry *e)
 
 static void attend_due(struct edge_timer *timer)
 {
-    sdk_attend_now((struct sdk_entry *)((char *)timer - offsetof(struct sdk_entry, timer)));
+    sdk_attend_now(EDGE_CONTAINER(timer, struct sdk_entry, timer));
 }
 
 /* Does metadata know better than we? Not when it does not know yet what we know, or repeats what we
@@ -118,7 +118,7 @@ static devsdk_device *attend_begins(struct sdk_entry *e)
 
 static enum sdk_turn attend(struct sdk_job *job, struct sdk_lane *lane)
 {
-    struct sdk_entry *e = (struct sdk_entry *)((char *)job - offsetof(struct sdk_entry, attend));
+    struct sdk_entry *e = EDGE_CONTAINER(job, struct sdk_entry, attend);
     devsdk_device *dev = attend_begins(e);
     enum sdk_turn turn = SDK_NEXT;
     if (dev && dev->lane != lane) {

@@ -261,8 +261,7 @@ static enum sdk_turn begin_in_lane(struct sdk_job *job, struct sdk_lane *lane)
 {
     EDGE_CTX_SCOPE(ctx);
     (void)lane;
-    struct sdk_profile_scan *s =
-        (struct sdk_profile_scan *)((char *)job - offsetof(struct sdk_profile_scan, job));
+    struct sdk_profile_scan *s = EDGE_CONTAINER(job, struct sdk_profile_scan, job);
     ctx.log = s->scan.svc->rt->log;
     enum edge_status st = begin(&ctx, s);
     if (st != EDGE_OK) {

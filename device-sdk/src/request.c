@@ -82,8 +82,7 @@ static void conclude(struct devsdk_request *r, devsdk_result result)
 
 static void expire(struct edge_timer *timer)
 {
-    struct devsdk_request *r =
-        (struct devsdk_request *)((char *)timer - offsetof(struct devsdk_request, timer));
+    struct devsdk_request *r = EDGE_CONTAINER(timer, struct devsdk_request, timer);
     if (move(r, QUEUED, EXPIRED)) {
         conclude(r, DEVSDK_BUSY); /* it never came to the device */
     } else if (move(r, RUNNING, EXPIRED)) {
@@ -192,8 +191,7 @@ static void finish(struct devsdk_request *r, devsdk_result result)
 static enum sdk_turn run(struct sdk_job *job, struct sdk_lane *lane)
 {
     (void)lane;
-    struct devsdk_request *r =
-        (struct devsdk_request *)((char *)job - offsetof(struct devsdk_request, job));
+    struct devsdk_request *r = EDGE_CONTAINER(job, struct devsdk_request, job);
     while (move(r, QUEUED, RUNNING)) {
         devsdk_result result = sdk_life_begin(r->dev);
         if (result != DEVSDK_OK) {

@@ -261,8 +261,7 @@ static enum sdk_turn begin(struct sdk_schedule *s, devsdk_device *dev, struct sd
 
 static enum sdk_turn take_turn(struct sdk_job *job, struct sdk_lane *lane)
 {
-    struct sdk_schedule *s =
-        (struct sdk_schedule *)((char *)job - offsetof(struct sdk_schedule, job));
+    struct sdk_schedule *s = EDGE_CONTAINER(job, struct sdk_schedule, job);
     unsigned generation;
     if (!sdk_auto_start(&s->machine, &generation)) {
         unref(s);

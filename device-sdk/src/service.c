@@ -149,7 +149,7 @@ static void reconfigured(const struct edge_runtime *rt)
 
 static void tick(struct edge_timer *timer)
 {
-    devsdk_service *svc = (devsdk_service *)((char *)timer - offsetof(struct devsdk_service, tick));
+    devsdk_service *svc = EDGE_CONTAINER(timer, struct devsdk_service, tick);
     if (atomic_load(&svc->quiet)) {
         return;
     }

@@ -9,6 +9,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/** The T whose @p member @p p points to. */
+#define EDGE_CONTAINER(p, T, member) ((T *)(void *)((char *)(p)-offsetof(T, member)))
+
 struct edge_arena {
     struct edge_chunk *chunks;
     struct edge_deferred *deferred;

@@ -99,4 +99,11 @@ void edge_base64_put(struct edge_buf *out, const void *bytes, size_t n);
 /** False where @p s is not standard base64. */
 bool edge_base64_decode(struct edge_arena *a, const char *s, const void **ret_bytes, size_t *ret_n);
 
+/**
+ * FNV-1a of a text and its end, so that texts in a row do not run into each other; the first one begins
+ * with EDGE_HASH. Anybody can make texts that collide: nothing but speed or chance may hang on it.
+ */
+#define EDGE_HASH UINT64_C(14695981039346656037)
+uint64_t edge_hash(uint64_t hash, const char *text);
+
 #endif

@@ -319,3 +319,14 @@ bool edge_duration_parse(const char *s, bool days, int64_t *ret_ns)
     *ret_ns = (int64_t)(negative ? 0 - sum : sum);
     return true;
 }
+
+/* ---- hashes -------------------------------------------------------------------------------- */
+
+uint64_t edge_hash(uint64_t hash, const char *text)
+{
+    const uint64_t prime = 1099511628211u;
+    for (; *text; text++) {
+        hash = (hash ^ (unsigned char)*text) * prime;
+    }
+    return hash * prime; /* the NUL */
+}

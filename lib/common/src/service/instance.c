@@ -17,7 +17,7 @@ enum { CONSULT_MS = 5000 }; /* for one look at what a provider has: signals wait
 
 struct edge_instance *instance_of_state(void *state)
 {
-    return (void *)((char *)state - offsetof(struct edge_instance, state));
+    return EDGE_CONTAINER(state, struct edge_instance, state);
 }
 
 const char *instance_name(struct edge_arena *a, const struct edge_service *service,

@@ -63,15 +63,6 @@ const char *provider_level(struct edge_arena *a, const char *name)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static void mark_text(uint64_t *mark, const char *text)
-{
-    const uint64_t prime = 1099511628211u; /* FNV-1a; the NUL parts one text from the next */
-    size_t len = strlen(text);
-    for (size_t i = 0; i <= len; i++) {
-        *mark = (*mark ^ (unsigned char)text[i]) * prime;
-    }
-}
-
 /* A key that leads nowhere stays whole: no table knows a name with a '/', and it is named as unknown. */
 static void set_aside(struct edge_ctx *ctx, cJSON *tree, const char *path, size_t len,
                       const char *text)
@@ -189,8 +180,8 @@ static enum edge_status read_below(struct edge_ctx *ctx, const struct provider *
         if (!name || !text || strncmp(name, key, len) != 0 || name[len] != '/') {
             continue; /* the key itself, or nothing we could use */
         }
-        mark_text(mark, name);
-        mark_text(mark, text);
+        *mark = edge_hash(*mark, name);
+        *mark = edge_hash(*mark, text);
         put_value(ctx, dto, tree, name + len + 1, text);
     }
     *ret = tree;
@@ -225,7 +216,7 @@ enum edge_status provider_read(struct edge_ctx *ctx, const struct provider *p,
                                struct edge_config_remote *ret, uint64_t *ret_mark)
 {
     struct edge_config_remote remote = {0};
-    uint64_t mark = 14695981039346656037u; /* where FNV-1a begins */
+    uint64_t mark = EDGE_HASH;
     EDGE_TRY(read_below(ctx, p, source->dto, PROVIDER_COMMON "/all-services", deadline_ms,
                         &remote.all_services, &mark));
     if (source->is_device_service) {

@@ -119,8 +119,7 @@ static void publish_soon(struct edge_instance *inst)
 /* On the wheel's thread: hands on, and asks to be called again. */
 static void telemetry_due(struct edge_timer *t)
 {
-    struct edge_instance *inst =
-        (struct edge_instance *)(void *)((char *)t - offsetof(struct edge_instance, telemetry));
+    struct edge_instance *inst = EDGE_CONTAINER(t, struct edge_instance, telemetry);
     int64_t every = atomic_load(&inst->telemetry_ms);
     if (every > 0) {
         publish_soon(inst);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/text.h"
+
 void store_cache_init(struct store_cache *c)
 {
     edge_mutex_init(&c->lock);
@@ -27,18 +29,11 @@ void store_cache_done(struct store_cache *c)
     edge_mutex_done(&c->lock);
 }
 
-/* FNV-1a of what was asked for. Who picks names to collide only makes the cache useless for them.
- */
+/* Who picks names to collide only makes the cache useless for them. */
 static size_t slot_of(const struct edge_collection *collection, const char *member,
                       const char *value)
 {
-    const char *const parts[] = {collection->name, member, value};
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        for (const char *p = parts[i]; *p; p++) {
-            hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-        }
-    }
+    uint64_t hash = edge_hash(edge_hash(edge_hash(EDGE_HASH, collection->name), member), value);
     return (hash >> 32) % STORE_CACHE_SLOTS;
 }
 
