@@ -166,7 +166,7 @@ enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *sv
 static const char *own_address(struct edge_ctx *ctx, const devsdk_service *svc)
 {
     return edge_printf(&ctx->arena, "http://%s:%u", svc->rt->base->service.host,
-                       (unsigned)edge_http_port(svc->rt->http));
+                       (unsigned)svc->rt->port);
 }
 
 enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc)

@@ -88,7 +88,7 @@ static void command_address(struct edge_arena *a, const struct command_state *cm
                             const char *device, struct core_command *command)
 {
     const struct edge_service_info *info = &cmd->rt->base->service;
-    int64_t port = info->port > 0 ? info->port : edge_http_port(cmd->rt->http);
+    int64_t port = info->port > 0 ? info->port : cmd->rt->port;
     command->path = edge_printf(a, "/api/v3/device/name/%s/%s", device, command->name);
     command->url = edge_printf(a, "http://%s:%" PRId64, info->host, port);
 }

@@ -31,6 +31,7 @@ struct stage {
     unsigned reconfigured EDGE_GUARDED;
     bool entered EDGE_GUARDED; /* a slow call is under way */
     bool fail_start, fail_ready;
+    uint16_t port_at_stop; /* of the last to stop */
 };
 
 struct writable {
@@ -100,6 +101,7 @@ static void svc_quiesce(const struct edge_runtime *rt)
 
 static void svc_stop(const struct edge_runtime *rt)
 {
+    stage_of(rt)->port_at_stop = rt->port;
     note(rt, "stop");
 }
 
@@ -440,10 +442,13 @@ static void test_stop_is_the_reverse_of_start(void)
     b.services[0].ready = NULL;
     b.services[0].quiesce = b.services[1].quiesce = svc_quiesce;
     must_start(&b);
+    uint16_t port = port_of(&b, "svc-a");
     edge_host_stop(b.host);
     b.host = NULL;
     expect_journal(&b, "start svc-a;start svc-b;ready svc-b;"
                        "quiesce svc-b;quiesce svc-a;stop svc-b;stop svc-a;");
+    CU_ASSERT_EQUAL(b.stage.port_at_stop,
+                    port); /* who is still at work may ask, without a server */
     bench_close(&b);
 }
 

@@ -58,6 +58,7 @@ struct edge_runtime {
     struct edge_bus *bus;
     struct edge_client *client; /* the process's */
     struct edge_http *http;
+    uint16_t port; /* where it listens; stays when http has ended, for who is still at work */
 };
 
 struct edge_service {

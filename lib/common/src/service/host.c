@@ -171,8 +171,7 @@ static void log_ready(const struct edge_instance *inst)
     ctx.log = rt->log;
     double ms = (double)(edge_now_mono_ns() - inst->host->started_ns) / 1e6;
     edge_log_info(&ctx, rt->base->service.startup_msg, "address",
-                  edge_printf(&ctx.arena, "%s:%u", host_bind_address(rt->base),
-                              (unsigned)edge_http_port(rt->http)),
+                  edge_printf(&ctx.arena, "%s:%u", host_bind_address(rt->base), (unsigned)rt->port),
                   "ms", edge_printf(&ctx.arena, "%.1f", ms), "version", EDGE_VERSION, NULL);
 }
 
@@ -248,8 +247,8 @@ static enum edge_status attach(struct edge_ctx *ctx, struct edge_instance *inst)
         }
     }
     /* The address a device service registers with core-metadata. */
-    attach_as(inst, edge_printf(a, "http://%s:%u", inst->rt.base->service.host,
-                                edge_http_port(inst->rt.http)));
+    attach_as(inst,
+              edge_printf(a, "http://%s:%u", inst->rt.base->service.host, (unsigned)inst->rt.port));
     return EDGE_OK;
 }
 
@@ -310,7 +309,7 @@ static void log_open(const struct edge_host *host)
         const char *address = host_bind_address(rt->base);
         if (!is_loopback(address)) {
             where = edge_printf(&ctx.arena, "%s%s%s:%u (%s)", where ? where : "", where ? ", " : "",
-                                address, (unsigned)edge_http_port(rt->http), rt->name);
+                                address, (unsigned)rt->port, rt->name);
         }
     }
     if (where) {

@@ -195,6 +195,7 @@ static enum edge_status listen_at(struct edge_ctx *ctx, struct edge_instance *in
         .cors = info->cors.enable ? &info->cors : NULL,
     };
     EDGE_TRY(edge_http_start(ctx, &config, &rt->http));
+    rt->port = edge_http_port(rt->http);
     inst->phase = PHASE_LISTENS;
     return EDGE_OK;
 }

@@ -42,11 +42,11 @@ static enum edge_status send_entry(struct edge_ctx *ctx, const struct registry *
     const struct edge_runtime *rt = r->rt;
     const struct edge_service_info *info = &rt->base->service;
     struct registration_request request = {
-        .base = {EDGE_API_VERSION,                 edge_uuid_make(&ctx->arena)        },
+        .base = {EDGE_API_VERSION, edge_uuid_make(&ctx->arena)                        },
         .registration = { .service_id = rt->name,
                  .status = status,
                  .host = info->host,
-                 .port = edge_http_port(rt->http),
+                 .port = rt->port,
                  .health_check = {info->health_check_interval, "/api/v3/ping", "http"}},
     };
     const char *body = edge_dto_text(&REGISTRATION_REQUEST, &request, &ctx->arena);
@@ -82,8 +82,7 @@ static bool look(struct edge_ctx *ctx, const struct registry *r, int64_t deadlin
         st = edge_dto_decode(ctx, &REGISTRATION, edge_json_member(answer, "registration", false),
                              &entry);
         *ret = st == EDGE_OK && !registration_is(&entry, REGISTRATION_HALT) &&
-               strcmp(entry.host, rt->base->service.host) == 0 &&
-               entry.port == edge_http_port(rt->http);
+               strcmp(entry.host, rt->base->service.host) == 0 && entry.port == rt->port;
     }
     return st == EDGE_OK || st == EDGE_NOT_FOUND;
 }
