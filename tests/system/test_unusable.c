@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "long_run.h"
 #include "platform.h"
 #include "suites.h"
 
@@ -101,14 +102,16 @@ static void put_all(const struct platform *p, const struct pairs *pairs, const c
 static void every_key(enum platform_shape shape)
 {
     static const char *const values[] = {
-        "",     "-1",     "0",      "99999999999999999999", "consul", "[\"{", "5 parsecs",
-        "true", "a/#/+b", "tcp://", "127.0.0.1:99999",
+        "consul",          "",     "-1",     "0",      "[\"{",
+        "5 parsecs",       "true", "a/#/+b", "tcp://", "99999999999999999999",
+        "127.0.0.1:99999",
     };
+    const size_t n = (size_t)long_run_rounds(sizeof(values) / sizeof(values[0]), 5);
     PROVIDED(p, shape);
     EDGE_CTX_SCOPE(ctx);
     struct pairs pairs;
     pairs_read(&ctx, &p, &pairs);
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+    for (size_t i = 0; i < n; i++) {
         put_all(&p, &pairs, values[i]);
         CU_ASSERT_TRUE(platform_down(&p));
         bool up = all_answer(&p);
