@@ -301,10 +301,10 @@ static void test_a_small_disk_is_no_trap(void)
         unsigned size_mb;
         size_t event;
     } rows[] = {
-        {4, 1000 },
-        {5, 5000 },
+        {4, 2000 },
+        {5, 8000 },
         {4, 60000},
-        {8, 300  },
+        {8, 4000 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct world w;
@@ -388,8 +388,8 @@ static void test_a_tree_can_be_removed(void)
     } rows[] = {
         {4,  20000, 1,   false},
         {12, 20000, 1,   true },
-        {12, 20,    500, false},
-        {12, 100,   500, true },
+        {6,  20,    500, false},
+        {6,  100,   500, true },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct world w;
