@@ -3,9 +3,21 @@
 
 . "$EDGEX_HOME/tools/packages.sh"
 
-# In the order they are started; ports are the official ones, or where the variable the services obey
-# (CORE_DATA__SERVICE_PORT) says.
-SERVICES=(core-keeper core-metadata core-data core-command device-virtual)
+# The folders of services/ with a main.c, in the order they are started: those of services/order, then by name.
+services() {
+    local main
+    cat "$EDGEX_HOME/services/order"
+    for main in "$EDGEX_HOME"/services/*/main.c; do basename "$(dirname "$main")"; done |
+        grep -vxF -e edgexd -f "$EDGEX_HOME/services/order"
+}
+mapfile -t SERVICES < <(services)
+
+# Ports are those of their files, or where the variable the services obey (CORE_DATA__SERVICE_PORT) says.
+declare -A SERVICE_PORTS=()
+while read -r name port; do SERVICE_PORTS[$name]=$port; done < <(
+    cd "$EDGEX_HOME/services" && awk '/^[^ #]/ {section = $1}
+        section == "Service:" && /^  Port:/ {split(FILENAME, path, "/"); print path[2], $2}' ./*/res/configuration.yaml)
+
 service_port_variable() {
     local name=${1//-/_}
     echo "${name^^}__SERVICE_PORT"
@@ -18,14 +30,7 @@ service_port() {
         echo "${!moved}"
         return
     fi
-    case "$1" in
-    core-keeper) echo 59890 ;;
-    core-data) echo 59880 ;;
-    core-metadata) echo 59881 ;;
-    core-command) echo 59882 ;;
-    device-virtual) echo 59900 ;;
-    mosquitto) broker_port ;;
-    esac
+    if [ "$1" = mosquitto ]; then broker_port; else echo "${SERVICE_PORTS[$1]:-0}"; fi
 }
 
 die() {
@@ -167,7 +172,7 @@ service_pid() { pid_of "$1" || pid_of edgexd; } # of the program a service runs 
 
 running_programs() { # in the order they are to be stopped
     local name
-    for name in edgexd device-virtual core-command core-data core-metadata core-keeper mosquitto; do
+    for name in edgexd $(printf '%s\n' "${SERVICES[@]}" | tac) mosquitto; do
         pid_of "$name" >/dev/null && echo "$name"
     done
     return 0

@@ -3,13 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core_command.h"
-#include "core_data.h"
-#include "core_keeper.h"
-#include "core_metadata.h"
-#include "device_virtual.h"
-#include "devsdk/host.h"
-#include "edge/service.h"
+#include "edge_services.h"
 
 static void put_routes(const struct edge_routes *routes, FILE *out)
 {
@@ -81,12 +75,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: edgex-docs DIRECTORY\n");
         return 2;
     }
-    struct edge_service virtual_devices;
-    devsdk_descriptor(&device_virtual, NULL, &virtual_devices);
-    const struct edge_service *const services[] = {&core_keeper, &core_metadata, &core_data,
-                                                   &core_command, &virtual_devices};
+    size_t n;
+    const struct edge_service *const *services = edge_services(&n);
     bool ok = true;
-    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+    for (size_t i = 0; i < n; i++) {
         ok = write_page(services[i], argv[1]) && ok;
     }
     return ok ? 0 : 1;
