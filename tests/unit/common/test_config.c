@@ -12,8 +12,8 @@
 #include "edge/config.h"
 #include "edge/log.h"
 #include "edge/text.h"
-#include "service/instance.h"
 #include "scratch.h"
+#include "service/instance.h"
 #include "suites.h"
 #include "tcp_peer.h"
 
