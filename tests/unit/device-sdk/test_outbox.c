@@ -91,7 +91,8 @@ static enum edge_status on_event(void *state, struct edge_ctx *ctx, const struct
     const void *object;
     EDGE_TRY(edge_message_decode(ctx, m, &ADD_EVENT_REQUEST, &object));
     const struct event *event = &((const struct add_event_request *)object)->event;
-    if (hears(k, atoi(event->source_name), edge_message_param(m, EVENT_RESENT) != NULL)) {
+    int number = (int)strtol(event->source_name, NULL, 10);
+    if (hears(k, number, edge_message_param(m, EVENT_RESENT) != NULL)) {
         struct event_acks *acks = edge_new(&ctx->arena, struct event_acks);
         const char **ids = edge_new(&ctx->arena, const char *);
         *ids = event->id;

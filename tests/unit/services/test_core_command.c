@@ -114,8 +114,8 @@ static enum edge_status large_devices(struct edge_call *call, int offset, int li
 static enum edge_status fake_devices(struct edge_call *call)
 {
     if (n_large_devices > 0) {
-        return large_devices(call, atoi(edge_call_query(call, "offset")),
-                             atoi(edge_call_query(call, "limit")));
+        return large_devices(call, (int)strtol(edge_call_query(call, "offset"), NULL, 10),
+                             (int)strtol(edge_call_query(call, "limit"), NULL, 10));
     }
     struct edge_buf *body = edge_reply_body(call);
     bool none = strcmp(edge_call_query(call, "offset"), "3") == 0;
