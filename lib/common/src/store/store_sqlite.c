@@ -17,11 +17,11 @@
 enum {
     MAX_READERS = 8,
     PAGE_SIZE = 4096,
-    SMALL_DOCUMENT = 16 * 1024, /* bytes */
-    LOG_SIZE = 1024 * 1024,     /* bytes */
-    STEP_DOCUMENTS = 256,       /* removed in one step where the disk is full */
-    LAST_PAGES = 16,            /* that a commit may still write */
-    MAX_STATEMENTS = 128,       /* cached per connection; shapes vary only with terms and labels */
+    SMALL_DOCUMENT = 16 * 1024,  /* bytes */
+    LOG_SIZE = 1024 * 1024,      /* bytes */
+    STEP_DOCUMENTS = 256,        /* removed in one step where the disk is full */
+    LAST_BYTES = 16 * PAGE_SIZE, /* that a commit may still write */
+    MAX_STATEMENTS = 128,        /* cached per connection; shapes vary only with terms and labels */
 };
 
 /* A connection and the statements it has seen, by their text. */
@@ -832,9 +832,8 @@ static enum edge_status store_remove_all(struct edge_ctx *ctx, void *db, const s
     int64_t n = 0;
     bool first = sqlite3_total_changes64(held->writer.db) == held->n_changes;
     int rc = remove_found(ctx, held, q, -1, &n);
-    bool full =
-        is_full(rc, held->writer.db) ||
-        (rc == SQLITE_OK && n > 1 && !edge_data_file_has_bytes(held->file, LAST_PAGES * PAGE_SIZE));
+    bool full = is_full(rc, held->writer.db) ||
+                (rc == SQLITE_OK && n > 1 && !edge_data_file_has_bytes(held->file, LAST_BYTES));
     if (first && full) {
         return remove_in_steps(ctx, held, q);
     }
