@@ -325,7 +325,7 @@ static void test_files_that_are_not_ours_are_refused(void)
     store_reopen(&f);
     remove_database(&f);
     CU_ASSERT_EQUAL(mkdir(f.path, 0700), 0);
-    expect_refusal(&f, "Is a directory");
+    expect_refusal(&f, "no regular file");
     rmdir(f.path);
     store_reopen(&f);
 }
