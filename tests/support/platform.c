@@ -252,13 +252,18 @@ bool platform_logged(const struct platform *p, enum platform_service s, const ch
     return platform_log_lines(p, s, text, "") > 0;
 }
 
+bool platform_answers(const struct platform *p, enum platform_service s)
+{
+    struct awaited w = {p, s};
+    return wait_until(service_answers, &w, PATIENCE_MS);
+}
+
 bool platform_up(struct platform *p)
 {
     platform_launch(p);
     bool up = true;
     for (unsigned s = 0; up && s < N_SERVICES; s++) {
-        struct awaited w = {p, s};
-        up = wait_until(service_answers, &w, PATIENCE_MS);
+        up = platform_answers(p, s);
     }
     up = up && wait_until(devices_are_there, p, PATIENCE_MS);
     up = up && (p->devices_dir || wait_until(platform_driver_hears, p, PATIENCE_MS));

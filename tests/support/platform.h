@@ -41,6 +41,8 @@ bool platform_logged(const struct platform *p, enum platform_service s, const ch
 /** How many lines of its log have both texts; in one process: of everybody's. */
 size_t platform_log_lines(const struct platform *p, enum platform_service s, const char *first,
                           const char *second);
+/** Waits until it answers ping with 200; false where it does not in time. */
+bool platform_answers(const struct platform *p, enum platform_service s);
 /** Starts what does not run and waits until every service answers; else prints the logs, false. */
 bool platform_up(struct platform *p);
 /** Does device-virtual hear core-metadata on the bus? For wait_until(); @p platform is a struct platform. */

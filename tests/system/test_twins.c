@@ -257,18 +257,6 @@ static bool is_the_owners(void *arg)
            int_at(body, "registration.port") == e->owner->port[e->service];
 }
 
-struct awaited {
-    const struct platform *p;
-    enum platform_service service;
-};
-
-static bool service_answers(void *arg)
-{
-    const struct awaited *w = arg;
-    EDGE_CTX_SCOPE(ctx);
-    return call(&ctx, w->p, w->service, "GET", "/api/v3/ping", NULL, NULL) == 200;
-}
-
 /* With -r. */
 static void start_registered(struct platform *p, enum platform_service service)
 {
@@ -290,8 +278,7 @@ static void the_entry_is_of_the_one_that_stays(enum platform_service service, co
     CU_ASSERT_TRUE_FATAL(wait_until(is_the_owners, &entry, PATIENCE_MS));
     kill(p.pid[service], SIGSTOP);
     start_registered(&q, service);
-    struct awaited second = {&q, service};
-    CU_ASSERT_TRUE(wait_until(service_answers, &second, PATIENCE_MS));
+    CU_ASSERT_TRUE(platform_answers(&q, service));
     kill(p.pid[service], SIGCONT);
     struct couple c = {
         {&p, service, 0},

@@ -24,25 +24,12 @@ static void put(const struct platform *p, const char *key, const char *value)
            200);
 }
 
-struct awaited {
-    const struct platform *p;
-    enum platform_service service;
-};
-
-static bool answers(void *arg)
-{
-    const struct awaited *w = arg;
-    EDGE_CTX_SCOPE(ctx);
-    return call(&ctx, w->p, w->service, "GET", "/api/v3/ping", NULL, NULL) == 200;
-}
-
 /* As it was configured; with devices it may be out of luck. */
 static bool all_answer(struct platform *p)
 {
     platform_launch(p);
     for (unsigned s = 0; s < N_SERVICES; s++) {
-        struct awaited w = {p, s};
-        if (!wait_until(answers, &w, PATIENCE_MS)) {
+        if (!platform_answers(p, s)) {
             fprintf(stderr, "service %u does not answer\n", s);
             platform_print_logs(p);
             return false;
