@@ -2,7 +2,6 @@
  * The catalogue: which devices and profiles there are. One change at a time (service.changes); each
  * swaps a snapshot under a short lock, so readers never wait for a change.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "edge/text.h"

@@ -3,7 +3,6 @@
  * is told on the worker pool, for all devices that changed at once: a dead line with a thousand devices
  * is one PATCH.
  */
-#include <string.h>
 
 #include "edge/clock.h"
 #include "sdk.h"

@@ -2,8 +2,6 @@
  * A driver as a service: the descriptor, start, the way to being ready, and the end. Nothing here
  * waits for a neighbour but ready, and that waits as long as it takes.
  */
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -4,9 +4,7 @@
  */
 #include "edge/bus.h"
 
-#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bus_internal.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "bus_internal.h"
-#include "edge/clock.h"
 #include "edge/pool.h"
 
 struct bus_request {

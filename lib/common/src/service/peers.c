@@ -1,5 +1,4 @@
 /* Where a service's neighbours are, and waiting for them. */
-#include <string.h>
 
 #include "edge/client.h"
 #include "edge/clock.h"
