@@ -12,7 +12,8 @@ sanitizer and with libFuzzer, runs all of it under ctest, and exits non-zero on 
   --quick    unit tests only
   --long [SECONDS]   the tests that have a long form, in it: 1,000 rounds of kill -9 under load, 100 kills
              each of the broker and of core-data over a million events, every pair of changing requests
-             at once again and again for SECONDS (3600); they tell how far they are
+             at once again and again for SECONDS (3600), every wrong value in core-keeper; they tell
+             how far they are
   --arch arm64   unit tests only, cross-built for arm64, under qemu, without sanitizers; exit code 77:
              what that needs from Debian cannot be had
 EOF
