@@ -75,7 +75,7 @@ package_daemons() {
     done
     package_make edgex "$root" "$1" <<EOF
 Section: net
-Depends: $(package_libraries "$root"), adduser, init-system-helpers, procps
+Depends: $(package_libraries "$root"), libcurl4, adduser, init-system-helpers, procps
 Recommends: mosquitto
 Description: EdgeX IoT edge platform in C
  Runs on a gateway between machines and the cloud: device services read and command devices, core
@@ -101,7 +101,7 @@ package_sdk() {
     mkdir -p "$root/DEBIAN"
     package_make edgex-device-sdk-dev "$root" "$1" <<'EOF'
 Section: libdevel
-Depends: libc6-dev, libcjson-dev, libcurl4-openssl-dev, libsqlite3-dev, libcbor-dev,
+Depends: libc6-dev, libcjson-dev, libcurl4, libsqlite3-dev, libcbor-dev,
  libyaml-dev, libpaho-mqtt-dev, libpcre2-dev
 Description: device SDK of the EdgeX IoT edge platform in C
  One header and the libraries to write device services (drivers) with; device_hello.c is an example.

@@ -56,6 +56,37 @@ static bool last_has(struct tcp_peer *p, const char *text)
     return true;
 }
 
+/* ---- what the first call brings ------------------------------------------------------------ */
+
+static bool is_loaded(const char *library)
+{
+    char line[512];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && !found && fgets(line, sizeof(line), maps)) {
+        found = strstr(line, library);
+    }
+    if (maps) {
+        fclose(maps);
+    }
+    return found;
+}
+
+/* The first of the suite: it stays loaded. */
+static void test_libcurl_waits_for_the_first_socket(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, JSON_ANSWER}
+    };
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    struct edge_client *c = edge_client_create();
+    CU_ASSERT_FALSE(is_loaded("libcurl"));
+    CU_ASSERT_EQUAL(call(c, tcp_peer_url(p), &GET, 10000), EDGE_OK);
+    CU_ASSERT_TRUE(is_loaded("libcurl"));
+    edge_client_free(c);
+    tcp_peer_free(p);
+}
+
 /* ---- what goes out and comes back ----------------------------------------------------------- */
 
 static void test_answers_come_back_whole(void)
@@ -677,6 +708,7 @@ static void test_answers_are_paid_for(void)
 }
 
 CU_TestInfo client_tests[] = {
+    {"libcurl waits for the first socket",           test_libcurl_waits_for_the_first_socket     },
     {"answers come back whole",                      test_answers_come_back_whole                },
     {"answers are paid for",                         test_answers_are_paid_for                   },
     {"requests go out as given",                     test_requests_go_out_as_given               },

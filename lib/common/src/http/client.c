@@ -244,13 +244,18 @@ static void breaker_learn(struct edge_client *c, const char *base_url,
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
-static struct edge_transfers *transfers_of(struct edge_client *c)
+static enum edge_status transfers_of(struct edge_client *c, struct edge_ctx *ctx,
+                                     struct edge_transfers **ret)
 {
     EDGE_LOCK(&c->lock);
-    if (!c->transfers && !c->closing) {
-        c->transfers = edge_transfers_create();
+    if (!c->transfers && c->closing) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "the client is closing");
     }
-    return c->transfers;
+    if (!c->transfers) {
+        EDGE_TRY(edge_transfers_create(ctx, &c->transfers));
+    }
+    *ret = c->transfers;
+    return EDGE_OK;
 }
 
 static bool is_idempotent(const char *method)
@@ -286,10 +291,10 @@ static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *c
                                        const char *base_url, const struct edge_http_request *req,
                                        int64_t deadline_ms, struct edge_http_response *ret)
 {
-    struct edge_transfers *transfers = transfers_of(c);
-    if (!transfers) {
-        return not_sent(ctx, base_url, req, "the client is closing");
-    }
+    struct edge_transfers *transfers;
+    EDGE_TRY(edge_wrap(ctx, transfers_of(c, ctx, &transfers),
+                       "failed to send a http request: %s %s%s", req->method, base_url,
+                       req->target));
     const char *why = "the peer has failed repeatedly and is given a pause";
     for (unsigned tries = 0; breaker_permits(c, base_url); tries++) {
         enum edge_transfer_outcome outcome =

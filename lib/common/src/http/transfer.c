@@ -5,10 +5,10 @@
  */
 #include "transfer.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "curl_late.h"
 #include "edge/budget.h"
 #include "edge/clock.h"
 #include "edge/pool.h"
@@ -22,6 +22,7 @@ enum {
 
 struct transfer {
     struct transfer *next, **link; /* in the queue, later among the active ones */
+    const struct edge_curl *curl;
     CURL *easy;
     struct curl_slist *headers;
     struct edge_buf body;
@@ -37,6 +38,7 @@ struct transfer {
 };
 
 struct edge_transfers {
+    struct edge_curl curl;
     CURLM *multi; /* the loop's; others only wake it */
     pthread_t thread;
     struct transfer *active; /* the loop's */
@@ -47,22 +49,25 @@ struct edge_transfers {
 
 static void *run(void *arg);
 
-struct edge_transfers *edge_transfers_create(void)
+enum edge_status edge_transfers_create(struct edge_ctx *ctx, struct edge_transfers **ret)
 {
+    struct edge_curl curl;
+    EDGE_TRY(edge_curl_load(ctx, &curl));
     struct edge_transfers *t = edge_xalloc(1, sizeof(*t));
+    t->curl = curl;
     edge_mutex_init(&t->lock);
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    t->multi = curl_multi_init();
-    curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    t->multi = t->curl.multi_init();
+    t->curl.multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
     t->thread = edge_thread_start("http-client", run, t);
-    return t;
+    *ret = t;
+    return EDGE_OK;
 }
 
 static void tell_to_stop(struct edge_transfers *t)
 {
     EDGE_LOCK(&t->lock);
     t->stopping = true;
-    curl_multi_wakeup(t->multi);
+    t->curl.multi_wakeup(t->multi);
 }
 
 void edge_transfers_stop(struct edge_transfers *t)
@@ -78,8 +83,7 @@ void edge_transfers_free(struct edge_transfers *t)
     if (!t) {
         return;
     }
-    curl_multi_cleanup(t->multi);
-    curl_global_cleanup();
+    t->curl.multi_cleanup(t->multi);
     edge_mutex_done(&t->lock);
     free(t);
 }
@@ -115,7 +119,7 @@ static void finish(struct edge_transfers *t, struct transfer *x, CURLcode code)
 
 static void end_active(struct edge_transfers *t, struct transfer *x, CURLcode code)
 {
-    curl_multi_remove_handle(t->multi, x->easy);
+    t->curl.multi_remove_handle(t->multi, x->easy);
     unlink_transfer(x);
     finish(t, x, code);
 }
@@ -136,7 +140,7 @@ static bool start_queued(struct edge_transfers *t)
     struct transfer *next;
     for (struct transfer *x = take_queue(t, &stopping); x; x = next) {
         next = x->next;
-        if (curl_multi_add_handle(t->multi, x->easy) == CURLM_OK) {
+        if (t->curl.multi_add_handle(t->multi, x->easy) == CURLM_OK) {
             link_transfer(&t->active, x);
         } else {
             finish(t, x, CURLE_FAILED_INIT);
@@ -148,11 +152,11 @@ static bool start_queued(struct edge_transfers *t)
 static void end_finished(struct edge_transfers *t)
 {
     int left;
-    for (CURLMsg *m = curl_multi_info_read(t->multi, &left); m;
-         m = curl_multi_info_read(t->multi, &left)) {
+    for (CURLMsg *m = t->curl.multi_info_read(t->multi, &left); m;
+         m = t->curl.multi_info_read(t->multi, &left)) {
         struct transfer *x = NULL;
         CURLcode code = m->data.result; /* m is gone after the removal */
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x);
+        t->curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x);
         end_active(t, x, code);
     }
 }
@@ -162,9 +166,9 @@ static void *run(void *arg)
     struct edge_transfers *t = arg;
     while (start_queued(t)) {
         int running;
-        curl_multi_perform(t->multi, &running);
+        t->curl.multi_perform(t->multi, &running);
         end_finished(t);
-        curl_multi_poll(t->multi, NULL, 0, POLL_MS, NULL);
+        t->curl.multi_poll(t->multi, NULL, 0, POLL_MS, NULL);
     }
     while (t->active) {
         end_active(t, t->active, CURLE_ABORTED_BY_CALLBACK);
@@ -217,7 +221,7 @@ static void add_header(struct transfer *x, struct edge_ctx *ctx, const char *nam
             return;
         }
     }
-    x->headers = curl_slist_append(x->headers, edge_printf(&ctx->arena, "%s: %s", name, value));
+    x->headers = x->curl->slist_append(x->headers, edge_printf(&ctx->arena, "%s: %s", name, value));
 }
 
 static void set_method(struct transfer *x, const struct edge_http_request *req)
@@ -225,41 +229,42 @@ static void set_method(struct transfer *x, const struct edge_http_request *req)
     bool has_body = req->body_size > 0 || strcmp(req->method, "POST") == 0 ||
                     strcmp(req->method, "PUT") == 0 || strcmp(req->method, "PATCH") == 0;
     if (strcmp(req->method, "HEAD") == 0) {
-        curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+        x->curl->easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
     } else if (has_body) {
-        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_size);
-        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, req->body_size > 0 ? req->body : "");
+        x->curl->easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_size);
+        x->curl->easy_setopt(x->easy, CURLOPT_POSTFIELDS, req->body_size > 0 ? req->body : "");
     } else {
-        curl_easy_setopt(x->easy, CURLOPT_HTTPGET, 1L);
+        x->curl->easy_setopt(x->easy, CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, req->method);
+    x->curl->easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
 static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_url,
                     const struct edge_http_request *req, int64_t timeout_ms)
 {
-    x->easy = curl_easy_init();
+    x->easy = x->curl->easy_init();
     x->code_only = req->code_only;
     edge_cond_init(&x->finished);
     CURL *e = x->easy;
-    curl_easy_setopt(e, CURLOPT_PRIVATE, x);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
-    curl_easy_setopt(e, CURLOPT_URL, edge_printf(&ctx->arena, "%s%s", base_url, req->target));
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_PROXY, ""); /* neighbours are not reached through one */
-    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a slow name server must not hold up the loop */
+    x->curl->easy_setopt(e, CURLOPT_PRIVATE, x);
+    x->curl->easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
+    x->curl->easy_setopt(e, CURLOPT_URL, edge_printf(&ctx->arena, "%s%s", base_url, req->target));
+    x->curl->easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    x->curl->easy_setopt(e, CURLOPT_PROXY, ""); /* neighbours are not reached through one */
+    x->curl->easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+    x->curl->easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    x->curl->easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    x->curl->easy_setopt(e, CURLOPT_QUICK_EXIT,
+                         1L); /* a slow name server must not hold up the loop */
     /* A container that starts again may have another address, and another one its former. */
-    curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 1L);
-    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
-    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
-                     (curl_off_t)(req->code_only ? 0 : EDGE_ANSWER_MAX));
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+    x->curl->easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 1L);
+    x->curl->easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    x->curl->easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    x->curl->easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
+    x->curl->easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
+                         (curl_off_t)(req->code_only ? 0 : EDGE_ANSWER_MAX));
+    x->curl->easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+    x->curl->easy_setopt(e, CURLOPT_WRITEDATA, x);
     set_method(x, req);
     if (req->body_size > 0) {
         add_header(x, ctx, "Content-Type",
@@ -268,8 +273,8 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
     if (req->correlation_id && req->correlation_id[0]) {
         add_header(x, ctx, "X-Correlation-ID", req->correlation_id);
     }
-    x->headers = curl_slist_append(x->headers, "Expect:"); /* nobody here waits for a 100 */
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+    x->headers = x->curl->slist_append(x->headers, "Expect:"); /* nobody here waits for a 100 */
+    x->curl->easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
 }
 
 static void wait_for(struct edge_transfers *t, struct transfer *x)
@@ -280,7 +285,7 @@ static void wait_for(struct edge_transfers *t, struct transfer *x)
         return;
     }
     link_transfer(&t->queue, x);
-    curl_multi_wakeup(t->multi);
+    t->curl.multi_wakeup(t->multi);
     while (!x->done) {
         edge_wait_on(&x->finished, &t->lock, EDGE_NO_DEADLINE);
     }
@@ -304,7 +309,7 @@ static enum edge_transfer_outcome judge(const struct transfer *x)
     case CURLE_PARTIAL_FILE:
         return EDGE_TRANSFER_UNREACHED;
     case CURLE_OPERATION_TIMEDOUT:
-        curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
+        x->curl->easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
         return sent > 0 ? EDGE_TRANSFER_SILENT : EDGE_TRANSFER_UNREACHED;
     default:
         return EDGE_TRANSFER_FAILED;
@@ -316,9 +321,9 @@ static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_
     long code = 0;
     curl_off_t retry_after = 0;
     const char *type = NULL;
-    curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
-    curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
-    curl_easy_getinfo(x->easy, CURLINFO_CONTENT_TYPE, &type);
+    x->curl->easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    x->curl->easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
+    x->curl->easy_getinfo(x->easy, CURLINFO_CONTENT_TYPE, &type);
     ret->code = (int)code;
     ret->busy = retry_after > 0;
     ret->content_type = edge_strdup(&ctx->arena, type ? type : "");
@@ -347,7 +352,7 @@ enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_c
         *ret_why = "no time is left";
         return EDGE_TRANSFER_FAILED;
     }
-    struct transfer x = {.body = EDGE_BUF_INIT, .budget = ctx->budget};
+    struct transfer x = {.curl = &t->curl, .body = EDGE_BUF_INIT, .budget = ctx->budget};
     prepare(&x, ctx, base_url, req, timeout_ms < INT32_MAX ? timeout_ms : INT32_MAX);
     wait_for(t, &x);
     enum edge_transfer_outcome outcome = judge(&x);
@@ -364,11 +369,11 @@ enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_c
     } else if (x.code == CURLE_WRITE_ERROR || x.code == CURLE_FILESIZE_EXCEEDED) {
         *ret_why = "the answer is larger than 32 MiB";
     } else {
-        const char *why = x.error[0] ? x.error : curl_easy_strerror(x.code);
+        const char *why = x.error[0] ? x.error : t->curl.easy_strerror(x.code);
         *ret_why = edge_strdup(&ctx->arena, why);
     }
-    curl_easy_cleanup(x.easy);
-    curl_slist_free_all(x.headers);
+    t->curl.easy_cleanup(x.easy);
+    t->curl.slist_free_all(x.headers);
     edge_cond_done(&x.finished);
     edge_buf_done(&x.body);
     return outcome;

@@ -14,7 +14,10 @@ enum edge_transfer_outcome {
     EDGE_TRANSFER_FAILED     /* another try would end the same way */
 };
 
-struct edge_transfers *edge_transfers_create(void);
+struct edge_transfers;
+
+/** UNAVAILABLE where libcurl is missing. */
+enum edge_status edge_transfers_create(struct edge_ctx *ctx, struct edge_transfers **ret);
 /** Exchanges under way end as FAILED, further ones at once; joins the loop. NULL is fine. */
 void edge_transfers_stop(struct edge_transfers *t);
 /** Stopped, and nobody is in edge_transfer() any more. NULL is fine. */
