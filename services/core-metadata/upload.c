@@ -11,21 +11,28 @@ static const char BLANKS[] = " \t";
 
 /* ---- parameters of a header ---------------------------------------------------------------- */
 
-/* The token or quoted string at @p at, which moves behind it. */
-static const char *take_value(struct edge_arena *a, const char **at)
+/* Behind the token or quoted string at @p s. */
+static const char *value_end(const char *s)
 {
-    const char *s = *at;
     if (*s != '"') {
-        size_t len = strcspn(s, "; \t");
-        *at = s + len;
-        return edge_strndup(a, s, len);
+        return s + strcspn(s, "; \t");
     }
-    char *text = edge_alloc(a, strlen(s) + 1, 1), *out = text;
     for (s++; *s && *s != '"'; s++) {
         s += *s == '\\' && s[1];
+    }
+    return s + (*s == '"');
+}
+
+static const char *unquoted(struct edge_arena *a, const char *s, const char *end)
+{
+    if (*s != '"') {
+        return edge_strndup(a, s, (size_t)(end - s));
+    }
+    char *text = edge_alloc(a, (size_t)(end - s) + 1, 1), *out = text;
+    for (s++; s < end && *s != '"'; s++) {
+        s += *s == '\\' && s + 1 < end;
         *out++ = *s;
     }
-    *at = s + (*s == '"');
     return text;
 }
 
@@ -40,9 +47,10 @@ static const char *param_of(struct edge_arena *a, const char *header, const char
         at += len + strspn(at + len, BLANKS);
         if (*at == '=') {
             at += 1 + strspn(at + 1, BLANKS);
-            const char *value = take_value(a, &at);
+            const char *value = at;
+            at = value_end(value);
             if (wanted) {
-                return value;
+                return unquoted(a, value, at);
             }
         }
         at += strcspn(at, ";");

@@ -1,6 +1,7 @@
 /* core-metadata's rules over its own routes, with its real store and bus, in this process. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core_metadata.h"
 #include "edge/clock.h"
@@ -229,6 +230,32 @@ static int upload(struct edge_ctx *ctx, const struct service_rig *r, const char 
     return res.code;
 }
 
+static long peak_kb(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/* 20,000 parameters nobody asks for: a head costs what it is long. */
+static void test_the_head_of_a_part_costs_its_length(void)
+{
+    RIG(r);
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf form = EDGE_BUF_INIT;
+    edge_buf_puts(&form, "--B1~Content-Disposition: form-data");
+    for (int i = 0; i < 20000; i++) {
+        edge_buf_puts(&form, ";a=\"\"");
+    }
+    edge_buf_puts(&form, "~~hello~--B1--~");
+    const char *text = NULL;
+    long before = peak_kb();
+    CU_ASSERT_EQUAL(
+        upload(&ctx, &r, "multipart/form-data; boundary=B1", edge_buf_str(&form), "\r\n", &text),
+        400);
+    CU_ASSERT(peak_kb() - before < 32 * 1024);
+}
+
 /* Quoted or not, CRLF or LF: as clients send them. Each adds its profile, named as the row says. */
 static void test_uploads_take_what_clients_send(void)
 {
@@ -433,6 +460,7 @@ CU_TestInfo core_metadata_tests[] = {
     {"profiles change in parts",              test_profiles_change_in_parts             },
     {"uploads are multipart",                 test_uploads_are_multipart                },
     {"uploads take what clients send",        test_uploads_take_what_clients_send       },
+    {"the head of a part costs its length",   test_the_head_of_a_part_costs_its_length  },
     {"odd lists of units",                    test_odd_lists_of_units                   },
     {"changes are announced",                 test_changes_are_announced                },
     {"drivers with odd names are understood", test_drivers_with_odd_names_are_understood},
