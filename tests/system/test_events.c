@@ -12,7 +12,7 @@
 #include "platform.h"
 #include "suites.h"
 
-enum { DEVICES = 100, INTERVAL_MS = 50, PATIENCE = 60 * 1000, BACKLOG = 20000 };
+enum { DEVICES = 100, INTERVAL_MS = 50, PATIENCE = 60 * 1000, BACKLOG = 20000, SHOWN = 20 };
 
 /* 100 devices of device-virtual, an event every 50 ms each: 2,000 a second. */
 static void fleet(struct platform *p, char *path, size_t size)
@@ -117,8 +117,10 @@ static void check_once(const struct platform *p)
             total = int_at(body, "totalCount");
             const cJSON *events = at(body, "events");
             for (const cJSON *e = events ? events->child : NULL; e; e = e->next) {
-                twice +=
-                    edge_map_put(&ids, edge_strdup(&ctx.arena, text_at(e, "id")), &ids) != NULL;
+                const char *id = edge_strdup(&ctx.arena, text_at(e, "id"));
+                if (edge_map_put(&ids, id, &ids) != NULL && ++twice <= SHOWN) {
+                    printf("(fleet-%d twice: %s) ", d, id);
+                }
             }
         }
     }
@@ -152,16 +154,21 @@ static void test_events_over_a_broker_are_stored_once(void)
         }
     }
     EDGE_CTX_SCOPE(ctx);
-    expect(
+    const cJSON *locked = expect(
         &ctx, &p, METADATA, "PATCH", "/api/v3/deviceservice",
         "[{\"apiVersion\":\"v3\",\"service\":{\"name\":\"device-virtual\",\"adminState\":\"LOCKED\"}}]",
         207);
+    CU_ASSERT_EQUAL(int_at(locked ? locked->child : NULL, "statusCode"), 200);
     struct look l = {.p = &p};
     bool all = wait_until(all_is_stored, &l, 5 * PATIENCE);
     int64_t sent = metric(&p, VIRTUAL, "edgex_events_sent_total");
-    printf("(%" PRId64 " sent, %" PRId64 " stored, %" PRId64 " sent again, %" PRId64 " dropped) ",
-           sent, l.n, metric(&p, VIRTUAL, "edgex_events_resent_total"),
+    printf("(%" PRId64 " sent, %" PRId64 " stored, %" PRId64 " wait, %" PRId64
+           " sent again, %" PRId64 " dropped) ",
+           sent, l.n, waiting(&p), metric(&p, VIRTUAL, "edgex_events_resent_total"),
            metric(&p, VIRTUAL, "edgex_events_dropped_total"));
+    if (!all || l.n != sent) {
+        platform_print_logs(&p);
+    }
     CU_ASSERT_TRUE(all);
     CU_ASSERT_EQUAL(l.n, sent);
     CU_ASSERT_EQUAL(metric(&p, VIRTUAL, "edgex_events_dropped_total"), 0);
