@@ -203,14 +203,21 @@ static enum edge_status watcher_changed(struct edge_ctx *ctx, devsdk_service *sv
     return sdk_watcher_apply(ctx, svc, &dto);
 }
 
+static void take_up_service(devsdk_service *svc, const struct device_service *known)
+{
+    bool locked = known->admin_state == LOCKED;
+    if (atomic_exchange(&svc->locked, locked) != locked) {
+        sdk_catalog_refresh(svc);
+    }
+}
+
 static enum edge_status service_changed(struct edge_ctx *ctx, devsdk_service *svc,
                                         const struct system_event *e)
 {
     struct device_service dto;
     EDGE_TRY(edge_dto_decode(ctx, &DEVICE_SERVICE, e->details, &dto));
     if (strcmp(dto.name, svc->rt->name) == 0) {
-        atomic_store(&svc->locked, dto.admin_state == LOCKED);
-        sdk_catalog_refresh(svc);
+        take_up_service(svc, &dto);
     }
     return EDGE_OK;
 }
@@ -266,8 +273,12 @@ static void fetch_all(devsdk_service *svc)
 {
     EDGE_CTX_SCOPE(ctx);
     ctx.log = svc->rt->log;
-    enum edge_status st = sdk_metadata_reclaim(&ctx, svc);
-    st = st == EDGE_OK ? sdk_catalog_sync(&ctx, svc) : st;
+    struct device_service known;
+    enum edge_status st = sdk_metadata_reclaim(&ctx, svc, &known);
+    if (st == EDGE_OK) {
+        take_up_service(svc, &known);
+        st = sdk_catalog_sync(&ctx, svc);
+    }
     if (st == EDGE_OK) {
         edge_log_info(&ctx, "devices fetched again", NULL);
         return;

@@ -169,20 +169,24 @@ static const char *own_address(struct edge_ctx *ctx, const devsdk_service *svc)
                        (unsigned)svc->rt->port);
 }
 
-enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc)
+enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc,
+                                      struct device_service *ret_known)
 {
-    const cJSON *answer, *known;
+    const cJSON *answer;
     EDGE_TRY(get(ctx, svc,
                  edge_printf(&ctx->arena, "/api/v3/deviceservice/name/%s",
                              edge_name_escape(&ctx->arena, svc->rt->name)),
                  &answer));
-    known = edge_json_member(edge_json_member(answer, "service", false), "baseAddress", false);
+    EDGE_TRY(edge_wrap(ctx,
+                       edge_dto_decode(ctx, &DEVICE_SERVICE,
+                                       edge_json_member(answer, "service", false), ret_known),
+                       "core-metadata"));
     const char *own = own_address(ctx, svc);
-    if (!cJSON_IsString(known) || strcmp(known->valuestring, own) == 0) {
+    if (strcmp(ret_known->base_address, own) == 0) {
         return EDGE_OK;
     }
     edge_log_warn(ctx, "core-metadata had another address of this service, telling it ours",
-                  "address", own, "instead-of", known->valuestring, NULL);
+                  "address", own, "instead-of", ret_known->base_address, NULL);
     cJSON *item = edge_json_object(ctx), *service = cJSON_AddObjectToObject(item, "service");
     cJSON_AddStringToObject(item, "apiVersion", EDGE_API_VERSION);
     cJSON_AddStringToObject(service, "name", svc->rt->name);

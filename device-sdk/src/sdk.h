@@ -244,7 +244,8 @@ struct devsdk_service {
     struct sdk_lanes *lanes;
     struct sdk_outbox *outbox;
     struct edge_timer tick; /* every second */
-    atomic_bool was_connected;
+    unsigned connections;   /* of the bus, as of the last tick that saw it connected */
+    int64_t resync_ms;      /* when everything is fetched again, whether news were lost or not */
 
     struct edge_mutex changes;
     struct edge_mutex lock;
@@ -348,8 +349,9 @@ typedef enum edge_status sdk_item_visitor(struct edge_ctx *ctx, devsdk_service *
 enum edge_status sdk_metadata_each(struct edge_ctx *ctx, devsdk_service *svc, const char *path,
                                    const char *key, sdk_item_visitor *visit, void *arg);
 enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc);
-/** Our address again, where another service of our name has left its own. */
-enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc);
+/** What core-metadata knows of us; our address again, where another service of our name has left its own. */
+enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc,
+                                      struct device_service *ret_known);
 /** 200: true, 404: false. */
 enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, const char *kind,
                                   const char *name, bool *ret);

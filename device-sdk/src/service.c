@@ -16,8 +16,9 @@ enum {
     LANE_MAX = 64,    /* reads and writes that may wait in one lane, each */
     LOOP_WORKERS = 2, /* for drivers that do not block */
     TICK_MS = 1000,
-    COMPLAIN_MS = 30 * 1000, /* between two lines about what keeps us from being ready */
-    QUIET_MS = 1000,         /* for what is under way, when stopping */
+    RESYNC_MS = 10 * 60 * 1000, /* news travel at QoS 0, which a broker may drop */
+    COMPLAIN_MS = 30 * 1000,    /* between two lines about what keeps us from being ready */
+    QUIET_MS = 1000,            /* for what is under way, when stopping */
 };
 
 /* ---- start --------------------------------------------------------------------------------- */
@@ -151,15 +152,17 @@ static void tick(struct edge_timer *timer)
     if (atomic_load(&svc->quiet)) {
         return;
     }
-    bool connected = edge_bus_connected(svc->rt->bus);
-    if (connected && !atomic_exchange(&svc->was_connected, true)) {
-        sdk_resync(svc); /* nobody knows what was said meanwhile */
-    } else if (!connected) {
-        atomic_store(&svc->was_connected, false);
+    int64_t now = edge_now_mono_ms();
+    unsigned connections = edge_bus_connections(svc->rt->bus);
+    bool other = edge_bus_connected(svc->rt->bus) && connections != svc->connections;
+    if (other || now >= svc->resync_ms) { /* nobody knows what was said meanwhile */
+        svc->connections = other ? connections : svc->connections;
+        svc->resync_ms = now + RESYNC_MS;
+        sdk_resync(svc);
     }
     sdk_report_retry(svc);
     sdk_news_kick(svc);
-    edge_timer_arm(svc->rt->timers, &svc->tick, edge_now_mono_ms() + TICK_MS);
+    edge_timer_arm(svc->rt->timers, &svc->tick, now + TICK_MS);
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */

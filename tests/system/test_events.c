@@ -90,6 +90,20 @@ static bool stores_more(const struct platform *p, int64_t n)
     return more;
 }
 
+static bool has_fetched(void *arg)
+{
+    const struct look *l = arg;
+    return platform_log_lines(l->p, VIRTUAL, "devices fetched again", "") > (size_t)l->n;
+}
+
+/* What core-metadata said while the broker was away is asked for: once after the start, and once for each
+ * break. */
+static bool fetches_again(const struct platform *p, size_t breaks)
+{
+    struct look l = {p, (int64_t)breaks};
+    return wait_until(has_fetched, &l, PATIENCE);
+}
+
 /* Nothing more is on its way, and nothing more comes. */
 static bool all_is_stored(void *arg)
 {
@@ -137,11 +151,13 @@ static void test_events_over_a_broker_are_stored_once(void)
     fleet(&p, devices, sizeof(devices));
     CU_ASSERT_TRUE_FATAL(platform_up(&p));
     CU_ASSERT_TRUE_FATAL(stores_more(&p, 1000));
+    size_t breaks = 0; /* of the connection, each short */
     for (int round = 0; round < rounds; round++) {
         long_run_tell("kills of the broker and of core-data", round, rounds);
         platform_kill_broker(&p);
         platform_start_broker(&p);
         CU_ASSERT_TRUE_FATAL(stores_more(&p, each));
+        CU_ASSERT_TRUE(fetches_again(&p, ++breaks));
         platform_kill_one(&p, DATA);
         platform_start(&p, DATA);
         CU_ASSERT_TRUE_FATAL(stores_more(&p, each));
@@ -151,6 +167,7 @@ static void test_events_over_a_broker_are_stored_once(void)
             platform_start(&p, DATA);
             platform_start_broker(&p);
             CU_ASSERT_TRUE_FATAL(stores_more(&p, each));
+            CU_ASSERT_TRUE(fetches_again(&p, ++breaks));
         }
     }
     EDGE_CTX_SCOPE(ctx);

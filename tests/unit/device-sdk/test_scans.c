@@ -580,6 +580,20 @@ static void test_no_discovery_of_a_locked_service(void)
     CU_ASSERT_STRING_EQUAL(text_at(answer, "message"), "service locked");
 }
 
+/* As though the news had been lost with a connection. */
+static void test_the_admin_state_is_fetched_again(void)
+{
+    RIG(r, DISCOVERY);
+    ask(&ctx, r.metadata, "PATCH", "/api/v3/deviceservice",
+        "[{\"apiVersion\":\"v3\",\"service\":{\"name\":\"device-test\",\"adminState\":\"LOCKED\"}}]",
+        207);
+    devsdk_service *svc = r.device->state;
+    CU_ASSERT_TRUE(wait_until(is_locked, svc, 10000));
+    atomic_store(&svc->locked, false);
+    sdk_resync(svc);
+    CU_ASSERT_TRUE(wait_until(is_locked, svc, 10000));
+}
+
 static void test_a_discovery_by_itself(void)
 {
     begin();
@@ -715,6 +729,7 @@ CU_TestInfo scans_tests[] = {
     {"a discovery can be stopped",             test_a_discovery_can_be_stopped                     },
     {"a discovery that fails says why",        test_a_discovery_that_fails_says_why                },
     {"no discovery of a locked service",       test_no_discovery_of_a_locked_service               },
+    {"the admin state is fetched again",       test_the_admin_state_is_fetched_again               },
     {"a discovery by itself",                  test_a_discovery_by_itself                          },
     {"watchers say what is wanted",            test_watchers_say_what_is_wanted                    },
     {"watchers that are gone are forgotten",   test_watchers_that_are_gone_are_forgotten           },
