@@ -114,10 +114,12 @@ struct segment_rows {
     size_t n_tallies;
 };
 
+#define CREATED_UNKNOWN INT64_MAX /* the clock was wrong */
+
 struct segment {
     uint32_t id;
     enum segment_state state;
-    int64_t created_ms;
+    int64_t created_ms; /* when all that are older had ended, or CREATED_UNKNOWN */
     int64_t last_event; /* no event in it has a larger sequence number; INT64_MAX while open */
     struct segment_rows rows[ROW_KINDS];
     struct hot *hot; /* NULL: sealed */
@@ -285,8 +287,10 @@ enum edge_status segment_drop(struct edge_ctx *ctx, struct event_store *s, struc
 void segment_add(struct catalogue *cat, struct segment *seg);
 void segment_free(struct segment *seg);
 /** How many of the oldest segments were full before then; under the catalogue's lock, or by the writer.
- * A clock that went ahead and came back makes none look older than it is. */
+ * No clock that was wrong for a while makes one look older than it is. */
 size_t segments_ended_before(const struct catalogue *cat, int64_t ms);
+/** When the newest began of which that is known; INT64_MIN: of none. */
+int64_t segment_latest_ms(const struct catalogue *cat);
 struct segment *segment_new(uint32_t id, enum segment_state state);
 struct tally *segment_tally(const struct segment_rows *rows, uint32_t key);
 /** Statements that insert into the open segment. */

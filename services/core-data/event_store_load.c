@@ -136,7 +136,10 @@ static enum edge_status load_segments(struct edge_ctx *ctx, struct event_store *
             return edge_fail(ctx, EDGE_DAMAGED, "segment %u has state %u", seg->id,
                              (unsigned)seg->state);
         }
-        seg->created_ms = sqlite3_column_int64(stmt, 2);
+        int64_t created_ms = sqlite3_column_int64(stmt, 2);
+        /* A clock that was wrong may have written it. */
+        bool sure = created_ms >= segment_latest_ms(&s->catalogue);
+        seg->created_ms = sure ? created_ms : CREATED_UNKNOWN;
         if (seg->state != SEGMENT_OPEN) {
             seg->last_event = sqlite3_column_int64(stmt, 5);
         }

@@ -67,12 +67,38 @@ struct segment *segment_open_one(const struct event_store *s)
     return cat->n_segments > 0 ? cat->segments[cat->n_segments - 1] : NULL;
 }
 
+int64_t segment_latest_ms(const struct catalogue *cat)
+{
+    int64_t latest = INT64_MIN;
+    for (size_t i = 0; i < cat->n_segments; i++) {
+        int64_t created = cat->segments[i]->created_ms;
+        latest = created != CREATED_UNKNOWN && created > latest ? created : latest;
+    }
+    return latest;
+}
+
+/* A clock that shows less than it did is wrong now, or was: what is begun by it could not say that what is
+ * older has ended. */
+static int64_t created_now(const struct catalogue *cat)
+{
+    int64_t now = edge_now_ms();
+    bool sure = now >= EDGE_TIME_WRITTEN / 1000000 && now >= segment_latest_ms(cat);
+    return sure ? now : CREATED_UNKNOWN;
+}
+
+/* One whose beginning is not known ends as soon as that of the next one is. */
+static bool is_old(const struct event_store *s, const struct segment *seg)
+{
+    return seg->created_ms == CREATED_UNKNOWN
+               ? created_now(&s->catalogue) != CREATED_UNKNOWN
+               : llabs(edge_now_ms() - seg->created_ms) >= s->config.segment_age_ms;
+}
+
 bool segment_is_full(const struct event_store *s, const struct segment *seg)
 {
     int64_t events = seg->rows[ROW_EVENT].n;
     return events >= s->config.segment_events ||
-           seg->rows[ROW_READING].n >= s->config.segment_readings ||
-           (events > 0 && llabs(edge_now_ms() - seg->created_ms) >= s->config.segment_age_ms);
+           seg->rows[ROW_READING].n >= s->config.segment_readings || (events > 0 && is_old(s, seg));
 }
 
 size_t segments_ended_before(const struct catalogue *cat, int64_t ms)
@@ -99,7 +125,7 @@ struct tally *segment_tally(const struct segment_rows *rows, uint32_t key)
 }
 
 static enum edge_status create_tables(struct edge_ctx *ctx, struct event_store *s, uint32_t id,
-                                      const struct segment *before, int64_t now_ms)
+                                      const struct segment *before, int64_t created_ms)
 {
     EDGE_TRY(db_exec(ctx, s->db,
                      "CREATE TABLE event_#(seq INTEGER PRIMARY KEY, origin INTEGER NOT NULL,"
@@ -116,7 +142,7 @@ static enum edge_status create_tables(struct edge_ctx *ctx, struct event_store *
                         " VALUES(#, ?1, ?2, ?3, ?4)",
                         id, &add));
     sqlite3_bind_int(add, 1, SEGMENT_OPEN);
-    sqlite3_bind_int64(add, 2, now_ms);
+    sqlite3_bind_int64(add, 2, created_ms);
     sqlite3_bind_int64(add, 3, s->next_seq[ROW_EVENT]);
     sqlite3_bind_int64(add, 4, s->next_seq[ROW_READING]);
     EDGE_TRY(db_run(ctx, s->db, add, "adding a segment"));
@@ -135,12 +161,12 @@ enum edge_status segment_rotate(struct edge_ctx *ctx, struct event_store *s)
 {
     struct segment *before = segment_open_one(s);
     uint32_t id = before ? before->id + 1 : 1;
-    int64_t now_ms = edge_now_ms();
+    int64_t created_ms = created_now(&s->catalogue);
     EDGE_TRY(db_begin(ctx, s->db));
-    EDGE_TRY(db_end(ctx, s->db, create_tables(ctx, s, id, before, now_ms)));
+    EDGE_TRY(db_end(ctx, s->db, create_tables(ctx, s, id, before, created_ms)));
 
     struct segment *seg = segment_new(id, SEGMENT_OPEN);
-    seg->created_ms = now_ms;
+    seg->created_ms = created_ms;
     for (int kind = 0; kind < ROW_KINDS; kind++) {
         sqlite3_finalize(s->insert[kind]);
         s->insert[kind] = NULL;

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
+#include "edge/clock.h"
 #include "edge/json.h"
 #include "store_support.h"
 #include "suites.h"
@@ -593,24 +596,91 @@ static void test_an_event_sent_again_is_stored_once(void)
     CU_ASSERT_EQUAL(count_events(&f, &ALL), 71);
 }
 
+/* ---- clocks that are wrong ------------------------------------------------------------------ */
+
+static int64_t arrived_before(struct store_fixture *f, int64_t ms)
+{
+    const struct event_filter filter = {EVENT_FILTER_ALL, .arrived_before_ms = ms};
+    int64_t n = -1;
+    CU_ASSERT_EQUAL(event_store_count_events(&f->ctx, f->store, &filter, &n), EDGE_OK);
+    return n;
+}
+
+static void add_some(struct store_fixture *f, int n)
+{
+    for (int i = 0; i < n; i++) {
+        CU_ASSERT_EQUAL(store_add(f, make_event(&f->ctx.arena, "D", "s", edge_now_ns(), 1)),
+                        EDGE_OK);
+    }
+}
+
+/* A glance at another time, with a segment begun in it: nothing arrived longer ago than it did, now or after
+ * a start. */
+static void test_a_wrong_clock_ends_no_segment(void)
+{
+    static const int64_t hour = INT64_C(3600) * 1000000000;
+    static const int64_t steps[] = {-INT64_C(1795000000) * 1000000000, -8 * 24 * hour,
+                                    INT64_C(365) * 24 * hour};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        STORE_FIXTURE(f);
+        const int64_t begun = edge_now_ms();
+        add_some(&f, 70); /* a segment holds 60 */
+        edge_clock_step(steps[i]);
+        add_some(&f, 70);
+        store_reopen(&f);
+        add_some(&f, 1);
+        edge_clock_step(-steps[i]);
+        CU_ASSERT_EQUAL(arrived_before(&f, begun), 0);
+        add_some(&f, 70);
+        CU_ASSERT_EQUAL(arrived_before(&f, begun), 0);
+        store_reopen(&f);
+        CU_ASSERT_EQUAL(arrived_before(&f, begun), 0);
+        if (steps[i] < 0) { /* from here on it is known again what ended when */
+            CU_ASSERT(arrived_before(&f, edge_now_ms() + 1) >= 141);
+        }
+    }
+}
+
+/* As an earlier version has left it. */
+static void test_a_wrong_beginning_in_the_file_is_not_believed(void)
+{
+    STORE_FIXTURE(f);
+    const int64_t begun = edge_now_ms();
+    add_some(&f, 70);
+    event_store_close(f.store);
+    f.store = NULL;
+    sqlite3 *db = NULL;
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(f.path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL(
+        sqlite3_exec(db, "UPDATE segment SET created=5000 WHERE id=2", NULL, NULL, NULL),
+        SQLITE_OK);
+    CU_ASSERT_EQUAL(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+    store_reopen(&f);
+    CU_ASSERT_EQUAL(arrived_before(&f, begun), 0);
+}
+
 CU_TestInfo event_store_tests[] = {
-    {"values come back normalised",             test_values_come_back_normalised            },
-    {"null, binary and objects come back",      test_null_binary_and_objects_come_back      },
-    {"an event comes back by id",               test_event_comes_back_by_id                 },
-    {"equal origins keep their order",          test_equal_origins_keep_their_order         },
-    {"bad events are refused alone",            test_bad_events_are_refused_alone           },
-    {"removing one event takes its readings",   test_removing_one_event_takes_its_readings  },
-    {"equal ids are kept and removed together", test_equal_ids_are_kept_and_removed_together},
-    {"age drops whole segments",                test_age_drops_whole_segments               },
-    {"deletions drop segments together",        test_deletions_drop_segments_together       },
-    {"origins are found by rank",               test_origins_are_found_by_rank              },
-    {"devices are removed and counted apart",   test_devices_are_removed_and_counted_apart  },
-    {"events after a removal stay",             test_events_after_a_removal_stay            },
-    {"sums are exact",                          test_sums_are_exact                         },
-    {"sums are of a type that holds them",      test_sums_are_of_a_type_that_holds_them     },
-    {"aggregates leave out what is not finite", test_aggregates_leave_out_what_is_not_finite},
-    {"what gathers is found at once",           test_what_gathers_is_found_at_once          },
-    {"what gathers does not wait for ever",     test_what_gathers_does_not_wait_for_ever    },
-    {"an event sent again is stored once",      test_an_event_sent_again_is_stored_once     },
+    {"values come back normalised",                   test_values_come_back_normalised            },
+    {"null, binary and objects come back",            test_null_binary_and_objects_come_back      },
+    {"an event comes back by id",                     test_event_comes_back_by_id                 },
+    {"equal origins keep their order",                test_equal_origins_keep_their_order         },
+    {"bad events are refused alone",                  test_bad_events_are_refused_alone           },
+    {"removing one event takes its readings",         test_removing_one_event_takes_its_readings  },
+    {"equal ids are kept and removed together",       test_equal_ids_are_kept_and_removed_together},
+    {"age drops whole segments",                      test_age_drops_whole_segments               },
+    {"deletions drop segments together",              test_deletions_drop_segments_together       },
+    {"origins are found by rank",                     test_origins_are_found_by_rank              },
+    {"devices are removed and counted apart",         test_devices_are_removed_and_counted_apart  },
+    {"events after a removal stay",                   test_events_after_a_removal_stay            },
+    {"sums are exact",                                test_sums_are_exact                         },
+    {"sums are of a type that holds them",            test_sums_are_of_a_type_that_holds_them     },
+    {"aggregates leave out what is not finite",       test_aggregates_leave_out_what_is_not_finite},
+    {"what gathers is found at once",                 test_what_gathers_is_found_at_once          },
+    {"what gathers does not wait for ever",           test_what_gathers_does_not_wait_for_ever    },
+    {"an event sent again is stored once",            test_an_event_sent_again_is_stored_once     },
+    {"a wrong clock ends no segment",                 test_a_wrong_clock_ends_no_segment          },
+    {"a wrong beginning in the file is not believed",
+     test_a_wrong_beginning_in_the_file_is_not_believed                                           },
     CU_TEST_INFO_NULL,
 };
