@@ -82,8 +82,12 @@ static enum edge_status submit(struct edge_ctx *ctx, const struct core_data *dat
                                const struct event *event)
 {
     struct received *r = edge_new(&ctx->arena, struct received);
+    size_t held = ctx->arena.used + edge_message_bytes(m);
+    bool paid = edge_ctx_charge(ctx, held) == EDGE_OK;
+    edge_ctx_clear(ctx);
     *r = (struct received){
         .job = {.kind = EVENT_ADD,
+                .held = held,
                 .event = event,
                 .again = edge_message_param(m, EVENT_RESENT) != NULL,
                 .may_wait = true,
@@ -96,10 +100,14 @@ static enum edge_status submit(struct edge_ctx *ctx, const struct core_data *dat
     /* What the event points to lives in the context's arena: it stays until the commit. */
     r->arena = ctx->arena;
     ctx->arena = (struct edge_arena)EDGE_ARENA_INIT;
+    ctx->account = NULL; /* it is in that arena, and settled with it */
     enum edge_status st = event_store_submit(ctx, data->store, &r->job, ROOM_MS);
     if (st != EDGE_OK) {
         struct edge_arena arena = r->arena;
         edge_arena_done(&arena);
+    } else if (!paid) {
+        event_store_flush(
+            data->store); /* what nobody can pay for is gone before the next one comes */
     }
     return st;
 }

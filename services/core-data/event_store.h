@@ -78,6 +78,7 @@ struct event_job {
     const struct event *event;
     bool again;    /* EVENT_ADD: it may be stored already; CONFLICT then, as good as OK */
     bool may_wait; /* EVENT_ADD: for others, to be committed together (gather_ms) */
+    size_t held;   /* bytes that stay until done, where more than the event itself says */
     const char *id;
     struct event_removal removal;
     const struct event_removal *removals;
@@ -92,6 +93,8 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *st
                                     struct event_job *job, int64_t wait_ms);
 /** What has gathered is committed now. Returns at once. */
 void event_store_hurry(struct event_store *store);
+/** Likewise, and wait until that and all that was submitted before is done. */
+void event_store_flush(struct event_store *store);
 /** Wait until everything submitted before is done, deletions and indexes included. For tests and
  * benches. */
 void event_store_settle(struct event_store *store);

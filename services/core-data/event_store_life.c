@@ -12,7 +12,7 @@
 
 enum {
     MAX_QUEUED = 8192,
-    MAX_WEIGHT = 64 * 1024 * 1024,
+    MAX_WEIGHT = 32 * 1024 * 1024, /* bytes */
     SEGMENT_READINGS = 131072,
     SEGMENT_EVENTS = 65536,
     SEGMENT_AGE_MS = 24 * 3600 * 1000,
@@ -221,6 +221,7 @@ enum edge_status event_store_submit(struct edge_ctx *ctx, struct event_store *s,
         return edge_data_file_no_room(ctx, s->file);
     }
     store_note_size(s, weight);
+    weight = job->held > weight ? job->held : weight;
     EDGE_LOCK(&q->lock);
     while (is_full(q, weight) && !q->closing) {
         if (wait_ms <= 0 || !edge_cond_wait_until(&q->room, &q->lock, deadline_ms)) {
@@ -262,18 +263,29 @@ void event_store_hurry(struct event_store *s)
     }
 }
 
-void store_catch_up(struct event_store *s)
+static void flush(struct job_queue *q) EDGE_REQUIRES(q->lock);
+
+static void flush(struct job_queue *q)
 {
-    struct job_queue *q = &s->queue;
-    EDGE_LOCK(&q->lock);
-    if (q->n_gathered == 0) {
-        return;
-    }
     uint64_t all = q->n_submitted;
-    q->hurry = true;
+    q->hurry = q->n > 0;
     edge_cond_signal(&q->work);
     while (q->n_reported < all && !q->closing) {
         edge_cond_wait(&q->reported, &q->lock);
+    }
+}
+
+void event_store_flush(struct event_store *s)
+{
+    EDGE_LOCK(&s->queue.lock);
+    flush(&s->queue);
+}
+
+void store_catch_up(struct event_store *s)
+{
+    EDGE_LOCK(&s->queue.lock);
+    if (s->queue.n_gathered > 0) {
+        flush(&s->queue);
     }
 }
 

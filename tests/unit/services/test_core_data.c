@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core_data.h"
+#include "edge/budget.h"
 #include "edge/cbor.h"
 #include "edge/clock.h"
 #include "edge/system_event.h"
@@ -398,6 +399,36 @@ static void test_events_of_the_bus_are_stored(void)
     CU_ASSERT_EQUAL(edge_counter_get(edge_counter(f.rt->metrics, "ReadingsPersisted", "")), 1);
 }
 
+/* Events that take a hundred times their length while they gather: the budget pays, and who cannot be paid for
+ * is stored before the next one comes. */
+static void test_events_of_the_bus_are_paid_for(void)
+{
+    static const struct setting SMALL[] = {
+        {"SERVICE_MEMORYBUDGET", "24576"},
+        {NULL,                   NULL   }
+    };
+    enum { EVENTS = 12, ZEROS = 100000, LEAST = 4 * 1024 * 1024 };
+    CORE_DATA(f, SMALL);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf zeros = EDGE_BUF_INIT;
+    for (int i = 0; i < ZEROS; i++) {
+        edge_buf_puts(&zeros, i ? ",0" : "0");
+    }
+    for (unsigned i = 0; i < EVENTS; i++) {
+        const char *json = edge_printf(
+            &f.ctx.arena,
+            "{\"apiVersion\":\"v3\",\"event\":{\"apiVersion\":\"v3\",\"id\":\"%08x%s\",\"deviceName\":"
+            "\"D\",\"profileName\":\"P\",\"sourceName\":\"S\",\"origin\":%u,\"tags\":{\"a\":[%s]},"
+            "\"readings\":[%s]}}",
+            i, ID + 8, i + 1, edge_buf_str(&zeros), reading_json(&f, "D", "a", 5, "Int8", "5"));
+        publish_event(&f, "edgex/events/device/svc/P/D/S", json);
+    }
+    CU_ASSERT_TRUE(persisted(&f, EVENTS));
+    struct edge_budget_state state;
+    edge_budget_state(f.rt->budget, &state);
+    CU_ASSERT(state.peak > LEAST && state.peak <= state.limit);
+    CU_ASSERT(state.in_use < LEAST);
+}
+
 struct heard {
     struct edge_mutex lock;
     struct edge_cond changed;
@@ -669,6 +700,7 @@ CU_TestInfo core_data_tests[] = {
     {"aggregates are grouped",               test_aggregates_are_grouped              },
     {"deletions answer and happen",          test_deletions_answer_and_happen         },
     {"events of the bus are stored",         test_events_of_the_bus_are_stored        },
+    {"events of the bus are paid for",       test_events_of_the_bus_are_paid_for      },
     {"posted events are passed on",          test_posted_events_are_passed_on         },
     {"events are passed on as they came",    test_events_are_passed_on_as_they_came   },
     {"large messages are not passed on",     test_large_messages_are_not_passed_on    },

@@ -42,6 +42,8 @@ struct edge_message {
 struct edge_message *edge_message_create(size_t arena_hint);
 /** To build it from; not after it was published. */
 struct edge_arena *edge_message_arena(struct edge_message *m);
+/** What it takes of memory. */
+size_t edge_message_bytes(const struct edge_message *m);
 /** The topic, printf style; names that may hold anything are escaped by the caller (text.h). */
 void edge_message_topic(struct edge_message *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -61,11 +61,6 @@ void bus_count_dropped(struct edge_bus *bus, size_t n, const char *reason)
     complain(bus);
 }
 
-static size_t message_bytes(const struct edge_message *m)
-{
-    return bus_message_of(m)->arena.used;
-}
-
 static void queue_push(struct bus_queue *q, struct edge_message *m)
 {
     if (q->n == q->cap) {
@@ -79,7 +74,7 @@ static void queue_push(struct bus_queue *q, struct edge_message *m)
     }
     q->at[(q->head + q->n) % q->cap] = m;
     q->n++;
-    q->bytes += message_bytes(m);
+    q->bytes += edge_message_bytes(m);
 }
 
 static struct edge_message *queue_pop(struct bus_queue *q)
@@ -87,13 +82,13 @@ static struct edge_message *queue_pop(struct bus_queue *q)
     struct edge_message *m = q->at[q->head];
     q->head = (q->head + 1) % q->cap;
     q->n--;
-    q->bytes -= message_bytes(m);
+    q->bytes -= edge_message_bytes(m);
     return m;
 }
 
 static bool is_full(const struct edge_bus *bus, size_t bound) EDGE_REQUIRES(bus->lock)
 {
-    return bus->queue.n >= bound || (bus->queue.n > 0 && bus->queue.bytes >= BUS_MAX_BYTES);
+    return bus->queue.n >= bound || (bus->queue.n > 0 && bus->queue.bytes >= BUS_MAX_QUEUED_BYTES);
 }
 
 /* Waits at most once per standstill: the first to lose patience speaks for all after it. */

@@ -12,13 +12,15 @@
 #include "message.h"
 
 enum {
-    BUS_PATIENCE_MS = 5000,           /* how long a full queue is waited for */
-    BUS_LEAVE_MS = 500,               /* for messages on the worker pool when stopping */
-    BUS_MAX_QUEUED = 20 * 1000,       /* messages, where the configuration says nothing */
-    BUS_MAX_OUTGOING = 10 * 1000,     /* likewise */
-    BUS_MAX_BYTES = 64 * 1024 * 1024, /* of one queue; a single larger message still passes */
-    BUS_MAX_TOPIC = 4096,             /* bytes */
-    BUS_MAX_LEVELS = 100,             /* brokers hang up on deeper topics (mosquitto: 200) */
+    BUS_PATIENCE_MS = 5000,       /* how long a full queue is waited for */
+    BUS_LEAVE_MS = 500,           /* for messages on the worker pool when stopping */
+    BUS_MAX_QUEUED = 20 * 1000,   /* messages, where the configuration says nothing */
+    BUS_MAX_OUTGOING = 10 * 1000, /* likewise */
+    /* A single larger message still passes. */
+    BUS_MAX_QUEUED_BYTES = 16 * 1024 * 1024, /* on their way in */
+    BUS_MAX_BYTES = 64 * 1024 * 1024,        /* waiting for the broker */
+    BUS_MAX_TOPIC = 4096,                    /* bytes */
+    BUS_MAX_LEVELS = 100,                    /* brokers hang up on deeper topics (mosquitto: 200) */
 };
 
 /* ---- topics ------------------------------------------------------------------------------ */

@@ -60,6 +60,11 @@ struct edge_message *edge_message_ref(const struct edge_message *m)
     return &priv->pub;
 }
 
+size_t edge_message_bytes(const struct edge_message *m)
+{
+    return bus_message_of(m)->arena.used;
+}
+
 void edge_message_unref(const struct edge_message *m)
 {
     struct bus_message *priv = m ? bus_message_of(m) : NULL;
