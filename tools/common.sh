@@ -2,22 +2,10 @@
 # What the verbs share: packages, building, where things are.
 
 . "$EDGEX_HOME/tools/packages.sh"
+. "$EDGEX_HOME/tools/services.sh"
+services_read "$EDGEX_HOME" || exit 1
 
-# The folders of services/ with a main.c, in the order they are started: those of services/order, then by name.
-services() {
-    local main
-    cat "$EDGEX_HOME/services/order"
-    for main in "$EDGEX_HOME"/services/*/main.c; do basename "$(dirname "$main")"; done |
-        grep -vxF -e edgexd -f "$EDGEX_HOME/services/order"
-}
-mapfile -t SERVICES < <(services)
-
-# Ports are those of their files, or where the variable the services obey (CORE_DATA__SERVICE_PORT) says.
-declare -A SERVICE_PORTS=()
-while read -r name port; do SERVICE_PORTS[$name]=$port; done < <(
-    cd "$EDGEX_HOME/services" && awk '/^[^ #]/ {section = $1}
-        section == "Service:" && /^  Port:/ {split(FILENAME, path, "/"); print path[2], $2}' ./*/res/configuration.yaml)
-
+# A port is that of the service's file, or where the variable it obeys (CORE_DATA__SERVICE_PORT) says.
 service_port_variable() {
     local name=${1//-/_}
     echo "${name^^}__SERVICE_PORT"

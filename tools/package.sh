@@ -64,9 +64,7 @@ package_version() { # EDGEX_REVISION: another number than that of the commits
 package_daemons() {
     local root=$STAGE/edgex name
     DESTDIR=$root cmake --install "$EDGEX_HOME/$BUILD" --component edgex --strip >/dev/null
-    for name in edgexd "${SERVICES[@]}"; do
-        package_unit "$name" "$root/usr/lib/systemd/system"
-    done
+    package_units "$root/usr/lib/systemd/system"
     install -D -m 644 "$EDGEX_HOME/packaging/default" "$root/etc/default/edgex"
     mkdir -p "$root/DEBIAN"
     (cd "$root" && find etc -type f -printf '/%p\n' | sort) >"$root/DEBIAN/conffiles"
@@ -84,14 +82,26 @@ Description: EdgeX IoT edge platform in C
 EOF
 }
 
-package_unit() { # edgexd and the single services exclude each other: they listen on the same ports
-    local name=$1 unit=edgex-$1 conflicts=edgexd.service
-    if [ "$name" = edgexd ]; then
-        unit=edgexd
-        conflicts=$(printf 'edgex-%s.service ' "${SERVICES[@]}")
-    fi
-    mkdir -p "$2"
-    sed "s/@NAME@/$name/g;s/@CONFLICTS@/${conflicts% }/" "$EDGEX_HOME/packaging/service.in" >"$2/$unit.service"
+# edgexd and the single services exclude each other: they listen on the same ports.
+package_units() { # package_units DIR
+    local name
+    mkdir -p "$1"
+    package_unit edgexd "$(printf 'edgex-%s.service\n' "${SERVICES[@]}" | xargs)" "${SERVICES[@]}" >"$1/edgexd.service"
+    for name in "${SERVICES[@]}"; do package_unit "$name" edgexd.service "$name" >"$1/edgex-$name.service"; done
+}
+
+package_unit() { # package_unit PROGRAM CONFLICTS SERVICE...: with the devices and capabilities of those services
+    local name path group capability edits=() devices="" capabilities=""
+    for name in "${@:3}"; do
+        while read -r path group; do
+            devices+="\\nDeviceAllow=$path rw${group:+\\nSupplementaryGroups=$group}"
+        done < <(conf "$name" device | grep .)
+        while read -r capability; do capabilities+=" CAP_$capability"; done < <(conf "$name" capability | grep .)
+    done
+    [ -z "$devices" ] || edits+=(-e "s|^PrivateDevices=yes|PrivateDevices=no\\nDevicePolicy=closed$devices|")
+    [ -z "$capabilities" ] ||
+        edits+=(-e "s/^CapabilityBoundingSet=/&${capabilities# }\\nAmbientCapabilities=${capabilities# }/" -e 's/^PrivateUsers=yes/PrivateUsers=no/')
+    sed -e "s/@NAME@/$1/g;s/@CONFLICTS@/$2/" "${edits[@]}" "$EDGEX_HOME/packaging/service.in"
 }
 
 package_sdk() {

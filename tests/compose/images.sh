@@ -41,7 +41,7 @@ test_shared_layers() {
 test_reproducible() {
     mkdir "$SCRATCH/elsewhere"
     git -C "$SOURCE" ls-files -z | (cd "$SOURCE" && xargs -0 cp --parents -t "$SCRATCH/elsewhere")
-    build_image edgexd again --no-cache "$SCRATCH/elsewhere"
+    build_image daemon again --build-arg PROGRAM=edgexd --no-cache "$SCRATCH/elsewhere"
     diff <(layers "$(image edgexd)") <(layers "$(image again)") || fail "other bits from the same sources"
     "$DOCKER" rmi "$(image again)" >/dev/null
 }
