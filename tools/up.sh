@@ -34,10 +34,12 @@ verb_main() {
         [ $split = 0 ] || install_packages "${SPLIT_PACKAGES[@]}"
     fi
     build_release
-    mkdir -p "$DATA/run" "$DATA/log"
+    mkdir -p "$DATA/run/res" "$DATA/log"
     rm -f "$DATA"/run/*.pid # of programs that have ended without ./edgex down
 
-    local began programs=(edgexd)
+    local name began programs=(edgexd)
+    # The configuration of all, whichever root they are below.
+    for name in "${SERVICES[@]}"; do ln -sfn "$EDGEX_HOME/${SERVICE_FOLDERS[$name]}/res" "$DATA/run/res/$name"; done
     [ $split = 0 ] || programs=(mosquitto "${SERVICES[@]}")
     began=$(date +%s%3N)
     [ $detach = 1 ] || trap 'up_stop' INT TERM
@@ -56,7 +58,7 @@ $held"
 }
 
 up_start_one() {
-    launch edgexd "$BIN/edgexd" -cd "$EDGEX_HOME/services" --data "$DATA" -r
+    launch edgexd "$BIN/edgexd" -cd "$DATA/run/res" --data "$DATA" -r
 }
 
 up_start_split() {
@@ -74,7 +76,7 @@ EOF
     launch mosquitto "$(PATH=$PATH:/usr/sbin command -v mosquitto)" -c "$DATA/run/mosquitto.conf"
     broker_environment "$port"
     for name in "${SERVICES[@]}"; do
-        launch "$name" "$BIN/$name" -cd "$EDGEX_HOME/services/$name/res" --data "$DATA" -r
+        launch "$name" "$BIN/$name" -cd "$DATA/run/res/$name" --data "$DATA" -r
     done
 }
 

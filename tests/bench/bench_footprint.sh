@@ -29,7 +29,7 @@ sizes() { # prints the bytes all images add together
 
 all_answer() {
     local port
-    for port in 59880 59881 59882 59890 59900; do
+    for port in "${SERVICE_PORTS[@]}"; do
         get "http://$ADDRESS:$port/api/v3/ping" >/dev/null || return 1
     done
 }

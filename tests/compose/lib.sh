@@ -7,10 +7,13 @@ PROJECT=edgextest$$
 # An address of the loopback network of its own: another platform on this machine is not in the way.
 ADDRESS=127.59.$(($$ / 250 % 250)).$(($$ % 250 + 1))
 export EDGEX_VERSION=$PROJECT EDGEX_ADDRESS=$ADDRESS EDGEX_CONTAINERS=$PROJECT
-DATA=http://$ADDRESS:59880/api/v3
-METADATA=http://$ADDRESS:59881/api/v3
-COMMAND=http://$ADDRESS:59882/api/v3
-KEEPER=http://$ADDRESS:59890/api/v3
+# shellcheck source=tools/services.sh
+. "$SOURCE/tools/services.sh"
+services_read "$SOURCE"
+DATA=http://$ADDRESS:${SERVICE_PORTS[core-data]}/api/v3
+METADATA=http://$ADDRESS:${SERVICE_PORTS[core-metadata]}/api/v3
+COMMAND=http://$ADDRESS:${SERVICE_PORTS[core-command]}/api/v3
+KEEPER=http://$ADDRESS:${SERVICE_PORTS[core-keeper]}/api/v3
 LOADED=posted
 
 say() { printf '%s\n' "$*"; }

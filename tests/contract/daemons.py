@@ -12,8 +12,10 @@ import time
 import yaml
 
 PATIENCE = 20  # s
-PROGRAMS = {"core-keeper": "core-keeper", "core-metadata": "core-metadata", "core-data": "core-data",
-            "core-command": "core-command", "device-sdk": "device-virtual"}
+with open(os.path.join(os.environ["EDGE_BIN_DIR"], "services.list"), encoding="utf-8") as rows:
+    FOLDERS = {name: os.path.join(os.environ["EDGE_SOURCE_DIR"], folder) for name, folder, _ in map(str.split, rows)}
+# By the names of the OpenAPI files; the file of device services is tested on one of them.
+PROGRAMS = {"device-sdk" if name == "device-virtual" else name: name for name in FOLDERS}
 ALWAYS = {"device-sdk": {"Reading": {"ReadingUnits": True}}}  # below Writable
 MAX_BODY_KB, MAX_EVENT_KB, MAX_RESULTS = 64, 32, 1024
 
@@ -50,7 +52,7 @@ def die_with_parent():
 class Daemons:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="contract")
-        self.bin, self.source = os.environ["EDGE_BIN_DIR"], os.environ["EDGE_SOURCE_DIR"]
+        self.bin = os.environ["EDGE_BIN_DIR"]
         self.ports = {service: free_port() for service in PROGRAMS}
         self.broker, self.dead = free_port(), free_port()  # nobody listens at dead
         self.programs = []
@@ -71,15 +73,15 @@ class Daemons:
                         for peer, port in self.ports.items() if peer != service},
         }
         if service == "core-metadata":
-            configuration["UoM"] = {"UoMFile": self.source + "/services/core-metadata/res/uom.yaml"}
+            configuration["UoM"] = {"UoMFile": FOLDERS[name] + "/res/uom.yaml"}
         if service == "core-data":
             configuration["MaxEventSize"] = MAX_EVENT_KB
         if service == "core-keeper":
-            configuration["CommonConfig"] = {"File": self.source + "/services/core-keeper/res/common.yaml"}
+            configuration["CommonConfig"] = {"File": FOLDERS[name] + "/res/common.yaml"}
             mqtt["BaseTopicPrefix"] = "edgex/configs"
         if service == "device-sdk":
             os.makedirs(self.path("devices"), exist_ok=True)
-            configuration["Device"] = {"ProfilesDir": self.source + "/services/device-virtual/res/profiles",
+            configuration["Device"] = {"ProfilesDir": FOLDERS[name] + "/res/profiles",
                                        "DevicesDir": self.path("devices")}
         os.makedirs(self.path("res", name), exist_ok=True)
         file = self.path("res", name, "configuration.yaml")

@@ -19,8 +19,11 @@
 #include "edge/text.h"
 #include "ports.h"
 
-static const char *const NAMES[N_SERVICES] = {"core-metadata", "core-data", "core-command",
-                                              "device-virtual", "core-keeper"};
+const struct service_place service_places[N_SERVICES] = {
+#define X(symbol, name, folder, port) {name, folder, port},
+    SERVICE_PLACES(X)
+#undef X
+};
 
 /* ---- preparation ------------------------------------------------------------------------- */
 
@@ -47,32 +50,33 @@ static FILE *must_create(const char *path)
 static void write_configuration(struct platform *p, enum platform_service s)
 {
     char path[256];
-    snprintf(path, sizeof(path), "%s/res/%s", p->dir.path, NAMES[s]);
+    snprintf(path, sizeof(path), "%s/res/%s", p->dir.path, service_places[s].name);
     mkdir(path, 0700);
-    snprintf(path, sizeof(path), "%s/res/%s/configuration.yaml", p->dir.path, NAMES[s]);
+    snprintf(path, sizeof(path), "%s/res/%s/configuration.yaml", p->dir.path,
+             service_places[s].name);
     FILE *f = must_create(path);
     fprintf(f, "Service:\n  Host: localhost\n  Port: %d\n  HealthCheckInterval: 1s\nClients:\n",
             p->port[s]);
     for (unsigned peer = 0; peer < N_SERVICES; peer++) {
-        fprintf(f, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n", NAMES[peer],
-                p->port[peer]);
+        fprintf(f, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n",
+                service_places[peer].name, p->port[peer]);
     }
     fprintf(f, "Registry:\n  Host: localhost\n  Port: %d\n", p->port[KEEPER]);
     if (p->shape == SHAPE_SPLIT) {
         fprintf(f, "MessageBus:\n  Type: mqtt\n  Host: 127.0.0.1\n  Port: %d\n", p->broker_port);
     }
-    const char *source = environment("EDGE_SOURCE_DIR");
+    const char *source = environment("EDGE_SOURCE_DIR"), *folder = service_places[s].folder;
     if (s == KEEPER) {
         fputs(p->shape == SHAPE_SPLIT ? "" : "MessageBus:\n", f);
         fputs("  BaseTopicPrefix: edgex/configs\n", f);
-        fprintf(f, "CommonConfig:\n  File: %s/services/core-keeper/res/common.yaml\n", source);
+        fprintf(f, "CommonConfig:\n  File: %s/%s/res/common.yaml\n", source, folder);
     }
     if (s == VIRTUAL) {
-        fprintf(f, "Device:\n  ProfilesDir: %s/services/device-virtual/res/profiles\n", source);
+        fprintf(f, "Device:\n  ProfilesDir: %s/%s/res/profiles\n", source, folder);
         if (p->devices_dir) {
             fprintf(f, "  DevicesDir: %s\n", p->devices_dir);
         } else {
-            fprintf(f, "  DevicesDir: %s/services/device-virtual/res/devices\n", source);
+            fprintf(f, "  DevicesDir: %s/%s/res/devices\n", source, folder);
         }
     }
     fclose(f);
@@ -80,12 +84,13 @@ static void write_configuration(struct platform *p, enum platform_service s)
 
 void platform_make(struct platform *p, enum platform_shape shape)
 {
-    static const uint16_t official[N_SERVICES] = {59881, 59880, 59882, 59900, 59890};
     *p = (struct platform){.shape = shape, .address = "127.0.0.1", .expected_devices = 6};
     scratch_make(&p->dir);
     if (shape == SHAPE_STACK) {
         p->address = environment("EDGE_STACK");
-        memcpy(p->port, official, sizeof(official));
+        for (unsigned s = 0; s < N_SERVICES; s++) {
+            p->port[s] = service_places[s].port;
+        }
         return;
     }
     char path[128];
@@ -141,7 +146,7 @@ static void start_program(struct platform *p, enum platform_service s)
 {
     char program[256], resources[128], data[128];
     bool one = p->shape == SHAPE_ONE;
-    const char *name = one ? "edgexd" : NAMES[s];
+    const char *name = one ? "edgexd" : service_places[s].name;
     snprintf(program, sizeof(program), "%s/%s", environment("EDGE_BIN_DIR"), name);
     snprintf(resources, sizeof(resources), "%s/res%s%s", p->dir.path, one ? "" : "/",
              one ? "" : name);
@@ -164,7 +169,7 @@ void platform_print_logs(const struct platform *p)
     char command_path[128], line[512];
     for (unsigned s = 0; s < n_programs(p); s++) {
         snprintf(command_path, sizeof(command_path), "%s/%s.log", p->dir.path,
-                 p->shape == SHAPE_ONE ? "edgexd" : NAMES[s]);
+                 p->shape == SHAPE_ONE ? "edgexd" : service_places[s].name);
         FILE *f = fopen(command_path, "r");
         while (f && fgets(line, sizeof(line), f)) {
             fputs(line, stderr);
@@ -235,7 +240,7 @@ size_t platform_log_lines(const struct platform *p, enum platform_service s, con
 {
     char path[128], line[4096];
     snprintf(path, sizeof(path), "%s/%s.log", p->dir.path,
-             p->shape == SHAPE_ONE ? "edgexd" : NAMES[s]);
+             p->shape == SHAPE_ONE ? "edgexd" : service_places[s].name);
     FILE *f = fopen(path, "r");
     size_t n = 0;
     while (f && fgets(line, sizeof(line), f)) {

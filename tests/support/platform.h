@@ -14,10 +14,28 @@
 
 #include "edge/json.h"
 #include "scratch.h"
+#include "service_places.h"
 #include "wait.h"
 
 enum platform_shape { SHAPE_ONE, SHAPE_SPLIT, SHAPE_STACK };
-enum platform_service { METADATA, DATA, COMMAND, VIRTUAL, KEEPER, N_SERVICES };
+
+/* All that have a folder; the short names are those the journeys are about. */
+enum platform_service {
+#define X(symbol, name, folder, port) SERVICE_##symbol,
+    SERVICE_PLACES(X)
+#undef X
+        N_SERVICES,
+    METADATA = SERVICE_CORE_METADATA,
+    DATA = SERVICE_CORE_DATA,
+    COMMAND = SERVICE_CORE_COMMAND,
+    VIRTUAL = SERVICE_DEVICE_VIRTUAL,
+    KEEPER = SERVICE_CORE_KEEPER,
+};
+
+extern const struct service_place {
+    const char *name, *folder; /* below the source directory */
+    uint16_t port;             /* of its configuration file */
+} service_places[N_SERVICES];
 
 struct platform {
     struct scratch dir;

@@ -354,13 +354,11 @@ void journey_drivers_judge_devices(enum platform_shape shape)
 
 void journey_common_endpoints_answer(enum platform_shape shape)
 {
-    static const char *const names[] = {"core-metadata", "core-data", "core-command",
-                                        "device-virtual", "core-keeper"};
     PLATFORM(p, shape);
     EDGE_CTX_SCOPE(ctx);
     for (enum platform_service s = 0; s < N_SERVICES; s++) {
         const cJSON *body = expect(&ctx, &p, s, "GET", "/api/v3/ping", NULL, 200);
-        CU_ASSERT_STRING_EQUAL(text_at(body, "serviceName"), names[s]);
+        CU_ASSERT_STRING_EQUAL(text_at(body, "serviceName"), service_places[s].name);
         body = expect(&ctx, &p, s, "GET", "/api/v3/version", NULL, 200);
         CU_ASSERT_STRING_EQUAL(text_at(body, "version"), "4.1.0");
         body = expect(&ctx, &p, s, "GET", "/api/v3/config", NULL, 200);

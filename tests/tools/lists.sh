@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What is committed of what the list of services says is what it says; and a service.conf does what it promises.
+# shellcheck disable=SC2016 # what is not expanded is meant so
 set -euo pipefail
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SCRATCH=$(mktemp -d)
@@ -73,7 +74,7 @@ CONF
     grep -qF '| [a](../export/a/README.md) | 5002 | `edgex-a` | `edgex-a.service` | volume `a` | [a](api/a.md) |' "$SCRATCH/out/docs/services.md" ||
         fail "$(cat "$SCRATCH/out/docs/services.md")"
     EDGEX_HOME=$SCRATCH/tree bash -c 'set -euo pipefail; . "$EDGEX_HOME/tools/common.sh"; . "$EDGEX_HOME/tools/package.sh"; package_units "$0"' "$SCRATCH/units"
-    [ "$(ls "$SCRATCH/units" | xargs)" = "edgex-a.service edgex-b.service edgexd.service" ] || fail "$(ls "$SCRATCH/units")"
+    (cd "$SCRATCH/units" && [ "$(echo *)" = "edgex-a.service edgex-b.service edgexd.service" ]) || fail "$(ls "$SCRATCH/units")"
     for unit in "$SCRATCH"/units/{edgex-a,edgexd}.service; do
         has "$unit" 'PrivateDevices=no'
         has "$unit" 'DevicePolicy=closed'

@@ -22,9 +22,14 @@ trap cleanup EXIT
 # shellcheck source=tests/tools/ports.sh
 . "$SOURCE/tests/tools/ports.sh"
 
+# shellcheck source=tools/services.sh
+. "$SOURCE/tools/services.sh"
+services_read "$SOURCE"
+
 ports() {
     local name port=${EDGE_TEST_PORTS%% *}
-    for name in CORE_KEEPER CORE_METADATA CORE_DATA CORE_COMMAND DEVICE_VIRTUAL; do
+    for name in "${SERVICES[@]}"; do
+        name=${name//-/_} name=${name^^}
         while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
         export "${name}__SERVICE_PORT=$port"
         port=$((port + 1))

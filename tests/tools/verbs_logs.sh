@@ -17,7 +17,7 @@ test_nothing_to_show() {
 test_all_in_order() {
     edgex 0 logs -n 1000
     in_order "$OUTPUT"
-    [ "$(apps <<<"$OUTPUT")" = "core-command core-data core-keeper core-metadata device-virtual" ] || fail "$OUTPUT"
+    [ "$(apps <<<"$OUTPUT")" = "$(printf '%s\n' "${SERVICES[@]}" | sort | xargs)" ] || fail "$OUTPUT"
     says "mosquitto version "
     grep -q "mosquitto version" <(head -n 20 <<<"$OUTPUT") || fail "the broker's first words are late: $OUTPUT"
     edgex 0 logs -n 3
