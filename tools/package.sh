@@ -62,15 +62,8 @@ package_version() { # EDGEX_REVISION: another number than that of the commits
 }
 
 package_daemons() {
-    local root=$STAGE/edgex name
-    DESTDIR=$root cmake --install "$EDGEX_HOME/$BUILD" --component edgex --strip >/dev/null
-    package_units "$root/usr/lib/systemd/system"
-    install -D -m 644 "$EDGEX_HOME/packaging/default" "$root/etc/default/edgex"
-    mkdir -p "$root/DEBIAN"
-    (cd "$root" && find etc -type f -printf '/%p\n' | sort) >"$root/DEBIAN/conffiles"
-    for name in postinst prerm postrm; do
-        install -m 755 "$EDGEX_HOME/packaging/$name" "$root/DEBIAN/$name"
-    done
+    local root=$STAGE/edgex
+    package_tree "$root"
     package_make edgex "$root" "$1" <<EOF
 Section: net
 Depends: $(package_libraries "$root"), libcurl4, adduser, init-system-helpers, procps
@@ -80,6 +73,18 @@ Description: EdgeX IoT edge platform in C
  services store the readings and keep the metadata. All in one process (edgexd), or one per service
  over a broker.
 EOF
+}
+
+package_tree() { # package_tree ROOT: all files of the daemons' package but its control file
+    local name
+    DESTDIR=$1 cmake --install "$EDGEX_HOME/$BUILD" --component edgex --strip >/dev/null
+    package_units "$1/usr/lib/systemd/system"
+    install -D -m 644 "$EDGEX_HOME/packaging/default" "$1/etc/default/edgex"
+    mkdir -p "$1/DEBIAN"
+    (cd "$1" && find etc -type f -printf '/%p\n' | sort) >"$1/DEBIAN/conffiles"
+    for name in postinst prerm postrm; do
+        install -m 755 "$EDGEX_HOME/packaging/$name" "$1/DEBIAN/$name"
+    done
 }
 
 # edgexd and the single services exclude each other: they listen on the same ports.

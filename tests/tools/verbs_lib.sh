@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# To be sourced by the tests of the verbs: a platform on ports of its own, with the programs of EDGE_BIN_DIR.
+# To be sourced by the tests of the verbs: a platform on ports of its own, with the programs of EDGE_BIN_DIR; SOURCE is
+# another tree where it is set.
 set -euo pipefail
-SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SOURCE=${SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 export EDGEX_BIN=$EDGE_BIN_DIR
 SCRATCH=$(mktemp -d)
 OTHER=

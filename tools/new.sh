@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# edgex new: a folder to start from. What each kind does is in tools/new_<kind>.sh, its files below tools/new/<kind>/.
+
+new_usage() {
+    cat <<'END'
+Usage: ./edgex new service NAME [OPTIONS]
+       ./edgex new driver NAME [OPTIONS]
+
+A service or a driver that works: found by the build, tested, documented, packaged, in the compose files.
+./edgex new service --help says more.
+END
+}
+
+verb_main() {
+    case "${1:-}" in
+    "" | -h | --help) new_usage ;;
+    driver | service)
+        . "$EDGEX_HOME/tools/new_$1.sh"
+        "new_$1" "${@:2}"
+        ;;
+    *) die "new: there is no kind '$1'; ./edgex new --help" ;;
+    esac
+}
