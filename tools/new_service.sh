@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # edgex new service: a folder that is a service.
 
+# shellcheck disable=SC2153
 new_service_usage() {
     cat <<END
 Usage: ./edgex new service NAME [--port N] [--below ROOT]
@@ -11,7 +12,7 @@ and writes what is made of the list of services anew (./edgex docs). Nothing els
 
   NAME          small letters, digits and hyphens, 2 to 31 of them: support-notifications
   --port N      1024 to 65535; without it the next one from $NEW_PORT on that no service has
-  --below ROOT  $(printf '%s, ' "${SERVICE_ROOTS[@]}" | sed 's/, $//') (default: services)
+  --below ROOT  ${SERVICE_ROOTS[*]} (default: services)
 
 A driver, device-NAME, is another kind: ./edgex new driver.
 END
@@ -51,7 +52,7 @@ END
 
 new_name_is_good() { # new_name_is_good NAME
     local symbol=${1//-/_} found
-    [[ $1 =~ ^[a-z][a-z0-9]*(-[a-z0-9]+)*$ ]] && [ ${#1} -ge 2 ] && [ ${#1} -le 31 ] ||
+    [[ $1 =~ ^[a-z][a-z0-9]*(-[a-z0-9]+)*$ && $1 =~ ^.{2,31}$ ]] ||
         die "'$1' is no name for a service: small letters, digits and single hyphens, 2 to 31 of them, a letter first"
     case "$1" in
     device-*) die "'$1' is a driver's name: ./edgex new driver" ;;
@@ -89,7 +90,7 @@ new_port_holder() { # new_port_holder PORT: the service that has it
 
 new_port_is_good() { # new_port_is_good PORT
     local holder
-    [[ $1 =~ ^[1-9][0-9]{3,4}$ ]] && [ "$1" -ge 1024 ] && [ "$1" -le 65535 ] || die "'$1' is no port: 1024 to 65535"
+    [[ $1 =~ ^[1-9][0-9]{3,4}$ && $1 -ge 1024 && $1 -le 65535 ]] || die "'$1' is no port: 1024 to 65535"
     ! holder=$(new_port_holder "$1") || die "port $1 is $holder's; the next free one is $(new_free_port)"
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./edgex new service, in a copy of the tree: after the one command the new service is built, tested, documented,
 # packaged, in edgexd, in the compose files, and shown by the verbs.
+# shellcheck disable=SC2016 # what is not expanded is meant so
 set -euo pipefail
 ORIGIN=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Always the same place: ccache knows what was compiled there before.

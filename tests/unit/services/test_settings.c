@@ -3,14 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
-#include "core_command.h"
-#include "core_data.h"
-#include "core_keeper.h"
-#include "core_metadata.h"
 #include "edge/config.h"
 #include "edge/log.h"
 #include "edge/text.h"
+#include "edge_services.h"
 #include "scratch.h"
 #include "suites.h"
 
@@ -109,14 +105,14 @@ static void try_rows(struct trial *t, const struct edge_dto *dto, const char *ab
 
 static void test_nothing_is_negative_that_cannot_be(void)
 {
-    const struct edge_dto *const tables[] = {core_data.config, core_metadata.config,
-                                             core_command.config, core_keeper.config, &SDK_CONFIG};
+    size_t n;
+    const struct edge_service *const *services = edge_services(&n);
     struct scratch dir;
     scratch_make(&dir);
-    for (size_t i = 0; i < N(tables); i++) {
+    for (size_t i = 0; i < n; i++) {
         EDGE_CTX_SCOPE(ctx);
-        struct trial t = {.ctx = &ctx, .dto = tables[i], .dir = &dir};
-        try_rows(&t, tables[i], "");
+        struct trial t = {.ctx = &ctx, .dto = services[i]->config, .dir = &dir};
+        try_rows(&t, t.dto, "");
         CU_ASSERT(t.n > 10);
     }
     scratch_done(&dir);
