@@ -2,10 +2,11 @@
 import os
 import re
 
+import daemons
 import exceptions
+import openapi
 
-PAGES = {"core-metadata": "core-metadata", "core-data": "core-data", "core-command": "core-command",
-         "core-keeper": "core-keeper", "device-sdk": "device-virtual"}
+PAGES = {service: daemons.PROGRAMS[service] for service in openapi.SERVICES}
 ROW = re.compile(r"^\| ([A-Z]+) \| `/api/v3(/[^`]*)` \|", re.M)
 
 

@@ -86,10 +86,18 @@ test_one_command() {
     says "the next free one is 59801"
 }
 
+# Another root is as good.
+test_below_another_root() {
+    new 0 service more-demo --below export
+    says "export/more-demo/ is a service at port 59801"
+    [ -s "$SOURCE/docs/api/more-demo.md" ] || fail "it has no page"
+    grep -qF '(../export/more-demo/README.md)' "$SOURCE/docs/services.md" || fail "$(cat "$SOURCE/docs/services.md")"
+}
+
 test_its_own_test() {
     build unit-services
-    (cd "$EDGE_BIN_DIR" && EDGE_BIN_DIR=$EDGE_BIN_DIR ctest -R '^unit/demo$' >"$SCRATCH/ctest.log" 2>&1) || fail "$(cat "$SCRATCH/ctest.log")"
-    grep -q "100% tests passed, 0 tests failed out of 1" "$SCRATCH/ctest.log" || fail "$(cat "$SCRATCH/ctest.log")"
+    ctest --test-dir "$EDGE_BIN_DIR" -R '^unit/(more_)?demo$' >"$SCRATCH/ctest.log" 2>&1 || fail "$(cat "$SCRATCH/ctest.log")"
+    grep -q "100% tests passed, 0 tests failed out of 2" "$SCRATCH/ctest.log" || fail "$(cat "$SCRATCH/ctest.log")"
 }
 
 demo() { curl -fsS "http://localhost:$DEMO__SERVICE_PORT/api/v3/$1"; }
@@ -105,6 +113,8 @@ test_it_runs() {
             demo $text | grep -q '"serviceName":"demo"' || fail "$text: $(demo $text)"
         done
         [ "$(demo demo)" = '{"apiVersion":"v3","message":"hello","statusCode":200}' ] || fail "$(demo demo)"
+        curl -fsS "http://localhost:$MORE_DEMO__SERVICE_PORT/api/v3/config" | grep -q '"StartupMsg":"more-demo is up"' ||
+            fail "more-demo has not read its file"
         edgex 0 status
         grep -qE "^demo +[1-9][0-9]* +$DEMO__SERVICE_PORT up " <<<"$OUTPUT" || fail "$OUTPUT"
         [ "$(cat "$SCRATCH/ours/run/demo.pid" 2>/dev/null)" = "$([ -z "$shape" ] || pid_in demo)" ] || fail "demo is not where it should be"
@@ -146,6 +156,7 @@ test_the_package_has_it() {
 
 test_what_is_refused
 test_one_command
+test_below_another_root
 SERVICES=() SERVICE_FOLDERS=() SERVICE_PORTS=() SERVICE_CONF=()
 services_read "$SOURCE"
 ports
