@@ -101,6 +101,16 @@ void sdk_watcher_remove(devsdk_service *svc, const char *name)
     watcher_unref(watcher_swap(svc, name, NULL));
 }
 
+bool sdk_watcher_has(devsdk_service *svc, const char *name)
+{
+    EDGE_LOCK(&svc->scan_lock);
+    size_t i = 0;
+    while (i < svc->n_watchers && strcmp(svc->watchers[i]->dto->name, name) != 0) {
+        i++;
+    }
+    return i < svc->n_watchers;
+}
+
 void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct edge_map *names)
 {
     struct sdk_watcher **watchers;
@@ -251,13 +261,16 @@ devsdk_result devsdk_report(devsdk_scan *scan, const devsdk_found *found)
     if (atomic_fetch_add(&scan->n_reported, 1) >= MAX_FOUND) {
         return DEVSDK_BUSY;
     }
+    const cJSON *properties =
+        sdk_params_print(&ctx, fields_of(svc->driver, found->protocol), found->addr);
+    if (sdk_onlooker) {
+        sdk_onlooker->reports(found, properties);
+    }
     struct sdk_entry *known = sdk_entry_find(svc, found->name);
     if (known) {
         sdk_entry_unref(known);
         return DEVSDK_OK;
     }
-    const cJSON *properties =
-        sdk_params_print(&ctx, fields_of(svc->driver, found->protocol), found->addr);
     struct sdk_watcher *w = watcher_for(&ctx, svc, properties);
     if (!w) {
         edge_log_debug(&ctx, "discovered device is not wanted", "device", found->name, NULL);

@@ -78,5 +78,8 @@ devsdk_request *devsdk_push(devsdk_device *dev, const char *source_name)
     struct devsdk_request *r = sdk_request_create(dev, &source, SDK_FOR_READ, push_done, NULL);
     r->pushed = true;
     r->n_window = r->n_items;
+    if (sdk_onlooker) {
+        sdk_onlooker->pushes(r);
+    }
     return r;
 }

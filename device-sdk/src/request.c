@@ -11,6 +11,8 @@
 #include "sdk.h"
 #include "value.h"
 
+const struct sdk_onlooker *sdk_onlooker;
+
 enum phase {
     QUEUED,  /* in the lane */
     RUNNING, /* in the driver's handler */
@@ -125,6 +127,9 @@ static void next_window(struct devsdk_request *r)
 
 void devsdk_done(devsdk_request *r, devsdk_result result)
 {
+    if (sdk_onlooker && !sdk_onlooker->answers(r)) {
+        return;
+    }
     if (result == DEVSDK_PENDING) {
         result = DEVSDK_INVALID;
     }

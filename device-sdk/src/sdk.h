@@ -195,6 +195,14 @@ void sdk_request_free(struct devsdk_request *r); /* one that was never submitted
 enum edge_status sdk_request_status(struct edge_ctx *ctx, const struct devsdk_request *r,
                                     devsdk_result result);
 
+/** Who looks on: the test kit, set while no service runs; NULL: nobody. */
+struct sdk_onlooker {
+    void (*pushes)(const struct devsdk_request *r);  /* devsdk_push() has made it */
+    bool (*answers)(const struct devsdk_request *r); /* devsdk_done() is called; false: in vain */
+    void (*reports)(const devsdk_found *found, const cJSON *address);
+};
+extern const struct sdk_onlooker *sdk_onlooker;
+
 /* ---- events (event.c) and the way out (outbox.c) --------------------------------------------- */
 
 /**
@@ -393,6 +401,7 @@ enum edge_status sdk_http_discovery_stop(struct edge_call *call);
 enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
                                    const struct provision_watcher *dto);
 void sdk_watcher_remove(devsdk_service *svc, const char *name);
+bool sdk_watcher_has(devsdk_service *svc, const char *name);
 /** Remove those whose name is not in @p names. */
 void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct edge_map *names);
 void sdk_watchers_clear(devsdk_service *svc);

@@ -13,17 +13,17 @@
 #include "edge/thread.h"
 #include "platform.h"
 #include "scratch.h"
+#include "testkit.h"
 
 struct device_rig {
     struct scratch dir;
-    struct edge_host *host;
+    struct kit_rig kit;
     const struct edge_runtime *metadata, *device;
-    const struct listener *listener;
 };
 
 /** @p config: YAML of the device service below its ports; NULL: defaults, no files of its own. */
 void device_rig_make(struct device_rig *r, const devsdk_driver *driver, const char *config);
-/** With the configuration.yaml of @p folder, and what lies beside it, as they are. */
+/** With the configuration.yaml of @p folder, but for its port, and what lies beside it. */
 void device_rig_make_from(struct device_rig *r, const devsdk_driver *driver, const char *folder);
 void device_rig_done(struct device_rig *r);
 #define DEVICE_RIG(name, driver, config)                                                           \

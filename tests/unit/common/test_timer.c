@@ -285,6 +285,36 @@ static void test_free_with_armed_timers(void)
     CU_ASSERT_EQUAL(p.fired, 0);
 }
 
+static void count_and_rearm(struct edge_timer *t)
+{
+    struct probe *p = (struct probe *)t;
+    p->fired++;
+    edge_timer_arm(p->wheel, t, t->due_ms + p->again_ms);
+}
+
+/* From one that is due to the next: an hour passes at once, and nothing of it is left out. */
+static void test_time_can_be_skipped(void)
+{
+    struct edge_timers *w = edge_timers_create();
+    struct probe every_minute = {.timer.fn = count_and_rearm, .wheel = w, .again_ms = 60000};
+    struct probe tomorrow = {.timer.fn = count_only};
+    int64_t began = edge_now_mono_ms(), wall = edge_now_ms();
+    edge_timer_arm(w, &every_minute.timer, began + 60000);
+    edge_timer_arm(w, &tomorrow.timer, began + 86400000);
+    while (edge_now_mono_ms() < began + 3600000) {
+        (void)edge_timers_skip(w, began + 3600000 - edge_now_mono_ms());
+    }
+    CU_ASSERT(every_minute.fired >= 59 && every_minute.fired <= 60);
+    CU_ASSERT_EQUAL(tomorrow.fired, 0);
+    CU_ASSERT(edge_now_ms() - wall >= 3599000);
+    edge_timer_cancel(w, &every_minute.timer);
+    struct probe near = {.timer.fn = note_real_time}; /* what waits goes by the kernel's clock */
+    edge_timer_arm(w, &near.timer, edge_now_mono_ms() + 30);
+    CU_ASSERT(wait_until(has_fired, &near, 10000));
+    edge_timer_cancel(w, &tomorrow.timer);
+    edge_timers_free(w);
+}
+
 CU_TestInfo timer_tests[] = {
     {"fires when due and once",         test_fires_when_due_and_once        },
     {"past due fires at the next tick", test_past_due_fires_at_the_next_tick},
@@ -296,5 +326,6 @@ CU_TestInfo timer_tests[] = {
     {"cancel waits for the callback",   test_cancel_waits_for_the_callback  },
     {"many threads",                    test_many_threads                   },
     {"free with armed timers",          test_free_with_armed_timers         },
+    {"time can be skipped",             test_time_can_be_skipped            },
     CU_TEST_INFO_NULL,
 };

@@ -190,6 +190,7 @@ static void test_official_device_modbus(void)
 
 /* All of contract 12.3 that concerns a device service, below a Service section with a port. */
 static const char all_keys[] =
+    "Service:\n"
     "  Host: localhost\n"
     "  HealthCheckInterval: 10s\n"
     "  ServerBindAddr: \"\"\n"

@@ -16,6 +16,13 @@ int64_t edge_now_boot_ns(void); /* never steps, and counts while the machine sle
 
 /** For tests: the wall clock goes ahead by so much from now on. */
 void edge_clock_step(int64_t ns);
+/**
+ * For tests: every clock but that of the machine's boot goes ahead by so much. What waits already waits on as it
+ * did; edge_timers_skip() has timers notice.
+ */
+void edge_clock_skip(int64_t ms);
+int64_t
+edge_clock_skipped_ms(void); /* in all; the kernel's monotonic clock is behind ours by that */
 
 /** Nanoseconds since 1970, larger than any value returned before in this process (contract 10.2). */
 int64_t edge_origin_ns(void);

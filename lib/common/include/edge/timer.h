@@ -31,5 +31,10 @@ bool edge_timer_cancel(struct edge_timers *w, struct edge_timer *t);
 /* For tests: a wheel without a thread, driven by hand to @p now_ms. */
 struct edge_timers *edge_timers_create_manual(int64_t now_ms);
 void edge_timers_advance(struct edge_timers *w, int64_t now_ms);
+/**
+ * For tests: the clock skips (edge_clock_skip) to what is due next, by @p ms at most; returns by how much, when
+ * what is due then has been called. Not for a wheel driven by hand, nor from a callback.
+ */
+int64_t edge_timers_skip(struct edge_timers *w, int64_t ms);
 
 #endif

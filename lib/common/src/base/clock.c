@@ -11,7 +11,7 @@ static int64_t read_clock(clockid_t id)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static _Atomic int64_t stepped;
+static _Atomic int64_t stepped, skipped; /* ns */
 
 int64_t edge_now_ns(void)
 {
@@ -21,6 +21,17 @@ int64_t edge_now_ns(void)
 void edge_clock_step(int64_t ns)
 {
     atomic_fetch_add(&stepped, ns);
+}
+
+void edge_clock_skip(int64_t ms)
+{
+    edge_clock_step(ms * 1000000);
+    atomic_fetch_add(&skipped, ms * 1000000);
+}
+
+int64_t edge_clock_skipped_ms(void)
+{
+    return atomic_load_explicit(&skipped, memory_order_relaxed) / 1000000;
 }
 
 int64_t edge_now_boot_ns(void)
@@ -35,7 +46,7 @@ int64_t edge_now_ms(void)
 
 int64_t edge_now_mono_ns(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
+    return read_clock(CLOCK_MONOTONIC) + atomic_load_explicit(&skipped, memory_order_relaxed);
 }
 
 int64_t edge_now_mono_ms(void)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "edge/clock.h"
+
 /* Deep enough for our handlers, SQLite and libcurl; untouched pages cost nothing. */
 enum { STACK_SIZE = 512 * 1024 };
 
@@ -63,6 +65,7 @@ void edge_cond_broadcast(struct edge_cond *c)
 
 bool edge_cond_wait_until(struct edge_cond *c, struct edge_mutex *m, int64_t deadline_ms)
 {
+    deadline_ms -= edge_clock_skipped_ms();
     if (deadline_ms < 0) {
         deadline_ms = 0;
     }

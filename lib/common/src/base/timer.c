@@ -210,12 +210,29 @@ void edge_timers_advance(struct edge_timers *w, int64_t now_ms)
     }
 }
 
+int64_t edge_timers_skip(struct edge_timers *w, int64_t ms)
+{
+    EDGE_LOCK(&w->lock);
+    unsigned level, slot;
+    int64_t now_ms = edge_now_mono_ms(), next = next_tick(w, &level, &slot), by_ms = ms;
+    if (next != NEVER && next * TICK_MS < now_ms + ms) {
+        by_ms = next * TICK_MS > now_ms ? next * TICK_MS - now_ms : 0;
+    }
+    edge_clock_skip(by_ms);
+    edge_cond_signal(&w->changed);
+    while (w->expired || w->running || next_tick(w, &level, &slot) <= (now_ms + by_ms) / TICK_MS) {
+        edge_cond_wait(&w->ran, &w->lock);
+    }
+    return by_ms;
+}
+
 /* Sleep until something is due; false when it is time to end. */
 static bool sleep_until_due(struct edge_timers *w)
 {
     EDGE_LOCK(&w->lock);
     unsigned level, slot;
     w->sleeps_until = next_tick(w, &level, &slot);
+    edge_cond_broadcast(&w->ran); /* for who skips: all that was due has been called */
     while (!w->stopping && edge_now_mono_ms() / TICK_MS < w->sleeps_until) {
         if (w->sleeps_until == NEVER) {
             edge_cond_wait(&w->changed, &w->lock);
