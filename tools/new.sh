@@ -4,7 +4,7 @@
 new_usage() {
     cat <<'END'
 Usage: ./edgex new service NAME [OPTIONS]
-       ./edgex new driver NAME [OPTIONS]
+       ./edgex new driver NAME [FOLDER]
 
 A service or a driver that works: found by the build, tested, documented, packaged, in the compose files.
 ./edgex new service --help says more.
