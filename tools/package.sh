@@ -117,7 +117,7 @@ package_sdk() {
     package_make edgex-device-sdk-dev "$root" "$1" <<'EOF'
 Section: libdevel
 Depends: libc6-dev, libcjson-dev, libcurl4, libsqlite3-dev, libcbor-dev,
- libyaml-dev, libpaho-mqtt-dev, libpcre2-dev
+ libyaml-dev, libpaho-mqtt-dev, libpcre2-dev, libssl-dev
 Description: device SDK of the EdgeX IoT edge platform in C
  One header and the libraries to write device services (drivers) with; device_hello.c is an example.
 EOF

@@ -1,5 +1,5 @@
 /**
- * Outgoing HTTP: one libcurl multi loop per process, connections kept and pooled, every call with a
+ * Outgoing HTTP and HTTPS: one libcurl multi loop per process, connections kept and pooled, every call with a
  * deadline, idempotent ones retried with jitter, a breaker per peer. A peer in the same process is
  * called through its route table instead: same handler, same checks, no socket.
  */
@@ -23,11 +23,45 @@ void edge_client_free(struct edge_client *c);
 void edge_client_attach(struct edge_client *c, const char *base_url, struct edge_http *http);
 
 /**
+ * The token of one request, in the context's arena; asked for with each call on the caller's thread,
+ * so that it may be renewed, which may wait. A failure is the call's.
+ */
+typedef enum edge_status edge_client_token(void *arg, struct edge_ctx *ctx, const char **ret);
+
+/** How a peer is spoken to; what is NULL or 0 is not asked for. */
+struct edge_client_peer {
+    const struct edge_http_header *headers; /* of each request, 32 at most */
+    size_t n_headers;
+    const char *bearer;       /* the token of each request ("Authorization: Bearer ..."), */
+    edge_client_token *token; /* or who is asked for it */
+    void *token_arg;
+    const char *ca_file;              /* PEM: who vouches for it; NULL: whom the system trusts */
+    const char *cert_file, *key_file; /* PEM: the own certificate, for peers that ask for one */
+    const char *server_name;          /* in its certificate, where it is not the host of the URL */
+    const char *proxy; /* "http://host:port": the way there; NULL: straight, whatever the
+                                environment says */
+    bool skip_verify;  /* its certificate is not looked at; logged as a warning */
+};
+
+/**
+ * Speak to @p base_url like this from now on; everything is copied, files are read again for each new
+ * connection. @p base_url NULL: to all peers, where they have nothing of their own (a peer takes proxy,
+ * CA file and certificate from there). @p peer NULL takes it back. INVALID where a header cannot be one,
+ * or a file cannot be read.
+ */
+enum edge_status edge_client_peer(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
+                                  const struct edge_client_peer *peer);
+
+/**
  * Call and wait, at most until @p deadline_ms (edge_now_mono_ms). OK: an answer came, whatever its
  * code; UNAVAILABLE with "failed to send a http request" in the text where none did. GET, HEAD, PUT
  * and DELETE are retried while time is left, where the connection was refused or broke; a peer that
  * breaks five in a row is left alone for a second, and its calls fail at once. An answer is at most
- * 32 MiB. The correlation id is the request's, else the context's. Do not call on an event thread.
+ * 32 MiB. The correlation id is the request's, else the context's. INVALID where a header cannot be
+ * one. Do not call on an event thread.
+ *
+ * https speaks TLS 1.2 or later and checks certificate and name; what is wrong with them is in the
+ * text ("certificate of host:port has expired"), and not tried again.
  */
 enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
                                   const struct edge_http_request *req, int64_t deadline_ms,

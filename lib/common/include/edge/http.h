@@ -257,6 +257,10 @@ void edge_http_refuse(struct edge_http *http);
  */
 void edge_http_stop(struct edge_http *http, int64_t drain_ms);
 
+struct edge_http_header {
+    const char *name, *value;
+};
+
 /** A request that did not come by a socket: a neighbour in the same process. */
 struct edge_http_request {
     const char *method, *target; /* "/api/v3/device/name/a?x=y", escaped as on the wire */
@@ -265,6 +269,10 @@ struct edge_http_request {
     const void *body;
     size_t body_size;
     bool code_only; /* a socket's answer: its body is passed over, and cut short where it is long */
+    bool follow;    /* a GET or HEAD goes on where a redirect points to, five times at most */
+    bool wants_headers;                     /* of the answer */
+    const struct edge_http_header *headers; /* further ones; they go before the peer's */
+    size_t n_headers;
 };
 struct edge_http_response {
     int code;
@@ -272,7 +280,12 @@ struct edge_http_response {
     const char *body; /* NUL-terminated; never NULL */
     size_t body_size;
     bool busy; /* it says when to come again */
+    /* Where they were wanted: the first 64, of 16 KiB in all, in the order they came. */
+    const struct edge_http_header *headers;
+    size_t n_headers;
 };
+/** The first header of that name, in any case; NULL where absent. */
+const char *edge_http_response_header(const struct edge_http_response *response, const char *name);
 /**
  * Run @p req through the route table on the calling thread, as if it had come by a socket; waits
  * for calls that finish later. The response lives in the context's arena.

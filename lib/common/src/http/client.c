@@ -7,7 +7,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "client_peer.h"
 #include "edge/clock.h"
 #include "edge/pool.h"
 #include "edge/thread.h"
@@ -42,6 +44,7 @@ struct breaker {
 struct edge_client {
     struct edge_mutex lock;
     struct edge_cond changed; /* a call ended, or the client is closing */
+    struct client_peers *peers;
     struct local *locals EDGE_GUARDED;
     struct breaker *breakers EDGE_GUARDED;
     struct edge_transfers *transfers EDGE_GUARDED; /* NULL until a socket is needed */
@@ -56,6 +59,7 @@ struct edge_client *edge_client_create(void)
     struct edge_client *c = edge_xalloc(1, sizeof(*c));
     edge_mutex_init(&c->lock);
     edge_cond_init(&c->changed);
+    c->peers = client_peers_create();
     return c;
 }
 
@@ -100,6 +104,7 @@ void edge_client_free(struct edge_client *c)
     }
     edge_client_stop(c);
     edge_transfers_free(forget_peers(c));
+    client_peers_free(c->peers);
     edge_cond_done(&c->changed);
     edge_mutex_done(&c->lock);
     free(c);
@@ -142,6 +147,12 @@ void edge_client_attach(struct edge_client *c, const char *base_url, struct edge
         edge_cond_wait(&c->changed, &c->lock);
     }
     l->http = http;
+}
+
+enum edge_status edge_client_peer(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
+                                  const struct edge_client_peer *peer)
+{
+    return client_peers_set(c->peers, ctx, base_url ? trimmed(&ctx->arena, base_url) : NULL, peer);
 }
 
 /* A call begins; the peer's entry where it is one of ours. */
@@ -288,8 +299,9 @@ static enum edge_status not_sent(struct edge_ctx *ctx, const char *base_url,
 }
 
 static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *ctx,
-                                       const char *base_url, const struct edge_http_request *req,
-                                       int64_t deadline_ms, struct edge_http_response *ret)
+                                       const char *base_url, const struct edge_client_peer *peer,
+                                       const struct edge_http_request *req, int64_t deadline_ms,
+                                       struct edge_http_response *ret)
 {
     struct edge_transfers *transfers;
     EDGE_TRY(edge_wrap(ctx, transfers_of(c, ctx, &transfers),
@@ -298,7 +310,7 @@ static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *c
     const char *why = "the peer has failed repeatedly and is given a pause";
     for (unsigned tries = 0; breaker_permits(c, base_url); tries++) {
         enum edge_transfer_outcome outcome =
-            edge_transfer(transfers, ctx, base_url, req, deadline_ms, ret, &why);
+            edge_transfer(transfers, ctx, base_url, peer, req, deadline_ms, ret, &why);
         breaker_learn(c, base_url, outcome);
         if (outcome == EDGE_TRANSFER_ANSWERED) {
             return EDGE_OK;
@@ -320,6 +332,8 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
     if (!named.correlation_id) {
         named.correlation_id = ctx->correlation_id;
     }
+    const struct edge_client_peer *peer = client_peers_find(c->peers, &ctx->arena, base);
+    EDGE_TRY(client_peer_headers(ctx, peer, &named));
     struct edge_wait wait;
     if (!edge_wait_begin(&wait, base)) {
         return not_sent(ctx, base, &named, "too many calls wait for the peer already");
@@ -329,11 +343,21 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
     if (local) {
         edge_http_call(local->http, ctx, &named, ret);
     } else {
-        st = call_by_socket(c, ctx, base, &named, deadline_ms, ret);
+        st = call_by_socket(c, ctx, base, peer, &named, deadline_ms, ret);
     }
     leave(c, local);
     edge_wait_end(&wait);
     return st;
+}
+
+const char *edge_http_response_header(const struct edge_http_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->n_headers; i++) {
+        if (strcasecmp(response->headers[i].name, name) == 0) {
+            return response->headers[i].value;
+        }
+    }
+    return NULL;
 }
 
 /* The relay text of contract 2.4. */

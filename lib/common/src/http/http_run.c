@@ -385,12 +385,16 @@ static void set_request(struct edge_call *call, const struct edge_http_request *
 {
     struct edge_arena *a = &call->ctx.arena;
     call->method = edge_strdup(a, req->method);
-    call->headers = edge_new_n(a, struct http_pair, 2);
+    call->headers = edge_new_n(a, struct http_pair, 2 + req->n_headers);
     call->headers[call->n_headers++] = (struct http_pair){
         "Content-Type", edge_strdup(a, req->content_type ? req->content_type : "application/json")};
     http_call_set_correlation(call, correlation_id);
     call->headers[call->n_headers++] =
         (struct http_pair){"X-Correlation-ID", call->ctx.correlation_id};
+    for (size_t i = 0; i < req->n_headers; i++) {
+        call->headers[call->n_headers++] = (struct http_pair){
+            edge_strdup(a, req->headers[i].name), edge_strdup(a, req->headers[i].value)};
+    }
     http_call_set_target(call, req->target);
     if (!call->settled) {
         http_call_find_route(call, http_method_of(req->method));
@@ -415,7 +419,26 @@ static void wait_for(struct edge_call *call)
     }
 }
 
-static void take_response(struct edge_call *call, struct edge_ctx *ctx,
+/* Those a socket would have shown, but for its framing. */
+static void show_headers(const struct edge_call *call, struct edge_arena *a,
+                         struct edge_http_response *ret)
+{
+    struct edge_http_header *headers = edge_new_n(a, struct edge_http_header, 4);
+    size_t n = 0;
+    headers[n++] = (struct edge_http_header){"Content-Type", ret->content_type};
+    headers[n++] =
+        (struct edge_http_header){"X-Correlation-ID", edge_strdup(a, call->ctx.correlation_id)};
+    if (call->allow) {
+        headers[n++] = (struct edge_http_header){"Allow", edge_strdup(a, call->allow)};
+    }
+    if (call->busy) {
+        headers[n++] = (struct edge_http_header){"Retry-After", "1"};
+    }
+    ret->headers = headers;
+    ret->n_headers = n;
+}
+
+static void take_response(struct edge_call *call, struct edge_ctx *ctx, bool wants_headers,
                           struct edge_http_response *ret)
 {
     if (http_call_is_given_up(call)) {
@@ -433,11 +456,16 @@ static void take_response(struct edge_call *call, struct edge_ctx *ctx,
             return;
         }
     }
-    ret->code = call->code;
-    ret->busy = call->busy;
-    ret->content_type = edge_strdup(&ctx->arena, call->type);
-    ret->body_size = call->reply.len;
-    ret->body = edge_buf_str(&call->reply);
+    *ret = (struct edge_http_response){
+        .code = call->code,
+        .busy = call->busy,
+        .content_type = edge_strdup(&ctx->arena, call->type),
+        .body_size = call->reply.len,
+        .body = edge_buf_str(&call->reply),
+    };
+    if (wants_headers) {
+        show_headers(call, &ctx->arena, ret);
+    }
     edge_defer(&ctx->arena, free, call->reply.data);
     call->reply = (struct edge_buf)EDGE_BUF_INIT;
 }
@@ -454,7 +482,7 @@ void edge_http_call(struct edge_http *http, struct edge_ctx *ctx,
         http_call_unpark(call);
     }
     http_call_settle(call);
-    take_response(call, ctx, ret);
+    take_response(call, ctx, req->wants_headers, ret);
     http_call_ended(http);
     http_call_unref(call);
     http_unref(http);

@@ -7,15 +7,20 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "curl_late.h"
 #include "edge/budget.h"
 #include "edge/clock.h"
 #include "edge/pool.h"
 #include "edge/thread.h"
+#include "transfer_tls.h"
 
 enum {
     KEPT_CONNECTIONS = 32,
+    HEAD_MAX = 16 * 1024, /* of an answer's head, where it is wanted, and so many of its headers */
+    HEADERS_MAX = 64,
+    REDIRECTS_MAX = 5,
     UNWANTED_MAX = 16 * 1024, /* a longer body nobody wants costs the connection */
     POLL_MS = 3600 * 1000,    /* libcurl's own timers and wake-ups end the wait */
 };
@@ -25,7 +30,8 @@ struct transfer {
     const struct edge_curl *curl;
     CURL *easy;
     struct curl_slist *headers;
-    struct edge_buf body;
+    struct edge_buf body, head; /* head: lines of the answer, where they are wanted */
+    struct curl_slist *way;     /* where the name of the URL is, if not the peer's address */
     struct edge_cond finished;
     char error[CURL_ERROR_SIZE];
     CURLcode code;
@@ -212,6 +218,19 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
     return n;
 }
 
+/* Lines as they come; of several answers (redirects) the last one's. */
+static size_t take_line(char *bytes, size_t size, size_t n, void *arg)
+{
+    struct transfer *x = arg;
+    n *= size;
+    if (n > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        x->head.len = 0;
+    } else if (x->head.len + n <= HEAD_MAX) {
+        edge_buf_put(&x->head, bytes, n);
+    }
+    return n;
+}
+
 /* What comes from outside (a correlation id out of a message) must not become another header. */
 static void add_header(struct transfer *x, struct edge_ctx *ctx, const char *name,
                        const char *value)
@@ -239,20 +258,87 @@ static void set_method(struct transfer *x, const struct edge_http_request *req)
     x->curl->easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
-static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_url,
-                    const struct edge_http_request *req, int64_t timeout_ms)
+static bool has_header(const struct edge_http_request *req, const char *name)
 {
-    x->easy = x->curl->easy_init();
-    x->code_only = req->code_only;
-    edge_cond_init(&x->finished);
+    size_t i = 0;
+    while (i < req->n_headers && strcasecmp(req->headers[i].name, name) != 0) {
+        i++;
+    }
+    return i < req->n_headers;
+}
+
+static void set_headers(struct transfer *x, struct edge_ctx *ctx,
+                        const struct edge_http_request *req)
+{
+    for (size_t i = 0; i < req->n_headers; i++) {
+        const struct edge_http_header *h = &req->headers[i];
+        const char *line = *h->value ? edge_printf(&ctx->arena, "%s: %s", h->name, h->value)
+                                     : edge_printf(&ctx->arena, "%s;", h->name);
+        x->headers = x->curl->slist_append(x->headers, line);
+    }
+    if (req->body_size > 0 && !has_header(req, "Content-Type")) {
+        add_header(x, ctx, "Content-Type",
+                   req->content_type ? req->content_type : "application/json");
+    }
+    if (req->correlation_id && req->correlation_id[0] && !has_header(req, "X-Correlation-ID")) {
+        add_header(x, ctx, "X-Correlation-ID", req->correlation_id);
+    }
+    x->headers = x->curl->slist_append(x->headers, "Expect:"); /* nobody here waits for a 100 */
+    x->curl->easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
+    if (req->wants_headers) {
+        x->curl->easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, take_line);
+        x->curl->easy_setopt(x->easy, CURLOPT_HEADERDATA, x);
+        x->curl->easy_setopt(x->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    }
+}
+
+/* The name a certificate is to have becomes that of the URL, and the way leads to the address. */
+static const char *url_of(struct transfer *x, struct edge_arena *a, const char *base_url,
+                          const struct edge_client_peer *peer, const char *target)
+{
+    const char *place = strstr(base_url, "://");
+    if (!peer || !peer->server_name || !place) {
+        return edge_printf(a, "%s%s", base_url, target);
+    }
+    place += 3;
+    size_t len = strcspn(place, "/");
+    const char *colon = memrchr(place, ':', len);
+    const char *port = !colon || memchr(colon, ']', (size_t)(place + len - colon))
+                           ? ""
+                           : edge_strndup(a, colon, (size_t)(place + len - colon));
+    size_t host_len = len - strlen(port);
+    x->way = x->curl->slist_append(NULL, edge_printf(a, "%s%s:%.*s%s", peer->server_name,
+                                                     *port ? port : ":", (int)host_len, place,
+                                                     *port ? port : ":"));
+    x->curl->easy_setopt(x->easy, CURLOPT_CONNECT_TO, x->way);
+    return edge_printf(a, "%.*s%s%s%s%s", (int)(place - base_url), base_url, peer->server_name,
+                       port, place + len, target);
+}
+
+static void set_way(struct transfer *x, struct edge_ctx *ctx, const char *base_url,
+                    const struct edge_client_peer *peer, const struct edge_http_request *req)
+{
     CURL *e = x->easy;
-    x->curl->easy_setopt(e, CURLOPT_PRIVATE, x);
-    x->curl->easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
-    x->curl->easy_setopt(e, CURLOPT_URL, edge_printf(&ctx->arena, "%s%s", base_url, req->target));
+    bool is_https = strncasecmp(base_url, "https:", 6) == 0;
+    bool follows =
+        req->follow && (strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0);
+    x->curl->easy_setopt(e, CURLOPT_URL, url_of(x, &ctx->arena, base_url, peer, req->target));
     x->curl->easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    x->curl->easy_setopt(e, CURLOPT_PROXY, ""); /* neighbours are not reached through one */
+    /* Neighbours are not reached through one the environment names. */
+    x->curl->easy_setopt(e, CURLOPT_PROXY, peer && peer->proxy ? peer->proxy : "");
+    x->curl->easy_setopt(e, CURLOPT_NOPROXY, "");
     x->curl->easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-    x->curl->easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    if (follows) {
+        x->curl->easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L);
+        x->curl->easy_setopt(e, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+        x->curl->easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, is_https ? "https" : "http,https");
+    }
+    transfer_tls_set(x->curl, e, peer);
+}
+
+static void set_limits(struct transfer *x, const struct edge_http_request *req, int64_t timeout_ms)
+{
+    CURL *e = x->easy;
     x->curl->easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     x->curl->easy_setopt(e, CURLOPT_QUICK_EXIT,
                          1L); /* a slow name server must not hold up the loop */
@@ -263,18 +349,25 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
     x->curl->easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
     x->curl->easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
                          (curl_off_t)(req->code_only ? 0 : EDGE_ANSWER_MAX));
+}
+
+static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_url,
+                    const struct edge_client_peer *peer, const struct edge_http_request *req,
+                    int64_t timeout_ms)
+{
+    x->easy = x->curl->easy_init();
+    x->code_only = req->code_only;
+    edge_cond_init(&x->finished);
+    CURL *e = x->easy;
+    x->curl->easy_setopt(e, CURLOPT_PRIVATE, x);
+    x->curl->easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
+    x->curl->easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     x->curl->easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     x->curl->easy_setopt(e, CURLOPT_WRITEDATA, x);
+    set_way(x, ctx, base_url, peer, req);
+    set_limits(x, req, timeout_ms);
     set_method(x, req);
-    if (req->body_size > 0) {
-        add_header(x, ctx, "Content-Type",
-                   req->content_type ? req->content_type : "application/json");
-    }
-    if (req->correlation_id && req->correlation_id[0]) {
-        add_header(x, ctx, "X-Correlation-ID", req->correlation_id);
-    }
-    x->headers = x->curl->slist_append(x->headers, "Expect:"); /* nobody here waits for a 100 */
-    x->curl->easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+    set_headers(x, ctx, req);
 }
 
 static void wait_for(struct edge_transfers *t, struct transfer *x)
@@ -298,6 +391,12 @@ static enum edge_transfer_outcome judge(const struct transfer *x)
     if (x->unwanted > 0 && x->code != CURLE_ABORTED_BY_CALLBACK) {
         return EDGE_TRANSFER_ANSWERED;
     }
+    if (transfer_tls_is_refused(x->code, x->error)) {
+        return EDGE_TRANSFER_FAILED;
+    }
+    if (transfer_tls_is_cut(x->code, x->error)) {
+        return EDGE_TRANSFER_UNREACHED;
+    }
     switch (x->code) {
     case CURLE_OK:
         return EDGE_TRANSFER_ANSWERED;
@@ -316,6 +415,41 @@ static enum edge_transfer_outcome judge(const struct transfer *x)
     }
 }
 
+/* "Name: value" becomes a header; what is none is passed over. */
+static bool split_line(struct edge_arena *a, const char *line, size_t len,
+                       struct edge_http_header *ret)
+{
+    const char *colon = memchr(line, ':', len);
+    if (!colon || colon == line) {
+        return false;
+    }
+    const char *value = colon + 1, *end = line + len;
+    while (value < end && (*value == ' ' || *value == '\t')) {
+        value++;
+    }
+    while (end > value && (unsigned char)end[-1] <= ' ') {
+        end--;
+    }
+    *ret = (struct edge_http_header){edge_strndup(a, line, (size_t)(colon - line)),
+                                     edge_strndup(a, value, (size_t)(end - value))};
+    return true;
+}
+
+static void take_head(struct edge_arena *a, const struct edge_buf *head,
+                      struct edge_http_response *ret)
+{
+    struct edge_http_header *headers = edge_new_n(a, struct edge_http_header, HEADERS_MAX);
+    size_t n = 0;
+    for (size_t at = 0; at < head->len && n < HEADERS_MAX;) {
+        const char *line = head->data + at, *end = memchr(line, '\n', head->len - at);
+        size_t len = end ? (size_t)(end - line) + 1 : head->len - at;
+        n += split_line(a, line, len, &headers[n]);
+        at += len;
+    }
+    ret->headers = headers;
+    ret->n_headers = n;
+}
+
 static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_http_response *ret)
 {
     long code = 0;
@@ -324,11 +458,16 @@ static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_
     x->curl->easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
     x->curl->easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
     x->curl->easy_getinfo(x->easy, CURLINFO_CONTENT_TYPE, &type);
-    ret->code = (int)code;
-    ret->busy = retry_after > 0;
-    ret->content_type = edge_strdup(&ctx->arena, type ? type : "");
-    ret->body = edge_buf_str(&x->body);
-    ret->body_size = x->body.len;
+    *ret = (struct edge_http_response){
+        .code = (int)code,
+        .busy = retry_after > 0,
+        .content_type = edge_strdup(&ctx->arena, type ? type : ""),
+        .body = edge_buf_str(&x->body),
+        .body_size = x->body.len,
+    };
+    if (x->head.len > 0) {
+        take_head(&ctx->arena, &x->head, ret);
+    }
     edge_defer(&ctx->arena, free, x->body.data); /* the arena owns it now */
     x->body = (struct edge_buf)EDGE_BUF_INIT;
 }
@@ -343,17 +482,18 @@ static bool pay_for(struct edge_ctx *ctx, const struct transfer *x)
 }
 
 enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_ctx *ctx,
-                                         const char *base_url, const struct edge_http_request *req,
-                                         int64_t deadline_ms, struct edge_http_response *ret,
-                                         const char **ret_why)
+                                         const char *base_url, const struct edge_client_peer *peer,
+                                         const struct edge_http_request *req, int64_t deadline_ms,
+                                         struct edge_http_response *ret, const char **ret_why)
 {
     int64_t timeout_ms = deadline_ms - edge_now_mono_ms();
     if (timeout_ms <= 0) {
         *ret_why = "no time is left";
         return EDGE_TRANSFER_FAILED;
     }
-    struct transfer x = {.curl = &t->curl, .body = EDGE_BUF_INIT, .budget = ctx->budget};
-    prepare(&x, ctx, base_url, req, timeout_ms < INT32_MAX ? timeout_ms : INT32_MAX);
+    struct transfer x = {
+        .curl = &t->curl, .body = EDGE_BUF_INIT, .head = EDGE_BUF_INIT, .budget = ctx->budget};
+    prepare(&x, ctx, base_url, peer, req, timeout_ms < INT32_MAX ? timeout_ms : INT32_MAX);
     wait_for(t, &x);
     enum edge_transfer_outcome outcome = judge(&x);
     if (x.charged > 0) {
@@ -370,10 +510,14 @@ enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_c
         *ret_why = "the answer is larger than 32 MiB";
     } else {
         const char *why = x.error[0] ? x.error : t->curl.easy_strerror(x.code);
-        *ret_why = edge_strdup(&ctx->arena, why);
+        const char *of_tls =
+            transfer_tls_reason(&t->curl, &ctx->arena, x.easy, x.code, why, base_url, peer);
+        *ret_why = of_tls ? of_tls : edge_strdup(&ctx->arena, why);
     }
     t->curl.easy_cleanup(x.easy);
     t->curl.slist_free_all(x.headers);
+    t->curl.slist_free_all(x.way);
+    edge_buf_done(&x.head);
     edge_cond_done(&x.finished);
     edge_buf_done(&x.body);
     return outcome;

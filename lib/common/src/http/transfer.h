@@ -3,7 +3,7 @@
 #ifndef EDGE_TRANSFER_H
 #define EDGE_TRANSFER_H
 
-#include "edge/http.h"
+#include "edge/client.h"
 
 enum { EDGE_ANSWER_MAX = 32 * 1024 * 1024 }; /* bytes of an answer's body */
 
@@ -25,11 +25,11 @@ void edge_transfers_free(struct edge_transfers *t);
 
 /**
  * Send @p req to @p base_url (no slash at its end) and wait for the answer until @p deadline_ms.
- * The response, or the reason in @p ret_why, lives in the context's arena.
+ * @p peer says how (may be NULL); its headers are in the request already. The response, or the reason in @p ret_why, lives in the context's arena.
  */
 enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_ctx *ctx,
-                                         const char *base_url, const struct edge_http_request *req,
-                                         int64_t deadline_ms, struct edge_http_response *ret,
-                                         const char **ret_why);
+                                         const char *base_url, const struct edge_client_peer *peer,
+                                         const struct edge_http_request *req, int64_t deadline_ms,
+                                         struct edge_http_response *ret, const char **ret_why);
 
 #endif
