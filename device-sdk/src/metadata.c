@@ -165,8 +165,7 @@ enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *sv
 
 static const char *own_address(struct edge_ctx *ctx, const devsdk_service *svc)
 {
-    return edge_printf(&ctx->arena, "http://%s:%u", svc->rt->base->service.host,
-                       (unsigned)svc->rt->port);
+    return edge_runtime_url(&ctx->arena, svc->rt);
 }
 
 enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc,

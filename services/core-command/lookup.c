@@ -87,10 +87,8 @@ static struct command_parameter parameter_of(const struct device_resource *resou
 static void command_address(struct edge_arena *a, const struct command_state *cmd,
                             const char *device, struct core_command *command)
 {
-    const struct edge_service_info *info = &cmd->rt->base->service;
-    int64_t port = info->port > 0 ? info->port : cmd->rt->port;
     command->path = edge_printf(a, "/api/v3/device/name/%s/%s", device, command->name);
-    command->url = edge_printf(a, "http://%s:%" PRId64, info->host, port);
+    command->url = edge_runtime_url(a, cmd->rt);
 }
 
 static struct core_command from_device_command(struct edge_arena *a,

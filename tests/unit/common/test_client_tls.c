@@ -443,10 +443,10 @@ static void test_a_proxy_is_gone_through(void)
     EDGE_CTX_SCOPE(ctx);
     struct edge_http_response r;
     const struct edge_client_peer peer = {.proxy = tcp_peer_url(p)};
-    CU_ASSERT_EQUAL(edge_client_peer(c, &ctx, "http://far.away:80", &peer), EDGE_OK);
-    CU_ASSERT_EQUAL(edge_client_call(c, &ctx, "http://far.away:80", &GET, in_ms(10000), &r),
+    CU_ASSERT_EQUAL(edge_client_peer(c, &ctx, "http://far.away:8080", &peer), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_client_call(c, &ctx, "http://far.away:8080", &GET, in_ms(10000), &r),
                     EDGE_OK);
-    CU_ASSERT(last_has(p, "GET http://far.away:80/ HTTP/1.1\r\n", true));
+    CU_ASSERT(last_has(p, "GET http://far.away:8080/ HTTP/1.1\r\n", true));
     edge_client_free(c);
     tcp_peer_free(p);
 }

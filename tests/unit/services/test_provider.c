@@ -95,19 +95,20 @@ static void test_addresses_have_one_form(void)
     static const struct {
         const char *text, *url;
     } cases[] = {
-        {"keeper.http://localhost:59890",  "http://localhost:59890"},
-        {"keeper.http://10.0.0.1:1",       "http://10.0.0.1:1"     },
-        {"keeper.http://localhost",        NULL                    },
-        {"keeper.http://localhost:",       NULL                    },
-        {"keeper.http://localhost:0",      NULL                    },
-        {"keeper.http://localhost:65536",  NULL                    },
-        {"keeper.http://localhost:1/path", NULL                    },
-        {"keeper.http://:59890",           NULL                    },
-        {"keeper.https://localhost:59890", NULL                    },
-        {"consul.http://localhost:8500",   NULL                    },
-        {"http://localhost:59890",         NULL                    },
-        {"keeper",                         NULL                    },
-        {"",                               NULL                    },
+        {"keeper.http://localhost:59890",  "http://localhost:59890" },
+        {"keeper.http://10.0.0.1:1",       "http://10.0.0.1:1"      },
+        {"keeper.http://localhost",        NULL                     },
+        {"keeper.http://localhost:",       NULL                     },
+        {"keeper.http://localhost:0",      NULL                     },
+        {"keeper.http://localhost:65536",  NULL                     },
+        {"keeper.http://localhost:1/path", NULL                     },
+        {"keeper.http://:59890",           NULL                     },
+        {"keeper.https://localhost:59890", "https://localhost:59890"},
+        {"keeper.httpx://localhost:59890", NULL                     },
+        {"consul.http://localhost:8500",   NULL                     },
+        {"http://localhost:59890",         NULL                     },
+        {"keeper",                         NULL                     },
+        {"",                               NULL                     },
     };
     for (size_t i = 0; i < N(cases); i++) {
         EDGE_CTX_SCOPE(ctx);

@@ -47,6 +47,13 @@ struct edge_writable {
     struct edge_telemetry telemetry;
 };
 
+/* How the service is spoken to, or a neighbour. */
+struct edge_security_options {
+    const char *mode; /* of a service: "" or "tls" */
+    const char *openziti_controller;
+    const char *ca_file, *cert_file, *key_file, *server_name; /* PEM files */
+    bool skip_cert_verify;
+};
 struct edge_service_info {
     const char *host, *server_bind_addr, *startup_msg, *health_check_interval, *request_timeout;
     int64_t port, max_result_count, max_request_size; /* KB, 0: off */
@@ -54,6 +61,7 @@ struct edge_service_info {
     bool enable_name_field_escape;
     const char **labels;
     size_t n_labels;
+    struct edge_security_options security;
     struct edge_cors cors;
 };
 struct edge_bus_optional { /* texts, as in the official files */
@@ -67,7 +75,7 @@ struct edge_bus_info {
     struct edge_bus_optional optional;
 };
 struct edge_registry_info {
-    const char *host, *type;
+    const char *protocol, *host, *type;
     int64_t port;
 };
 struct edge_database_info {
@@ -80,6 +88,7 @@ struct edge_client_info {
     const char *name; /* "core-metadata" */
     const char *protocol, *host;
     int64_t port;
+    struct edge_security_options security;
 };
 struct edge_base_config {
     struct edge_service_info service;

@@ -216,6 +216,14 @@ enum edge_status edge_call_on_worker(struct edge_call *call, edge_handler *fn);
 
 /* ---- the server -------------------------------------------------------------------------- */
 
+/** TLS of a server: PEM files. TLS 1.2 or later. */
+struct edge_http_tls {
+    const char *cert_file; /* the certificate, and behind it those that lead to its CA */
+    const char *key_file;  /* its key, without a passphrase */
+    const char
+        *client_ca_file; /* who signs the certificates that clients must show; NULL: no need */
+};
+
 struct edge_http_config {
     const char *service; /* name in envelopes, logs and metrics */
     const char *host;    /* address to bind, "localhost", "0.0.0.0", ...; NULL: loopback */
@@ -232,7 +240,8 @@ struct edge_http_config {
     int64_t max_result_count;   /* Service.MaxResultCount */
     int64_t request_timeout_ms; /* 503 "request timeout" for calls that wait; 0: none */
     bool full_chain; /* error texts are the whole chain (device services, contract 2.4) */
-    const struct edge_cors *cors; /* NULL: off (contract 2.8) */
+    const struct edge_cors *cors;    /* NULL: off (contract 2.8) */
+    const struct edge_http_tls *tls; /* NULL: plain HTTP */
     /**
      * Asked before every handler but those of EDGE_ROUTE_OPEN rows and calls from this process;
      * NULL lets everybody in. UNAUTHORIZED without a text becomes the bare 401 of contract 2.9.
@@ -249,6 +258,12 @@ struct edge_http_config {
 enum edge_status edge_http_start(struct edge_ctx *ctx, const struct edge_http_config *config,
                                  struct edge_http **ret);
 uint16_t edge_http_port(const struct edge_http *http);
+/**
+ * Read the files of a server with TLS again, for connections that begin from now on. A failure names the
+ * file and leaves the server with what it has. Any thread.
+ */
+enum edge_status edge_http_renew(struct edge_ctx *ctx, struct edge_http *http,
+                                 const struct edge_http_tls *tls);
 /** Stop listening, and hurry those that send or read slowly: the first half of a stop. */
 void edge_http_refuse(struct edge_http *http);
 /**

@@ -128,6 +128,8 @@ enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_
  */
 void edge_announce_change(struct edge_ctx *ctx, const struct edge_runtime *rt,
                           struct edge_store *store, struct edge_message *m);
+/** Where the service itself is reached, "https://localhost:59900". */
+const char *edge_runtime_url(struct edge_arena *a, const struct edge_runtime *rt);
 /** Sleep that ends early when the service stops; false then. */
 bool edge_runtime_sleep(const struct edge_runtime *rt, int64_t ms);
 

@@ -117,6 +117,12 @@ static enum edge_status check_client_protocol(const void *value, struct edge_sco
     return one_of(value, names, at);
 }
 
+static enum edge_status check_security_mode(const void *value, struct edge_scope *at)
+{
+    static const char *const names[] = {"tls", "", NULL};
+    return one_of(value, names, at);
+}
+
 static enum edge_status check_database_type(const void *value, struct edge_scope *at)
 {
     const char *s = value;
@@ -244,6 +250,28 @@ static const struct edge_field cors_fields[] = {
 static const struct edge_dto CORS = EDGE_DTO(struct edge_cors, "CORSConfiguration", cors_fields);
 #undef F
 
+#define F(m, key, text, ...) ROW(struct edge_security_options, m, key, text __VA_OPT__(, ) __VA_ARGS__)
+static const struct edge_field service_security_fields[] = {
+    F(mode, "Mode", "tls: https; empty: http.", .check = check_security_mode),
+    F(openziti_controller, "OpenZitiController", "Of no use here.", .def = "openziti:1280"),
+    F(cert_file, "CertFile", "PEM file of the certificate, and of those that lead to its CA."),
+    F(key_file, "KeyFile", "PEM file of its key."),
+    F(ca_file, "CaFile", "PEM file of who signs the certificates clients must show; empty: none is asked for."),
+};
+static const struct edge_dto SERVICE_SECURITY = EDGE_DTO(struct edge_security_options, "ServiceSecurity", service_security_fields);
+
+static const struct edge_field client_security_fields[] = {
+    F(mode, "Mode", "Empty: what Protocol says.", .check = check_security_mode),
+    F(openziti_controller, "OpenZitiController", "Of no use here.", .def = "openziti:1280"),
+    F(ca_file, "CaFile", "PEM file of who vouches for it; empty: EDGEX_CA_FILE, else whom the system trusts."),
+    F(cert_file, "CertFile", "PEM file of the own certificate, where it asks for one; empty: EDGEX_CERT_FILE."),
+    F(key_file, "KeyFile", "PEM file of its key; empty: EDGEX_KEY_FILE."),
+    F(server_name, "ServerName", "Name in its certificate, where that is not Host."),
+    F(skip_cert_verify, "SkipCertVerify", "Do not check its certificate.", .def = "false"),
+};
+static const struct edge_dto CLIENT_SECURITY = EDGE_DTO(struct edge_security_options, "ClientSecurity", client_security_fields);
+#undef F
+
 #define F(m, key, text, ...) ROW(struct edge_service_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field service_fields[] = {
     F(host, "Host", "Name by which others reach the service; listens there too.", .def = "localhost", .check = check_host),
@@ -257,6 +285,7 @@ static const struct edge_field service_fields[] = {
     F(memory_budget, "MemoryBudget", "Most memory for requests and answers under way, KB, of the whole process: the largest of its services' values counts; 0: any, else at least 64.", .def = "65536", .check = check_budget),
     F(enable_name_field_escape, "EnableNameFieldEscape", "Escape names in topics.", .def = "false"),
     EDGE_LIST(struct edge_service_info, labels, "Labels", "Words to search the service by.", NULL, .flags = EDGE_EMIT_EMPTY),
+    EDGE_OBJECT(struct edge_service_info, security, "SecurityOptions", "TLS.", &SERVICE_SECURITY, .flags = EDGE_EMIT_EMPTY),
     EDGE_OBJECT(struct edge_service_info, cors, "CORSConfiguration", "Browsers of other origins.", &CORS, .flags = EDGE_EMIT_EMPTY),
 };
 static const struct edge_dto SERVICE_INFO = EDGE_DTO(struct edge_service_info, "Service", service_fields);
@@ -298,6 +327,7 @@ static const struct edge_dto BUS_INFO = EDGE_DTO(struct edge_bus_info, "MessageB
 
 #define F(m, key, text, ...) ROW(struct edge_registry_info, m, key, text __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field registry_fields[] = {
+    F(protocol, "Protocol", "http or https.", .def = "http", .check = check_client_protocol),
     F(host, "Host", "The registry.", .def = "localhost", .check = check_host),
     F(port, "Port", "Its port.", .def = "59890", .check = check_port),
     F(type, "Type", "keeper.", .def = "keeper", .check = check_registry_type),
@@ -324,6 +354,7 @@ static const struct edge_field client_fields[] = {
     F(protocol, "Protocol", "http or https.", .def = "http", .check = check_client_protocol),
     F(host, "Host", "Where it is.", .def = "localhost", .check = check_host),
     F(port, "Port", "Its port.", .check = check_port),
+    EDGE_OBJECT(struct edge_client_info, security, "SecurityOptions", "TLS with it.", &CLIENT_SECURITY),
 };
 static const struct edge_dto CLIENT_INFO = EDGE_DTO(struct edge_client_info, "Client", client_fields);
 #undef F

@@ -20,6 +20,7 @@
 #include "edge/budget.h"
 #include "edge/clock.h"
 #include "http_internal.h"
+#include "http_tls.h"
 
 enum {
     READ_HEAD = 4096,             /* taken at once where a head is due */
@@ -34,6 +35,7 @@ enum {
 };
 
 static void answer(struct http_conn *conn);
+static void linger(struct http_conn *conn);
 static void send_out(struct http_conn *conn);
 
 /* ---- state ------------------------------------------------------------------------------- */
@@ -87,6 +89,25 @@ static void want(struct http_conn *conn, uint32_t events)
     }
 }
 
+/* The two ways in, and the two ways out. */
+static ssize_t bytes_in(struct http_conn *conn, void *bytes, size_t n)
+{
+    return conn->tls ? http_tls_recv(conn->tls, bytes, n) : recv(conn->fd, bytes, n, 0);
+}
+
+static ssize_t bytes_out(struct http_conn *conn, struct iovec *parts, size_t n)
+{
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
+    return conn->tls ? http_tls_send(conn->tls, parts, n)
+                     : sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void end_tls(struct http_conn *conn)
+{
+    http_tls_end(conn->tls);
+    conn->tls = NULL;
+}
+
 static bool charge_in(struct http_conn *conn)
 {
     size_t bytes = conn->in.cap;
@@ -111,6 +132,8 @@ void http_conn_open(struct http_loop *loop, int fd)
     conn->fd = fd;
     conn->state = HTTP_CONN_IDLE;
     conn->events = EPOLLIN | EPOLLRDHUP;
+    conn->tls = loop->http->config.tls ? http_tls_begin(loop->http, fd) : NULL;
+    conn->opened_ms = conn->tls ? loop->now_ms : 0;
     begin_to_move(conn);
     set_deadline(conn, loop->now_ms, loop->http->config.header_deadline_ms, 0);
     TAILQ_INSERT_TAIL(&loop->conns[HTTP_CONN_IDLE], conn, entry);
@@ -151,6 +174,7 @@ void http_conn_close(struct http_conn *conn)
     drop_call(conn);
     drop_in(conn);
     edge_buf_done(&conn->out.head);
+    end_tls(conn);
     /* Not by close() alone: the socket lives on as long as any thread is in a call on the descriptor. */
     epoll_ctl(conn->loop->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
     close(conn->fd);
@@ -213,8 +237,11 @@ static void run(struct http_conn *conn)
 static void say_go_ahead(struct http_conn *conn)
 {
     static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    ssize_t n = send(conn->fd, go_ahead, sizeof(go_ahead) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    conn->unsaid = n > 0 ? go_ahead + n : NULL;
+    struct iovec part = {(char *)(uintptr_t)go_ahead, sizeof(go_ahead) - 1};
+    ssize_t n = bytes_out(conn, &part, 1);
+    /* What TLS could not say now it says first, whatever it is given then. */
+    bool begun = n < 0 && conn->tls && errno == EAGAIN;
+    conn->unsaid = n > 0 ? go_ahead + n : begun ? go_ahead : NULL;
 }
 
 /* Make ready for the body. False: it is not even read, the answer goes out first. */
@@ -282,8 +309,10 @@ static size_t take_head(struct http_conn *conn, const char *bytes, size_t n)
         if (*bytes == '\r' || *bytes == '\n') {
             return 1; /* an empty line before a request says nothing */
         }
+        int64_t since_ms = conn->opened_ms > 0 ? conn->opened_ms : conn->loop->now_ms;
+        conn->opened_ms = 0;
         enter(conn, HTTP_CONN_HEAD);
-        set_deadline(conn, conn->loop->now_ms, conn->loop->http->config.header_deadline_ms, 0);
+        set_deadline(conn, since_ms, conn->loop->http->config.header_deadline_ms, 0);
     }
     size_t len = http_head_length(bytes, n, &conn->scanned);
     if (len > 0 && len <= HTTP_MAX_HEAD) {
@@ -420,15 +449,26 @@ static void lose_input(struct http_conn *conn, size_t n)
     }
 }
 
+/* There was nothing to read: not now, or no more. */
+static void on_nothing(struct http_conn *conn, bool closed)
+{
+    if (!closed && conn->tls && errno == EPROTO) {
+        drop_call(conn);
+        linger(conn); /* until it has read what TLS told it */
+    } else if (closed || (errno != EAGAIN && errno != EINTR)) {
+        http_conn_close(conn);
+    } else if (conn->tls) {
+        want(conn, http_tls_events(conn->tls));
+    }
+}
+
 static void on_readable(struct http_conn *conn)
 {
     struct http_loop *loop = conn->loop;
-    bool much = conn->state == HTTP_CONN_BODY || conn->state == HTTP_CONN_LINGER;
-    ssize_t n = recv(conn->fd, loop->scratch, much ? sizeof(loop->scratch) : READ_HEAD, 0);
+    bool much = conn->state == HTTP_CONN_BODY || conn->state == HTTP_CONN_LINGER || conn->tls;
+    ssize_t n = bytes_in(conn, loop->scratch, much ? sizeof(loop->scratch) : READ_HEAD);
     if (n <= 0) {
-        if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-            http_conn_close(conn);
-        }
+        on_nothing(conn, n == 0);
         return;
     }
     move_on(conn, (size_t)n);
@@ -478,8 +518,7 @@ static int write_out(struct http_conn *conn)
         if (parts[0].iov_len + parts[1].iov_len + parts[2].iov_len == 0) {
             return 1;
         }
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
-        ssize_t n = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = bytes_out(conn, parts, 3);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -494,8 +533,10 @@ static int write_out(struct http_conn *conn)
     }
 }
 
+/* What the peer still says is of no interest, encrypted or not. */
 static void linger(struct http_conn *conn)
 {
+    end_tls(conn);
     shutdown(conn->fd, SHUT_WR);
     drop_in(conn);
     enter(conn, HTTP_CONN_LINGER);

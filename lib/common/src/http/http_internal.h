@@ -17,6 +17,7 @@ struct edge_budget;
 struct edge_counter;
 struct edge_gauge;
 struct edge_histogram;
+struct http_tls;
 
 enum {
     HTTP_MAX_PARAMS = 8,
@@ -263,6 +264,8 @@ struct http_conn {
     enum http_conn_state state;
     struct http_loop *loop;
     int fd;
+    struct http_tls *tls;   /* NULL: plain, or no more */
+    int64_t opened_ms;      /* with TLS: the first head is due from here on; 0: it came, or plain */
     uint32_t events;        /* asked of epoll */
     struct edge_buf in;     /* read and not understood yet */
     size_t scanned;         /* of it, for the end of a head */
@@ -342,6 +345,7 @@ struct edge_http {
 
     struct edge_mutex lock;
     struct edge_cond changed;
+    void *tls_context EDGE_GUARDED; /* of connections to come (http_tls.c); NULL: plain */
     unsigned refs EDGE_GUARDED; /* the owner, and who may outlive it */
     struct edge_call *parked EDGE_GUARDED;
 };

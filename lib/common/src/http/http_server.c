@@ -16,6 +16,7 @@
 #include "edge/log.h"
 #include "edge/metrics.h"
 #include "http_internal.h"
+#include "http_tls.h"
 
 enum {
     DEFAULT_CONNECTIONS = 1024,
@@ -146,6 +147,9 @@ static enum edge_status open_server(struct edge_ctx *ctx, struct edge_http *http
     for (unsigned i = 0; i < config->threads; i++) {
         EDGE_TRY(http_loop_init(ctx, &http->loops[i], http));
     }
+    if (config->tls) {
+        EDGE_TRY(http_tls_use(ctx, http, config->tls));
+    }
     EDGE_TRY(listen_on(ctx, config->host, config->port, &http->fd));
     http->port = port_of(http->fd);
     for (unsigned i = 0; i < config->threads; i++) {
@@ -191,6 +195,12 @@ enum edge_status edge_http_start(struct edge_ctx *ctx, const struct edge_http_co
     }
     *ret = http;
     return EDGE_OK;
+}
+
+enum edge_status edge_http_renew(struct edge_ctx *ctx, struct edge_http *http,
+                                 const struct edge_http_tls *tls)
+{
+    return http_tls_use(ctx, http, tls);
 }
 
 uint16_t edge_http_port(const struct edge_http *http)

@@ -11,11 +11,13 @@
 #include "edge/budget.h"
 #include "edge/clock.h"
 #include "http_internal.h"
+#include "http_tls.h"
 
 /* ---- the server ---------------------------------------------------------------------------- */
 
 void http_free(struct edge_http *http)
 {
+    http_tls_forget(http);
     http_router_free(http->router);
     for (unsigned i = 0; i < http->config.threads; i++) {
         http_loop_done(&http->loops[i]);

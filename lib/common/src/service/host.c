@@ -72,6 +72,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     if (st != EDGE_OK) {
         return edge_pass(ctx, st, &inst->ctx);
     }
+    EDGE_TRY(security_of_clients(ctx, inst->host->client, rt->base));
     const struct edge_writable *w = edge_runtime_writable(rt);
     if (edge_log_level_parse(w->log_level, &level)) {
         edge_log_set_level(rt->log, level);
@@ -247,8 +248,7 @@ static enum edge_status attach(struct edge_ctx *ctx, struct edge_instance *inst)
         }
     }
     /* The address a device service registers with core-metadata. */
-    attach_as(inst,
-              edge_printf(a, "http://%s:%u", inst->rt.base->service.host, (unsigned)inst->rt.port));
+    attach_as(inst, edge_runtime_url(a, &inst->rt));
     return EDGE_OK;
 }
 
@@ -372,6 +372,7 @@ enum edge_status host_launch(struct edge_ctx *ctx, const struct edge_service *co
     if (host->wake_fd < 0) {
         return edge_fail(ctx, EDGE_INTERNAL, "cannot make an eventfd: %s", strerror(errno));
     }
+    EDGE_TRY(security_of_all(ctx, host->client));
     EDGE_TRY(launch(ctx, host, true));
     EDGE_TRY(launch(ctx, host, false));
     log_open(host);

@@ -173,6 +173,19 @@ enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst)
     return EDGE_OK;
 }
 
+bool instance_file_changed(const char *path, struct stat *seen)
+{
+    struct stat now;
+    if (stat(path, &now) != 0) {
+        return false;
+    }
+    bool changed = now.st_ino != seen->st_ino || now.st_size != seen->st_size ||
+                   now.st_mtim.tv_sec != seen->st_mtim.tv_sec ||
+                   now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec;
+    *seen = now;
+    return changed;
+}
+
 /* ---- what was read --------------------------------------------------------------------------- */
 
 /* Files with their whole path, as nobody knows where a service was started; addresses that hold a

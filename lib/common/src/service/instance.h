@@ -23,7 +23,7 @@ enum instance_phase {
     PHASE_SUBSCRIBED
 };
 
-enum { N_GENERATIONS = 3 };
+enum { N_GENERATIONS = 3, SECURITY_FILES = 3 };
 
 /** What of the configuration says where a service listens; texts are "" where nothing is said. */
 struct listen_place {
@@ -42,6 +42,7 @@ struct edge_instance {
     struct edge_ctx *generations[N_GENERATIONS]; /* of reloaded configurations, newest first */
     struct edge_config_loaded loaded;            /* the newest of them, or that of the start */
     struct stat seen;                            /* the file as it was when read */
+    struct stat seen_tls[SECURITY_FILES];        /* those of TLS likewise */
 
     struct provider provider;         /* url NULL: the configuration comes from files only */
     struct edge_config_remote remote; /* what it had when read; lives as the newest generation */
@@ -112,6 +113,8 @@ struct edge_config_source instance_source(struct edge_arena *a, const struct edg
                                           bool shared_process);
 /** Load it; @p ctx is the instance's own: what is loaded stays. */
 enum edge_status instance_load(struct edge_ctx *ctx, struct edge_instance *inst);
+/** Is it another one than @p seen, which is the file as it is now from here on? */
+bool instance_file_changed(const char *path, struct stat *seen);
 /** Say what it was loaded from, in the order of its weight. */
 void instance_log_sources(struct edge_ctx *ctx, const struct edge_instance *inst);
 
@@ -183,6 +186,28 @@ enum edge_status secrets_store(struct edge_ctx *ctx, const char *path, const cha
 enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config *base,
                              const struct edge_writable *writable, struct edge_metrics *metrics,
                              struct edge_bus_config *ret);
+
+/* security.c */
+/** Does it speak TLS? */
+bool security_is_tls(const struct edge_base_config *base);
+/** "https" then, else "http". */
+const char *security_scheme(const struct edge_base_config *base);
+/** INVALID where a file is missing that it cannot do without. */
+enum edge_status security_check(struct edge_ctx *ctx, const struct edge_base_config *base);
+/** The files of that; those that are not asked for are NULL. */
+struct edge_http_tls security_files(const struct edge_base_config *base);
+/** Those that are. */
+size_t security_paths(const struct edge_base_config *base, const char *ret[SECURITY_FILES]);
+/** Have the client speak to all as the environment says (EDGEX_CA_FILE, ...). */
+enum edge_status security_of_all(struct edge_ctx *ctx, struct edge_client *client);
+/** And to neighbours as Clients says. */
+enum edge_status security_of_clients(struct edge_ctx *ctx, struct edge_client *client,
+                                     const struct edge_base_config *base);
+/** And to the service itself, whose certificate it knows: to see whether it lives. */
+void security_of_self(struct edge_ctx *ctx, struct edge_client *client, const char *url,
+                      const struct edge_base_config *base);
+/** Read the files of a service's TLS again, if they have changed since or @p anyway. */
+void security_renew(struct edge_instance *inst, bool anyway);
 
 /* common_routes.c */
 extern const struct edge_routes common_routes;

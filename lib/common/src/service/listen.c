@@ -194,6 +194,18 @@ static enum edge_status listen_at(struct edge_ctx *ctx, struct edge_instance *in
         .full_chain = rt->service->full_chain,
         .cors = info->cors.enable ? &info->cors : NULL,
     };
+    EDGE_TRY(security_check(ctx, rt->base));
+    if (security_is_tls(rt->base)) {
+        const char *paths[SECURITY_FILES];
+        size_t n = security_paths(rt->base, paths);
+        for (size_t i = 0; i < n;
+             i++) { /* before they are read: what changes later is read again */
+            (void)instance_file_changed(paths[i], &inst->seen_tls[i]);
+        }
+        struct edge_http_tls *tls = edge_new(&inst->ctx.arena, struct edge_http_tls);
+        *tls = security_files(rt->base);
+        config.tls = tls;
+    }
     EDGE_TRY(edge_http_start(ctx, &config, &rt->http));
     rt->port = edge_http_port(rt->http);
     inst->phase = PHASE_LISTENS;

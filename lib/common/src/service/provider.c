@@ -21,15 +21,16 @@ enum edge_status provider_url(struct edge_ctx *ctx, const char *text, const char
     const char *rest = text + sizeof(kind) - 1;
     if (strncmp(text, kind, sizeof(kind) - 1) != 0) {
         return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "configuration provider '%s': only keeper.http://HOST:PORT is supported",
+                         "configuration provider '%s': only keeper.http://HOST:PORT and "
+                         "keeper.https://HOST:PORT are supported",
                          text);
     }
-    static const char scheme[] = "http://";
-    const char *host = rest + sizeof(scheme) - 1;
-    if (strncmp(rest, scheme, sizeof(scheme) - 1) != 0) {
+    bool is_http = strncmp(rest, "http://", 7) == 0;
+    if (!is_http && strncmp(rest, "https://", 8) != 0) {
         return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "configuration provider '%s': only http is supported", text);
+                         "configuration provider '%s': only http and https are supported", text);
     }
+    const char *host = rest + (is_http ? 7 : 8);
     const char *colon = strrchr(host, ':');
     int64_t port;
     if (!colon || colon == host || host[strcspn(host, "/?# ")] != '\0' ||

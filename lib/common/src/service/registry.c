@@ -12,6 +12,7 @@
 #include "edge/keeper.h"
 #include "edge/log.h"
 #include "edge/text.h"
+#include "instance.h"
 
 enum { CALL_MS = 2000, FIRST_PAUSE_MS = 50, PAUSE_MS = 1000, PEER_KEPT_MS = 5000 };
 enum {
@@ -23,7 +24,7 @@ void registry_open(struct edge_arena *a, struct registry *r, const struct edge_r
 {
     const struct edge_registry_info *info = &rt->base->registry;
     r->rt = rt;
-    r->url = edge_printf(a, "http://%s:%d", info->host, (int)info->port);
+    r->url = edge_printf(a, "%s://%s:%d", info->protocol, info->host, (int)info->port);
     edge_mutex_init(&r->lock);
     edge_cond_init(&r->changed);
 }
@@ -42,12 +43,13 @@ static enum edge_status send_entry(struct edge_ctx *ctx, const struct registry *
     const struct edge_runtime *rt = r->rt;
     const struct edge_service_info *info = &rt->base->service;
     struct registration_request request = {
-        .base = {EDGE_API_VERSION, edge_uuid_make(&ctx->arena)                        },
+        .base = {EDGE_API_VERSION, edge_uuid_make(&ctx->arena)      },
         .registration = { .service_id = rt->name,
                  .status = status,
                  .host = info->host,
                  .port = rt->port,
-                 .health_check = {info->health_check_interval, "/api/v3/ping", "http"}},
+                 .health_check = {info->health_check_interval, "/api/v3/ping",
+                                          security_scheme(rt->base)}},
     };
     const char *body = edge_dto_text(&REGISTRATION_REQUEST, &request, &ctx->arena);
     const struct edge_http_request call = {
@@ -82,7 +84,8 @@ static bool look(struct edge_ctx *ctx, const struct registry *r, int64_t deadlin
         st = edge_dto_decode(ctx, &REGISTRATION, edge_json_member(answer, "registration", false),
                              &entry);
         *ret = st == EDGE_OK && !registration_is(&entry, REGISTRATION_HALT) &&
-               strcmp(entry.host, rt->base->service.host) == 0 && entry.port == rt->port;
+               strcmp(entry.host, rt->base->service.host) == 0 && entry.port == rt->port &&
+               strcmp(entry.health_check.type, security_scheme(rt->base)) == 0;
     }
     return st == EDGE_OK || st == EDGE_NOT_FOUND;
 }
@@ -274,7 +277,8 @@ static const char *address_of(struct edge_ctx *ctx, const cJSON *answer)
         registration_is(&entry, REGISTRATION_HALT)) {
         return NULL;
     }
-    return edge_printf(&ctx->arena, "http://%s:%d", entry.host, (int)entry.port);
+    return edge_printf(&ctx->arena, "%s://%s:%d", entry.health_check.type, entry.host,
+                       (int)entry.port);
 }
 
 /* A registry that does not answer is not waited for with every call: what was known last, be it

@@ -178,15 +178,8 @@ static bool reload(struct edge_instance *inst, bool ask)
 
 static bool file_changed(struct edge_instance *inst)
 {
-    struct stat now;
-    if (!inst->loaded.file || inst->provider.url || stat(inst->loaded.file, &now) != 0) {
-        return false;
-    }
-    bool changed = now.st_ino != inst->seen.st_ino || now.st_size != inst->seen.st_size ||
-                   now.st_mtim.tv_sec != inst->seen.st_mtim.tv_sec ||
-                   now.st_mtim.tv_nsec != inst->seen.st_mtim.tv_nsec;
-    inst->seen = now;
-    return changed;
+    return inst->loaded.file && !inst->provider.url &&
+           instance_file_changed(inst->loaded.file, &inst->seen);
 }
 
 /* ---- the provider --------------------------------------------------------------------------- */
@@ -258,22 +251,31 @@ static void reload_remote(struct edge_instance *inst, bool *silent)
 
 /* ---- the watch ----------------------------------------------------------------------------- */
 
-void host_watch_open(struct edge_host *host)
+/* The folder, not the file: editors and orchestrators put a new file in its place. */
+static void watch_file(struct edge_host *host, struct edge_instance *inst, const char *file)
 {
     const uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
+    const char *slash = strrchr(file, '/');
+    const char *dir =
+        slash ? edge_strndup(&inst->ctx.arena, file, (size_t)(slash - file) + 1) : ".";
+    if (host->watch_fd < 0 || inotify_add_watch(host->watch_fd, dir, events) < 0) {
+        edge_log_warn(&inst->ctx, "file not watched for changes, use SIGHUP", "file", file, "error",
+                      strerror(errno), NULL);
+    }
+}
+
+void host_watch_open(struct edge_host *host)
+{
     host->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     for (size_t i = 0; i < host->n; i++) {
         struct edge_instance *inst = host->instances[i];
-        const char *slash = inst->loaded.file ? strrchr(inst->loaded.file, '/') : NULL;
-        if (!slash) {
-            continue;
+        const char *paths[SECURITY_FILES];
+        size_t n = security_paths(inst->rt.base, paths);
+        for (size_t k = 0; k < n; k++) {
+            watch_file(host, inst, paths[k]);
         }
-        /* The folder, not the file: editors and orchestrators put a new file in its place. */
-        const char *dir = edge_strndup(&inst->ctx.arena, inst->loaded.file,
-                                       (size_t)(slash - inst->loaded.file) + 1);
-        if (host->watch_fd < 0 || inotify_add_watch(host->watch_fd, dir, events) < 0) {
-            edge_log_warn(&inst->ctx, "configuration file not watched, use SIGHUP", "file",
-                          inst->loaded.file, "error", strerror(errno), NULL);
+        if (inst->loaded.file && strchr(inst->loaded.file, '/')) {
+            watch_file(host, inst, inst->loaded.file);
         }
     }
 }
@@ -298,6 +300,7 @@ static bool take_signal(struct edge_host *host, int signal_fd)
     }
     bool silent = false; /* the provider, which is not waited for once more */
     for (size_t i = 0; i < host->n; i++) {
+        security_renew(host->instances[i], true);
         if (!silent || !host->instances[i]->provider.url) {
             silent = !reload(host->instances[i], true) || silent;
         }
@@ -310,6 +313,7 @@ static void reload_changed(struct edge_host *host)
     bool silent = false;
     for (size_t i = 0; i < host->n; i++) {
         struct edge_instance *inst = host->instances[i];
+        security_renew(inst, false);
         if (atomic_exchange(&inst->secrets_changed, false)) {
             (void)reload(inst, false);
         }

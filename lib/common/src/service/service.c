@@ -126,8 +126,9 @@ static enum edge_status ask_ping(struct edge_ctx *ctx, struct edge_client *clien
     struct edge_config_loaded loaded;
     EDGE_TRY(edge_config_load(ctx, source, base, &loaded));
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
-    const char *url =
-        edge_printf(&ctx->arena, "http://%s:%d", health_host(base), (int)base->service.port);
+    const char *url = edge_printf(&ctx->arena, "%s://%s:%d", security_scheme(base),
+                                  health_host(base), (int)base->service.port);
+    security_of_self(ctx, client, url, base);
     const cJSON *answer;
     EDGE_TRY(edge_client_json(client, ctx, url, &ping, deadline_ms, &answer));
     const cJSON *name = edge_json_member(answer, "serviceName", false);
@@ -169,7 +170,10 @@ static int health(const struct edge_service *const *services, size_t n,
         struct edge_log *log = edge_log_create(services[i]->name);
         edge_log_set_level(log, EDGE_LOG_ERROR);
         ctx.log = log;
-        enum edge_status st = ask_health(&ctx, client, services[i], options, n > 1);
+        enum edge_status st = security_of_all(&ctx, client);
+        if (st == EDGE_OK) {
+            st = ask_health(&ctx, client, services[i], options, n > 1);
+        }
         if (st != EDGE_OK) {
             fprintf(stderr, "%s: %s\n", services[i]->name, edge_ctx_message(&ctx, st));
             code = EXIT_FAILURE;
