@@ -570,7 +570,7 @@ static void test_tls_believes_the_right_certificate_only(void)
         config.host = "localhost";
         struct edge_bus *stranger = lab_open(&config);
         CU_ASSERT_FALSE(edge_bus_wait_connected(stranger, edge_now_mono_ms() + 500));
-        config.ca_file = ca;
+        config.ca = ca;
         config.host = "127.0.0.1"; /* not the name in the certificate */
         struct edge_bus *misled = lab_open(&config);
         CU_ASSERT_FALSE(edge_bus_wait_connected(misled, edge_now_mono_ms() + 500));

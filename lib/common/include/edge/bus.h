@@ -41,7 +41,8 @@ struct edge_bus_config {
     /* mqtt only; secrets are read by the caller */
     const char *protocol, *host; /* tcp, mqtt, ssl, tls, mqtts */
     uint16_t port;
-    const char *client_id, *username, *password, *ca_file, *cert_file, *key_file;
+    const char *client_id, *username, *password;
+    const char *ca, *cert, *key; /* files, or PEM texts */
     bool skip_cert_verify, retained;
     bool held; /* do not connect before edge_bus_release() */
     /**

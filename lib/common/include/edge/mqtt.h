@@ -119,7 +119,7 @@ enum edge_status edge_mqtt_url(struct edge_ctx *ctx, struct edge_arena *a, const
                                const char **ret_protocol, const char **ret_host,
                                uint16_t *ret_port);
 
-/** Copies the configuration and returns at once. INVALID for what no broker would take. */
+/** Copies the configuration and returns at once; *ret is set before the first callback. INVALID for what no broker would take. */
 enum edge_status edge_mqtt_open(struct edge_ctx *ctx, const struct edge_mqtt_config *config,
                                 struct edge_mqtt **ret);
 /**

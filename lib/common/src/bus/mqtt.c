@@ -425,9 +425,9 @@ enum edge_status edge_mqtt_open(struct edge_ctx *ctx, const struct edge_mqtt_con
         return st;
     }
     mqtt_paho_join(m);
+    *ret = m; /* callbacks may use it */
     m->thread = edge_thread_start("mqtt", mqtt_run, m);
     m->running = true;
-    *ret = m;
     return EDGE_OK;
 }
 

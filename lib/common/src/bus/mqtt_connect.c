@@ -302,7 +302,6 @@ static MQTTAsync_connectOptions connect_options(struct edge_mqtt *m)
     }
     options.keepAliveInterval = c->keep_alive_s;
     options.connectTimeout = c->connect_timeout_s;
-    options.maxInflight = (int)c->window;
     options.username = c->username;
     options.password = c->password;
     options.context = m;

@@ -43,12 +43,12 @@ static enum edge_status credentials(struct edge_ctx *ctx, const struct edge_bus_
                                        "a username in Writable.InsecureSecrets",
                                        bus->secret_name);
     }
-    if (strcmp(bus->auth_mode, "clientcert") == 0 && !(c->cert_file && c->key_file)) {
+    if (strcmp(bus->auth_mode, "clientcert") == 0 && !(c->cert && c->key)) {
         return edge_fail(ctx, EDGE_INVALID,
                          "MessageBus.AuthMode clientcert: needs MessageBus.Optional.CertFile and "
                          "KeyFile");
     }
-    if (strcmp(bus->auth_mode, "cacert") == 0 && !c->ca_file) {
+    if (strcmp(bus->auth_mode, "cacert") == 0 && !c->ca) {
         return edge_fail(ctx, EDGE_INVALID,
                          "MessageBus.AuthMode cacert: needs MessageBus.Optional.CaFile");
     }
@@ -67,9 +67,9 @@ enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config
         .host = bus->host,
         .port = (uint16_t)bus->port,
         .client_id = o->client_id,
-        .ca_file = given(o->ca_file) ? o->ca_file : NULL,
-        .cert_file = given(o->cert_file) ? o->cert_file : NULL,
-        .key_file = given(o->key_file) ? o->key_file : NULL,
+        .ca = given(o->ca_file) ? o->ca_file : NULL,
+        .cert = given(o->cert_file) ? o->cert_file : NULL,
+        .key = given(o->key_file) ? o->key_file : NULL,
         .metrics = metrics,
         .qos = number(o->qos),
         .event_qos = number(o->event_qos),

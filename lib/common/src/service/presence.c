@@ -11,8 +11,7 @@
 enum {
     SLICE_MS = 50,    /* how soon a stop is noticed */
     ANSWER_MS = 2000, /* for our question to come back, and for who is there to answer it */
-    NUDGE_MS = 2,
-    N_NUDGES = 100,
+    CONNECT_MS = 200,
     WHO_SIZE = 400,
     N_SIGNS = 3, /* of life, from who was here before us: a late last will is one */
 };
@@ -181,9 +180,9 @@ static enum edge_status answer_heard(void *state, struct edge_ctx *ctx,
     return EDGE_OK;
 }
 
-static bool wait_connected(const struct presence *p, struct edge_bus *bus)
+static bool wait_connected(const struct presence *p, struct edge_bus *bus, int64_t deadline_ms)
 {
-    while (!edge_runtime_stopping(&p->inst->rt)) {
+    while (!edge_runtime_stopping(&p->inst->rt) && edge_now_mono_ms() < deadline_ms) {
         if (edge_bus_wait_connected(bus, edge_now_mono_ms() + SLICE_MS)) {
             return true;
         }
@@ -233,30 +232,12 @@ static enum edge_status publish_question(struct edge_ctx *ctx, const struct pres
     return st;
 }
 
-/*
- * Paho has one receiving thread for all connections. Asleep on the sockets it knows, it sees a new
- * one up to a second late, unless something comes in: the question, once more.
- */
-static enum edge_status let_connect(struct edge_ctx *ctx, const struct presence *p,
-                                    struct edge_bus *bus)
-{
-    const struct edge_runtime *rt = &p->inst->rt;
-    edge_bus_release(rt->bus);
-    for (int i = 0; i < N_NUDGES && !edge_runtime_stopping(rt); i++) {
-        if (edge_bus_wait_connected(rt->bus, edge_now_mono_ms() + NUDGE_MS)) {
-            break;
-        }
-        EDGE_TRY(publish_question(ctx, p, bus));
-    }
-    return EDGE_OK;
-}
-
 static enum edge_status ask_at(struct edge_ctx *ctx, struct edge_bus *bus, struct question *q)
 {
     const struct presence *p = q->p;
     const char *pattern = edge_printf(&ctx->arena, "%s/presence/+", p->inst->rt.base_topic);
     EDGE_TRY(edge_bus_subscribe(ctx, bus, pattern, answer_heard, q, 0));
-    if (!wait_connected(p, bus)) {
+    if (!wait_connected(p, bus, INT64_MAX)) {
         return EDGE_OK; /* stopping */
     }
     EDGE_TRY(publish_question(ctx, p, bus));
@@ -267,7 +248,12 @@ static enum edge_status ask_at(struct edge_ctx *ctx, struct edge_bus *bus, struc
     if (somebody_was_there(q)) {
         registry_wait(&p->inst->registry);
     }
-    return edge_runtime_stopping(&p->inst->rt) ? EDGE_OK : let_connect(ctx, p, bus);
+    if (!edge_runtime_stopping(&p->inst->rt)) {
+        edge_bus_release(p->inst->rt.bus);
+        /* As long as this connection stands, paho sees the other one at once. */
+        (void)wait_connected(p, p->inst->rt.bus, edge_now_mono_ms() + CONNECT_MS);
+    }
+    return EDGE_OK;
 }
 
 /* Under a client id of its own, and gone afterwards. */
