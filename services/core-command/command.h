@@ -17,11 +17,11 @@ struct external_topics {
 struct external_mqtt {
     bool enabled, auto_reconnect, retain, skip_cert_verify;
     const char *url, *client_id, *connect_timeout, *secret_name;
-    unsigned auth_mode; /* enum external_auth */
+    unsigned auth_mode; /* of EXTERNAL_AUTH_MODES */
     int64_t keep_alive, qos;
     struct external_topics topics;
 };
-enum external_auth { AUTH_NONE, AUTH_USERNAME_PASSWORD, AUTH_CLIENT_CERT, AUTH_CA_CERT };
+extern const char *const EXTERNAL_AUTH_MODES[];
 struct external_command {
     int64_t max_concurrent_requests;
 };

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "edge/clock.h"
+#include "edge/mqtt.h"
 #include "edge/text.h"
 #include "edge/thread.h"
 
@@ -46,80 +47,6 @@ struct external {
 static bool given(const char *text)
 {
     return text && *text;
-}
-
-static bool is_known_scheme(const char *scheme)
-{
-    static const char *const known[] = {"tcp", "mqtt", "ssl", "tls", "mqtts"};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(known[i], scheme) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* scheme://host[:port] */
-static enum edge_status read_url(struct edge_ctx *ctx, struct edge_arena *a, const char *url,
-                                 struct edge_bus_config *c)
-{
-    static const char shape[] = "ExternalMQTT.Url '%s' is not like tcp://host:1883";
-    const char *host = strstr(url, "://");
-    if (!host || host == url) {
-        return edge_fail(ctx, EDGE_INVALID, shape, url);
-    }
-    c->protocol = edge_strndup(a, url, (size_t)(host - url));
-    if (!is_known_scheme(c->protocol)) {
-        return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "ExternalMQTT.Url '%s': %s is not supported, only tcp, mqtt, ssl, tls and "
-                         "mqtts",
-                         url, c->protocol);
-    }
-    host += strlen("://");
-    size_t len = strcspn(host, *host == '[' ? "]" : ":/?#@");
-    const char *rest = host + len;
-    if (*host == '[') { /* IPv6 */
-        host++;
-        len--;
-        rest += *rest == ']';
-    }
-    int64_t port =
-        strcmp(c->protocol, "tcp") == 0 || strcmp(c->protocol, "mqtt") == 0 ? 1883 : 8883;
-    bool has_port = *rest == ':';
-    if (len == 0 || (has_port ? !edge_int_parse(rest + 1, &port) : *rest != '\0') || port < 1 ||
-        port > 65535) {
-        return edge_fail(ctx, EDGE_INVALID, shape, url);
-    }
-    c->host = edge_strndup(a, host, len);
-    c->port = (uint16_t)port;
-    return EDGE_OK;
-}
-
-static enum edge_status read_credentials(struct edge_ctx *ctx, const struct edge_runtime *rt,
-                                         struct edge_arena *a, const struct external_mqtt *config,
-                                         struct edge_bus_config *c)
-{
-    switch (config->auth_mode) {
-    case AUTH_NONE:
-        return EDGE_OK;
-    case AUTH_USERNAME_PASSWORD: {
-        const char *username = edge_runtime_secret(rt, config->secret_name, "username");
-        const char *password = edge_runtime_secret(rt, config->secret_name, "password");
-        if (!given(username)) {
-            return edge_fail(ctx, EDGE_INVALID,
-                             "ExternalMQTT.AuthMode usernamepassword: no secret '%s' with a "
-                             "username in Writable.InsecureSecrets",
-                             config->secret_name);
-        }
-        c->username = edge_strdup(a, username);
-        c->password = password ? edge_strdup(a, password) : NULL;
-        return EDGE_OK;
-    }
-    default:
-        return edge_fail(ctx, EDGE_UNSUPPORTED,
-                         "ExternalMQTT.AuthMode: certificates are not supported, only none and "
-                         "usernamepassword");
-    }
 }
 
 /* An answer that is heard as a request would be answered, without end. */
@@ -162,8 +89,17 @@ static enum edge_status read_config(struct edge_ctx *ctx, struct command_state *
                                     const struct external_mqtt *config, struct edge_bus_config *c)
 {
     int64_t timeout = 0;
-    EDGE_TRY(read_url(ctx, &cmd->arena, config->url, c));
-    EDGE_TRY(read_credentials(ctx, cmd->rt, &cmd->arena, config, c));
+    const struct edge_broker_secret secret = {
+        .section = "ExternalMQTT",
+        .auth_mode = EXTERNAL_AUTH_MODES[config->auth_mode],
+        .secret_name = config->secret_name,
+        .writable = edge_runtime_writable(cmd->rt),
+        .metrics = cmd->rt->metrics,
+    };
+    EDGE_TRY(edge_wrap(
+        ctx, edge_mqtt_url(ctx, &cmd->arena, config->url, &c->protocol, &c->host, &c->port),
+        "ExternalMQTT.Url"));
+    EDGE_TRY(edge_broker_credentials(ctx, &cmd->arena, &secret, c));
     EDGE_TRY(check_topics(ctx, &config->topics));
     if (given(config->connect_timeout) &&
         !edge_duration_parse(config->connect_timeout, true, &timeout)) {

@@ -18,7 +18,7 @@
 #include "edge/clock.h"
 #include "ports.h"
 
-enum { START_MS = 10 * 1000, GLANCE_MS = 5, ATTEMPTS = 5 };
+enum { START_MS = 10 * 1000, GLANCE_MS = 5, ATTEMPTS = 5, PATH_SIZE = 160 };
 
 struct broker {
     pid_t pid; /* 0: not running */
@@ -171,12 +171,67 @@ void broker_thaw(struct broker *b)
     kill(b->pid, SIGCONT);
 }
 
+static const char *path_of(const struct broker *b, const char *name, char path[PATH_SIZE])
+{
+    snprintf(path, PATH_SIZE, "%s/%s", b->folder, name);
+    return path;
+}
+
+void broker_write(struct broker *b, const char *name, const char *text)
+{
+    char path[PATH_SIZE];
+    FILE *f = fopen(path_of(b, name, path), "we");
+    if (!f) {
+        perror(path);
+        exit(2);
+    }
+    fputs(text, f);
+    fclose(f);
+}
+
+const char *broker_file(struct edge_arena *a, const struct broker *b, const char *name)
+{
+    char path[PATH_SIZE], bytes[8192];
+    FILE *f = fopen(path_of(b, name, path), "re");
+    if (!f) {
+        perror(path);
+        exit(2);
+    }
+    size_t n = fread(bytes, 1, sizeof(bytes), f);
+    fclose(f);
+    return edge_strndup(a, bytes, n);
+}
+
+bool broker_certify(struct broker *b)
+{
+    static const char key[] = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    char command[1400];
+    snprintf(command, sizeof(command),
+             "cd '%s' && exec 2>/dev/null &&"
+             " openssl req -x509 %s -keyout ca.key -out ca.pem -days 2 -subj /CN=ca &&"
+             " openssl req %s -keyout srv.key -out srv.csr -subj /CN=localhost"
+             " -addext subjectAltName=DNS:localhost &&"
+             " openssl x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2"
+             " -copy_extensions copy -out srv.pem &&"
+             " openssl req %s -keyout cli.key -out cli.csr -subj /CN=gateway &&"
+             " openssl x509 -req -in cli.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2"
+             " -out cli.pem",
+             b->folder, key, key, key);
+    return system(command) == 0;
+}
+
 void broker_free(struct broker *b)
 {
     if (!b) {
         return;
     }
     broker_kill(b);
+    static const char *const names[] = {"rules",   "ca.pem",  "ca.key",  "srv.pem", "srv.key",
+                                        "srv.csr", "cli.pem", "cli.key", "cli.csr", "ca.srl"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[PATH_SIZE];
+        unlink(path_of(b, names[i], path));
+    }
     unlink(b->config);
     rmdir(b->folder); /* who put more in it takes it out first */
     free(b);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct broker;
+struct edge_arena;
 
 /**
  * Started and accepting connections; NULL (said on stdout) where mosquitto is not installed or does
@@ -30,6 +31,16 @@ bool broker_restart(struct broker *b);
 /** Alive but mute: connections stay, nothing is read or written until broker_thaw(). */
 void broker_freeze(struct broker *b);
 void broker_thaw(struct broker *b);
+
+/** In its folder and gone with it: a file; its contents. */
+void broker_write(struct broker *b, const char *name, const char *text);
+const char *broker_file(struct edge_arena *a, const struct broker *b, const char *name);
+/**
+ * Certificates: ca.pem vouches for the broker's srv.pem (localhost) and for cli.pem with cli.key. False where
+ * there is no openssl.
+ */
+bool broker_certify(struct broker *b);
+#define BROKER_TLS "cafile %s/ca.pem\ncertfile %s/srv.pem\nkeyfile %s/srv.key\n"
 
 /** Publish bytes as they are, with a client of a few lines (QoS 0). */
 bool broker_publish_raw(struct broker *b, const char *topic, const void *bytes, size_t size);

@@ -534,33 +534,12 @@ static void test_a_twin_takes_over_and_leaves_again(void)
     lab_run_mqtt(twins, NULL);
 }
 
-static bool make_certificate(const struct broker *b)
-{
-    char command[512];
-    snprintf(command, sizeof(command),
-             "cd '%s' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-             "-keyout key.pem -out cert.pem -days 2 -subj /CN=localhost "
-             "-addext subjectAltName=DNS:localhost 2>/dev/null",
-             broker_folder(b));
-    return system(command) == 0;
-}
-
-static void remove_certificate(const struct broker *b)
-{
-    static const char *const files[] = {"cert.pem", "key.pem"};
-    for (size_t i = 0; i < 2; i++) {
-        char path[128];
-        snprintf(path, sizeof(path), "%s/%s", broker_folder(b), files[i]);
-        unlink(path);
-    }
-}
-
 static void test_tls_believes_the_right_certificate_only(void)
 {
-    struct lab lab = lab_mqtt(broker_prepare("certfile %s/cert.pem\nkeyfile %s/key.pem\n"));
+    struct lab lab = lab_mqtt(broker_prepare(BROKER_TLS));
     char ca[128];
-    snprintf(ca, sizeof(ca), "%s/cert.pem", broker_folder(lab.broker));
-    if (!make_certificate(lab.broker) || !broker_restart(lab.broker)) {
+    snprintf(ca, sizeof(ca), "%s/ca.pem", broker_folder(lab.broker));
+    if (!broker_certify(lab.broker) || !broker_restart(lab.broker)) {
         printf("SKIPPED: no openssl, or mosquitto without TLS\n");
     } else {
         struct ear ear;
@@ -585,7 +564,6 @@ static void test_tls_believes_the_right_certificate_only(void)
         edge_bus_close(bus, 1000);
         ear_done(&ear);
     }
-    remove_certificate(lab.broker);
     lab_done(&lab);
 }
 

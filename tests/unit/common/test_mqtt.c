@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "broker.h"
 #include "edge/buf.h"
@@ -551,27 +550,6 @@ static void test_an_unknown_host_is_said_so(void)
     edge_mqtt_free(m);
 }
 
-static void write_file(const char *folder, const char *name, const char *text)
-{
-    char path[160];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "we");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void remove_files(const struct broker *b)
-{
-    static const char *const names[] = {"rules",   "ca.pem",  "ca.key",  "srv.pem", "srv.key",
-                                        "srv.csr", "cli.pem", "cli.key", "cli.csr", "ca.srl"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char path[160];
-        snprintf(path, sizeof(path), "%s/%s", broker_folder(b), names[i]);
-        unlink(path);
-    }
-}
-
 /* The broker's plugin, of which an access list refuses publishers only. */
 static struct broker *ruled_broker(void)
 {
@@ -594,8 +572,8 @@ static void test_what_rules_forbid_is_said_so(void)
         printf("SKIPPED: mosquitto without its plugin\n");
         return;
     }
-    write_file(
-        broker_folder(b), "rules",
+    broker_write(
+        b, "rules",
         "{\"defaultACLAccess\":{\"publishClientSend\":false,\"publishClientReceive\":true,"
         "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],\"anonymousGroup\":\"all\","
         "\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":\"open\"}]}],"
@@ -617,39 +595,10 @@ static void test_what_rules_forbid_is_said_so(void)
         edge_mqtt_free(m);
         CU_ASSERT_STRING_EQUAL(d.text, "open/x x");
     }
-    remove_files(b);
     broker_free(b);
 }
 
 /* ---- TLS --------------------------------------------------------------------------------------- */
-
-static bool make_certificates(const struct broker *b)
-{
-    static const char key[] = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    char command[1400];
-    snprintf(command, sizeof(command),
-             "cd '%s' && exec 2>/dev/null &&"
-             " openssl req -x509 %s -keyout ca.key -out ca.pem -days 2 -subj /CN=ca &&"
-             " openssl req %s -keyout srv.key -out srv.csr -subj /CN=localhost"
-             " -addext subjectAltName=DNS:localhost &&"
-             " openssl x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2"
-             " -copy_extensions copy -out srv.pem &&"
-             " openssl req %s -keyout cli.key -out cli.csr -subj /CN=gateway &&"
-             " openssl x509 -req -in cli.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2"
-             " -out cli.pem",
-             broker_folder(b), key, key, key);
-    return system(command) == 0;
-}
-
-static const char *read_file(struct edge_arena *a, const struct broker *b, const char *name)
-{
-    char bytes[8192];
-    FILE *f = fopen(edge_printf(a, "%s/%s", broker_folder(b), name), "re");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    size_t n = fread(bytes, 1, sizeof(bytes), f);
-    fclose(f);
-    return edge_strndup(a, bytes, n);
-}
 
 static void over_tls(struct broker *b)
 {
@@ -665,9 +614,9 @@ static void over_tls(struct broker *b)
     m = client_open(&c); /* no certificate of its own */
     CU_ASSERT_FALSE(edge_mqtt_wait_connected(m, edge_now_mono_ms() + 300));
     edge_mqtt_free(m);
-    c.ca = read_file(&ctx.arena, b, "ca.pem"); /* texts, as secrets hold them */
-    c.cert = read_file(&ctx.arena, b, "cli.pem");
-    c.key = read_file(&ctx.arena, b, "cli.key");
+    c.ca = broker_file(&ctx.arena, b, "ca.pem"); /* texts, as secrets hold them */
+    c.cert = broker_file(&ctx.arena, b, "cli.pem");
+    c.key = broker_file(&ctx.arena, b, "cli.key");
     c.alpn = "mqtt";
     m = client_up(&c, "t/#");
     CU_ASSERT_EQUAL(say(m, "t/x", "x", 1), EDGE_OK);
@@ -684,14 +633,12 @@ static void over_tls(struct broker *b)
 
 static void test_tls_knows_who_is_who(void)
 {
-    struct broker *b = broker_prepare("cafile %s/ca.pem\ncertfile %s/srv.pem\nkeyfile %s/srv.key\n"
-                                      "require_certificate true\n");
-    if (make_certificates(b) && broker_restart(b)) {
+    struct broker *b = broker_prepare(BROKER_TLS "require_certificate true\n");
+    if (broker_certify(b) && broker_restart(b)) {
         over_tls(b);
     } else {
         printf("SKIPPED: no openssl, or mosquitto without TLS\n");
     }
-    remove_files(b);
     broker_free(b);
 }
 

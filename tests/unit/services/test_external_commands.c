@@ -749,7 +749,7 @@ static void test_what_cannot_be_is_refused(void)
         {{{"EXTERNALMQTT_URL", "tcp://u:p@broker:1883"}},            EDGE_INVALID,     "is not like"                             },
         {{{"EXTERNALMQTT_URL", "tcp://broker:99999"}},               EDGE_INVALID,     "is not like"                             },
         {{{"EXTERNALMQTT_AUTHMODE", "clientcert"}},
-         EDGE_UNSUPPORTED,                                                             "certificates are not supported"          },
+         EDGE_INVALID,                                                                 "no secret 'mqtt' with clientcert"        },
         {{{"EXTERNALMQTT_AUTHMODE", "usernamepassword"}},            EDGE_INVALID,     "no secret 'mqtt'"                        },
         {{{"EXTERNALMQTT_AUTHMODE", "oath"}},                        EDGE_INVALID,     "AuthMode"                                },
         {{{"EXTERNALMQTT_QOS", "3"}},                                EDGE_INVALID,     "ExternalMQTT.QoS must be between 0 and 2"},

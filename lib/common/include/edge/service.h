@@ -105,6 +105,20 @@ const void *edge_runtime_writable(const struct edge_runtime *rt);
 /** A value of Writable.InsecureSecrets; NULL if there is none. Valid as the writable struct is. */
 const char *edge_runtime_secret(const struct edge_runtime *rt, const char *secret_name,
                                 const char *key);
+/** Where what is shown to a broker comes from. */
+struct edge_broker_secret {
+    const char *section; /* of the configuration, for texts: "MessageBus" */
+    const char *auth_mode, *secret_name;
+    const struct edge_writable *writable; /* edge_runtime_writable() */
+    struct edge_metrics *metrics;
+};
+/**
+ * Of the secret what its AuthMode takes: username and password; clientcert and clientkey; cacert, which must be
+ * there where the mode is called so. It goes to @p a; what @p c has already stays. INVALID where something is missing.
+ */
+enum edge_status edge_broker_credentials(struct edge_ctx *ctx, struct edge_arena *a,
+                                         const struct edge_broker_secret *from,
+                                         struct edge_bus_config *c);
 bool edge_runtime_stopping(const struct edge_runtime *rt);
 /**
  * Where a neighbour is: as the registry says (-r), else as Clients does; NULL where neither knows.

@@ -303,9 +303,9 @@ static const struct edge_field bus_optional_fields[] = {
     F(skip_cert_verify, "SkipCertVerify", "Do not check the broker's certificate.", .def = "false", .check = check_truth),
     EDGE_FIELD(struct edge_bus_optional, username, "Username", "For AuthMode usernamepassword.", .flags = EDGE_SECRET),
     EDGE_FIELD(struct edge_bus_optional, password, "Password", "For AuthMode usernamepassword.", .flags = EDGE_SECRET),
-    F(ca_file, "CaFile", "PEM file of who vouches for the broker."),
-    F(cert_file, "CertFile", "PEM file of the own certificate."),
-    F(key_file, "KeyFile", "PEM file of its key."),
+    F(ca_file, "CaFile", "PEM file of who vouches for the broker; wins over the secret's cacert."),
+    F(cert_file, "CertFile", "PEM file of the own certificate; wins over the secret's clientcert."),
+    F(key_file, "KeyFile", "PEM file of its key; wins over the secret's clientkey."),
 };
 static const struct edge_dto BUS_OPTIONAL = EDGE_DTO(struct edge_bus_optional, "Optional", bus_optional_fields);
 #undef F

@@ -1,6 +1,9 @@
 /* From the MessageBus section, whose details are texts, to a connection of the bus. */
+#include <stddef.h>
 #include <string.h>
 
+#include "edge/log.h"
+#include "edge/mqtt.h"
 #include "edge/text.h"
 #include "instance.h"
 
@@ -23,39 +26,53 @@ static bool truth(const char *text)
     return given(text) && edge_bool_parse(text, &value) && value;
 }
 
-/* Credentials: from the secret for usernamepassword; certificates are files. */
-static enum edge_status credentials(struct edge_ctx *ctx, const struct edge_bus_info *bus,
-                                    const struct edge_writable *writable, struct edge_bus_config *c)
+/* What each AuthMode takes from its secret, under official keys. */
+static const struct {
+    const char *mode, *key;
+    size_t member; /* of struct edge_bus_config */
+    bool must, pem;
+} CREDENTIALS[] = {
+    {"usernamepassword", "username",   offsetof(struct edge_bus_config, username), true,  false},
+    {"usernamepassword", "password",   offsetof(struct edge_bus_config, password), false, false},
+    {"usernamepassword", "cacert",     offsetof(struct edge_bus_config, ca),       false, true },
+    {"clientcert",       "clientcert", offsetof(struct edge_bus_config, cert),     true,  true },
+    {"clientcert",       "clientkey",  offsetof(struct edge_bus_config, key),      true,  true },
+    {"clientcert",       "cacert",     offsetof(struct edge_bus_config, ca),       false, true },
+    {"cacert",           "cacert",     offsetof(struct edge_bus_config, ca),       true,  true },
+};
+
+enum edge_status edge_broker_credentials(struct edge_ctx *ctx, struct edge_arena *a,
+                                         const struct edge_broker_secret *from,
+                                         struct edge_bus_config *c)
 {
-    const struct edge_bus_optional *o = &bus->optional;
-    c->username = given(o->username) ? o->username : NULL;
-    c->password = given(o->password) ? o->password : NULL;
-    if (strcmp(bus->auth_mode, "usernamepassword") == 0) {
-        if (!c->username) {
-            c->username = secret_find(writable, c->metrics, bus->secret_name, "username");
+    for (size_t i = 0; i < sizeof(CREDENTIALS) / sizeof(CREDENTIALS[0]); i++) {
+        const char **at = (const char **)(void *)((char *)c + CREDENTIALS[i].member);
+        const char *key = CREDENTIALS[i].key;
+        if (strcmp(CREDENTIALS[i].mode, from->auth_mode) != 0 || *at) {
+            continue;
         }
-        if (!c->password) {
-            c->password = secret_find(writable, c->metrics, bus->secret_name, "password");
+        const char *value = secret_find(from->writable, from->metrics, from->secret_name, key);
+        if (given(value) && CREDENTIALS[i].pem && !strstr(value, "-----BEGIN ")) {
+            return edge_fail(ctx, EDGE_INVALID, "%s.AuthMode %s: %s of secret '%s' is no PEM",
+                             from->section, from->auth_mode, key, from->secret_name);
         }
-        return c->username ? EDGE_OK
-                           : edge_fail(ctx, EDGE_INVALID,
-                                       "MessageBus.AuthMode usernamepassword: no secret '%s' with "
-                                       "a username in Writable.InsecureSecrets",
-                                       bus->secret_name);
+        if (!given(value) && CREDENTIALS[i].must) {
+            return edge_fail(ctx, EDGE_INVALID,
+                             "%s.AuthMode %s: no secret '%s' with %s in Writable.InsecureSecrets",
+                             from->section, from->auth_mode, from->secret_name, key);
+        }
+        *at = given(value) ? edge_strdup(a, value) : NULL;
     }
-    if (strcmp(bus->auth_mode, "clientcert") == 0 && !(c->cert && c->key)) {
-        return edge_fail(ctx, EDGE_INVALID,
-                         "MessageBus.AuthMode clientcert: needs MessageBus.Optional.CertFile and "
-                         "KeyFile");
-    }
-    if (strcmp(bus->auth_mode, "cacert") == 0 && !c->ca) {
-        return edge_fail(ctx, EDGE_INVALID,
-                         "MessageBus.AuthMode cacert: needs MessageBus.Optional.CaFile");
+    bool tls = false;
+    if (strstr(from->auth_mode, "cert") && edge_mqtt_protocol(c->protocol, &tls) && !tls) {
+        edge_log_warn(ctx, "no certificate is used, the protocol is not ssl, tls or mqtts",
+                      "section", from->section, "protocol", c->protocol, NULL);
     }
     return EDGE_OK;
 }
 
-enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config *base,
+enum edge_status bus_options(struct edge_ctx *ctx, struct edge_arena *a,
+                             const struct edge_base_config *base,
                              const struct edge_writable *writable, struct edge_metrics *metrics,
                              struct edge_bus_config *ret)
 {
@@ -67,6 +84,8 @@ enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config
         .host = bus->host,
         .port = (uint16_t)bus->port,
         .client_id = o->client_id,
+        .username = given(o->username) ? o->username : NULL,
+        .password = given(o->password) ? o->password : NULL,
         .ca = given(o->ca_file) ? o->ca_file : NULL,
         .cert = given(o->cert_file) ? o->cert_file : NULL,
         .key = given(o->key_file) ? o->key_file : NULL,
@@ -78,7 +97,14 @@ enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config
         .retained = truth(o->retained),
         .skip_cert_verify = truth(o->skip_cert_verify),
     };
-    EDGE_TRY(credentials(ctx, bus, writable, &c));
+    const struct edge_broker_secret secret = {
+        .section = "MessageBus",
+        .auth_mode = bus->auth_mode,
+        .secret_name = bus->secret_name,
+        .writable = writable,
+        .metrics = metrics,
+    };
+    EDGE_TRY(edge_broker_credentials(ctx, a, &secret, &c));
     *ret = c;
     return EDGE_OK;
 }

@@ -33,7 +33,7 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
     struct edge_runtime *rt = &inst->rt;
     const struct edge_writable *writable = edge_runtime_writable(rt);
     struct edge_bus_config config;
-    enum edge_status st = bus_options(ctx, rt->base, writable, rt->metrics, &config);
+    enum edge_status st = bus_options(ctx, &inst->ctx.arena, rt->base, writable, rt->metrics, &config);
     if (st != EDGE_OK && inst->provider.url) {
         /* Values may be sound each and not together; and the secret that is missing is brought by
          * POST /secret, to a service that runs. */
@@ -42,7 +42,7 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
         edge_ctx_clear(ctx);
         struct edge_base_config plain = *rt->base;
         plain.message_bus.auth_mode = "none";
-        st = bus_options(ctx, &plain, writable, rt->metrics, &config);
+        st = bus_options(ctx, &inst->ctx.arena, &plain, writable, rt->metrics, &config);
     }
     EDGE_TRY(st);
     if (rt->options->instance && config.client_id &&

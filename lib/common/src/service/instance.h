@@ -182,8 +182,9 @@ enum edge_status secrets_store(struct edge_ctx *ctx, const char *path, const cha
                                const struct edge_named_text *data, size_t n);
 
 /* bus_options.c */
-/** The connection as MessageBus says; INVALID names the key. */
-enum edge_status bus_options(struct edge_ctx *ctx, const struct edge_base_config *base,
+/** The connection as MessageBus says, with its secrets in @p a; INVALID names the key. */
+enum edge_status bus_options(struct edge_ctx *ctx, struct edge_arena *a,
+                             const struct edge_base_config *base,
                              const struct edge_writable *writable, struct edge_metrics *metrics,
                              struct edge_bus_config *ret);
 

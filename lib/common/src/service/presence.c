@@ -307,9 +307,6 @@ void presence_prepare(struct presence *p, struct edge_instance *inst,
     p->since = edge_origin_ns();
     p->topic = edge_printf(a, "%s/presence/%s", rt->base_topic, edge_name_level(a, rt->name, true));
     p->config = *config;
-    /* Secrets may be reloaded while a broker is waited for. */
-    p->config.username = config->username ? edge_strdup(a, config->username) : NULL;
-    p->config.password = config->password ? edge_strdup(a, config->password) : NULL;
     config->here = sign_make(p, HERE);
     config->away = sign_make(p, AWAY);
     config->held = true;
