@@ -85,9 +85,9 @@ static enum edge_status load_tallies(struct edge_ctx *ctx, struct event_store *s
                                      struct segment *seg, enum row_kind kind, struct counts *counts)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
-    EDGE_TRY(load_prepare(ctx, s->db,
-                          "SELECT key, n FROM tally WHERE segment=# AND kind=?1 ORDER BY key",
-                          seg->id, &stmt));
+    EDGE_TRY(load_prepare(
+        ctx, s->db, "SELECT key, n FROM tally WHERE segment=# AND kind=?1 AND n<>0 ORDER BY key",
+        seg->id, &stmt));
     sqlite3_bind_int(stmt, 1, (int)kind);
     struct segment_rows *rows = &seg->rows[kind];
     size_t cap = 0;

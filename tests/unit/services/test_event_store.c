@@ -596,6 +596,26 @@ static void test_an_event_sent_again_is_stored_once(void)
     CU_ASSERT_EQUAL(count_events(&f, &ALL), 71);
 }
 
+/* What came last is removed; its names are forgotten at the next start, and the one after that does not miss
+ * them. */
+static void test_names_nobody_uses_are_forgotten(void)
+{
+    STORE_FIXTURE(f);
+    for (int i = 0; i < 140; i++) { /* a segment holds 60 */
+        const char *device = i == 1 ? "B" : "A";
+        CU_ASSERT_EQUAL(store_add(&f, make_event(&f.ctx.arena, device, "s", 1000 + i, 1)), EDGE_OK);
+    }
+    event_store_settle(f.store);
+    CU_ASSERT_EQUAL(store_remove(&f, "B", NULL, INT64_MAX), EDGE_OK);
+    for (int i = 0; i < 3; i++) {
+        const struct event_filter all = {EVENT_FILTER_ALL};
+        int64_t n = -1;
+        CU_ASSERT_EQUAL(event_store_count_events(&f.ctx, f.store, &all, &n), EDGE_OK);
+        CU_ASSERT_EQUAL(n, 139);
+        store_reopen(&f);
+    }
+}
+
 /* ---- clocks that are wrong ------------------------------------------------------------------ */
 
 static int64_t arrived_before(struct store_fixture *f, int64_t ms)
@@ -679,6 +699,7 @@ CU_TestInfo event_store_tests[] = {
     {"what gathers is found at once",                 test_what_gathers_is_found_at_once          },
     {"what gathers does not wait for ever",           test_what_gathers_does_not_wait_for_ever    },
     {"an event sent again is stored once",            test_an_event_sent_again_is_stored_once     },
+    {"names nobody uses are forgotten",               test_names_nobody_uses_are_forgotten        },
     {"a wrong clock ends no segment",                 test_a_wrong_clock_ends_no_segment          },
     {"a wrong beginning in the file is not believed",
      test_a_wrong_beginning_in_the_file_is_not_believed                                           },
