@@ -12,7 +12,9 @@
 
 enum {
     FIRST_SLOTS = 64,
-    MAX_ENTRIES = 1 << 20, /* names come from outside, and entries stay */
+    /* Names come from outside, and entries stay. */
+    MAX_ENTRIES = 1 << 20,
+    MAX_BYTES = 64 << 20,
 };
 
 static uint64_t hash_text(uint64_t h, const char *s)
@@ -115,6 +117,12 @@ static struct dict_entry *entry_add(struct dict *d, const struct dict_entry *key
     return e;
 }
 
+static size_t bytes_of(const struct dict_entry *e)
+{
+    return sizeof(*e) + strlen(e->device) + strlen(e->name) + strlen(e->profile) +
+           strlen(e->units) + strlen(e->media);
+}
+
 struct dict_entry *dict_intern(struct dict *d, const struct dict_entry *key)
 {
     struct dict_entry wanted = *key;
@@ -122,7 +130,7 @@ struct dict_entry *dict_intern(struct dict *d, const struct dict_entry *key)
     wanted.saved = false;
     wanted.n = 0;
     struct dict_entry *found = d->cap ? *slot_of(d->slots, d->cap, &wanted) : NULL;
-    if (found || d->n >= MAX_ENTRIES) {
+    if (found || d->n >= MAX_ENTRIES || d->arena.used + bytes_of(key) > MAX_BYTES) {
         return found;
     }
     return entry_add(d, &wanted, d->n_ids);

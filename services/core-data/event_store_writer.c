@@ -166,7 +166,8 @@ static enum edge_status resolve(struct event_store *s, struct batch *b)
     EDGE_LOCK(&s->catalogue.lock);
     for (size_t i = 0; i < b->n; i++) {
         if (!resolve_event(&s->catalogue, &b->events[i])) {
-            return edge_fail(b->ctx, EDGE_INVALID, "too many different devices and resources");
+            return edge_fail(b->ctx, EDGE_INVALID,
+                             "too many different names of devices and resources");
         }
     }
     return EDGE_OK;

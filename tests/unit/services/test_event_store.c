@@ -616,6 +616,39 @@ static void test_names_nobody_uses_are_forgotten(void)
     }
 }
 
+/* A thousand readings of resources that nobody has heard of before. */
+static struct event *with_new_names(struct edge_arena *a, int nth)
+{
+    struct event *e = make_event(a, "D", "s", 1000 + nth, 1000);
+    for (size_t i = 0; i < e->n_readings; i++) {
+        e->readings[i].resource_name = edge_printf(a, "%d-%zu-%01000d", nth, i, 0);
+    }
+    return e;
+}
+
+/* They stay in memory while the store is open. */
+static void test_names_are_bounded_in_bytes(void)
+{
+    STORE_FIXTURE(f);
+    f.config.segment_readings = f.config.segment_events = 0; /* as it comes */
+    store_reopen(&f);
+    enum edge_status st = EDGE_OK;
+    int n = 0;
+    for (; n < 70 && st == EDGE_OK; n++) {
+        EDGE_CTX_SCOPE(ctx);
+        st = store_add(&f, with_new_names(&ctx.arena, n));
+    }
+    CU_ASSERT_EQUAL(st, EDGE_INVALID);
+    CU_ASSERT(n > 50);
+    CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&f.ctx, st), "too many different names"));
+    edge_ctx_clear(&f.ctx);
+    EDGE_CTX_SCOPE(ctx);
+    CU_ASSERT_EQUAL(store_add(&f, with_new_names(&ctx.arena, 0)), EDGE_OK); /* these are known */
+    CU_ASSERT_EQUAL(store_remove(&f, "D", NULL, INT64_MAX), EDGE_OK);
+    store_reopen(&f);
+    CU_ASSERT_EQUAL(store_add(&f, with_new_names(&ctx.arena, n)), EDGE_OK);
+}
+
 /* ---- clocks that are wrong ------------------------------------------------------------------ */
 
 static int64_t arrived_before(struct store_fixture *f, int64_t ms)
@@ -700,6 +733,7 @@ CU_TestInfo event_store_tests[] = {
     {"what gathers does not wait for ever",           test_what_gathers_does_not_wait_for_ever    },
     {"an event sent again is stored once",            test_an_event_sent_again_is_stored_once     },
     {"names nobody uses are forgotten",               test_names_nobody_uses_are_forgotten        },
+    {"names are bounded in bytes",                    test_names_are_bounded_in_bytes             },
     {"a wrong clock ends no segment",                 test_a_wrong_clock_ends_no_segment          },
     {"a wrong beginning in the file is not believed",
      test_a_wrong_beginning_in_the_file_is_not_believed                                           },
