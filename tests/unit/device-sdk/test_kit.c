@@ -400,6 +400,21 @@ static void test_a_driver_that_does_not_start(void)
     free(capture_end());
 }
 
+/* A platform may be configured around the test; it is not the test's. */
+static void test_the_environment_is_not_for_us(void)
+{
+    setenv("MESSAGEBUS_TYPE", "nonsense", 1);
+    setenv("DEVICE_ROWS__SERVICE_PORT", "1", 1);
+    setenv("EDGEX_CONFIG_PROVIDER", "http://localhost:1", 1);
+    devsdk_test *t = rows(NOTHING, NULL);
+    CU_ASSERT_EQUAL(devsdk_test_read(t, "row-1", "Level", NULL)->status, 200);
+    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
+    CU_ASSERT_STRING_EQUAL(getenv("MESSAGEBUS_TYPE"), "nonsense");
+    unsetenv("MESSAGEBUS_TYPE");
+    unsetenv("DEVICE_ROWS__SERVICE_PORT");
+    unsetenv("EDGEX_CONFIG_PROVIDER");
+}
+
 static void test_expectations_count(void)
 {
     capture_start();
@@ -539,6 +554,7 @@ CU_TestInfo kit_tests[] = {
     {"a device that is silent is down",    test_a_device_that_is_silent_is_down     },
     {"scans",                              test_scans                               },
     {"a driver that does not start",       test_a_driver_that_does_not_start        },
+    {"the environment is not for us",      test_the_environment_is_not_for_us       },
     {"expectations count",                 test_expectations_count                  },
     {"fault: late answer",                 test_late_answer                         },
     {"fault: overlap",                     test_overlap                             },
