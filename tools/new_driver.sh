@@ -68,16 +68,16 @@ new_driver_write() { # new_driver_write NAME FOLDER
         esac
         mkdir -p "$(dirname "$folder/$to")"
         STEPS=$(grep '^  [0-9]' <<<"$steps" | sed 's/^  [0-9] */    /') awk -v name="$name" -v symbol="$symbol" \
-            -v guard="${symbol^^}" -v port="$PORT" -v sdk="$EDGEX_HOME/build/release" '
+            -v guard="${symbol^^}" -v port="$PORT" -v sdk="${SDK_TREE-$EDGEX_HOME/build/release}" '
             $0 == "@STEPS@" {print ENVIRON["STEPS"]; next}
             {gsub(/device_example/, symbol); gsub(/DEVICE_EXAMPLE/, guard); gsub(/example/, name)
              gsub(/59950/, port); gsub(/@SDK@/, sdk); print}' "$from/$file" >"$folder/$to"
-        say "  $to"
+        [ -n "${QUIET:-}" ] || say "  $to"
     done
     if new_driver_inside "$folder" && command -v clang-format >/dev/null; then
         clang-format -i "$folder"/*.[ch] "$folder"/test/*.c # lines are as long as the name
     fi
-    say "$SERVICE is in $folder"
+    [ -n "${QUIET:-}" ] || say "$SERVICE is in $folder"
 }
 
 new_driver_sdk() { # what a project of its own is built against

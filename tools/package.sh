@@ -6,7 +6,7 @@ package_usage() {
 Usage: ./edgex package [--arch ARCH] [--output DIR]
 
 Builds edgex_VERSION_ARCH.deb (daemons, systemd units, configuration below /etc/edgex) and
-edgex-device-sdk-dev_VERSION_ARCH.deb (header and libraries for drivers) into build/package/ or DIR.
+edgex-device-sdk-dev_VERSION_ARCH.deb (headers, libraries and manual for drivers) into build/package/ or DIR.
 The version ends in the number of commits; the same commit and compiler give the same bits.
 
   --arch arm64   for arm64, whatever this machine is; the compiler and the libraries come from Debian
@@ -112,6 +112,7 @@ package_unit() { # package_unit PROGRAM CONFLICTS SERVICE...: with the devices a
 package_sdk() {
     local root=$STAGE/sdk
     DESTDIR=$root cmake --install "$EDGEX_HOME/$BUILD" --component sdk >/dev/null
+    package_example "$root/usr/share/doc/edgex-device-sdk-dev/examples/device-example"
     find "$root" -name '*.a' -exec "$STRIP" --strip-debug --enable-deterministic-archives {} +
     mkdir -p "$root/DEBIAN"
     package_make edgex-device-sdk-dev "$root" "$1" <<'EOF'
@@ -119,8 +120,17 @@ Section: libdevel
 Depends: libc6-dev, libcjson-dev, libcurl4, libsqlite3-dev, libcbor-dev,
  libyaml-dev, libpaho-mqtt-dev, libpcre2-dev, libssl-dev
 Description: device SDK of the EdgeX IoT edge platform in C
- One header and the libraries to write device services (drivers) with; device_hello.c is an example.
+ Headers and libraries to write device services (drivers) with and to test them without platform,
+ broker or network, a manual, a tutorial and examples.
 EOF
+}
+
+package_example() { # what ./edgex new driver makes, for who has the package alone
+    (
+        . "$EDGEX_HOME/tools/new_driver.sh"
+        SERVICE=device-example PORT=59950 SDK_TREE='' QUIET=1
+        new_driver_write example "$1"
+    )
 }
 
 package_libraries() { # the packages of the libraries that programs below ROOT link, with their versions

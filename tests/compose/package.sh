@@ -75,10 +75,22 @@ echo '# mine' >>/etc/edgex/core-data/configuration.yaml
 apt-get install -yq --no-install-recommends /packages/2/edgex_*.deb
 grep -qx '# mine' /etc/edgex/core-data/configuration.yaml
 test -s /var/lib/edgex/core-data/core-data.db
-apt-get install -yq --no-install-recommends gcc pkg-config /packages/2/edgex-device-sdk-dev_*.deb
-cc -o /tmp/hello /usr/share/doc/edgex-device-sdk-dev/examples/device-hello/device_hello.c \
-    $(pkg-config --cflags --libs edgex-device-sdk)
+apt-get install -yq --no-install-recommends gcc cmake make pkg-config /packages/2/edgex-device-sdk-dev_*.deb
+doc=/usr/share/doc/edgex-device-sdk-dev
+test -s $doc/driver-manual.md
+test -s $doc/tutorial-driver.md
+cc -o /tmp/hello $doc/examples/device-hello/device_hello.c $(pkg-config --cflags --libs edgex-device-sdk)
 /tmp/hello --version
+cp -r $doc/examples/device-example /tmp/example
+cmake -S /tmp/example -B /tmp/example/build -DCMAKE_C_FLAGS=-Werror
+cmake --build /tmp/example/build
+ctest --test-dir /tmp/example/build --output-on-failure
+/tmp/example/build/device-example --version
+(cd /tmp/example/build && cpack -G DEB)
+apt-get install -yq --no-install-recommends /tmp/example/build/device-example-*.deb
+device-example --version
+test -s /etc/edgex/device-example/profiles/example.yaml
+dpkg -P device-example
 dpkg -r edgex
 test ! -e /usr/bin/edgexd
 test -s /var/lib/edgex/core-data/core-data.db

@@ -59,7 +59,7 @@ step_failed() {
 }
 
 do_step() { # do_step STEP
-    local step=$1 name deadline=$((SECONDS + 60))
+    local step=$1 name deadline=$((SECONDS + 30))
     STATUS=0
     if [ -f "$STEPS/$step.file" ]; then
         name=$(cat "$STEPS/$step.name")
