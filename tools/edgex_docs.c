@@ -20,10 +20,10 @@ static void put_bodies(const struct edge_routes *routes, FILE *out)
 {
     bool any = false;
     for (size_t i = 0; i < routes->n; i++) {
-        const struct edge_dto *body = routes->rows[i].request;
+        const struct edge_dto *body = routes->rows[i].request.dto;
         bool seen = !body;
         for (size_t k = 0; k < i && !seen; k++) {
-            seen = routes->rows[k].request == body;
+            seen = routes->rows[k].request.dto == body;
         }
         if (!seen) {
             fputs(any ? "" : "## Request bodies\n\n", out);

@@ -260,14 +260,22 @@ static void stop(const struct edge_runtime *rt)
 /* ---- the descriptor ------------------------------------------------------------------------ */
 
 /* clang-format off */
+static const struct edge_query_param READ_QUERY[] = {
+    {"ds-pushevent", EDGE_Q_BOOL, "true: the event goes to the message bus too."},
+    {"ds-returnevent", EDGE_Q_BOOL, "false: the answer is empty."},
+    {"ds-regexcmd", EDGE_Q_BOOL, "false: the command's name is no pattern."},
+    {"jsonObject", EDGE_Q_TEXT, "For the driver: a JSON object, base64url."},
+    {NULL},
+};
+#define COMMAND "/api/v3/device/name/{name}/{command}"
 static const struct edge_route routes[] = {
-    {"GET",    "/api/v3/device/name/{name}/{command}", sdk_http_get, "Read a command or resource of a device.", EDGE_ROUTE_BARE},
-    {"PUT",    "/api/v3/device/name/{name}/{command}", sdk_http_put, "Write a command or resource of a device.", EDGE_ROUTE_BARE},
-    {"POST",   "/api/v3/discovery", sdk_http_discovery_start, "Look for devices.", EDGE_ROUTE_BARE},
-    {"DELETE", "/api/v3/discovery", sdk_http_discovery_stop, "Stop looking.", EDGE_ROUTE_BARE},
-    {"DELETE", "/api/v3/discovery/requestId/{id}", sdk_http_discovery_stop, "Stop that one.", EDGE_ROUTE_BARE},
-    {"POST",   "/api/v3/profilescan", sdk_http_profile_scan_start, "Make a profile of a device.", EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = &PROFILE_SCAN_REQUEST},
-    {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_profile_scan_stop, "Stop that.", EDGE_ROUTE_BARE},
+    {"GET",    COMMAND, sdk_http_get, "Read a command or resource of a device.", EDGE_ROUTE_BARE, .query = READ_QUERY, .answer = {EDGE_B_DTO, .dto = &EVENT_RESPONSE, .also = "application/cbor", .optional = true}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
+    {"PUT",    COMMAND, sdk_http_put, "Write a command or resource of a device.", EDGE_ROUTE_BARE, .request = {EDGE_B_ANY, .optional = true}, .answer = {EDGE_B_BASE}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
+    {"POST",   "/api/v3/discovery", sdk_http_discovery_start, "Look for devices.", EDGE_ROUTE_BARE, .answer = {EDGE_B_BASE, .code = 202}, .fails = "423 501", .roles = EDGE_FOR_INSTALLERS},
+    {"DELETE", "/api/v3/discovery", sdk_http_discovery_stop, "Stop looking.", EDGE_ROUTE_BARE, .answer = {EDGE_B_BASE}, .fails = "404 501", .roles = EDGE_FOR_INSTALLERS},
+    {"DELETE", "/api/v3/discovery/requestId/{id}", sdk_http_discovery_stop, "Stop that one.", EDGE_ROUTE_BARE, .answer = {EDGE_B_BASE}, .fails = "404 501", .roles = EDGE_FOR_INSTALLERS},
+    {"POST",   "/api/v3/profilescan", sdk_http_profile_scan_start, "Make a profile of a device.", EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &PROFILE_SCAN_REQUEST}, .answer = {EDGE_B_BASE, .code = 202}, .fails = "404 409 423 501", .roles = EDGE_FOR_INSTALLERS},
+    {"DELETE", "/api/v3/profilescan/device/name/{name}", sdk_http_profile_scan_stop, "Stop that.", EDGE_ROUTE_BARE, .answer = {EDGE_B_BASE}, .fails = "404 423 501", .roles = EDGE_FOR_INSTALLERS},
 };
 static const struct edge_subscription subscriptions[] = {
     {"device/command/request/{service}/#", sdk_bus_command, "Reads and writes.", EDGE_SUB_REQUESTS},

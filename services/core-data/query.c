@@ -1,6 +1,7 @@
 /* What queries of events and readings have in common: page, time range, form of the values. */
 #include <inttypes.h>
 
+#include "edge/base.h"
 #include "edge/text.h"
 #include "state.h"
 
@@ -41,8 +42,24 @@ enum edge_status data_query_parse(struct edge_call *call, bool timed, struct dat
     return timed ? parse_range(call, &ret->filter) : EDGE_OK;
 }
 
+/* ---- counts -------------------------------------------------------------------------------- */
+
+struct count_response {
+    const char *api_version;
+    int64_t status_code, count;
+};
+/* clang-format off */
+static const struct edge_field count_fields[] = {
+    EDGE_FIELD(struct count_response, api_version, "apiVersion", "v3.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct count_response, status_code, "statusCode", "200.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct count_response, count, "count", "How many there are.", .flags = EDGE_EMIT_EMPTY),
+};
+/* clang-format on */
+const struct edge_dto COUNT_RESPONSE =
+    EDGE_DTO(struct count_response, "CountResponse", count_fields);
+
 enum edge_status data_reply_count(struct edge_call *call, int64_t n)
 {
-    const char *digits = edge_printf(&edge_call_ctx(call)->arena, "%" PRId64, n);
-    return edge_reply_text(call, "count", digits);
+    const struct count_response response = {EDGE_API_VERSION, 200, n};
+    return edge_reply_dto(call, &COUNT_RESPONSE, &response);
 }

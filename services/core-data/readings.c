@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "edge/base.h"
 #include "edge/clock.h"
 #include "state.h"
 
@@ -12,6 +13,17 @@ struct aggregate_row {
     const char *device_name, *resource_name, *profile_name;
     unsigned value_type;
     const cJSON *value;
+};
+struct aggregate_response {
+    const char *api_version;
+    int64_t status_code;
+    const char *aggregate_func;
+    struct aggregate_row *readings;
+    size_t n_readings;
+};
+struct resource_names {
+    const char **names;
+    size_t n_names;
 };
 
 /* clang-format off */
@@ -24,11 +36,23 @@ static const struct edge_field aggregate_fields[] = {
     F(value, "value", "The aggregate, a number; \"\" where no reading is one."),
 };
 #undef F
-/* clang-format on */
-static const struct edge_dto AGGREGATE =
-    EDGE_DTO(struct aggregate_row, "Aggregate", aggregate_fields);
+static const struct edge_dto AGGREGATE = EDGE_DTO(struct aggregate_row, "Aggregate", aggregate_fields);
 
-static const char *const AGGREGATES[] = {
+static const struct edge_field response_fields[] = {
+    EDGE_FIELD(struct aggregate_response, api_version, "apiVersion", "v3.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct aggregate_response, status_code, "statusCode", "200.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_FIELD(struct aggregate_response, aggregate_func, "aggregateFunc", "As it was asked for.", .flags = EDGE_EMIT_EMPTY),
+    EDGE_LIST(struct aggregate_response, readings, "readings", "One of each resource and type.", &AGGREGATE, .flags = EDGE_EMIT_EMPTY),
+};
+const struct edge_dto AGGREGATE_RESPONSE = EDGE_DTO(struct aggregate_response, "AggregateResponse", response_fields);
+
+static const struct edge_field resource_names_fields[] = {
+    EDGE_LIST(struct resource_names, names, "resourceNames", "Only readings of these; none: of all.", NULL),
+};
+const struct edge_dto RESOURCE_NAMES = EDGE_DTO(struct resource_names, "ResourceNames", resource_names_fields);
+/* clang-format on */
+
+const char *const AGGREGATES[] = {
     [AGGREGATE_MIN] = "min", [AGGREGATE_MAX] = "max",     [AGGREGATE_SUM] = "sum",
     [AGGREGATE_AVG] = "avg", [AGGREGATE_COUNT] = "count", NULL,
 };
@@ -45,12 +69,12 @@ static enum edge_status parse_aggregate(struct edge_ctx *ctx, const char *name,
     return edge_fail(ctx, EDGE_INVALID, "invalid aggregate function specified");
 }
 
-static void put_group(struct edge_buf *out, const struct event_group *g)
+static struct aggregate_row row_of(struct edge_arena *a, const struct event_group *g)
 {
     /* The number is a text already, of more digits than a double has. */
-    const cJSON value = {.type = cJSON_Raw, .valuestring = (char *)(uintptr_t)g->value};
-    const struct aggregate_row row = {g->device, g->resource, g->profile, g->value_type, &value};
-    edge_dto_encode(&AGGREGATE, &row, EDGE_JSON, out);
+    cJSON *value = edge_new(a, cJSON);
+    *value = (cJSON){.type = cJSON_Raw, .valuestring = (char *)(uintptr_t)g->value};
+    return (struct aggregate_row){g->device, g->resource, g->profile, g->value_type, value};
 }
 
 static enum edge_status reply_aggregate(struct edge_call *call, const struct data_query *query,
@@ -69,16 +93,13 @@ static enum edge_status reply_aggregate(struct edge_call *call, const struct dat
     int64_t n_wanted = 0;
     EDGE_TRY(edge_page_check(ctx, &query->page, (int64_t)n, &n_wanted));
 
-    struct edge_buf *out = edge_reply_body(call);
-    edge_buf_puts(out, "{\"apiVersion\":\"v3\",\"statusCode\":200,\"aggregateFunc\":");
-    edge_json_put_string(out, name);
-    edge_buf_puts(out, ",\"readings\":[");
-    for (int64_t i = 0; i < n_wanted; i++) {
-        edge_buf_puts(out, i > 0 ? "," : "");
-        put_group(out, &groups[query->page.offset + i]);
+    struct aggregate_response response = {
+        EDGE_API_VERSION, 200, name,
+        edge_new_n(&ctx->arena, struct aggregate_row, (size_t)n_wanted), (size_t)n_wanted};
+    for (size_t i = 0; i < response.n_readings; i++) {
+        response.readings[i] = row_of(&ctx->arena, &groups[(size_t)query->page.offset + i]);
     }
-    edge_buf_puts(out, "]}");
-    return EDGE_OK;
+    return edge_reply_dto(call, &AGGREGATE_RESPONSE, &response);
 }
 
 /* ---- lists -------------------------------------------------------------------------------------

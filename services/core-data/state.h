@@ -54,6 +54,11 @@ edge_handler readings_by_resource_and_time, readings_by_device_and_resource;
 edge_handler readings_by_device_and_time, readings_by_device_resource_and_time;
 edge_handler readings_count, readings_count_by_device;
 
+/* Their answers and parameters that nobody else knows. */
+extern const struct edge_dto AGGREGATE_RESPONSE, RESOURCE_NAMES; /* readings.c */
+extern const char *const AGGREGATES[];                           /* by enum event_aggregate */
+extern const struct edge_dto COUNT_RESPONSE;                     /* query.c */
+
 /* bus.c */
 edge_bus_handler event_received, device_changed, acks_asked;
 

@@ -40,6 +40,7 @@ struct keeper {
 };
 
 extern const struct edge_collection VALUES, REGISTRATIONS;
+extern const struct edge_dto REGISTERED; /* the answer to a registration */
 
 /* Handlers, by file. */
 edge_handler kv_get, kv_put, kv_delete; /* kvs.c */

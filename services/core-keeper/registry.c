@@ -25,8 +25,7 @@ static const struct edge_field registered_fields[] = {
 };
 #undef F
 /* clang-format on */
-static const struct edge_dto REGISTERED =
-    EDGE_DTO(struct registered, "Registered", registered_fields);
+const struct edge_dto REGISTERED = EDGE_DTO(struct registered, "Registered", registered_fields);
 
 /* ---- writing ----------------------------------------------------------------------------- */
 

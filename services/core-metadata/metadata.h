@@ -43,6 +43,10 @@ struct metadata {
 
 extern const struct edge_collection DEVICES, PROFILES, SERVICES, WATCHERS;
 
+/* Bodies of requests that nobody else knows; profile_parts.c. */
+extern const struct edge_dto RESOURCE_REQUEST, RESOURCE_CHANGE_REQUEST, COMMAND_REQUEST,
+    COMMAND_CHANGE_REQUEST, TAGS_REQUEST;
+
 /* Handlers, by file. */
 edge_handler profiles_add, profiles_put, profile_upload, profile_reupload, profile_get,
     profile_delete, profiles_all, profiles_by_model, profiles_by_manufacturer,

@@ -45,14 +45,14 @@ static const struct edge_field resource_request_fields[] = {
     PROFILE_NAME_ROW(struct resource_request),
     EDGE_OBJECT(struct resource_request, resource, "resource", "The new resource.", &DEVICE_RESOURCE, .flags = EDGE_REQUIRED),
 };
-static const struct edge_dto RESOURCE_REQUEST = EDGE_DTO(struct resource_request, "AddDeviceResourceRequest", resource_request_fields);
+const struct edge_dto RESOURCE_REQUEST = EDGE_DTO(struct resource_request, "AddDeviceResourceRequest", resource_request_fields);
 
 static const struct edge_field command_request_fields[] = {
     EDGE_BASE_REQUEST_ROW(struct command_request),
     PROFILE_NAME_ROW(struct command_request),
     EDGE_OBJECT(struct command_request, command, "deviceCommand", "The new command.", &DEVICE_COMMAND, .flags = EDGE_REQUIRED),
 };
-static const struct edge_dto COMMAND_REQUEST = EDGE_DTO(struct command_request, "AddDeviceCommandRequest", command_request_fields);
+const struct edge_dto COMMAND_REQUEST = EDGE_DTO(struct command_request, "AddDeviceCommandRequest", command_request_fields);
 
 static const struct edge_field part_change_fields[] = {
     EDGE_FIELD(struct part_change, name, "name", "Which one.", .flags = EDGE_REQUIRED, .check = edge_check_not_blank),
@@ -66,14 +66,14 @@ static const struct edge_field resource_change_fields[] = {
     PROFILE_NAME_ROW(struct part_change_request),
     EDGE_OBJECT(struct part_change_request, part, "resource", "What changes of a resource.", &PART_CHANGE, .flags = EDGE_REQUIRED),
 };
-static const struct edge_dto RESOURCE_CHANGE_REQUEST = EDGE_DTO(struct part_change_request, "UpdateDeviceResourceRequest", resource_change_fields);
+const struct edge_dto RESOURCE_CHANGE_REQUEST = EDGE_DTO(struct part_change_request, "UpdateDeviceResourceRequest", resource_change_fields);
 
 static const struct edge_field command_change_fields[] = {
     EDGE_BASE_REQUEST_ROW(struct part_change_request),
     PROFILE_NAME_ROW(struct part_change_request),
     EDGE_OBJECT(struct part_change_request, part, "deviceCommand", "What changes of a command.", &PART_CHANGE, .flags = EDGE_REQUIRED),
 };
-static const struct edge_dto COMMAND_CHANGE_REQUEST = EDGE_DTO(struct part_change_request, "UpdateDeviceCommandRequest", command_change_fields);
+const struct edge_dto COMMAND_CHANGE_REQUEST = EDGE_DTO(struct part_change_request, "UpdateDeviceCommandRequest", command_change_fields);
 
 static const struct edge_field part_tags_fields[] = {
     EDGE_FIELD(struct part_tags, name, "name", "Resource or command.", .flags = EDGE_REQUIRED, .check = edge_check_not_blank),
@@ -86,7 +86,7 @@ static const struct edge_field tags_request_fields[] = {
     EDGE_LIST(struct tags_request, resources, "deviceResources", "Tags by resource.", &PART_TAGS),
     EDGE_LIST(struct tags_request, commands, "deviceCommands", "Tags by command.", &PART_TAGS),
 };
-static const struct edge_dto TAGS_REQUEST = EDGE_DTO(struct tags_request, "UpdateTagsRequest", tags_request_fields);
+const struct edge_dto TAGS_REQUEST = EDGE_DTO(struct tags_request, "UpdateTagsRequest", tags_request_fields);
 /* clang-format on */
 
 /* ---- steps ------------------------------------------------------------------------------- */

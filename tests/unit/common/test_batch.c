@@ -73,9 +73,9 @@ static enum edge_status patch_all(struct edge_call *call)
 }
 
 static const struct edge_route routes[] = {
-    {"POST",  "/thing", add_all,   "", 0,                     0, NULL},
-    {"PATCH", "/thing", patch_all, "", 0,                     0, NULL},
-    {"POST",  "/chain", add_all,   "", EDGE_ROUTE_ITEM_CHAIN, 0, NULL},
+    {"POST",  "/thing", add_all,   "", 0,                     0},
+    {"PATCH", "/thing", patch_all, "", 0,                     0},
+    {"POST",  "/chain", add_all,   "", EDGE_ROUTE_ITEM_CHAIN, 0},
 };
 
 struct row {

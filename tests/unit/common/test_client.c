@@ -537,8 +537,8 @@ static enum edge_status local_slow(struct edge_call *call)
 }
 
 static const struct edge_route local_routes[] = {
-    {"PUT", "/echo", local_echo, "", 0,                0, NULL},
-    {"GET", "/slow", local_slow, "", EDGE_ROUTE_WAITS, 0, NULL},
+    {"PUT", "/echo", local_echo, "", 0,                0},
+    {"GET", "/slow", local_slow, "", EDGE_ROUTE_WAITS, 0},
 };
 
 static struct edge_http *local_start(struct edge_pool *pool)
@@ -668,7 +668,7 @@ static void test_answers_are_paid_for(void)
         {100,     64 << 20, true },
     };
     static const struct edge_route routes[] = {
-        {"GET", "/api/v3/thing", long_reply, "", 0, 0, NULL}
+        {"GET", "/api/v3/thing", long_reply, "", 0, 0}
     };
     for (size_t i = 0; i < 2 * N(cases); i++) {
         bool local = i >= N(cases);

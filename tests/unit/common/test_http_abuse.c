@@ -23,8 +23,8 @@ static enum edge_status echo(struct edge_call *call)
 }
 
 static const struct edge_route routes[] = {
-    {"GET",  "/show/{name}", echo, "", 0, 0, NULL},
-    {"POST", "/show/{name}", echo, "", 0, 0, NULL},
+    {"GET",  "/show/{name}", echo, "", 0, 0},
+    {"POST", "/show/{name}", echo, "", 0, 0},
 };
 
 struct fixture {

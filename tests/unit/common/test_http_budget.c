@@ -131,16 +131,16 @@ static enum edge_status stream_and_starve(struct edge_call *call)
 }
 
 static const struct edge_route routes[] = {
-    {"GET",  "/ping",          answer_ping,       "", 0,                0,         NULL},
-    {"POST", "/size",          tell_size,         "", 0,                8 * LIMIT, NULL},
-    {"GET",  "/keep",          keep,              "", 0,                0,         NULL},
-    {"POST", "/reads",         wait_at_gate,      "", 0,                8 * LIMIT, NULL},
-    {"GET",  "/waits",         wait_at_gate,      "", EDGE_ROUTE_WAITS, 0,         NULL},
-    {"GET",  "/whole",         answer_whole,      "", 0,                0,         NULL},
-    {"GET",  "/stream/{n}",    stream,            "", 0,                0,         NULL},
-    {"GET",  "/on-worker/{n}", stream,            "", EDGE_ROUTE_WAITS, 0,         NULL},
-    {"GET",  "/breaks",        stream_and_break,  "", 0,                0,         NULL},
-    {"GET",  "/starves",       stream_and_starve, "", 0,                0,         NULL},
+    {"GET",  "/ping",          answer_ping,       "", 0,                0        },
+    {"POST", "/size",          tell_size,         "", 0,                8 * LIMIT},
+    {"GET",  "/keep",          keep,              "", 0,                0        },
+    {"POST", "/reads",         wait_at_gate,      "", 0,                8 * LIMIT},
+    {"GET",  "/waits",         wait_at_gate,      "", EDGE_ROUTE_WAITS, 0        },
+    {"GET",  "/whole",         answer_whole,      "", 0,                0        },
+    {"GET",  "/stream/{n}",    stream,            "", 0,                0        },
+    {"GET",  "/on-worker/{n}", stream,            "", EDGE_ROUTE_WAITS, 0        },
+    {"GET",  "/breaks",        stream_and_break,  "", 0,                0        },
+    {"GET",  "/starves",       stream_and_starve, "", 0,                0        },
 };
 
 /* ---- fixture ----------------------------------------------------------------------------------- */

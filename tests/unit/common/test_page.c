@@ -32,8 +32,8 @@ static enum edge_status show_path(struct edge_call *call)
 }
 
 static const struct edge_route routes[] = {
-    {"GET", "/page/{from}",   show_page, "", 0, 0, NULL},
-    {"GET", "/start/{start}", show_path, "", 0, 0, NULL},
+    {"GET", "/page/{from}",   show_page, "", 0, 0},
+    {"GET", "/start/{start}", show_path, "", 0, 0},
 };
 
 struct row {

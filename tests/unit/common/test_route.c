@@ -12,7 +12,7 @@ static enum edge_status nothing(struct edge_call *call)
 
 #define ROW(method, path)                                                                          \
     {                                                                                              \
-        method, path, nothing, "", 0, 0, NULL                                                      \
+        method, path, nothing, ""                                                                  \
     }
 
 /* Shapes of the official services: keeper, metadata, data. */
@@ -144,7 +144,7 @@ static void test_bad_rows_are_named(void)
         {{ROW("GET", "/a"), ROW("GET", "/{}")},                                  "GET /{} is malformed"     },
         {{ROW("GET", "/a"), ROW("GET", "/x{y}")},                                "GET /x{y} is malformed"   },
         {{ROW("GET", "/a"), ROW("GET", "/{1}/{2}/{3}/{4}/{5}/{6}/{7}/{8}/{9}")}, "is malformed"             },
-        {{ROW("GET", "/a"), {"GET", "/b", NULL, "", 0, 0, NULL}},                "GET /b is malformed"      },
+        {{ROW("GET", "/a"), {"GET", "/b", NULL, "", 0, 0}},                      "GET /b is malformed"      },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         EDGE_CTX_SCOPE(ctx);

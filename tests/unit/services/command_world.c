@@ -129,10 +129,10 @@ static enum edge_status fake_profile(struct edge_call *call)
 }
 
 static const struct edge_route metadata_routes[] = {
-    {"GET", "/api/v3/device/all",                fake_devices, "", 0, 0, NULL},
-    {"GET", "/api/v3/device/name/{name}",        fake_device,  "", 0, 0, NULL},
-    {"GET", "/api/v3/deviceservice/name/{name}", fake_service, "", 0, 0, NULL},
-    {"GET", "/api/v3/deviceprofile/name/{name}", fake_profile, "", 0, 0, NULL},
+    {"GET", "/api/v3/device/all",                fake_devices, "", 0, 0},
+    {"GET", "/api/v3/device/name/{name}",        fake_device,  "", 0, 0},
+    {"GET", "/api/v3/deviceservice/name/{name}", fake_service, "", 0, 0},
+    {"GET", "/api/v3/deviceprofile/name/{name}", fake_profile, "", 0, 0},
 };
 
 static const struct edge_service fake_metadata = {
@@ -217,7 +217,7 @@ static enum edge_status fake_read(struct edge_call *call)
 }
 
 static const struct edge_route driver_routes[] = {
-    {"GET", "/api/v3/device/name/{name}/{command}", fake_read, "", 0, 0, NULL},
+    {"GET", "/api/v3/device/name/{name}/{command}", fake_read, "", 0, 0},
 };
 
 static const struct edge_subscription fake_subscriptions[] = {

@@ -64,9 +64,9 @@ static enum edge_status fake_profile(struct edge_call *call)
 }
 
 static const struct edge_route metadata_routes[] = {
-    {"GET", "/api/v3/device/all",                fake_devices, "", 0, 0, NULL},
-    {"GET", "/api/v3/device/name/{name}",        fake_device,  "", 0, 0, NULL},
-    {"GET", "/api/v3/deviceprofile/name/{name}", fake_profile, "", 0, 0, NULL},
+    {"GET", "/api/v3/device/all",                fake_devices, "", 0, 0},
+    {"GET", "/api/v3/device/name/{name}",        fake_device,  "", 0, 0},
+    {"GET", "/api/v3/deviceprofile/name/{name}", fake_profile, "", 0, 0},
 };
 
 static const struct edge_service fake_metadata = {

@@ -17,10 +17,9 @@
 
 #include "edge/buf.h"
 #include "edge/ctx.h"
-#include "edge/dto.h"
+#include "edge/route.h"
 
 struct edge_budget;
-struct edge_call; /* one request and its reply */
 struct edge_http;
 struct edge_log;
 struct edge_metrics;
@@ -32,40 +31,6 @@ struct edge_cors {
     const char *allowed_origin, *allowed_methods, *allowed_headers, *expose_headers;
     int64_t max_age;
 };
-
-typedef enum edge_status edge_handler(struct edge_call *call);
-
-enum edge_route_flags {
-    EDGE_ROUTE_OPEN = 1 << 0,  /* no authentication (ping only) */
-    EDGE_ROUTE_WAITS = 1 << 1, /* runs on the worker pool */
-    /* JSON bodies without the trailing newline; a correlation id is only echoed, never made
-     * up (contract 1.1, 10.1) */
-    EDGE_ROUTE_BARE = 1 << 2,
-    EDGE_ROUTE_ITEM_CHAIN = 1 << 3, /* failures of a batch's items show the whole chain */
-};
-
-/**
- * A row of a route table. Path segments in braces are parameters; the last one swallows slashes
- * where no longer route of the table continues behind it; static segments win, with backtracking.
- * Rows outlive the server.
- */
-struct edge_route {
-    const char *method, *path;
-    edge_handler *handler;
-    const char *doc; /* one line for the API page */
-    unsigned flags;
-    size_t max_body;                /* bytes, if the server allows as much; 0: its limit */
-    const struct edge_dto *request; /* for the API page; may be NULL */
-};
-
-struct edge_routes {
-    const struct edge_route *rows;
-    size_t n;
-};
-#define EDGE_TABLE(rows)                                                                           \
-    {                                                                                              \
-        (rows), sizeof(rows) / sizeof((rows)[0])                                                   \
-    }
 
 /* ---- the request ------------------------------------------------------------------------- */
 

@@ -193,11 +193,11 @@ static enum edge_status metrics_get(struct edge_call *call)
 
 /* clang-format off */
 static const struct edge_route routes[] = {
-    {"GET",  "/api/v3/ping",    ping_get,    "Tell that the service answers.",   EDGE_ROUTE_OPEN | EDGE_ROUTE_BARE},
-    {"GET",  "/api/v3/version", version_get, "Version of the service.",          EDGE_ROUTE_BARE},
-    {"GET",  "/api/v3/config",  config_get,  "The effective configuration.",     EDGE_ROUTE_BARE},
-    {"POST", "/api/v3/secret",  secret_post, "Store a secret of the service.",   EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = &SECRET_REQUEST},
-    {"GET",  "/api/v3/metrics", metrics_get, "Metrics in Prometheus' text form.", EDGE_ROUTE_BARE},
+    {"GET",  "/api/v3/ping",    ping_get,    "Tell that the service answers.",   EDGE_ROUTE_OPEN | EDGE_ROUTE_BARE, .answer = {EDGE_B_DTO, .dto = &PING}, .roles = EDGE_FOR_ALL},
+    {"GET",  "/api/v3/version", version_get, "Version of the service.",          EDGE_ROUTE_BARE, .answer = {EDGE_B_DTO, .dto = &VERSION}, .roles = EDGE_FOR_MONITORS},
+    {"GET",  "/api/v3/config",  config_get,  "The effective configuration.",     EDGE_ROUTE_BARE, .answer = {EDGE_B_DTO, .dto = &SHOWN_CONFIG}, .roles = EDGE_FOR_SHOWN_CONFIG},
+    {"POST", "/api/v3/secret",  secret_post, "Store a secret of the service.",   EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &SECRET_REQUEST}, .answer = {EDGE_B_BASE, .code = 201}, .fails = "405", .roles = EDGE_FOR_SECRETS},
+    {"GET",  "/api/v3/metrics", metrics_get, "Metrics in Prometheus' text form.", EDGE_ROUTE_BARE, .answer = {EDGE_B_RAW, .also = "text/plain"}, .roles = EDGE_FOR_MONITORS},
 };
 /* clang-format on */
 const struct edge_routes common_routes = EDGE_TABLE(routes);
