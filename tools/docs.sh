@@ -8,7 +8,7 @@ verb_main() {
     "") ;;
     -h | --help)
         say "Usage: ./edgex docs"
-        say "Writes docs/api/*.md from the tables of the services; docker-compose.yml, docker-compose.edgexd.yml,"
+        say "Writes docs/api (pages, OpenAPI) from the tables of the services; docker-compose.yml, docker-compose.edgexd.yml,"
         say ".dockerignore and docs/services.md from their folders. The tests and ./edgex lint check that all are current."
         exit 0
         ;;

@@ -260,16 +260,16 @@ static void stop(const struct edge_runtime *rt)
 /* ---- the descriptor ------------------------------------------------------------------------ */
 
 /* clang-format off */
-static const struct edge_query_param READ_QUERY[] = {
-    {"ds-pushevent", EDGE_Q_BOOL, "true: the event goes to the message bus too."},
-    {"ds-returnevent", EDGE_Q_BOOL, "false: the answer is empty."},
-    {"ds-regexcmd", EDGE_Q_BOOL, "false: the command's name is no pattern."},
-    {"jsonObject", EDGE_Q_TEXT, "For the driver: a JSON object, base64url."},
+static const struct edge_param READ_PARAMS[] = {
+    {"ds-pushevent", EDGE_P_BOOL, "true: the event goes to the message bus too."},
+    {"ds-returnevent", EDGE_P_BOOL, "false: the answer is empty."},
+    {"ds-regexcmd", EDGE_P_BOOL, "false: the command's name is no pattern."},
+    {"jsonObject", EDGE_P_TEXT, "For the driver: a JSON object, base64url."},
     {NULL},
 };
 #define COMMAND "/api/v3/device/name/{name}/{command}"
 static const struct edge_route routes[] = {
-    {"GET",    COMMAND, sdk_http_get, "Read a command or resource of a device.", EDGE_ROUTE_BARE, .query = READ_QUERY, .answer = {EDGE_B_DTO, .dto = &EVENT_RESPONSE, .also = "application/cbor", .optional = true}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
+    {"GET",    COMMAND, sdk_http_get, "Read a command or resource of a device.", EDGE_ROUTE_BARE, .params = READ_PARAMS, .answer = {EDGE_B_DTO, .dto = &EVENT_RESPONSE, .also = "application/cbor", .optional = true}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
     {"PUT",    COMMAND, sdk_http_put, "Write a command or resource of a device.", EDGE_ROUTE_BARE, .request = {EDGE_B_ANY, .optional = true}, .answer = {EDGE_B_BASE}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
     {"POST",   "/api/v3/discovery", sdk_http_discovery_start, "Look for devices.", EDGE_ROUTE_BARE, .answer = {EDGE_B_BASE, .code = 202}, .fails = "423 501", .roles = EDGE_FOR_INSTALLERS},
     {"DELETE", "/api/v3/discovery", sdk_http_discovery_stop, "Stop looking.", EDGE_ROUTE_BARE, .answer = {EDGE_B_BASE}, .fails = "404 501", .roles = EDGE_FOR_INSTALLERS},

@@ -20,7 +20,7 @@ enum edge_status commands_all(struct edge_call *call)
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct edge_page page;
     struct multi_device_core_commands_response answer;
-    EDGE_TRY(edge_call_page(call, 0, &page));
+    EDGE_TRY(edge_call_page(call, &page));
     EDGE_TRY(lookup_all_commands(ctx, cmd, page.offset, page.limit, deadline_of(call), &answer));
     EDGE_TRY(edge_reply_check(call)); /* the answer is as large as what it is made from */
     return edge_reply_dto(call, &MULTI_DEVICE_CORE_COMMANDS_RESPONSE, &answer);

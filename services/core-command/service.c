@@ -53,18 +53,18 @@ static const struct edge_dto COMMAND_CONFIG = EDGE_DTO(struct command_config, "C
 #define API "/api/v3"
 static const char *const TRUE_OR_FALSE[] = {"true", "false", NULL};
 /* They go to the device service with all the others. */
-static const struct edge_query_param READ_QUERY[] = {
-    {"ds-pushevent", EDGE_Q_TEXT, "true: the event goes to the message bus too.", TRUE_OR_FALSE},
-    {"ds-returnevent", EDGE_Q_TEXT, "false: the answer is empty.", TRUE_OR_FALSE},
-    {"ds-regexcmd", EDGE_Q_TEXT, "false: the command's name is no pattern."},
-    {"jsonObject", EDGE_Q_TEXT, "For the driver: a JSON object, base64url."},
+static const struct edge_param READ_PARAMS[] = {
+    {"ds-pushevent", EDGE_P_TEXT, "true: the event goes to the message bus too.", TRUE_OR_FALSE},
+    {"ds-returnevent", EDGE_P_TEXT, "false: the answer is empty.", TRUE_OR_FALSE},
+    {"ds-regexcmd", EDGE_P_TEXT, "false: the command's name is no pattern."},
+    {"jsonObject", EDGE_P_TEXT, "For the driver: a JSON object, base64url."},
     {NULL},
 };
 #define COMMAND API "/device/name/{name}/{command}"
 static const struct edge_route routes[] = {
-    {"GET", API "/device/all", commands_all, "Commands of all devices, a page of them.", EDGE_ROUTE_WAITS, .query = EDGE_PAGE_QUERY, .answer = {EDGE_B_DTO, .dto = &MULTI_DEVICE_CORE_COMMANDS_RESPONSE}, .roles = EDGE_FOR_READERS},
+    {"GET", API "/device/all", commands_all, "Commands of all devices, a page of them.", EDGE_ROUTE_WAITS, .params = EDGE_PAGE_PARAMS, .answer = {EDGE_B_DTO, .dto = &MULTI_DEVICE_CORE_COMMANDS_RESPONSE}, .roles = EDGE_FOR_READERS},
     {"GET", API "/device/name/{name}", commands_of_device, "Commands of one device.", EDGE_ROUTE_WAITS, .answer = {EDGE_B_OBJECT, "deviceCoreCommand", &DEVICE_CORE_COMMAND}, .fails = "404", .roles = EDGE_FOR_READERS},
-    {"GET", COMMAND, command_read, "Read from a device; answers the event.", EDGE_ROUTE_WAITS, .query = READ_QUERY, .answer = {EDGE_B_DTO, .dto = &EVENT_RESPONSE, .optional = true}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
+    {"GET", COMMAND, command_read, "Read from a device; answers the event.", EDGE_ROUTE_WAITS, .params = READ_PARAMS, .answer = {EDGE_B_DTO, .dto = &EVENT_RESPONSE, .optional = true}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
     {"PUT", COMMAND, command_write, "Write to a device: an object of resources and values.", EDGE_ROUTE_WAITS, .request = {EDGE_B_ANY}, .answer = {EDGE_B_BASE}, .fails = "404 405 423", .roles = EDGE_FOR_OPERATORS},
 };
 

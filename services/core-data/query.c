@@ -7,8 +7,8 @@
 
 static enum edge_status parse_range(struct edge_call *call, struct event_filter *filter)
 {
-    EDGE_TRY(edge_call_param_int(call, "start", 0, &filter->start));
-    EDGE_TRY(edge_call_param_int(call, "end", 0, &filter->end));
+    EDGE_TRY(edge_call_param_int(call, "start", &filter->start));
+    EDGE_TRY(edge_call_param_int(call, "end", &filter->end));
     if (filter->end < filter->start) {
         return edge_fail(edge_call_ctx(call), EDGE_INVALID,
                          "end's value %" PRId64
@@ -34,7 +34,7 @@ bool data_wants_numbers(struct edge_call *call)
 enum edge_status data_query_parse(struct edge_call *call, bool timed, struct data_query *ret)
 {
     *ret = (struct data_query){.filter = {EVENT_FILTER_ALL}, .numeric = data_wants_numbers(call)};
-    EDGE_TRY(edge_call_page(call, -1, &ret->page));
+    EDGE_TRY(edge_call_page(call, &ret->page));
     ret->want_total = ret->page.offset >= 0;
     if (!ret->want_total) {
         ret->page.offset = 0;

@@ -45,14 +45,18 @@ static const struct edge_dto DATA_CONFIG = EDGE_DTO(struct data_config, "Configu
 enum { MAX_BODY = 32 * 1024 * 1024 }; /* above the default MaxEventSize, which says it better */
 
 #define API "/api/v3"
-#define NUMERIC_ROW {"numeric", EDGE_Q_BOOL, "true: numbers as JSON numbers, not as texts."}
-static const struct edge_query_param NUMERIC_QUERY[] = {NUMERIC_ROW, {NULL}};
-static const struct edge_query_param EVENTS_QUERY[] = {EDGE_PAGE_ROWS, NUMERIC_ROW, {NULL}};
-static const struct edge_query_param READINGS_QUERY[] = {
-    EDGE_PAGE_ROWS, NUMERIC_ROW,
-    {"aggregateFunc", EDGE_Q_TEXT, "One number of each resource instead; any case.", .names = AGGREGATES},
-    {NULL},
-};
+#define NUMERIC_ROW {"numeric", EDGE_P_BOOL, "true: numbers as JSON numbers, not as texts."}
+#define PAGE_ROWS   {"offset", EDGE_P_INT, "How many to leave out; 0 if not given, -1: 0, and totalCount is not counted.", .min = -1}, EDGE_LIMIT_ROW
+#define TIME_ROWS   {"start", EDGE_P_INT, "From, ns since 1970."}, {"end", EDGE_P_INT, "To, ns since 1970; included."}
+#define READING_ROWS PAGE_ROWS, NUMERIC_ROW, {"aggregateFunc", EDGE_P_TEXT, "One number of each resource instead; any case.", AGGREGATES}
+#define ID_ROW      {"id", EDGE_P_UUID, "Of the event."}
+static const struct edge_param EVENT_PARAMS[] = {ID_ROW, NUMERIC_ROW, {NULL}};
+static const struct edge_param ID_PARAMS[] = {ID_ROW, {NULL}};
+static const struct edge_param EVENTS_PARAMS[] = {PAGE_ROWS, NUMERIC_ROW, {NULL}};
+static const struct edge_param TIMED_EVENTS_PARAMS[] = {TIME_ROWS, PAGE_ROWS, NUMERIC_ROW, {NULL}};
+static const struct edge_param READINGS_PARAMS[] = {READING_ROWS, {NULL}};
+static const struct edge_param TIMED_READINGS_PARAMS[] = {TIME_ROWS, READING_ROWS, {NULL}};
+static const struct edge_param AGE_PARAMS[] = {{"age", EDGE_P_INT, "ns."}, {NULL}};
 static const struct edge_body NUMERIC_EVENT = {EDGE_B_OBJECT, "event", &EVENT_NUMERIC};
 static const struct edge_body NUMERIC_EVENTS = {EDGE_B_LIST, "events", &EVENT_NUMERIC};
 static const struct edge_body AGGREGATED = {EDGE_B_DTO, .dto = &AGGREGATE_RESPONSE};
@@ -60,33 +64,33 @@ static const struct edge_body NUMERIC_READINGS = {EDGE_B_LIST, "readings", &READ
 
 /* What rows of one kind have in common. What reads from the disk, or waits for what has gathered to be on
  * it, runs on workers. */
-#define EVENTS   EDGE_ROUTE_WAITS, .query = EVENTS_QUERY, .answer = {EDGE_B_LIST, "events", &EVENT, .other = &NUMERIC_EVENTS}, .roles = EDGE_FOR_READERS
-#define READINGS EDGE_ROUTE_WAITS, .query = READINGS_QUERY, .answer = {EDGE_B_LIST, "readings", &READING, .other = &NUMERIC_READINGS}, .roles = EDGE_FOR_READERS
-#define COUNTS   EDGE_ROUTE_WAITS, .answer = {EDGE_B_DTO, .dto = &COUNT_RESPONSE}, .roles = EDGE_FOR_READERS
-#define PURGES   .answer = {EDGE_B_BASE, .code = 202}, .roles = EDGE_FOR_PURGING
+#define EVENTS(which)   EDGE_ROUTE_WAITS, .params = which, .answer = {EDGE_B_LIST, "events", &EVENT, .other = &NUMERIC_EVENTS}, .roles = EDGE_FOR_READERS
+#define READINGS(which) EDGE_ROUTE_WAITS, .params = which, .answer = {EDGE_B_LIST, "readings", &READING, .other = &NUMERIC_READINGS}, .roles = EDGE_FOR_READERS
+#define COUNTS          EDGE_ROUTE_WAITS, .answer = {EDGE_B_DTO, .dto = &COUNT_RESPONSE}, .roles = EDGE_FOR_READERS
+#define PURGES          .answer = {EDGE_B_BASE, .code = 202}, .roles = EDGE_FOR_PURGING
 
 static const struct edge_route routes[] = {
     {"POST",   API "/event/{serviceName}/{profileName}/{deviceName}/{sourceName}", event_add, "Take in an event, JSON or CBOR; durable when acknowledged.", 0, MAX_BODY, .request = {EDGE_B_DTO, .dto = &ADD_EVENT_REQUEST, .also = "application/cbor"}, .answer = {EDGE_B_ID}, .roles = EDGE_FOR_SOURCES},
-    {"GET",    API "/event/id/{id}", event_get, "One event.", EDGE_ROUTE_WAITS, .query = NUMERIC_QUERY, .answer = {EDGE_B_OBJECT, "event", &EVENT, .other = &NUMERIC_EVENT}, .fails = "404", .roles = EDGE_FOR_READERS},
-    {"DELETE", API "/event/id/{id}", event_delete, "Remove one event.", .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_PURGING},
-    {"GET",    API "/event/all", events_all, "Events, newest first.", EVENTS},
+    {"GET",    API "/event/id/{id}", event_get, "One event.", EDGE_ROUTE_WAITS, .params = EVENT_PARAMS, .answer = {EDGE_B_OBJECT, "event", &EVENT, .other = &NUMERIC_EVENT}, .fails = "404", .roles = EDGE_FOR_READERS},
+    {"DELETE", API "/event/id/{id}", event_delete, "Remove one event.", .params = ID_PARAMS, .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_PURGING},
+    {"GET",    API "/event/all", events_all, "Events, newest first.", EVENTS(EVENTS_PARAMS)},
     {"GET",    API "/event/count", events_count, "How many events there are.", COUNTS},
     {"GET",    API "/event/count/device/name/{name}", events_count_by_device, "How many events of a device.", COUNTS},
-    {"GET",    API "/event/device/name/{name}", events_by_device, "Events of a device, newest first.", EVENTS},
+    {"GET",    API "/event/device/name/{name}", events_by_device, "Events of a device, newest first.", EVENTS(EVENTS_PARAMS)},
     {"DELETE", API "/event/device/name/{name}", events_delete_by_device, "Remove all events of a device, bit by bit.", PURGES},
-    {"GET",    API "/event/start/{start}/end/{end}", events_by_time, "Events of a time range (ns, inclusive), newest first.", EVENTS},
-    {"DELETE", API "/event/age/{age}", events_delete_by_age, "Remove events older than an age (ns), bit by bit.", PURGES},
+    {"GET",    API "/event/start/{start}/end/{end}", events_by_time, "Events of a time range (ns, inclusive), newest first.", EVENTS(TIMED_EVENTS_PARAMS)},
+    {"DELETE", API "/event/age/{age}", events_delete_by_age, "Remove events older than an age (ns), bit by bit.", PURGES, .params = AGE_PARAMS},
 
-    {"GET",    API "/reading/all", readings_all, "Readings, newest first.", READINGS},
+    {"GET",    API "/reading/all", readings_all, "Readings, newest first.", READINGS(READINGS_PARAMS)},
     {"GET",    API "/reading/count", readings_count, "How many readings there are.", COUNTS},
     {"GET",    API "/reading/count/device/name/{name}", readings_count_by_device, "How many readings of a device.", COUNTS},
-    {"GET",    API "/reading/device/name/{name}", readings_by_device, "Readings of a device, newest first.", READINGS},
-    {"GET",    API "/reading/resourceName/{resourceName}", readings_by_resource, "Readings of a resource, newest first.", READINGS},
-    {"GET",    API "/reading/start/{start}/end/{end}", readings_by_time, "Readings of a time range (ns, inclusive), newest first.", READINGS},
-    {"GET",    API "/reading/resourceName/{resourceName}/start/{start}/end/{end}", readings_by_resource_and_time, "Readings of a resource in a time range.", READINGS},
-    {"GET",    API "/reading/device/name/{name}/resourceName/{resourceName}", readings_by_device_and_resource, "Readings of a resource of a device.", READINGS},
-    {"GET",    API "/reading/device/name/{name}/resourceName/{resourceName}/start/{start}/end/{end}", readings_by_device_resource_and_time, "Readings of a resource of a device in a time range.", READINGS},
-    {"GET",    API "/reading/device/name/{name}/start/{start}/end/{end}", readings_by_device_and_time, "Readings of a device in a time range; a body may name resources.", READINGS, .request = {EDGE_B_DTO, .dto = &RESOURCE_NAMES, .optional = true}},
+    {"GET",    API "/reading/device/name/{name}", readings_by_device, "Readings of a device, newest first.", READINGS(READINGS_PARAMS)},
+    {"GET",    API "/reading/resourceName/{resourceName}", readings_by_resource, "Readings of a resource, newest first.", READINGS(READINGS_PARAMS)},
+    {"GET",    API "/reading/start/{start}/end/{end}", readings_by_time, "Readings of a time range (ns, inclusive), newest first.", READINGS(TIMED_READINGS_PARAMS)},
+    {"GET",    API "/reading/resourceName/{resourceName}/start/{start}/end/{end}", readings_by_resource_and_time, "Readings of a resource in a time range.", READINGS(TIMED_READINGS_PARAMS)},
+    {"GET",    API "/reading/device/name/{name}/resourceName/{resourceName}", readings_by_device_and_resource, "Readings of a resource of a device.", READINGS(READINGS_PARAMS)},
+    {"GET",    API "/reading/device/name/{name}/resourceName/{resourceName}/start/{start}/end/{end}", readings_by_device_resource_and_time, "Readings of a resource of a device in a time range.", READINGS(TIMED_READINGS_PARAMS)},
+    {"GET",    API "/reading/device/name/{name}/start/{start}/end/{end}", readings_by_device_and_time, "Readings of a device in a time range; a body may name resources.", READINGS(TIMED_READINGS_PARAMS), .request = {EDGE_B_DTO, .dto = &RESOURCE_NAMES, .optional = true}},
 };
 
 static const struct edge_subscription subscriptions[] = {

@@ -19,25 +19,25 @@ static const struct edge_field config_fields[] = {
 static const struct edge_dto KEEPER_CONFIG = EDGE_DTO(struct keeper_config, "Configuration", config_fields);
 
 #define API "/api/v3"
-static const struct edge_query_param READ_QUERY[] = {
-    {"keyOnly", EDGE_Q_BOOL, "true: keys without what they hold."},
-    {"plaintext", EDGE_Q_BOOL, "true: values as texts, not as base64."},
+static const struct edge_param READ_PARAMS[] = {
+    {"keyOnly", EDGE_P_BOOL, "true: keys without what they hold."},
+    {"plaintext", EDGE_P_BOOL, "true: values as texts, not as base64."},
     {NULL},
 };
-static const struct edge_query_param WRITE_QUERY[] = {{"flatten", EDGE_Q_BOOL, "true: the value is a tree of keys."}, {NULL}};
-static const struct edge_query_param REMOVE_QUERY[] = {{"prefixMatch", EDGE_Q_BOOL, "true: with all keys below it."}, {NULL}};
-static const struct edge_query_param REGISTRY_QUERY[] = {{"deregistered", EDGE_Q_BOOL, "true: halted ones too."}, {NULL}};
+static const struct edge_param WRITE_PARAMS[] = {{"flatten", EDGE_P_BOOL, "true: the value is a tree of keys."}, {NULL}};
+static const struct edge_param REMOVE_PARAMS[] = {{"prefixMatch", EDGE_P_BOOL, "true: with all keys below it."}, {NULL}};
+static const struct edge_param REGISTRY_PARAMS[] = {{"deregistered", EDGE_P_BOOL, "true: halted ones too."}, {NULL}};
 static const struct edge_body KEYS = {EDGE_B_PLAIN_LIST, "response"};
 #define ID API "/registry/serviceId/{serviceId}"
 
 static const struct edge_route routes[] = {
-    {"GET",    API "/kvs/key/{key}", kv_get, "The value of a key and of all keys below it.", EDGE_ROUTE_WAITS, .query = READ_QUERY, .answer = {EDGE_B_PLAIN_LIST, "response", &KV, .other = &KEYS}, .fails = "404 413", .roles = EDGE_FOR_KEEPERS},
-    {"PUT",    API "/kvs/key/{key}", kv_put, "Write a value; flatten=true: a tree of them.", EDGE_ROUTE_WAITS, .query = WRITE_QUERY, .request = {EDGE_B_DTO, .dto = &KV_REQUEST}, .answer = {EDGE_B_PLAIN_LIST, "response"}, .roles = EDGE_FOR_KEEPERS},
-    {"DELETE", API "/kvs/key/{key}", kv_delete, "Remove a key; prefixMatch=true: and those below it.", EDGE_ROUTE_WAITS, .query = REMOVE_QUERY, .answer = {EDGE_B_PLAIN_LIST, "response"}, .fails = "404 409", .roles = EDGE_FOR_KEEPERS},
+    {"GET",    API "/kvs/key/{key}", kv_get, "The value of a key and of all keys below it.", EDGE_ROUTE_WAITS, .params = READ_PARAMS, .answer = {EDGE_B_PLAIN_LIST, "response", &KV, .other = &KEYS}, .fails = "404 413", .roles = EDGE_FOR_KEEPERS},
+    {"PUT",    API "/kvs/key/{key}", kv_put, "Write a value; flatten=true: a tree of them.", EDGE_ROUTE_WAITS, .params = WRITE_PARAMS, .request = {EDGE_B_DTO, .dto = &KV_REQUEST}, .answer = {EDGE_B_PLAIN_LIST, "response"}, .roles = EDGE_FOR_KEEPERS},
+    {"DELETE", API "/kvs/key/{key}", kv_delete, "Remove a key; prefixMatch=true: and those below it.", EDGE_ROUTE_WAITS, .params = REMOVE_PARAMS, .answer = {EDGE_B_PLAIN_LIST, "response"}, .fails = "404 409", .roles = EDGE_FOR_KEEPERS},
 
     {"POST",   API "/registry", registry_add, "Register a service.", EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &REGISTRATION_REQUEST}, .answer = {EDGE_B_DTO, .dto = &REGISTERED, .code = 201}, .fails = "409", .roles = EDGE_FOR_KEEPERS},
     {"PUT",    API "/registry", registry_put, "Replace a registration; status HALT ends it.", EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &REGISTRATION_REQUEST}, .answer = {EDGE_B_EMPTY, .code = 204}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
-    {"GET",    API "/registry/all", registry_all, "Registrations; deregistered=true: also halted ones.", .query = REGISTRY_QUERY, .answer = {EDGE_B_LIST, "registrations", &REGISTRATION}, .fails = "400", .roles = EDGE_FOR_MONITORS},
+    {"GET",    API "/registry/all", registry_all, "Registrations; deregistered=true: also halted ones.", .params = REGISTRY_PARAMS, .answer = {EDGE_B_LIST, "registrations", &REGISTRATION}, .fails = "400", .roles = EDGE_FOR_MONITORS},
     {"GET",    ID, registry_get, "One registration.", .answer = {EDGE_B_OBJECT, "registration", &REGISTRATION}, .fails = "404", .roles = EDGE_FOR_MONITORS},
     {"DELETE", ID, registry_delete, "Remove a registration.", EDGE_ROUTE_WAITS, .answer = {EDGE_B_EMPTY, .code = 204}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
 };

@@ -298,7 +298,7 @@ static enum edge_status reply_tree(struct edge_call *call, const char *root, int
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct edge_page page;
-    EDGE_TRY(edge_call_page(call, 0, &page));
+    EDGE_TRY(edge_call_page(call, &page));
     struct tree t = {.call = call};
     EDGE_TRY(tree_collect(ctx, edge_call_state(call), &page, root, max_levels, &t));
     edge_reply_list_open(call, "devices", (int64_t)t.n);
@@ -314,7 +314,7 @@ static enum edge_status reply_tree(struct edge_call *call, const char *root, int
 enum edge_status devices_all(struct edge_call *call)
 {
     int64_t max_levels = 0;
-    EDGE_TRY(edge_call_param_int(call, "maxLevels", -1, &max_levels));
+    EDGE_TRY(edge_call_param_int(call, "maxLevels", &max_levels));
     const char *root = edge_call_query(call, "descendantsOf");
     if (root && *root) {
         return reply_tree(call, root, max_levels);

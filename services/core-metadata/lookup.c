@@ -123,7 +123,7 @@ enum edge_status metadata_reply_page(struct edge_call *call, const char *key,
     struct metadata *meta = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct edge_page page;
-    EDGE_TRY(edge_call_page(call, 0, &page));
+    EDGE_TRY(edge_call_page(call, &page));
     query->labels = page.labels;
     query->n_labels = page.n_labels;
     query->offset = page.offset;

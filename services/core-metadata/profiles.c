@@ -253,7 +253,7 @@ static enum edge_status reply_profiles(struct edge_call *call, const struct edge
     struct metadata *meta = edge_call_state(call);
     struct edge_ctx *ctx = edge_call_ctx(call);
     struct edge_page page;
-    EDGE_TRY(edge_call_page(call, 0, &page));
+    EDGE_TRY(edge_call_page(call, &page));
     struct edge_query query = {.collection = &PROFILES,
                                .labels = page.labels,
                                .n_labels = page.n_labels,

@@ -40,21 +40,22 @@ const struct edge_dto METADATA_CONFIG = EDGE_DTO(struct metadata_config, "Config
 enum { UPLOAD = 16 * 1024 * 1024 };
 
 #define API "/api/v3"
-#define UNASKED {"bypassValidation", EDGE_Q_BOOL, "true: the device service is not asked what it thinks."}
-static const struct edge_query_param ADD_DEVICE_QUERY[] = {
-    UNASKED, {"force", EDGE_Q_BOOL, "true: a device that is there is replaced."}, {NULL},
+#define UNASKED {"bypassValidation", EDGE_P_BOOL, "true: the device service is not asked what it thinks."}
+static const struct edge_param ADD_DEVICE_PARAMS[] = {
+    UNASKED, {"force", EDGE_P_BOOL, "true: a device that is there is replaced."}, {NULL},
 };
-static const struct edge_query_param PATCH_DEVICE_QUERY[] = {UNASKED, {NULL}};
-static const struct edge_query_param DEVICE_TREE_QUERY[] = {
+static const struct edge_param PATCH_DEVICE_PARAMS[] = {UNASKED, {NULL}};
+static const struct edge_param ID_PARAMS[] = {{"id", EDGE_P_UUID, "Of the device."}, {NULL}};
+static const struct edge_param DEVICE_TREE_PARAMS[] = {
     EDGE_PAGE_ROWS, EDGE_LABELS_ROW,
-    {"descendantsOf", EDGE_Q_TEXT, "Only what stands below this device."},
-    {"maxLevels", EDGE_Q_INT, "How many levels below it; 0: all."},
+    {"descendantsOf", EDGE_P_TEXT, "Only what stands below this device."},
+    {"maxLevels", EDGE_P_INT, "How many levels below it; 0 or -1: all.", .min = -1},
     {NULL},
 };
 
 /* What rows of one kind have in common. */
 #define SHOWS(key, table)         .answer = {EDGE_B_OBJECT, key, &table}, .fails = "404", .roles = EDGE_FOR_READERS
-#define LISTS(key, table, which)  .answer = {EDGE_B_LIST, key, &table}, .query = which, .roles = EDGE_FOR_READERS
+#define LISTS(key, table, which)  .answer = {EDGE_B_LIST, key, &table}, .params = which, .roles = EDGE_FOR_READERS
 #define ADDS(table)               .request = {EDGE_B_BATCH, .dto = &table}, .answer = {EDGE_B_BATCH_IDS}, .roles = EDGE_FOR_INSTALLERS
 #define TAKES(table)              .request = {EDGE_B_BATCH, .dto = &table}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
 #define CHANGES(key, table)       .request = {EDGE_B_PATCHES, key, &table}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
@@ -66,14 +67,14 @@ static const struct edge_route routes[] = {
     {"PUT",    API "/deviceprofile", profiles_put, "Replace profiles by name.", EDGE_ROUTE_WAITS, UPLOAD, TAKES(PROFILE_REQUEST), .fails = "423"},
     {"POST",   API "/deviceprofile/uploadfile", profile_upload, "Add a profile from a YAML file.", EDGE_ROUTE_WAITS, UPLOAD, FROM_FILE, .answer = {EDGE_B_ID}, .fails = "409"},
     {"PUT",    API "/deviceprofile/uploadfile", profile_reupload, "Replace a profile from a YAML file.", EDGE_ROUTE_WAITS, UPLOAD, FROM_FILE, .answer = {EDGE_B_BASE}, .fails = "404 409 423"},
-    {"GET",    API "/deviceprofile/all", profiles_all, "Profiles, a page of them.", LISTS("profiles", DEVICE_PROFILE, EDGE_LABELLED_QUERY)},
+    {"GET",    API "/deviceprofile/all", profiles_all, "Profiles, a page of them.", LISTS("profiles", DEVICE_PROFILE, EDGE_LABELLED_PARAMS)},
     {"GET",    API "/deviceprofile/name/{name}", profile_get, "One profile.", SHOWS("profile", DEVICE_PROFILE)},
     {"DELETE", API "/deviceprofile/name/{name}", profile_delete, "Remove a profile nobody uses.", REMOVES("404 409 423")},
-    {"GET",    API "/deviceprofile/model/{model}", profiles_by_model, "Profiles of a model.", LISTS("profiles", DEVICE_PROFILE, EDGE_PAGE_QUERY)},
-    {"GET",    API "/deviceprofile/manufacturer/{manufacturer}", profiles_by_manufacturer, "Profiles of a manufacturer.", LISTS("profiles", DEVICE_PROFILE, EDGE_PAGE_QUERY)},
-    {"GET",    API "/deviceprofile/manufacturer/{manufacturer}/model/{model}", profiles_by_manufacturer_and_model, "Profiles of a manufacturer's model.", LISTS("profiles", DEVICE_PROFILE, EDGE_PAGE_QUERY)},
+    {"GET",    API "/deviceprofile/model/{model}", profiles_by_model, "Profiles of a model.", LISTS("profiles", DEVICE_PROFILE, EDGE_PAGE_PARAMS)},
+    {"GET",    API "/deviceprofile/manufacturer/{manufacturer}", profiles_by_manufacturer, "Profiles of a manufacturer.", LISTS("profiles", DEVICE_PROFILE, EDGE_PAGE_PARAMS)},
+    {"GET",    API "/deviceprofile/manufacturer/{manufacturer}/model/{model}", profiles_by_manufacturer_and_model, "Profiles of a manufacturer's model.", LISTS("profiles", DEVICE_PROFILE, EDGE_PAGE_PARAMS)},
     {"PATCH",  API "/deviceprofile/basicinfo", profiles_basic_patch, "Change what describes profiles.", EDGE_ROUTE_WAITS, CHANGES("basicinfo", PROFILE_BASIC_INFO)},
-    {"GET",    API "/deviceprofile/basicinfo/all", profiles_basic_all, "Profiles without their resources.", LISTS("profiles", PROFILE_BASIC_INFO, EDGE_LABELLED_QUERY)},
+    {"GET",    API "/deviceprofile/basicinfo/all", profiles_basic_all, "Profiles without their resources.", LISTS("profiles", PROFILE_BASIC_INFO, EDGE_LABELLED_PARAMS)},
     {"PATCH",  API "/deviceprofile/name/{name}/tags", profile_tags_patch, "Merge tags into resources and commands.", EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &TAGS_REQUEST}, .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_INSTALLERS},
     {"GET",    API "/deviceresource/profile/{profileName}/resource/{resourceName}", resource_get, "One resource of a profile.", SHOWS("resource", DEVICE_RESOURCE)},
     {"POST",   API "/deviceprofile/resource", resources_add, "Add resources to profiles.", EDGE_ROUTE_WAITS, TAKES(RESOURCE_REQUEST)},
@@ -85,27 +86,27 @@ static const struct edge_route routes[] = {
 
     {"POST",   API "/deviceservice", services_add, "Add device services; one status per item.", EDGE_ROUTE_WAITS | EDGE_ROUTE_ITEM_CHAIN, ADDS(DEVICE_SERVICE_REQUEST)},
     {"PATCH",  API "/deviceservice", services_patch, "Change device services named by id or name.", EDGE_ROUTE_WAITS, CHANGES("service", DEVICE_SERVICE)},
-    {"GET",    API "/deviceservice/all", services_all, "Device services, a page of them.", LISTS("services", DEVICE_SERVICE, EDGE_LABELLED_QUERY)},
+    {"GET",    API "/deviceservice/all", services_all, "Device services, a page of them.", LISTS("services", DEVICE_SERVICE, EDGE_LABELLED_PARAMS)},
     {"GET",    API "/deviceservice/name/{name}", service_get, "One device service.", SHOWS("service", DEVICE_SERVICE)},
     {"DELETE", API "/deviceservice/name/{name}", service_delete, "Remove a device service nobody uses.", REMOVES("404 409")},
 
-    {"POST",   API "/device", devices_add, "Add devices; one status per item.", EDGE_ROUTE_WAITS, UPLOAD, .query = ADD_DEVICE_QUERY, ADDS(DEVICE_REQUEST)},
-    {"PATCH",  API "/device", devices_patch, "Change devices named by id or name.", EDGE_ROUTE_WAITS, UPLOAD, .query = PATCH_DEVICE_QUERY, CHANGES("device", DEVICE)},
-    {"GET",    API "/device/all", devices_all, "Devices, a page of them; descendantsOf gives a tree's.", LISTS("devices", DEVICE, DEVICE_TREE_QUERY)},
+    {"POST",   API "/device", devices_add, "Add devices; one status per item.", EDGE_ROUTE_WAITS, UPLOAD, .params = ADD_DEVICE_PARAMS, ADDS(DEVICE_REQUEST)},
+    {"PATCH",  API "/device", devices_patch, "Change devices named by id or name.", EDGE_ROUTE_WAITS, UPLOAD, .params = PATCH_DEVICE_PARAMS, CHANGES("device", DEVICE)},
+    {"GET",    API "/device/all", devices_all, "Devices, a page of them; descendantsOf gives a tree's.", LISTS("devices", DEVICE, DEVICE_TREE_PARAMS)},
     {"GET",    API "/device/name/{name}", device_get, "One device.", SHOWS("device", DEVICE)},
     {"DELETE", API "/device/name/{name}", device_delete, "Remove a device.", REMOVES("404 409")},
-    {"GET",    API "/device/id/{id}", device_get_by_id, "One device, by its id.", SHOWS("device", DEVICE)},
+    {"GET",    API "/device/id/{id}", device_get_by_id, "One device, by its id.", SHOWS("device", DEVICE), .params = ID_PARAMS},
     {"GET",    API "/device/check/name/{name}", device_check_name, "200 if the device exists, else 404.", .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_READERS},
-    {"GET",    API "/device/service/name/{name}", devices_by_service, "Devices of a device service.", LISTS("devices", DEVICE, EDGE_PAGE_QUERY)},
-    {"GET",    API "/device/profile/name/{name}", devices_by_profile, "Devices of a profile.", LISTS("devices", DEVICE, EDGE_PAGE_QUERY)},
+    {"GET",    API "/device/service/name/{name}", devices_by_service, "Devices of a device service.", LISTS("devices", DEVICE, EDGE_PAGE_PARAMS)},
+    {"GET",    API "/device/profile/name/{name}", devices_by_profile, "Devices of a profile.", LISTS("devices", DEVICE, EDGE_PAGE_PARAMS)},
 
     {"POST",   API "/provisionwatcher", watchers_add, "Add provision watchers; one status per item.", EDGE_ROUTE_WAITS | EDGE_ROUTE_ITEM_CHAIN, ADDS(PROVISION_WATCHER_REQUEST)},
     {"PATCH",  API "/provisionwatcher", watchers_patch, "Change watchers named by id or name.", EDGE_ROUTE_WAITS, CHANGES("provisionWatcher", PROVISION_WATCHER)},
-    {"GET",    API "/provisionwatcher/all", watchers_all, "Provision watchers, a page of them.", LISTS("provisionWatchers", PROVISION_WATCHER, EDGE_LABELLED_QUERY)},
+    {"GET",    API "/provisionwatcher/all", watchers_all, "Provision watchers, a page of them.", LISTS("provisionWatchers", PROVISION_WATCHER, EDGE_LABELLED_PARAMS)},
     {"GET",    API "/provisionwatcher/name/{name}", watcher_get, "One provision watcher.", SHOWS("provisionWatcher", PROVISION_WATCHER)},
     {"DELETE", API "/provisionwatcher/name/{name}", watcher_delete, "Remove a provision watcher.", REMOVES("404")},
-    {"GET",    API "/provisionwatcher/service/name/{name}", watchers_by_service, "Watchers of a device service.", LISTS("provisionWatchers", PROVISION_WATCHER, EDGE_PAGE_QUERY)},
-    {"GET",    API "/provisionwatcher/profile/name/{name}", watchers_by_profile, "Watchers that give a profile.", LISTS("provisionWatchers", PROVISION_WATCHER, EDGE_PAGE_QUERY)},
+    {"GET",    API "/provisionwatcher/service/name/{name}", watchers_by_service, "Watchers of a device service.", LISTS("provisionWatchers", PROVISION_WATCHER, EDGE_PAGE_PARAMS)},
+    {"GET",    API "/provisionwatcher/profile/name/{name}", watchers_by_profile, "Watchers that give a profile.", LISTS("provisionWatchers", PROVISION_WATCHER, EDGE_PAGE_PARAMS)},
 
     {"GET",    API "/uom", uom_get, "Units of measure; as the file has them for Accept: application/x-yaml.", .answer = {EDGE_B_OBJECT, "uom", .also = "application/x-yaml"}, .roles = EDGE_FOR_READERS},
 };

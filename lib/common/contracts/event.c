@@ -108,7 +108,7 @@ static const struct edge_field event_numeric_fields[] = { EVENT_ROWS(&READING_NU
 #define EVENT_RULES .exact_keys = true, .decode_more = event_restore, .check = event_check
 const struct edge_dto EVENT = EDGE_DTO(struct event, "Event", event_fields, EVENT_RULES);
 const struct edge_dto EVENT_NUMERIC =
-    EDGE_DTO(struct event, "Event", event_numeric_fields, EVENT_RULES);
+    EDGE_DTO(struct event, "NumericEvent", event_numeric_fields, EVENT_RULES);
 /* Between services; clients that just ask get whole events. */
 static const struct edge_dto EVENT_SENT =
     EDGE_DTO(struct event, "Event", event_fields, EVENT_RULES, .encode_as = event_shortened);

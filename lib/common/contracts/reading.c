@@ -225,13 +225,27 @@ static const struct edge_field reading_fields[] = {
     F(units, "units", "Unit of measure."),
     F(tags, "tags", "Free form.", .check = edge_check_object),
 };
+/* What the value type says of the value is written by hand. */
+#define BINARY_AND_OBJECT \
+    EDGE_FIELD(struct reading, binary, "binaryValue", "Of Binary; null: nothing was read.", .flags = EDGE_EMIT_NULL), \
+    F(media_type, "mediaType", "Of Binary: its content type."), \
+    F(object, "objectValue", "Of Object and ObjectArray: any JSON; null: nothing was read.")
+static const struct edge_field value_fields[] = {
+    F(value, "value", "Of all other types, as a text; null: nothing was read.", .flags = EDGE_EMIT_NULL),
+    BINARY_AND_OBJECT,
+};
+static const struct edge_field numeric_value_fields[] = {
+    F(object, "value", "Of all other types: numbers, and lists of them, as JSON; else a text; null: nothing was read."),
+    BINARY_AND_OBJECT,
+};
 #undef F
 /* clang-format on */
+#define MORE(table) .more = table, .n_more = sizeof(table) / sizeof((table)[0])
 const struct edge_dto READING =
-    EDGE_DTO(struct reading, "Reading", reading_fields, .exact_keys = true,
+    EDGE_DTO(struct reading, "Reading", reading_fields, .exact_keys = true, MORE(value_fields),
              .encode_more = reading_encode_value, .decode_more = reading_decode_value,
              .clone_more = reading_clone_value);
 const struct edge_dto READING_NUMERIC =
-    EDGE_DTO(struct reading, "Reading", reading_fields, .exact_keys = true,
-             .encode_more = reading_encode_numeric, .decode_more = reading_decode_value,
-             .clone_more = reading_clone_value);
+    EDGE_DTO(struct reading, "NumericReading", reading_fields, .exact_keys = true,
+             MORE(numeric_value_fields), .encode_more = reading_encode_numeric,
+             .decode_more = reading_decode_value, .clone_more = reading_clone_value);

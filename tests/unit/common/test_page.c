@@ -9,9 +9,8 @@ static enum edge_status show_page(struct edge_call *call)
 {
     struct edge_page page;
     int64_t total = 5, n;
-    EDGE_TRY(
-        edge_call_page(call, strcmp(edge_call_param(call, "from"), "any") == 0 ? -1 : 0, &page));
-    EDGE_TRY(edge_call_param_int(call, "total", 0, &total));
+    EDGE_TRY(edge_call_page(call, &page));
+    EDGE_TRY(edge_call_param_int(call, "total", &total));
     EDGE_TRY(edge_page_check(edge_call_ctx(call), &page, total, &n));
     edge_reply_type(call, "text/plain");
     edge_buf_printf(edge_reply_body(call), "%lld+%lld n=%lld", (long long)page.offset,
@@ -25,15 +24,37 @@ static enum edge_status show_page(struct edge_call *call)
 static enum edge_status show_path(struct edge_call *call)
 {
     int64_t start;
-    EDGE_TRY(edge_call_param_int(call, "start", 0, &start));
+    EDGE_TRY(edge_call_param_int(call, "start", &start));
     edge_reply_type(call, "text/plain");
     edge_buf_put_i64(edge_reply_body(call), start);
     return EDGE_OK;
 }
 
+static enum edge_status show_unsaid(struct edge_call *call)
+{
+    int64_t n = 0;
+    return edge_call_param_int(call, "n", &n);
+}
+
+#define TOTAL_ROW                                                                                  \
+    {                                                                                              \
+        "total", EDGE_P_INT, "How many there are."                                                 \
+    }
+static const struct edge_param from_0[] = {EDGE_PAGE_ROWS, EDGE_LABELS_ROW, TOTAL_ROW, {NULL}};
+static const struct edge_param from_any[] = {
+    {"offset",      EDGE_P_INT, "From here.", .min = -1},
+    EDGE_LIMIT_ROW, TOTAL_ROW, {NULL}
+};
+static const struct edge_param starts[] = {
+    {"start",   EDGE_P_INT, "Begin."},
+    {NULL}
+};
+
 static const struct edge_route routes[] = {
-    {"GET", "/page/{from}",   show_page, "", 0, 0},
-    {"GET", "/start/{start}", show_path, "", 0, 0},
+    {"GET",               "/page/0", show_page, "",                            .params = from_0},
+    {"GET",                   "/page/any",                        show_page,    "", .params = from_any},
+    {"GET", "/start/{start}",          show_path,               "",                            .params = starts},
+    {"GET",                 "/unsaid",          show_unsaid,     ""  },
 };
 
 struct row {
@@ -145,9 +166,18 @@ static void test_numbers_in_paths(void)
     expect_rows(0, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+static void test_numbers_no_row_names_are_refused(void)
+{
+    static const struct row rows[] = {
+        {"/unsaid?n=1", 500, "route /unsaid has no row of the parameter n"},
+    };
+    expect_rows(0, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 CU_TestInfo page_tests[] = {
-    {"pages",                           test_pages                          },
-    {"small services have small pages", test_small_services_have_small_pages},
-    {"numbers in paths",                test_numbers_in_paths               },
+    {"pages",                            test_pages                           },
+    {"small services have small pages",  test_small_services_have_small_pages },
+    {"numbers in paths",                 test_numbers_in_paths                },
+    {"numbers no row names are refused", test_numbers_no_row_names_are_refused},
     CU_TEST_INFO_NULL,
 };

@@ -104,6 +104,8 @@ struct edge_dto {
     const struct edge_dto *(*encode_as)(const void **obj, struct edge_arena *scratch);
     /** Put members a table cannot express after the tabled ones (readings' value part). */
     void (*encode_more)(const void *obj, struct edge_encoder *enc);
+    const struct edge_field *more; /* those members, for descriptions only */
+    size_t n_more;
     /** Read what encode_more wrote; @p json is the object. Runs where the members are sound. */
     enum edge_status (*decode_more)(const cJSON *json, void *obj, struct edge_scope *at);
     /** Copy what decode_more made (everything else is copied already). */

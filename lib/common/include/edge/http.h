@@ -59,15 +59,13 @@ struct edge_page {
     const char **labels;
     size_t n_labels;
 };
-/** @p min_offset: 0, or -1 where the service allows it. limit -1 is turned into max_result_count.
- */
-enum edge_status edge_call_page(struct edge_call *call, int64_t min_offset, struct edge_page *ret);
+/** The route's row has rows of these parameters. limit -1 is turned into max_result_count. */
+enum edge_status edge_call_page(struct edge_call *call, struct edge_page *ret);
 /**
- * An integer of at least @p min: a path parameter where the route has one of that name, else a
- * query parameter, which leaves *ret as it is where absent or blank. Texts of contract 2.6.
+ * An integer, not below what the parameter's row says: of the path where the route has one of that
+ * name, else of the query, which leaves *ret as it is where absent or blank. Texts of contract 2.6.
  */
-enum edge_status edge_call_param_int(struct edge_call *call, const char *name, int64_t min,
-                                     int64_t *ret);
+enum edge_status edge_call_param_int(struct edge_call *call, const char *name, int64_t *ret);
 /** True only for the literal "true". */
 bool edge_call_query_is_true(const struct edge_call *call, const char *name);
 /** The rule behind a page (contract 2.6): OUT_OF_RANGE beyond the total, n 0: nothing to read. */

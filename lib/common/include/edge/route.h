@@ -23,25 +23,31 @@ enum edge_route_flags {
     EDGE_ROUTE_ITEM_CHAIN = 1 << 3, /* failures of a batch's items show the whole chain */
 };
 
-/** A query parameter; tables end with an empty row. Those no row names are ignored. */
-struct edge_query_param {
+/**
+ * A parameter of the query, or of the path where a segment in braces has its name. Tables end with
+ * an empty row. Parameters of the path need none where they are texts; those of a query that have none
+ * are ignored.
+ */
+struct edge_param {
     const char *name;
-    enum { EDGE_Q_TEXT, EDGE_Q_INT, EDGE_Q_BOOL } type;
+    enum { EDGE_P_TEXT, EDGE_P_INT, EDGE_P_BOOL, EDGE_P_UUID } type;
     const char *doc;
     const char *const *names; /* what a text may be, NULL-ended; NULL: anything */
+    int64_t min;              /* of an integer */
 };
 /* What edge_call_page() reads; rows to begin a longer table with. */
-#define EDGE_PAGE_ROWS                                                                             \
-    {"offset", EDGE_Q_INT, "How many to leave out; 0 if not given."},                              \
+#define EDGE_LIMIT_ROW                                                                             \
     {                                                                                              \
-        "limit", EDGE_Q_INT,                                                                       \
-            "How many at most; 20 if not given, -1: as many as the service gives."                 \
+        "limit", EDGE_P_INT,                                                                       \
+            "How many at most; 20 if not given, -1: as many as the service gives.", .min = -1      \
     }
+#define EDGE_PAGE_ROWS                                                                             \
+    {"offset", EDGE_P_INT, "How many to leave out; 0 if not given."}, EDGE_LIMIT_ROW
 #define EDGE_LABELS_ROW                                                                            \
     {                                                                                              \
-        "labels", EDGE_Q_TEXT, "Only what has all of these labels; commas between them."           \
+        "labels", EDGE_P_TEXT, "Only what has all of these labels; commas between them."           \
     }
-extern const struct edge_query_param EDGE_PAGE_QUERY[], EDGE_LABELLED_QUERY[];
+extern const struct edge_param EDGE_PAGE_PARAMS[], EDGE_LABELLED_PARAMS[];
 
 /** What a body is. The status is that of its form unless @p code says another. */
 struct edge_body {
@@ -123,7 +129,7 @@ struct edge_route {
     unsigned flags;
     size_t max_body; /* bytes, if the server allows as much; 0: its limit */
     struct edge_body request, answer;
-    const struct edge_query_param *query; /* NULL: none */
+    const struct edge_param *params; /* NULL: none */
     const char *fails; /* statuses of failures that not every route like it has: "404 409" */
     unsigned roles;    /* of enum edge_role */
 };
@@ -137,8 +143,17 @@ struct edge_routes {
         (rows), sizeof(rows) / sizeof((rows)[0])                                                   \
     }
 
+/** The row of the parameter @p name; NULL if there is none. */
+const struct edge_param *edge_route_param(const struct edge_route *route, const char *name);
 /** NULL if each row says all there is to say of it, else what is wrong where, in @p a. For unit tests. */
 const char *edge_routes_verify(const struct edge_routes *routes, struct edge_arena *a);
+/**
+ * Them as an OpenAPI 3.1 document, in the context's arena. INTERNAL where two tables of data have
+ * one name.
+ */
+enum edge_status edge_routes_describe(struct edge_ctx *ctx, const char *title, const char *doc,
+                                      const struct edge_routes *tables, size_t n,
+                                      const cJSON **ret);
 /** The status of success. */
 int edge_body_code(const struct edge_body *answer);
 /** Whether the route may answer with the failure @p code: by its row, or as every route like it. */

@@ -100,6 +100,12 @@ int edge_service_main(const struct edge_service *service, int argc, char **argv)
 /** Several services in one process, in the order given; stopped in reverse. */
 int edge_host_main(const struct edge_service *const *services, size_t n, int argc, char **argv);
 
+/** Those every service has beside its own. */
+extern const struct edge_routes edge_common_routes;
+/** Its routes, with those every service has, as an OpenAPI 3.1 document in the context's arena. */
+enum edge_status edge_service_describe(struct edge_ctx *ctx, const struct edge_service *service,
+                                       const cJSON **ret);
+
 /** The service's writable struct as it is now; valid until two further changes. Any thread. */
 const void *edge_runtime_writable(const struct edge_runtime *rt);
 /** A value of Writable.InsecureSecrets; NULL if there is none. Valid as the writable struct is. */

@@ -46,6 +46,9 @@ enum edge_status dto_check_value(const struct edge_field *f, const void *obj,
 /** Put the row's default into @p obj; a fault where the text does not fit the kind. */
 enum edge_status dto_apply_default(const struct edge_field *f, void *obj, struct edge_scope *at);
 
+/** A UUID, or empty. */
+edge_value_check dto_check_request_id;
+
 /** "field is required", in one place. */
 enum edge_status dto_fail_required(struct edge_scope *at);
 

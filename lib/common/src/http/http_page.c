@@ -35,10 +35,25 @@ static const char *trimmed(struct edge_arena *a, const char *text)
     return edge_strndup(a, text, len);
 }
 
-/* Between @p min and @p max; untouched where absent or blank. */
-static enum edge_status query_int(struct edge_call *call, const char *name, int64_t min,
-                                  int64_t max, int64_t *ret)
+/* A parameter nobody is told of is none. */
+static enum edge_status min_of(struct edge_call *call, const char *name, int64_t *ret)
 {
+    const struct edge_route *route = call->end->row;
+    const struct edge_param *row = edge_route_param(route, name);
+    if (!row) {
+        return edge_fail(&call->ctx, EDGE_INTERNAL, "route %s has no row of the parameter %s",
+                         route->path, name);
+    }
+    *ret = row->min;
+    return EDGE_OK;
+}
+
+/* Up to @p max; untouched where absent or blank. */
+static enum edge_status query_int(struct edge_call *call, const char *name, int64_t max,
+                                  int64_t *ret)
+{
+    int64_t min = 0;
+    EDGE_TRY(min_of(call, name, &min));
     struct edge_ctx *ctx = &call->ctx;
     const char *given = edge_call_query(call, name);
     const char *text = given ? trimmed(&ctx->arena, given) : "";
@@ -73,13 +88,14 @@ static bool has_param(const struct edge_call *call, const char *name)
     return false;
 }
 
-enum edge_status edge_call_param_int(struct edge_call *call, const char *name, int64_t min,
-                                     int64_t *ret)
+enum edge_status edge_call_param_int(struct edge_call *call, const char *name, int64_t *ret)
 {
     struct edge_ctx *ctx = &call->ctx;
     if (!has_param(call, name)) {
-        return query_int(call, name, min, INT64_MAX, ret);
+        return query_int(call, name, INT64_MAX, ret);
     }
+    int64_t min = 0;
+    EDGE_TRY(min_of(call, name, &min));
     const char *text = edge_call_param(call, name);
     int64_t value;
     const char *fault = parse_int(text, &value);
@@ -112,15 +128,15 @@ static void split_labels(struct edge_arena *a, const char *text, struct edge_pag
     }
 }
 
-enum edge_status edge_call_page(struct edge_call *call, int64_t min_offset, struct edge_page *ret)
+enum edge_status edge_call_page(struct edge_call *call, struct edge_page *ret)
 {
     int64_t most = call->http->config.max_result_count;
     if (most <= 0) {
         most = DEFAULT_MAX_RESULTS;
     }
     struct edge_page page = {.limit = most < DEFAULT_LIMIT ? most : DEFAULT_LIMIT};
-    EDGE_TRY(query_int(call, "offset", min_offset, INT32_MAX, &page.offset));
-    EDGE_TRY(query_int(call, "limit", -1, most, &page.limit));
+    EDGE_TRY(query_int(call, "offset", INT32_MAX, &page.offset));
+    EDGE_TRY(query_int(call, "limit", most, &page.limit));
     if (page.limit < 0) {
         page.limit = most;
     }

@@ -4,8 +4,8 @@
 
 #include "edge/route.h"
 
-const struct edge_query_param EDGE_PAGE_QUERY[] = {EDGE_PAGE_ROWS, {NULL}};
-const struct edge_query_param EDGE_LABELLED_QUERY[] = {EDGE_PAGE_ROWS, EDGE_LABELS_ROW, {NULL}};
+const struct edge_param EDGE_PAGE_PARAMS[] = {EDGE_PAGE_ROWS, {NULL}};
+const struct edge_param EDGE_LABELLED_PARAMS[] = {EDGE_PAGE_ROWS, EDGE_LABELS_ROW, {NULL}};
 
 const char *edge_role_name(unsigned role)
 {
@@ -29,23 +29,23 @@ int edge_body_code(const struct edge_body *answer)
     return answer->code ? answer->code : usual;
 }
 
-/* ---- failures ------------------------------------------------------------------------------ */
-
-static bool has_query(const struct edge_route *route, const char *name)
+const struct edge_param *edge_route_param(const struct edge_route *route, const char *name)
 {
-    const struct edge_query_param *q = route->query;
-    while (q && q->name && strcmp(q->name, name) != 0) {
-        q++;
+    const struct edge_param *p = route->params;
+    while (p && p->name && strcmp(p->name, name) != 0) {
+        p++;
     }
-    return q && q->name;
+    return p && p->name ? p : NULL;
 }
+
+/* ---- failures ------------------------------------------------------------------------------ */
 
 /* Anything in it that may be written wrong? */
 static bool takes_input(const struct edge_route *route)
 {
     bool any = route->request.form != EDGE_B_UNSAID || strchr(route->path, '{');
-    for (const struct edge_query_param *q = route->query; q && q->name; q++) {
-        any = any || q->type == EDGE_Q_INT || q->names;
+    for (const struct edge_param *p = route->params; p && p->name; p++) {
+        any = any || p->type == EDGE_P_INT || p->names;
     }
     return any;
 }
@@ -70,7 +70,7 @@ bool edge_route_may_fail(const struct edge_route *route, int code)
     case 413:
         return route->request.form != EDGE_B_UNSAID || says(route, code);
     case 416:
-        return has_query(route, "offset");
+        return edge_route_param(route, "offset") != NULL;
     case 500:
     case 503:
         return true;
@@ -86,13 +86,13 @@ static bool is_documented(const char *doc)
     return doc && *doc;
 }
 
-static const char *verify_query(const struct edge_query_param *q)
+static const char *verify_params(const struct edge_param *p)
 {
-    for (; q && q->name; q++) {
-        if (!is_documented(q->doc)) {
-            return "a query parameter has no doc";
+    for (; p && p->name; p++) {
+        if (!is_documented(p->doc)) {
+            return "a parameter has no doc";
         }
-        if (q->names && q->type != EDGE_Q_TEXT) {
+        if (p->names && p->type != EDGE_P_TEXT) {
             return "only texts have names";
         }
     }
@@ -147,7 +147,7 @@ static const char *verify_row(const struct edge_route *row)
     if (!fails_are_sound(row->fails)) {
         return "fails are not statuses, a blank between two of them";
     }
-    const char *wrong = verify_query(row->query);
+    const char *wrong = verify_params(row->params);
     wrong = wrong ? wrong : verify_body(&row->request);
     return wrong ? wrong : verify_body(&row->answer);
 }

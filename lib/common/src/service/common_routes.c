@@ -1,6 +1,6 @@
 /*
- * The routes every service has: ping, version, config, secret (contract 1.1) and its metrics as
- * Prometheus text.
+ * The routes every service has: ping, version, config, secret (contract 1.1), its metrics as
+ * Prometheus text, and what routes it has.
  */
 #include <string.h>
 
@@ -191,6 +191,17 @@ static enum edge_status metrics_get(struct edge_call *call)
     return EDGE_OK;
 }
 
+/* Made when it is asked for: it is large, and rarely wanted. */
+static enum edge_status openapi_get(struct edge_call *call)
+{
+    const cJSON *document;
+    EDGE_TRY(
+        edge_service_describe(edge_call_ctx(call), instance_of_call(call)->rt.service, &document));
+    EDGE_TRY(edge_reply_check(call));
+    edge_json_put(edge_reply_body(call), document);
+    return EDGE_OK;
+}
+
 /* clang-format off */
 static const struct edge_route routes[] = {
     {"GET",  "/api/v3/ping",    ping_get,    "Tell that the service answers.",   EDGE_ROUTE_OPEN | EDGE_ROUTE_BARE, .answer = {EDGE_B_DTO, .dto = &PING}, .roles = EDGE_FOR_ALL},
@@ -198,6 +209,16 @@ static const struct edge_route routes[] = {
     {"GET",  "/api/v3/config",  config_get,  "The effective configuration.",     EDGE_ROUTE_BARE, .answer = {EDGE_B_DTO, .dto = &SHOWN_CONFIG}, .roles = EDGE_FOR_SHOWN_CONFIG},
     {"POST", "/api/v3/secret",  secret_post, "Store a secret of the service.",   EDGE_ROUTE_BARE | EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &SECRET_REQUEST}, .answer = {EDGE_B_BASE, .code = 201}, .fails = "405", .roles = EDGE_FOR_SECRETS},
     {"GET",  "/api/v3/metrics", metrics_get, "Metrics in Prometheus' text form.", EDGE_ROUTE_BARE, .answer = {EDGE_B_RAW, .also = "text/plain"}, .roles = EDGE_FOR_MONITORS},
+    {"GET",  "/api/v3/openapi.json", openapi_get, "This description of the routes.", EDGE_ROUTE_BARE, .answer = {EDGE_B_ANY}, .roles = EDGE_FOR_ALL},
 };
 /* clang-format on */
-const struct edge_routes common_routes = EDGE_TABLE(routes);
+const struct edge_routes edge_common_routes = EDGE_TABLE(routes);
+
+enum edge_status edge_service_describe(struct edge_ctx *ctx, const struct edge_service *service,
+                                       const cJSON **ret)
+{
+    const struct edge_routes tables[] = {service->routes, edge_common_routes};
+    return edge_routes_describe(ctx, service->name,
+                                edge_printf(&ctx->arena, "%s %s.", service->name, service->doc),
+                                tables, 2, ret);
+}

@@ -211,7 +211,6 @@ void security_of_self(struct edge_ctx *ctx, struct edge_client *client, const ch
 void security_renew(struct edge_instance *inst, bool anyway);
 
 /* common_routes.c */
-extern const struct edge_routes common_routes;
 /** The effective configuration as GET /config shows it: no credentials, secrets blanked. */
 const cJSON *config_shown(struct edge_ctx *ctx, const struct edge_instance *inst);
 

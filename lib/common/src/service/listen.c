@@ -181,7 +181,7 @@ static enum edge_status listen_at(struct edge_ctx *ctx, struct edge_instance *in
         .host = bind_address(place),
         .port = (uint16_t)place->port,
         .routes = routes_of(inst),
-        .common_routes = common_routes,
+        .common_routes = edge_common_routes,
         .state = rt->state,
         .pool = rt->pool,
         .metrics = rt->metrics,
