@@ -73,7 +73,9 @@ static enum edge_status mqtt_publish(struct edge_ctx *ctx, struct edge_bus *bus,
 static void on_settled(void *state, void *token, enum edge_mqtt_fate fate, const char *reason)
 {
     struct link *link = state;
-    link->n_unsent += fate == EDGE_MQTT_UNSENT; /* by who stops it */
+    if (fate == EDGE_MQTT_UNSENT) {
+        link->n_unsent++; /* on the thread that stops it, and only there */
+    }
     if (fate == EDGE_MQTT_DISPLACED || (fate == EDGE_MQTT_BROKE && token)) {
         bus_count_dropped(link->bus, 1, reason);
     }
