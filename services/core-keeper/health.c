@@ -306,7 +306,7 @@ enum edge_status health_start(struct edge_ctx *ctx, struct keeper *keeper, struc
     struct health *h = edge_xalloc(1, sizeof(*h));
     *ret = h;
     h->keeper = keeper;
-    h->client = edge_client_create();
+    h->client = edge_client_create_beside(keeper->rt->client);
     h->timeout_ms =
         keeper->rt->request_timeout_ms > 0 ? keeper->rt->request_timeout_ms : DEFAULT_TIMEOUT_MS;
     edge_mutex_init(&h->lock);

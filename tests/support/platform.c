@@ -1,6 +1,5 @@
 #include "platform.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,11 +8,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "certificates.h"
+#include "channel.h"
 #include "chunks.h"
 #include "edge/clock.h"
 #include "edge/text.h"
@@ -55,13 +55,21 @@ static void write_configuration(struct platform *p, enum platform_service s)
     snprintf(path, sizeof(path), "%s/res/%s/configuration.yaml", p->dir.path,
              service_places[s].name);
     FILE *f = must_create(path);
-    fprintf(f, "Service:\n  Host: localhost\n  Port: %d\n  HealthCheckInterval: 1s\nClients:\n",
-            p->port[s]);
-    for (unsigned peer = 0; peer < N_SERVICES; peer++) {
-        fprintf(f, "  %s:\n    Protocol: http\n    Host: localhost\n    Port: %d\n",
-                service_places[peer].name, p->port[peer]);
+    const char *scheme = p->tls ? "https" : "http";
+    fprintf(f, "Service:\n  Host: localhost\n  Port: %d\n  HealthCheckInterval: 1s\n", p->port[s]);
+    if (p->tls) {
+        fprintf(f,
+                "  SecurityOptions:\n    Mode: tls\n    CertFile: %s/server.pem\n"
+                "    KeyFile: %s/server.key\n",
+                p->dir.path, p->dir.path);
     }
-    fprintf(f, "Registry:\n  Host: localhost\n  Port: %d\n", p->port[KEEPER]);
+    fputs("Clients:\n", f);
+    for (unsigned peer = 0; peer < N_SERVICES; peer++) {
+        fprintf(f, "  %s:\n    Protocol: %s\n    Host: localhost\n    Port: %d\n",
+                service_places[peer].name, scheme, p->port[peer]);
+    }
+    fprintf(f, "Registry:\n  Protocol: %s\n  Host: localhost\n  Port: %d\n", scheme,
+            p->port[KEEPER]);
     if (p->shape == SHAPE_SPLIT) {
         fprintf(f, "MessageBus:\n  Type: mqtt\n  Host: 127.0.0.1\n  Port: %d\n", p->broker_port);
     }
@@ -86,6 +94,11 @@ void platform_make(struct platform *p, enum platform_shape shape)
 {
     *p = (struct platform){.shape = shape, .address = "127.0.0.1", .expected_devices = 6};
     scratch_make(&p->dir);
+    if (shape == SHAPE_TLS) {
+        p->shape = SHAPE_SPLIT;
+        p->tls = certificates_make(p->dir.path);
+        setenv("EDGEX_CA_FILE", certificate_file(p->dir.path, "ca", ".pem"), 1);
+    }
     if (shape == SHAPE_STACK) {
         p->address = environment("EDGE_STACK");
         for (unsigned s = 0; s < N_SERVICES; s++) {
@@ -152,7 +165,8 @@ static void start_program(struct platform *p, enum platform_service s)
              one ? "" : name);
     snprintf(data, sizeof(data), "%s/data", p->dir.path);
     char provider[64];
-    snprintf(provider, sizeof(provider), "-cp=keeper.http://localhost:%d", p->port[KEEPER]);
+    snprintf(provider, sizeof(provider), "-cp=keeper.%s://localhost:%d", p->tls ? "https" : "http",
+             p->port[KEEPER]);
     const char *const argv[] = {
         program, "-cd", resources, "--data", data, p->provided ? provider : NULL, "-r", NULL};
     p->pid[s] = launch(p, name, argv);
@@ -340,54 +354,21 @@ void platform_done(struct platform *p)
         (void)platform_down(p);
     }
     platform_kill_broker(p);
+    if (p->tls) {
+        unsetenv("EDGEX_CA_FILE");
+    }
     scratch_done(&p->dir);
 }
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 
-static int connect_to(const char *address, uint16_t port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(address), .sin_port = htons(port)};
-    struct timeval patience = {.tv_sec = 10};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static bool send_all(int fd, const char *data, size_t n)
-{
-    while (n > 0) {
-        ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
-        if (sent <= 0) {
-            return false;
-        }
-        data += sent;
-        n -= (size_t)sent;
-    }
-    return true;
-}
-
-/* Reads to the end of the connection ("Connection: close" was asked for). */
-static void receive_all(int fd, struct edge_buf *in)
-{
-    ssize_t got;
-    while ((got = recv(fd, edge_buf_room(in, 65536), 65536, 0)) > 0) {
-        in->len += (size_t)got;
-    }
-}
-
 int call_text(struct edge_ctx *ctx, const struct platform *p, enum platform_service service,
               const char *method, const char *target, const char *body, const char **ret_text)
 {
     *ret_text = "";
-    int fd = connect_to(p->address, p->port[service]);
-    if (fd < 0) {
+    struct channel channel;
+    const char *ca = p->tls ? certificate_file(p->dir.path, "ca", ".pem") : NULL;
+    if (!channel_open(&channel, p->address, p->port[service], ca)) {
         return 0;
     }
     struct edge_buf out = EDGE_BUF_INIT, in = EDGE_BUF_INIT;
@@ -396,8 +377,8 @@ int call_text(struct edge_ctx *ctx, const struct platform *p, enum platform_serv
                     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                     method, target, body ? strlen(body) : 0, body ? body : "");
     int code = 0;
-    if (send_all(fd, out.data, out.len)) {
-        receive_all(fd, &in);
+    if (channel_send(&channel, out.data, out.len)) {
+        channel_receive_all(&channel, &in);
         char *answer = (char *)(uintptr_t)edge_buf_str(&in);
         char *content = strstr(answer, "\r\n\r\n");
         int64_t number = 0;
@@ -412,7 +393,7 @@ int call_text(struct edge_ctx *ctx, const struct platform *p, enum platform_serv
             *ret_text = edge_strndup(&ctx->arena, content + 4, len);
         }
     }
-    close(fd);
+    channel_close(&channel);
     edge_buf_done(&out);
     edge_buf_done(&in);
     return code;

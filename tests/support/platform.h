@@ -17,7 +17,8 @@
 #include "service_places.h"
 #include "wait.h"
 
-enum platform_shape { SHAPE_ONE, SHAPE_SPLIT, SHAPE_STACK };
+/* SHAPE_TLS: SHAPE_SPLIT, and every HTTP with TLS. */
+enum platform_shape { SHAPE_ONE, SHAPE_SPLIT, SHAPE_STACK, SHAPE_TLS };
 
 /* All that have a folder; the short names are those the journeys are about. */
 enum platform_service {
@@ -39,7 +40,8 @@ extern const struct service_place {
 
 struct platform {
     struct scratch dir;
-    enum platform_shape shape;
+    enum platform_shape shape; /* never SHAPE_TLS, but */
+    bool tls;                  /* with certificates of certificates_make() in <dir> */
     uint16_t port[N_SERVICES], broker_port;
     const char *address;           /* where all of them listen */
     pid_t pid[N_SERVICES], broker; /* one process: only pid[0]; a stack: none */

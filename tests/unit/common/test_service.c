@@ -766,7 +766,7 @@ static void test_flags_have_exit_codes(void)
         {"--nonsense",                       "svc-a: unknown flag '--nonsense'",            2},
         {"-cp=consul.http://localhost:8500",
          "svc-a: configuration provider 'consul.http://localhost:8500': only "
-         "keeper.http://HOST:PORT is supported",                                            1},
+         "keeper.http://HOST:PORT and keeper.https://HOST:PORT are supported",              1},
         {"-cf=none.yaml",                    "configuration file none.yaml does not exist", 1},
     };
     struct bench b;

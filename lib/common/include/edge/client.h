@@ -11,6 +11,8 @@
 struct edge_client;
 
 struct edge_client *edge_client_create(void);
+/** One that speaks to peers as @p other was told to (edge_client_peer), then and later; it outlives it. */
+struct edge_client *edge_client_create_beside(struct edge_client *other);
 /** Calls under way by a socket end as UNAVAILABLE, later ones at once. For who must not wait. */
 void edge_client_stop(struct edge_client *c);
 /** Stops if that is not done yet, waits for calls under way, and frees. NULL is fine. */

@@ -45,6 +45,7 @@ struct edge_client {
     struct edge_mutex lock;
     struct edge_cond changed; /* a call ended, or the client is closing */
     struct client_peers *peers;
+    bool has_peers; /* of its own */
     struct local *locals EDGE_GUARDED;
     struct breaker *breakers EDGE_GUARDED;
     struct edge_transfers *transfers EDGE_GUARDED; /* NULL until a socket is needed */
@@ -60,6 +61,16 @@ struct edge_client *edge_client_create(void)
     edge_mutex_init(&c->lock);
     edge_cond_init(&c->changed);
     c->peers = client_peers_create();
+    c->has_peers = true;
+    return c;
+}
+
+struct edge_client *edge_client_create_beside(struct edge_client *other)
+{
+    struct edge_client *c = edge_client_create();
+    client_peers_free(c->peers);
+    c->peers = other->peers;
+    c->has_peers = false;
     return c;
 }
 
@@ -104,7 +115,9 @@ void edge_client_free(struct edge_client *c)
     }
     edge_client_stop(c);
     edge_transfers_free(forget_peers(c));
-    client_peers_free(c->peers);
+    if (c->has_peers) {
+        client_peers_free(c->peers);
+    }
     edge_cond_done(&c->changed);
     edge_mutex_done(&c->lock);
     free(c);
