@@ -72,14 +72,18 @@ test_following() {
 # From now on, and of one service alone.
 test_following_one() {
     follow -n 0 core-data
-    wait_for is_open "$SCRATCH/ours/log/core-data.log"
+    wait_for has_read "$SCRATCH/ours/log/core-data.log"
     line core-data "now" "mine" >>"$SCRATCH/ours/log/core-data.log"
     line core-command "now" "not mine" >>"$SCRATCH/ours/log/core-command.log"
     wait_for shown '"mine"'
     unfollow
     [ "$(grep -c . "$SCRATCH/logs.out")" = 1 ] || fail "$(cat "$SCRATCH/logs.out")"
 }
-is_open() { [ -n "$(find "/proc/$OTHER/fd" -lname "$1" 2>/dev/null)" ]; }
+has_read() { # has_read FILE: to where it ended then; what comes from now on is new
+    local fd
+    fd=$(find "/proc/$OTHER/fd" -lname "$1" 2>/dev/null | head -n 1)
+    [ -n "$fd" ] && grep -q '^pos:[[:space:]]*[1-9]' "/proc/$OTHER/fdinfo/${fd##*/}"
+}
 
 test_nothing_to_show
 edgex 0 up --detach --split
