@@ -7,9 +7,9 @@
 #include "contracts/profile.h"
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "lane.h"
+#include "flows/flows.h"
+#include "model/lane.h"
 #include "results.h"
-#include "sdk.h"
 
 enum { PATIENCE_MS = 10000 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
-#include "sdk.h"
+#include "model/model.h"
 #include "testkit.h"
 
 enum { PATIENCE_MS = 1000 }; /* for what the driver has under way when the test ends */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
-#include "sdk.h"
+#include "model/model.h"
 #include "testkit.h"
 
 enum kind { READ, WRITE, PUSH };

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "params.h"
-#include "transform.h"
-#include "value.h"
+#include "model/params.h"
+#include "model/transform.h"
+#include "model/value.h"
 
 static const char *const modes[] = {"COILS", "REGISTERS", NULL};
 

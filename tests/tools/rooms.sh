@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The common library's rooms stand as docs/architecture.md shows them: each public header has one, and a
-# room includes nothing from a later one, nor from the contracts.
+# room includes nothing from a later one, nor from the contracts. The SDK's model includes none of its flows.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 COMMON=lib/common
@@ -44,5 +44,16 @@ while IFS=: read -r file include; do
         fault "$file includes $included: room '$room' stands before '$other'"
     fi
 done < <(grep -r '^#include "' "$COMMON"/src "$COMMON"/include)
+
+SDK=device-sdk/src
+for entry in "$SDK"/*; do
+    case "${entry##*/}" in
+    model | flows) ;;
+    *) fault "$entry is neither of the model nor of the flows" ;;
+    esac
+done
+while IFS=: read -r file include; do
+    fault "$file includes a flow: $include"
+done < <(grep -rE '^#include "([^"]*/)?flows' "$SDK/model")
 
 [ "$FAULTS" = 0 ]

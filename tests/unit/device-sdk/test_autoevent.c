@@ -1,7 +1,7 @@
 /* The auto-event machine: every cell of its table, then its life on a wheel driven by hand. */
 #include <string.h>
 
-#include "autoevent.h"
+#include "model/autoevent.h"
 #include "suites.h"
 
 /* ---- the table ----------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 
 #include "device_rig.h"
 #include "edge/metrics.h"
-#include "sdk.h"
+#include "model/model.h"
 #include "suites.h"
 
 static devsdk_result read_tens(devsdk_device *dev, devsdk_request *r)

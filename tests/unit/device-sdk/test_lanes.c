@@ -5,7 +5,7 @@
 
 #include "edge/clock.h"
 #include "edge/thread.h"
-#include "lane.h"
+#include "model/lane.h"
 #include "suites.h"
 #include "wait.h"
 

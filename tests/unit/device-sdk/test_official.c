@@ -7,7 +7,7 @@
 
 #include "data.h"
 #include "device_rig.h"
-#include "sdk.h"
+#include "model/model.h"
 #include "suites.h"
 
 /* ---- drivers that know the official names ------------------------------------------------------ */

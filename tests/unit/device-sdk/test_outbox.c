@@ -12,7 +12,7 @@
 #include "edge/metrics.h"
 #include "edge/pool.h"
 #include "edge/text.h"
-#include "sdk.h"
+#include "model/model.h"
 #include "suites.h"
 #include "wait.h"
 

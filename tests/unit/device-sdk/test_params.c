@@ -4,7 +4,7 @@
 #include "devsdk/host.h"
 #include "edge/service.h"
 #include "edge/text.h"
-#include "params.h"
+#include "model/params.h"
 #include "suites.h"
 
 static const char *const modes[] = {"COILS", "REGISTERS", NULL};

@@ -8,7 +8,7 @@
 #include "device_rig.h"
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "sdk.h"
+#include "flows/flows.h"
 #include "suites.h"
 
 /* ---- the driver ------------------------------------------------------------------------------ */
@@ -616,8 +616,8 @@ struct watchers_wanted {
 static bool has_watchers(void *arg)
 {
     const struct watchers_wanted *w = arg;
-    EDGE_LOCK(&w->svc->scan_lock);
-    return w->svc->n_watchers == w->n;
+    EDGE_LOCK(&w->svc->flows->scan_lock);
+    return w->svc->flows->n_watchers == w->n;
 }
 
 static void wait_watchers(struct device_rig *r, size_t n)

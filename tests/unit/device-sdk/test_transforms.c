@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/transform.h"
+#include "model/value.h"
 #include "suites.h"
-#include "transform.h"
-#include "value.h"
 
 enum { NONE = -12345 };
 

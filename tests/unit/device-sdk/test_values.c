@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/value.h"
 #include "suites.h"
-#include "value.h"
 
 static void test_clients_may_write_json_or_text(void)
 {

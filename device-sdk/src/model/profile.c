@@ -7,7 +7,7 @@
 
 #include "edge/pattern.h"
 #include "params.h"
-#include "sdk.h"
+#include "model.h"
 #include "value.h"
 
 /* ---- snapshots ----------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 #include "contracts/event_ack.h"
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "sdk.h"
+#include "model.h"
 
 enum {
     BATCH = 64,

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "edge/text.h"
-#include "params.h"
-#include "sdk.h"
+#include "model/params.h"
+#include "flows.h"
 
 enum { SHOWN = 100 }; /* bytes of a key */
 

@@ -7,7 +7,7 @@
 
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "sdk.h"
+#include "model.h"
 #include "transform.h"
 #include "value.h"
 

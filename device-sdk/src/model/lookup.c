@@ -1,5 +1,5 @@
 /* Devices and profiles by their names. */
-#include "sdk.h"
+#include "model.h"
 
 struct sdk_entry *sdk_entry_find(devsdk_service *svc, const char *name)
 {

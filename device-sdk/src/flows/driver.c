@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
-#include "sdk.h"
+#include "flows.h"
 
 const void *devsdk_config(const devsdk_service *svc)
 {

@@ -3,7 +3,7 @@
 
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "sdk.h"
+#include "flows.h"
 
 enum { PAGE = 1000, TIMEOUT_MS = 5000 };
 

@@ -1,12 +1,14 @@
 /**
- * The inside of a device service. Snapshots (a profile, a device) are immutable and counted; what
- * outlives a snapshot of a device (its auto-events, its failures) is the device's entry.
+ * The inside of a device service, below its flows (flows/flows.h), of which it knows nothing: profiles,
+ * devices, requests, events, and the service they belong to. Snapshots (a profile, a device) are
+ * immutable and counted; what outlives a snapshot of a device (its auto-events, its failures) is the
+ * device's entry.
  *
- * Locks, outer before inner: service.changes (one change of the catalogue at a time), then any of
- * the others, which are never held together: entry.lock, service.lock, service.scan_lock.
+ * Locks, outer before inner: flows.changes (one change of the catalogue at a time), then any of
+ * the others, which are never held together: entry.lock, service.lock, flows.scan_lock.
  */
-#ifndef SDK_SDK_H
-#define SDK_SDK_H
+#ifndef SDK_MODEL_H
+#define SDK_MODEL_H
 
 #include <stdatomic.h>
 
@@ -20,8 +22,9 @@
 #include "edge/service.h"
 #include "lane.h"
 
+struct sdk_flows;
 struct sdk_outbox;
-struct sdk_watcher;
+struct sdk_schedule;
 
 /* ---- profiles (profile.c) ------------------------------------------------------------------- */
 
@@ -36,7 +39,7 @@ struct sdk_resource {
 
 struct sdk_profile {
     atomic_uint refs;
-    unsigned users; /* devices that have it now; service.changes held */
+    unsigned users; /* devices that have it now; flows.changes held */
     struct edge_arena arena;
     const struct device_profile *dto;
     struct sdk_resource *resources; /* in the order of dto->resources */
@@ -118,7 +121,7 @@ struct sdk_entry {
     struct edge_timer timer;         /* next try of added(), or of a device that is DOWN */
     struct sdk_job attend;           /* that try, in the lane */
     bool attending EDGE_GUARDED;     /* it waits there, and holds a reference */
-    struct sdk_schedule **schedules; /* changed under service.changes */
+    struct sdk_schedule **schedules; /* changed under flows.changes */
     size_t n_schedules;
     _Atomic(struct edge_gauge *) last_connected; /* NULL: nobody wanted to know yet */
 };
@@ -230,52 +233,31 @@ bool sdk_outbox_is_full(struct sdk_outbox *o);
 /** Bus handlers: core-data is there; it has stored events. */
 edge_bus_handler sdk_outbox_hello, sdk_outbox_acks;
 
-/* ---- auto-events (schedule.c) ---------------------------------------------------------------- */
-
-/** Have the entry's schedules be those of its device, running where they may. service.changes held.
- */
-void sdk_schedules_update(struct sdk_entry *e, const devsdk_device *dev);
-
-/* ---- the service (service.c, catalog.c) ------------------------------------------------------ */
+/* ---- the service (kit.c) --------------------------------------------------------------------- */
 
 struct devsdk_service {
     const devsdk_driver *driver;
     const struct edge_runtime *rt;
     const struct sdk_config *config;
+    struct sdk_flows *flows; /* what only the flows know */
     struct edge_arena arena;
     void *driver_config, *driver_data;
-    bool initialised, driver_started;
+    bool initialised;
     atomic_bool quiet;  /* stopping: no new work */
     atomic_bool locked; /* adminState of the service */
-    atomic_bool booted; /* its devices were fetched, or there are none */
     atomic_bool wants_last_connected;
     struct sdk_lanes *lanes;
     struct sdk_outbox *outbox;
-    struct edge_timer tick; /* every second */
-    unsigned connections;   /* of the bus, as of the last tick that saw it connected */
-    int64_t resync_ms;      /* when everything is fetched again, whether news were lost or not */
 
-    struct edge_mutex changes;
     struct edge_mutex lock;
     struct edge_map entries EDGE_GUARDED;  /* by device name */
     struct edge_map profiles EDGE_GUARDED; /* by name */
-    struct edge_map complained; /* of files: who was named already; of the upload's thread */
     struct sdk_entry *dirty EDGE_GUARDED;
     struct edge_cond idle;              /* n_background and n_lives */
     unsigned n_background EDGE_GUARDED; /* jobs on the pool */
     size_t n_lives EDGE_GUARDED;
-    struct sdk_news *news EDGE_GUARDED, *news_last EDGE_GUARDED; /* system events to take up */
-    size_t n_news EDGE_GUARDED;
-    bool news_lost EDGE_GUARDED, news_running EDGE_GUARDED, reporting EDGE_GUARDED;
-    void (*report)(devsdk_service *svc, void *arg); /* sdk_report() */
-
-    struct edge_mutex scan_lock;
-    struct sdk_watcher **watchers EDGE_GUARDED;
-    size_t n_watchers EDGE_GUARDED;
-    devsdk_scan *scan EDGE_GUARDED; /* the discovery under way */
-    struct sdk_profile_scan *profile_scans EDGE_GUARDED;
-    size_t n_profile_scans EDGE_GUARDED;
-    struct edge_timer discovery;
+    bool reporting EDGE_GUARDED;
+    void (*report)(devsdk_service *svc, void *arg); /* the flow that follows from being up or down */
 
     struct edge_gauge *events_waiting;
     struct edge_counter *events_resent, *events_refused;
@@ -300,32 +282,6 @@ struct sdk_profile *sdk_profile_find(devsdk_service *svc, const char *name); /* 
 /** All there are now, in @p a. */
 size_t sdk_entry_names(devsdk_service *svc, struct edge_arena *a, const char ***ret);
 
-/* catalog.c: devices and profiles; any thread but those of events and timers */
-/** The profile from the cache or from core-metadata. */
-enum edge_status sdk_profile_get(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
-                                 struct sdk_profile **ret);
-/** The same, as core-metadata has it now: one that no device of ours has may have changed unheard. */
-enum edge_status sdk_profile_get_now(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
-                                     struct sdk_profile **ret);
-/** Add the device, or have it be as @p dto says. */
-enum edge_status sdk_device_apply(struct edge_ctx *ctx, devsdk_service *svc,
-                                  const struct device *dto);
-void sdk_device_remove(devsdk_service *svc, const char *name);
-/** A new content of a profile, for its devices too. */
-void sdk_profile_apply(devsdk_service *svc, const struct device_profile *dto);
-void sdk_profile_remove(devsdk_service *svc, const char *name);
-/** Have the catalogue be what core-metadata says. */
-enum edge_status sdk_catalog_sync(struct edge_ctx *ctx, devsdk_service *svc);
-/** Start or stop auto-events according to locks and states. */
-void sdk_catalog_refresh(devsdk_service *svc);
-void sdk_catalog_clear(devsdk_service *svc);
-
-/* strays.c: keys the driver's tables do not have are told; @p before, which may be NULL, told its own */
-void sdk_strays_of_profile(devsdk_service *svc, const struct sdk_profile *now,
-                           const struct sdk_profile *before);
-void sdk_strays_of_device(devsdk_service *svc, const devsdk_device *now,
-                          const devsdk_device *before);
-
 /* notes.c: whether a device is up, as it shows */
 /** Does the telemetry name LastConnected now? */
 void sdk_connected_reconfigure(devsdk_service *svc);
@@ -338,80 +294,5 @@ void sdk_report_retry(devsdk_service *svc);
 void sdk_report_list(struct sdk_entry *e);
 /** The report is through. */
 void sdk_report_ends(devsdk_service *svc);
-
-/* opstate.c: what follows from being up or down */
-/** Of all that changed; the service's report. */
-void sdk_report(devsdk_service *svc, void *arg);
-/** Take up what metadata says of the state. */
-void sdk_note_snapshot(struct sdk_entry *e, const struct device *dto);
-void sdk_attend_init(struct sdk_entry *e);
-/** Have added() called, or see whether a device that is DOWN answers: now, in the lane. */
-void sdk_attend_now(struct sdk_entry *e);
-
-/* metadata.c: core-metadata's REST side */
-enum edge_status sdk_metadata_profile(struct edge_ctx *ctx, devsdk_service *svc, const char *name,
-                                      struct device_profile *ret);
-typedef enum edge_status sdk_item_visitor(struct edge_ctx *ctx, devsdk_service *svc,
-                                          const cJSON *item, void *arg);
-/** Each element of the list @p key of all pages of @p path; what cannot be taken up is logged. */
-enum edge_status sdk_metadata_each(struct edge_ctx *ctx, devsdk_service *svc, const char *path,
-                                   const char *key, sdk_item_visitor *visit, void *arg);
-enum edge_status sdk_metadata_register(struct edge_ctx *ctx, devsdk_service *svc);
-/** What core-metadata knows of us; our address again, where another service of our name has left its own. */
-enum edge_status sdk_metadata_reclaim(struct edge_ctx *ctx, devsdk_service *svc,
-                                      struct device_service *ret_known);
-/** 200: true, 404: false. */
-enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, const char *kind,
-                                  const char *name, bool *ret);
-/** Send a batch; the first failed item fails it, 409 passes where @p existing_is_fine. */
-enum edge_status sdk_metadata_send(struct edge_ctx *ctx, devsdk_service *svc, const char *method,
-                                   const char *target, const char *body, bool existing_is_fine);
-/** Told of each item of a batch that was refused for good; the reason is the context's. */
-typedef void sdk_refused(struct edge_ctx *ctx, enum edge_status st, size_t item, void *arg);
-/** A batch item by item, what exists already being fine; UNAVAILABLE where some could not be judged now. */
-enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *svc,
-                                        const char *method, const char *target, const char *body,
-                                        sdk_refused *refused, void *arg);
-
-/* files.c: what the service brings along */
-enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc);
-
-/* commands.c: reads and writes by clients */
-enum edge_status sdk_http_get(struct edge_call *call);
-enum edge_status sdk_http_put(struct edge_call *call);
-edge_bus_handler sdk_bus_command;
-/** What to say of a device that is not here: NOT_FOUND, or UNAVAILABLE before the devices were fetched. */
-enum edge_status sdk_device_unknown(struct edge_ctx *ctx, const devsdk_service *svc,
-                                    const char *name);
-/** Not more resources than Device.MaxCmdOps. */
-enum edge_status sdk_source_check(struct edge_ctx *ctx, const devsdk_device *dev,
-                                  const struct sdk_source *source);
-
-/* callbacks.c: what core-metadata tells and asks over the bus */
-edge_bus_handler sdk_bus_validate, sdk_bus_system_event;
-/** Fetch everything again, soon. */
-void sdk_resync(devsdk_service *svc);
-/** Take up what still waits. */
-void sdk_news_kick(devsdk_service *svc);
-void sdk_news_clear(devsdk_service *svc);
-
-/* discovery.c */
-enum edge_status sdk_http_discovery_start(struct edge_call *call);
-enum edge_status sdk_http_discovery_stop(struct edge_call *call);
-enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
-                                   const struct provision_watcher *dto);
-void sdk_watcher_remove(devsdk_service *svc, const char *name);
-bool sdk_watcher_has(devsdk_service *svc, const char *name);
-/** Remove those whose name is not in @p names. */
-void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct edge_map *names);
-void sdk_watchers_clear(devsdk_service *svc);
-void sdk_discovery_schedule(devsdk_service *svc);
-void sdk_discovery_cancel(devsdk_service *svc);
-
-/* profilescan.c */
-enum edge_status sdk_http_profile_scan_start(struct edge_call *call);
-enum edge_status sdk_http_profile_scan_stop(struct edge_call *call);
-/** Stop the one of @p device; NULL: all of them. */
-void sdk_profile_scan_cancel(devsdk_service *svc, const char *device);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "edge/clock.h"
 #include "params.h"
-#include "sdk.h"
+#include "model.h"
 
 /* ---- entries ------------------------------------------------------------------------------- */
 

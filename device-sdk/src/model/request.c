@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
-#include "sdk.h"
+#include "model.h"
 #include "value.h"
 
 const struct sdk_onlooker *sdk_onlooker;

@@ -5,7 +5,7 @@
  */
 
 #include "edge/clock.h"
-#include "sdk.h"
+#include "flows.h"
 
 enum { REPORT_MAX = 500, ECHO_MS = 10000 };
 
@@ -165,7 +165,7 @@ static bool begin_report(struct sdk_entry *e, bool *ret_down)
 
 static void follow(struct sdk_entry *e, bool down)
 {
-    EDGE_LOCK(&e->svc->changes);
+    EDGE_LOCK(&e->svc->flows->changes);
     devsdk_device *dev = sdk_entry_device(e);
     if (dev) {
         sdk_schedules_update(e, dev);

@@ -8,7 +8,7 @@
 
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "sdk.h"
+#include "flows.h"
 
 /* What was sent last of one resource. */
 struct last {

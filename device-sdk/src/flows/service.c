@@ -9,8 +9,8 @@
 #include "edge/base.h"
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "params.h"
-#include "sdk.h"
+#include "model/params.h"
+#include "flows.h"
 
 enum {
     LANE_MAX = 64,    /* reads and writes that may wait in one lane, each */
@@ -19,6 +19,12 @@ enum {
     RESYNC_MS = 10 * 60 * 1000, /* news travel at QoS 0, which a broker may drop */
     COMPLAIN_MS = 30 * 1000,    /* between two lines about what keeps us from being ready */
     QUIET_MS = 1000,            /* for what is under way, when stopping */
+};
+
+/* A service's memory; the first member is what everybody takes it for. */
+struct state {
+    devsdk_service svc;
+    struct sdk_flows flows;
 };
 
 /* ---- start --------------------------------------------------------------------------------- */
@@ -72,16 +78,19 @@ static enum edge_status subscribe_base_name(struct edge_ctx *ctx, devsdk_service
 
 static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *rt)
 {
-    devsdk_service *svc = rt->state;
+    struct state *state = rt->state;
+    devsdk_service *svc = &state->svc;
     const devsdk_driver *driver = rt->service->context;
     svc->driver = driver;
     svc->rt = rt;
     svc->config = rt->config;
-    svc->tick.fn = tick;
+    svc->flows = &state->flows;
+    svc->flows->svc = svc;
+    svc->flows->tick.fn = tick;
     svc->report = sdk_report;
-    edge_mutex_init(&svc->changes);
+    edge_mutex_init(&svc->flows->changes);
     edge_mutex_init(&svc->lock);
-    edge_mutex_init(&svc->scan_lock);
+    edge_mutex_init(&svc->flows->scan_lock);
     edge_cond_init(&svc->idle);
     svc->initialised = true;
     counters_init(svc);
@@ -99,7 +108,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     if (driver->start && driver->start(svc) != DEVSDK_OK) {
         return edge_fail(ctx, EDGE_INTERNAL, "the driver does not start");
     }
-    svc->driver_started = true;
+    svc->flows->driver_started = true;
     return subscribe_base_name(ctx, svc);
 }
 
@@ -124,8 +133,8 @@ static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *r
         attempt.log = ctx->log;
         enum edge_status st = boot(&attempt, svc);
         if (st == EDGE_OK) {
-            atomic_store(&svc->booted, true);
-            edge_timer_arm(rt->timers, &svc->tick, edge_now_mono_ms() + TICK_MS);
+            atomic_store(&svc->flows->booted, true);
+            edge_timer_arm(rt->timers, &svc->flows->tick, edge_now_mono_ms() + TICK_MS);
             sdk_discovery_schedule(svc);
             return EDGE_OK;
         }
@@ -148,21 +157,21 @@ static void reconfigured(const struct edge_runtime *rt)
 
 static void tick(struct edge_timer *timer)
 {
-    devsdk_service *svc = EDGE_CONTAINER(timer, struct devsdk_service, tick);
+    devsdk_service *svc = EDGE_CONTAINER(timer, struct sdk_flows, tick)->svc;
     if (atomic_load(&svc->quiet)) {
         return;
     }
     int64_t now = edge_now_mono_ms();
     unsigned connections = edge_bus_connections(svc->rt->bus);
-    bool other = edge_bus_connected(svc->rt->bus) && connections != svc->connections;
-    if (other || now >= svc->resync_ms) { /* nobody knows what was said meanwhile */
-        svc->connections = other ? connections : svc->connections;
-        svc->resync_ms = now + RESYNC_MS;
+    bool other = edge_bus_connected(svc->rt->bus) && connections != svc->flows->connections;
+    if (other || now >= svc->flows->resync_ms) { /* nobody knows what was said meanwhile */
+        svc->flows->connections = other ? connections : svc->flows->connections;
+        svc->flows->resync_ms = now + RESYNC_MS;
         sdk_resync(svc);
     }
     sdk_report_retry(svc);
     sdk_news_kick(svc);
-    edge_timer_arm(svc->rt->timers, &svc->tick, now + TICK_MS);
+    edge_timer_arm(svc->rt->timers, &svc->flows->tick, now + TICK_MS);
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */
@@ -175,8 +184,8 @@ static void quiesce(const struct edge_runtime *rt)
         return;
     }
     atomic_store(&svc->quiet, true);
-    edge_timer_cancel(rt->timers, &svc->tick);
-    edge_timer_cancel(rt->timers, &svc->discovery);
+    edge_timer_cancel(rt->timers, &svc->flows->tick);
+    edge_timer_cancel(rt->timers, &svc->flows->discovery);
     sdk_discovery_cancel(svc);
     sdk_profile_scan_cancel(svc, NULL);
     sdk_catalog_refresh(svc);
@@ -243,18 +252,18 @@ static void stop(const struct edge_runtime *rt)
             return; /* it may still touch what would be freed now */
         }
     }
-    if (svc->driver_started && svc->driver->stop) {
+    if (svc->flows->driver_started && svc->driver->stop) {
         svc->driver->stop(svc);
     }
     sdk_watchers_clear(svc);
     sdk_outbox_free(svc->outbox);
     sdk_lanes_free(svc->lanes);
-    edge_map_done(&svc->complained);
+    edge_map_done(&svc->flows->complained);
     edge_arena_done(&svc->arena);
     edge_cond_done(&svc->idle);
-    edge_mutex_done(&svc->scan_lock);
+    edge_mutex_done(&svc->flows->scan_lock);
     edge_mutex_done(&svc->lock);
-    edge_mutex_done(&svc->changes);
+    edge_mutex_done(&svc->flows->changes);
 }
 
 /* ---- the descriptor ------------------------------------------------------------------------ */
@@ -317,7 +326,7 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
         .port = driver->port,
         .sdk_version = EDGE_WIRE,
         .is_device_service = true,
-        .state_size = sizeof(struct devsdk_service),
+        .state_size = sizeof(struct state),
         .config = &SDK_CONFIG,
         .writable_offset = offsetof(struct sdk_config, writable),
         .default_config = default_config,

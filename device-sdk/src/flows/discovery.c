@@ -9,7 +9,7 @@
 #include "edge/log.h"
 #include "edge/pattern.h"
 #include "edge/text.h"
-#include "params.h"
+#include "model/params.h"
 #include "scan.h"
 
 enum { MAX_FOUND = 10000 };
@@ -58,19 +58,19 @@ static enum edge_status watcher_create(struct edge_ctx *ctx, const struct provis
 static struct sdk_watcher *watcher_swap(devsdk_service *svc, const char *name,
                                         struct sdk_watcher *w)
 {
-    EDGE_LOCK(&svc->scan_lock);
+    EDGE_LOCK(&svc->flows->scan_lock);
     struct sdk_watcher *before = NULL;
     size_t i = 0;
-    while (i < svc->n_watchers && strcmp(svc->watchers[i]->dto->name, name) != 0) {
+    while (i < svc->flows->n_watchers && strcmp(svc->flows->watchers[i]->dto->name, name) != 0) {
         i++;
     }
-    if (i < svc->n_watchers) {
-        before = svc->watchers[i];
-        svc->watchers[i] = svc->watchers[--svc->n_watchers];
+    if (i < svc->flows->n_watchers) {
+        before = svc->flows->watchers[i];
+        svc->flows->watchers[i] = svc->flows->watchers[--svc->flows->n_watchers];
     }
     if (w) {
-        svc->watchers = edge_xrealloc(svc->watchers, svc->n_watchers + 1, sizeof(*svc->watchers));
-        svc->watchers[svc->n_watchers++] = w;
+        svc->flows->watchers = edge_xrealloc(svc->flows->watchers, svc->flows->n_watchers + 1, sizeof(*svc->flows->watchers));
+        svc->flows->watchers[svc->flows->n_watchers++] = w;
     }
     return before;
 }
@@ -78,13 +78,13 @@ static struct sdk_watcher *watcher_swap(devsdk_service *svc, const char *name,
 /* All watchers, each with a reference, in the context's arena. */
 static size_t all_watchers(struct edge_ctx *ctx, devsdk_service *svc, struct sdk_watcher ***ret)
 {
-    EDGE_LOCK(&svc->scan_lock);
-    *ret = edge_new_n(&ctx->arena, struct sdk_watcher *, svc->n_watchers + 1);
-    for (size_t i = 0; i < svc->n_watchers; i++) {
-        (*ret)[i] = svc->watchers[i];
-        atomic_fetch_add(&svc->watchers[i]->refs, 1);
+    EDGE_LOCK(&svc->flows->scan_lock);
+    *ret = edge_new_n(&ctx->arena, struct sdk_watcher *, svc->flows->n_watchers + 1);
+    for (size_t i = 0; i < svc->flows->n_watchers; i++) {
+        (*ret)[i] = svc->flows->watchers[i];
+        atomic_fetch_add(&svc->flows->watchers[i]->refs, 1);
     }
-    return svc->n_watchers;
+    return svc->flows->n_watchers;
 }
 
 enum edge_status sdk_watcher_apply(struct edge_ctx *ctx, devsdk_service *svc,
@@ -103,12 +103,12 @@ void sdk_watcher_remove(devsdk_service *svc, const char *name)
 
 bool sdk_watcher_has(devsdk_service *svc, const char *name)
 {
-    EDGE_LOCK(&svc->scan_lock);
+    EDGE_LOCK(&svc->flows->scan_lock);
     size_t i = 0;
-    while (i < svc->n_watchers && strcmp(svc->watchers[i]->dto->name, name) != 0) {
+    while (i < svc->flows->n_watchers && strcmp(svc->flows->watchers[i]->dto->name, name) != 0) {
         i++;
     }
-    return i < svc->n_watchers;
+    return i < svc->flows->n_watchers;
 }
 
 void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct edge_map *names)
@@ -125,13 +125,13 @@ void sdk_watchers_keep(struct edge_ctx *ctx, devsdk_service *svc, const struct e
 
 void sdk_watchers_clear(devsdk_service *svc)
 {
-    EDGE_LOCK(&svc->scan_lock);
-    for (size_t i = 0; i < svc->n_watchers; i++) {
-        watcher_unref(svc->watchers[i]);
+    EDGE_LOCK(&svc->flows->scan_lock);
+    for (size_t i = 0; i < svc->flows->n_watchers; i++) {
+        watcher_unref(svc->flows->watchers[i]);
     }
-    free(svc->watchers);
-    svc->watchers = NULL;
-    svc->n_watchers = 0;
+    free(svc->flows->watchers);
+    svc->flows->watchers = NULL;
+    svc->flows->n_watchers = 0;
 }
 
 /* ---- matching ------------------------------------------------------------------------------ */
@@ -295,13 +295,13 @@ devsdk_result devsdk_report(devsdk_scan *scan, const devsdk_found *found)
 static bool scan_open(devsdk_service *svc, const char *request_id, devsdk_scan **ret,
                       char running[SDK_SCAN_ID_SIZE])
 {
-    EDGE_LOCK(&svc->scan_lock);
+    EDGE_LOCK(&svc->flows->scan_lock);
     running[0] = '\0';
-    if (svc->scan || atomic_load(&svc->quiet)) {
-        memcpy(running, svc->scan ? svc->scan->request_id : "", svc->scan ? SDK_SCAN_ID_SIZE : 1);
+    if (svc->flows->scan || atomic_load(&svc->quiet)) {
+        memcpy(running, svc->flows->scan ? svc->flows->scan->request_id : "", svc->flows->scan ? SDK_SCAN_ID_SIZE : 1);
         return false;
     }
-    svc->scan = *ret = edge_xalloc(1, sizeof(**ret));
+    svc->flows->scan = *ret = edge_xalloc(1, sizeof(**ret));
     sdk_scan_init(*ret, svc, "discovery", request_id);
     return true;
 }
@@ -309,8 +309,8 @@ static bool scan_open(devsdk_service *svc, const char *request_id, devsdk_scan *
 /* Whoever hears of the end may begin another one at once. */
 static void scan_leave(devsdk_service *svc)
 {
-    EDGE_LOCK(&svc->scan_lock);
-    svc->scan = NULL;
+    EDGE_LOCK(&svc->flows->scan_lock);
+    svc->flows->scan = NULL;
 }
 
 static void discover(devsdk_service *svc, void *arg)
@@ -374,14 +374,14 @@ enum edge_status sdk_http_discovery_start(struct edge_call *call)
 /* Cancel the discovery of @p request_id (NULL: whichever); false where another one runs. */
 static bool scan_cancel(devsdk_service *svc, const char *request_id)
 {
-    EDGE_LOCK(&svc->scan_lock);
-    if (!svc->scan) {
+    EDGE_LOCK(&svc->flows->scan_lock);
+    if (!svc->flows->scan) {
         return true;
     }
-    if (request_id && strcmp(request_id, svc->scan->request_id) != 0) {
+    if (request_id && strcmp(request_id, svc->flows->scan->request_id) != 0) {
         return false;
     }
-    atomic_store(&svc->scan->cancelled, true);
+    atomic_store(&svc->flows->scan->cancelled, true);
     return true;
 }
 
@@ -413,13 +413,13 @@ static void arm_discovery(devsdk_service *svc)
     const struct sdk_discovery_config *config = &svc->config->device.discovery;
     if (config->enabled && svc->driver->discover && !atomic_load(&svc->quiet) &&
         edge_duration_parse(config->interval, true, &ns) && ns >= 1000000) {
-        edge_timer_arm(svc->rt->timers, &svc->discovery, edge_now_mono_ms() + ns / 1000000);
+        edge_timer_arm(svc->rt->timers, &svc->flows->discovery, edge_now_mono_ms() + ns / 1000000);
     }
 }
 
 static void discovery_due(struct edge_timer *timer)
 {
-    devsdk_service *svc = EDGE_CONTAINER(timer, struct devsdk_service, discovery);
+    devsdk_service *svc = EDGE_CONTAINER(timer, struct sdk_flows, discovery)->svc;
     char id[EDGE_UUID_SIZE], running[SDK_SCAN_ID_SIZE];
     edge_uuid_new(id);
     if (!atomic_load(&svc->locked)) {
@@ -430,6 +430,6 @@ static void discovery_due(struct edge_timer *timer)
 
 void sdk_discovery_schedule(devsdk_service *svc)
 {
-    svc->discovery.fn = discovery_due;
+    svc->flows->discovery.fn = discovery_due;
     arm_discovery(svc);
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "edge/text.h"
-#include "sdk.h"
+#include "model.h"
 
 const struct sdk_writable *sdk_writable(const devsdk_service *svc)
 {

@@ -8,8 +8,8 @@
 
 #include "edge/system_event.h"
 #include "edge/text.h"
-#include "params.h"
-#include "sdk.h"
+#include "model/params.h"
+#include "flows.h"
 
 enum { MAX_NEWS = 1000 };
 
@@ -65,17 +65,17 @@ static void take_up_news(devsdk_service *svc, void *arg);
 static bool worker_begins(devsdk_service *svc)
 {
     EDGE_LOCK(&svc->lock);
-    if (svc->news_running || (!svc->news && !svc->news_lost)) {
+    if (svc->flows->news_running || (!svc->flows->news && !svc->flows->news_lost)) {
         return false;
     }
-    svc->news_running = true;
+    svc->flows->news_running = true;
     return true;
 }
 
 static void worker_ends(devsdk_service *svc)
 {
     EDGE_LOCK(&svc->lock);
-    svc->news_running = false;
+    svc->flows->news_running = false;
 }
 
 /* See that somebody takes them up. */
@@ -89,7 +89,7 @@ static void kick(devsdk_service *svc)
 static void lose(devsdk_service *svc)
 {
     EDGE_LOCK(&svc->lock);
-    svc->news_lost = true;
+    svc->flows->news_lost = true;
 }
 
 void sdk_resync(devsdk_service *svc)
@@ -106,19 +106,19 @@ void sdk_news_kick(devsdk_service *svc)
 static void queue_news(devsdk_service *svc, const struct edge_message *m)
 {
     EDGE_LOCK(&svc->lock);
-    if (svc->n_news == MAX_NEWS) {
-        svc->news_lost = true;
+    if (svc->flows->n_news == MAX_NEWS) {
+        svc->flows->news_lost = true;
         return;
     }
     struct sdk_news *news = edge_xalloc(1, sizeof(*news));
     news->message = edge_message_ref(m);
-    if (svc->news) {
-        svc->news_last->next = news;
+    if (svc->flows->news) {
+        svc->flows->news_last->next = news;
     } else {
-        svc->news = news;
+        svc->flows->news = news;
     }
-    svc->news_last = news;
-    svc->n_news++;
+    svc->flows->news_last = news;
+    svc->flows->n_news++;
 }
 
 enum edge_status sdk_bus_system_event(void *state, struct edge_ctx *ctx,
@@ -137,15 +137,15 @@ enum edge_status sdk_bus_system_event(void *state, struct edge_ctx *ctx,
 static const struct edge_message *next_news(devsdk_service *svc, bool *ret_lost)
 {
     EDGE_LOCK(&svc->lock);
-    struct sdk_news *news = svc->news;
+    struct sdk_news *news = svc->flows->news;
     if (!news) {
-        *ret_lost = svc->news_lost;
-        svc->news_lost = false;
+        *ret_lost = svc->flows->news_lost;
+        svc->flows->news_lost = false;
         return NULL;
     }
     const struct edge_message *m = news->message;
-    svc->news = news->next;
-    svc->n_news--;
+    svc->flows->news = news->next;
+    svc->flows->n_news--;
     free(news);
     return m;
 }

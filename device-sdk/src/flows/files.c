@@ -12,7 +12,7 @@
 
 #include "edge/clock.h"
 #include "edge/yaml.h"
-#include "sdk.h"
+#include "flows.h"
 
 enum { MAX_FILE = 8 * 1024 * 1024, BATCH = 50, HEARD_MS = 2000 };
 
@@ -113,7 +113,7 @@ static enum edge_status visit_file(struct edge_ctx *ctx, devsdk_service *svc, co
     if (st == EDGE_UNAVAILABLE) {
         return edge_pass(ctx, st, &own);
     }
-    if (st != EDGE_OK && !edge_map_put(&svc->complained, path, svc)) {
+    if (st != EDGE_OK && !edge_map_put(&svc->flows->complained, path, svc)) {
         edge_log_error(&own, "file not taken up", "file", path, "error", edge_ctx_message(&own, st),
                        NULL);
     }
@@ -169,7 +169,7 @@ static void device_refused(struct edge_ctx *ctx, enum edge_status st, size_t ite
 {
     const struct sending *s = arg;
     const char *name = s->devices[item].name;
-    if (!edge_map_put(&s->svc->complained, name, s->svc)) {
+    if (!edge_map_put(&s->svc->flows->complained, name, s->svc)) {
         edge_log_error(ctx, "device of a file refused", "device", name, "error",
                        edge_ctx_message(ctx, st), NULL);
     }
@@ -201,7 +201,7 @@ static void complain_of_device(struct edge_ctx *ctx, devsdk_service *svc, const 
     const cJSON *member = edge_json_member(item, "name", true);
     const char *name = cJSON_IsString(member) ? member->valuestring
                                               : edge_printf(&ctx->arena, "number %zu", i + 1);
-    if (!edge_map_put(&svc->complained, name, svc)) {
+    if (!edge_map_put(&svc->flows->complained, name, svc)) {
         edge_log_error(ctx, "device of a file refused", "device", name, "error",
                        edge_ctx_message(ctx, st), NULL);
     }

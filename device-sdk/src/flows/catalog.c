@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "edge/text.h"
-#include "sdk.h"
+#include "flows.h"
 
 /* ---- profiles ------------------------------------------------------------------------------ */
 
@@ -118,7 +118,7 @@ static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_
 /* Core-metadata tells of changes of a profile only while a device of ours has it. */
 static bool is_known_unused(devsdk_service *svc, const char *name)
 {
-    EDGE_LOCK(&svc->changes);
+    EDGE_LOCK(&svc->flows->changes);
     struct sdk_profile *p = sdk_profile_find(svc, name);
     bool unused = p && p->users == 0;
     sdk_profile_unref(p);
@@ -147,7 +147,7 @@ enum edge_status sdk_device_apply(struct edge_ctx *ctx, devsdk_service *svc,
     if (dto->profile_name && *dto->profile_name) {
         EDGE_TRY(sdk_profile_get_now(ctx, svc, dto->profile_name, &profile));
     }
-    EDGE_LOCK(&svc->changes);
+    EDGE_LOCK(&svc->flows->changes);
     struct sdk_profile *newer = profile ? sdk_profile_find(svc, dto->profile_name) : NULL;
     if (newer) { /* it may have changed since we asked */
         sdk_profile_unref(profile);
@@ -167,7 +167,7 @@ static struct sdk_entry *entry_take(devsdk_service *svc, const char *name)
 
 void sdk_device_remove(devsdk_service *svc, const char *name)
 {
-    EDGE_LOCK(&svc->changes);
+    EDGE_LOCK(&svc->flows->changes);
     struct sdk_entry *e = entry_take(svc, name);
     if (!e) {
         return;
@@ -215,7 +215,7 @@ static void renew_with(struct sdk_entry *e, devsdk_device *dev, void *arg)
 
 void sdk_profile_apply(devsdk_service *svc, const struct device_profile *dto)
 {
-    EDGE_LOCK(&svc->changes);
+    EDGE_LOCK(&svc->flows->changes);
     struct sdk_profile *p = sdk_profile_create(svc->driver, dto);
     struct sdk_profile *before = profile_swap(svc, sdk_profile_ref(p));
     sdk_strays_of_profile(svc, p, before);
@@ -245,7 +245,7 @@ static struct sdk_profile *profile_take(devsdk_service *svc, const char *name)
 void sdk_profile_remove(devsdk_service *svc, const char *name)
 {
     struct profile_use use = {.name = name};
-    EDGE_LOCK(&svc->changes);
+    EDGE_LOCK(&svc->flows->changes);
     each_device(svc, note_use, &use);
     if (!use.used) {
         sdk_profile_unref(profile_take(svc, name));
@@ -260,7 +260,7 @@ static void refresh(struct sdk_entry *e, devsdk_device *dev, void *arg)
 
 void sdk_catalog_refresh(devsdk_service *svc)
 {
-    EDGE_LOCK(&svc->changes);
+    EDGE_LOCK(&svc->flows->changes);
     each_device(svc, refresh, NULL);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
-#include "sdk.h"
+#include "model.h"
 
 /* Start the reporter unless it runs. */
 static bool reporter_begins(devsdk_service *svc)

@@ -9,9 +9,9 @@
 
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "params.h"
+#include "model/params.h"
 #include "scan.h"
-#include "value.h"
+#include "model/value.h"
 
 enum { MAX_SCANS = 8, MAX_RESOURCES = 10000 };
 
@@ -144,20 +144,20 @@ static void scan_free(struct sdk_profile_scan *s)
     free(s);
 }
 
-static void unlist(devsdk_service *svc, struct sdk_profile_scan *s) EDGE_REQUIRES(svc->scan_lock)
+static void unlist(devsdk_service *svc, struct sdk_profile_scan *s) EDGE_REQUIRES(svc->flows->scan_lock)
 {
-    struct sdk_profile_scan **link = &svc->profile_scans;
+    struct sdk_profile_scan **link = &svc->flows->profile_scans;
     while (*link != s) {
         link = &(*link)->next;
     }
     *link = s->next;
-    svc->n_profile_scans--;
+    svc->flows->n_profile_scans--;
 }
 
 /* Off the list first: whoever hears of the end may begin another one at once. */
 static void scan_leave(struct sdk_profile_scan *s)
 {
-    EDGE_LOCK(&s->scan.svc->scan_lock);
+    EDGE_LOCK(&s->scan.svc->flows->scan_lock);
     unlist(s->scan.svc, s);
 }
 
@@ -272,9 +272,9 @@ static enum sdk_turn begin_in_lane(struct sdk_job *job, struct sdk_lane *lane)
 }
 
 static struct sdk_profile_scan *find(devsdk_service *svc, const char *device)
-    EDGE_REQUIRES(svc->scan_lock)
+    EDGE_REQUIRES(svc->flows->scan_lock)
 {
-    struct sdk_profile_scan *s = svc->profile_scans;
+    struct sdk_profile_scan *s = svc->flows->profile_scans;
     while (s && strcmp(s->dev->dto->name, device) != 0) {
         s = s->next;
     }
@@ -286,17 +286,17 @@ static enum edge_status launch(struct edge_ctx *ctx, devsdk_service *svc,
                                struct sdk_profile_scan *s)
 {
     const char *device = s->dev->dto->name;
-    EDGE_LOCK(&svc->scan_lock);
+    EDGE_LOCK(&svc->flows->scan_lock);
     if (find(svc, device)) {
         return edge_fail(ctx, EDGE_CONFLICT,
                          "another profile scan process for %s is currently running", device);
     }
-    if (svc->n_profile_scans >= MAX_SCANS || atomic_load(&svc->quiet)) {
+    if (svc->flows->n_profile_scans >= MAX_SCANS || atomic_load(&svc->quiet)) {
         return edge_fail(ctx, EDGE_UNAVAILABLE, "too many profile scans are under way");
     }
-    s->next = svc->profile_scans;
-    svc->profile_scans = s;
-    svc->n_profile_scans++;
+    s->next = svc->flows->profile_scans;
+    svc->flows->profile_scans = s;
+    svc->flows->n_profile_scans++;
     sdk_lane_submit(s->dev->lane, &s->job, SDK_CONTROL);
     return EDGE_OK;
 }
@@ -371,7 +371,7 @@ enum edge_status sdk_http_profile_scan_start(struct edge_call *call)
 
 /* Cancel it; where it had not begun it is returned, and is the caller's to end. */
 static struct sdk_profile_scan *cancel_one(devsdk_service *svc, struct sdk_profile_scan *s)
-    EDGE_REQUIRES(svc->scan_lock)
+    EDGE_REQUIRES(svc->flows->scan_lock)
 {
     atomic_store(&s->scan.cancelled, true);
     if (!sdk_lane_withdraw(s->dev->lane, &s->job)) {
@@ -383,12 +383,12 @@ static struct sdk_profile_scan *cancel_one(devsdk_service *svc, struct sdk_profi
 
 static struct sdk_profile_scan *cancel(devsdk_service *svc, const char *device)
 {
-    EDGE_LOCK(&svc->scan_lock);
+    EDGE_LOCK(&svc->flows->scan_lock);
     if (device) {
         struct sdk_profile_scan *s = find(svc, device);
         return s ? cancel_one(svc, s) : NULL;
     }
-    for (struct sdk_profile_scan *s = svc->profile_scans; s; s = s->next) {
+    for (struct sdk_profile_scan *s = svc->flows->profile_scans; s; s = s->next) {
         if (cancel_one(svc, s)) {
             return s;
         }

@@ -2,7 +2,7 @@
 #ifndef SDK_SCAN_H
 #define SDK_SCAN_H
 
-#include "sdk.h"
+#include "flows.h"
 
 enum { SDK_SCAN_ID_SIZE = 64, SDK_SCAN_FAULT_SIZE = 512 };
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "edge/text.h"
-#include "sdk.h"
-#include "transform.h"
-#include "value.h"
+#include "flows.h"
+#include "model/transform.h"
+#include "model/value.h"
 
 /* Who waits for the answer; in the request's arena. */
 struct asker {
@@ -50,7 +50,7 @@ static void put_device(void *dev)
 enum edge_status sdk_device_unknown(struct edge_ctx *ctx, const devsdk_service *svc,
                                     const char *name)
 {
-    return atomic_load(&svc->booted)
+    return atomic_load(&svc->flows->booted)
                ? edge_fail(ctx, EDGE_NOT_FOUND, "device %s not found", name)
                : edge_fail(ctx, EDGE_UNAVAILABLE,
                            "device %s is not known: %s is starting and has not fetched its devices",
