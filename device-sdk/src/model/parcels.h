@@ -1,0 +1,84 @@
+/**
+ * What waits in the outbox, in order, and how far each has got. For the outbox's own files.
+ */
+#ifndef SDK_PARCELS_H
+#define SDK_PARCELS_H
+
+#include "edge/text.h"
+#include "model.h"
+
+enum {
+    BATCH = 64,
+    FIRST_RESEND_MS = 1000,
+    FIRST_WINDOW = 1000, /* events sent and not acknowledged: a stock broker drops what is beyond */
+    MAX_WINDOW = 5000,   /* the bus drops what is beyond 10,000 */
+};
+
+enum parcel_state {
+    PARCEL_WAITS,
+    PARCEL_SENT,
+    PARCEL_DONE, /* acknowledged, or given up */
+};
+
+struct parcel {
+    const struct edge_message *message;
+    uint64_t serial; /* of its last sending */
+    uint32_t n_readings, bytes;
+    uint8_t state, tries;
+};
+
+/* A ring that grows up to its bound. */
+struct parcels {
+    struct parcel *at;
+    size_t head, n, cap, max;
+};
+
+enum outbox_mode {
+    OUTBOX_LOCAL,  /* in one process: published is delivered */
+    OUTBOX_ASKING, /* does anybody acknowledge? Sent, and kept until that is known */
+    OUTBOX_ACKED,
+    OUTBOX_ALONE, /* nobody does */
+};
+
+struct sdk_outbox {
+    devsdk_service *svc;
+    struct edge_mutex lock;
+    struct edge_cond filled, emptied;
+    struct parcels replies EDGE_GUARDED, events EDGE_GUARDED;
+    size_t next EDGE_GUARDED;   /* of events: those before it are sent or done, */
+    size_t reach EDGE_GUARDED;  /* those before it were sent at least once */
+    size_t hint EDGE_GUARDED;   /* where the next acknowledged one probably is */
+    size_t n_sent EDGE_GUARDED; /* of events: sent and not acknowledged */
+    size_t bytes EDGE_GUARDED, max_bytes;
+    size_t window EDGE_GUARDED, threshold EDGE_GUARDED; /* up to here it grows fast */
+    uint64_t serial EDGE_GUARDED, newest EDGE_GUARDED;  /* of all sendings, of those acknowledged */
+    enum outbox_mode mode EDGE_GUARDED;
+    char instance[EDGE_UUID_SIZE] EDGE_GUARDED; /* of who acknowledges */
+    unsigned connections EDGE_GUARDED;          /* of the bus, as of the last look */
+    bool listening EDGE_GUARDED; /* nothing is sent before he says that he is there */
+    int64_t asking_until_ms EDGE_GUARDED, next_ask_ms EDGE_GUARDED;
+    int64_t progress_ms EDGE_GUARDED; /* when he spoke last, or there was nothing to speak of */
+    int64_t next_resend_ms EDGE_GUARDED, resend_pause_ms EDGE_GUARDED, next_gap_ms EDGE_GUARDED;
+    int64_t complained_ms EDGE_GUARDED;
+    size_t n_refused EDGE_GUARDED; /* since the last complaint */
+    bool idle EDGE_GUARDED;        /* the thread waits */
+    bool closed EDGE_GUARDED;      /* takes nothing */
+    bool cut EDGE_GUARDED;         /* sends nothing either */
+    bool joined;
+    pthread_t thread;
+};
+
+struct parcel *sdk_parcel_at(const struct parcels *p, size_t i);
+void sdk_parcels_push(struct parcels *p, struct parcel parcel);
+struct parcel sdk_parcels_pop(struct parcels *p);
+/** It is stored, or given up: its message may go. */
+void sdk_parcel_finish(struct sdk_outbox *o, struct parcel *p) EDGE_REQUIRES(o->lock);
+/** Those that are finished leave, as far as all before them are. */
+void sdk_parcels_pop_done(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
+/** Have what was sent before the sending @p before be sent again, in order. */
+void sdk_parcels_resend(struct sdk_outbox *o, uint64_t before) EDGE_REQUIRES(o->lock);
+
+/** The thread, with the outbox as its argument; outbox_send.c. */
+void *sdk_outbox_send_all(void *arg);
+
+#endif
