@@ -11,7 +11,7 @@
  *  3. Setters copy. The SDK keeps nothing of yours by reference and frees nothing of yours.
  *  4. devsdk_data() is the device's: zeroed before added(), freed after removed().
  *  5. A pending request holds its device, so removed() always comes last.
- *  6. devsdk_find() is the one call that gives you a reference to drop: devsdk_put().
+ *  6. devsdk_find() and devsdk_find_by() give you a reference to drop: devsdk_put().
  *  7. After devsdk_done() the request is gone.
  *  8. Handlers of one lane never overlap; those of different lanes may.
  *  9. Answer before devsdk_deadline_ms(); the caller waits no longer, a late answer is dropped.
@@ -148,6 +148,27 @@ void devsdk_put(devsdk_device *);
 void devsdk_each(devsdk_service *, bool (*fn)(devsdk_device *, void *arg), void *arg);
 /** The operating state, where you know it yourself. */
 void devsdk_link(devsdk_device *, bool up, const char *why);
+
+/* ---- what a device has; any thread, in lane() and added() too. Texts live as long as the device. ---- */
+/** A resource of its profile. */
+typedef struct devsdk_point {
+    const char *name, *units, *media_type; /* "" where it has none */
+    devsdk_type type, elem;
+    bool readable, writable;
+    const void *attr; /* your attribute struct; NULL: faulty, and no request of it comes */
+} devsdk_point;
+/** The i-th; NULL behind the last one. For subscriptions and plans of bulk reads. */
+const devsdk_point *devsdk_point_at(const devsdk_device *, unsigned i);
+/* Any key as it was written, in your tables or not, numbers and the like as their JSON text; NULL:
+ * there is none. @p protocol NULL: the block the device uses. */
+const char *devsdk_attribute(const devsdk_device *, unsigned i, const char *key);
+const char *devsdk_property(const devsdk_device *, const char *protocol, const char *key);
+/** The i-th key of a block, the i-th block; NULL behind the last one. */
+const char *devsdk_property_at(const devsdk_device *, const char *protocol, unsigned i);
+const char *devsdk_block_at(const devsdk_device *, unsigned i);
+/** Whose property is @p value, or NULL; +1 reference. Looks at each device: for now and then. */
+devsdk_device *devsdk_find_by(devsdk_service *, const char *protocol, const char *key,
+                              const char *value);
 
 /* ---- requests ---- */
 unsigned devsdk_count(const devsdk_request *);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "edge/clock.h"
-#include "params.h"
 #include "model.h"
+#include "params.h"
 
 /* ---- entries ------------------------------------------------------------------------------- */
 

@@ -25,16 +25,17 @@
 struct sdk_flows;
 struct sdk_outbox;
 struct sdk_schedule;
+struct sdk_text;
 
 /* ---- profiles (profile.c) ------------------------------------------------------------------- */
 
 struct sdk_resource {
     const struct device_resource *dto;
-    devsdk_type type, elem;
-    const void *attr;                     /* the driver's struct */
+    devsdk_point point;                   /* as drivers see it */
     const char *fault;                    /* what is wrong with its attributes; NULL: nothing */
     const struct value_mapping *mappings; /* of the first command that names it */
     size_t n_mappings;
+    struct sdk_text *texts; /* of attributes; service.lock held */
 };
 
 struct sdk_profile {
@@ -99,8 +100,9 @@ struct devsdk_device {
     struct sdk_profile *profile; /* NULL: has none */
     const char *protocol;
     void *addr;
-    const char *fault; /* what is wrong with its protocols; NULL: nothing */
-    const char *topic; /* of its events, up to the source's level */
+    const char *fault;      /* what is wrong with its protocols; NULL: nothing */
+    const char *topic;      /* of its events, up to the source's level */
+    struct sdk_text *texts; /* of properties; service.lock held */
     struct sdk_lane *lane;
 };
 
@@ -257,7 +259,8 @@ struct devsdk_service {
     unsigned n_background EDGE_GUARDED; /* jobs on the pool */
     size_t n_lives EDGE_GUARDED;
     bool reporting EDGE_GUARDED;
-    void (*report)(devsdk_service *svc, void *arg); /* the flow that follows from being up or down */
+    void (*report)(devsdk_service *svc,
+                   void *arg); /* the flow that follows from being up or down */
 
     struct edge_gauge *events_waiting;
     struct edge_counter *events_resent, *events_refused;

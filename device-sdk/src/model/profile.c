@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "edge/pattern.h"
-#include "params.h"
 #include "model.h"
+#include "params.h"
 #include "value.h"
 
 /* ---- snapshots ----------------------------------------------------------------------------- */
@@ -33,8 +33,16 @@ static void resource_init(const devsdk_driver *driver, struct sdk_profile *p, si
     struct sdk_resource *r = &p->resources[i];
     void *attr = edge_alloc(&p->arena, 1, driver->attr_size + 1);
     r->dto = &p->dto->resources[i];
-    r->type = sdk_type_of(r->dto->properties.value_type, &r->elem);
-    r->attr = attr;
+    const struct resource_properties *props = &r->dto->properties;
+    r->point = (devsdk_point){
+        .name = r->dto->name,
+        .units = props->units ? props->units : "",
+        .media_type = props->media_type ? props->media_type : "",
+        .readable = rw_can_read(props->read_write),
+        .writable = rw_can_write(props->read_write),
+        .attr = attr,
+    };
+    r->point.type = sdk_type_of(props->value_type, &r->point.elem);
     const struct resource_operation *op = first_operation(p->dto, r->dto->name);
     if (op) {
         r->mappings = op->mappings;
@@ -44,6 +52,7 @@ static void resource_init(const devsdk_driver *driver, struct sdk_profile *p, si
         sdk_params_parse(&ctx, driver->attributes, r->dto->attributes, &p->arena, attr);
     if (st != EDGE_OK) {
         r->fault = edge_strdup(&p->arena, edge_ctx_message(&ctx, st));
+        r->point.attr = NULL;
     }
 }
 

@@ -266,7 +266,7 @@ const char *devsdk_resource(const devsdk_request *r, unsigned i)
 
 const void *devsdk_attr(const devsdk_request *r, unsigned i)
 {
-    return item_at(r, i)->op.resource->attr;
+    return item_at(r, i)->op.resource->point.attr;
 }
 
 devsdk_value devsdk_wanted(const devsdk_request *r, unsigned i)
@@ -275,7 +275,8 @@ devsdk_value devsdk_wanted(const devsdk_request *r, unsigned i)
     if (r->access == SDK_FOR_WRITE) {
         return item->value;
     }
-    return (devsdk_value){.type = item->op.resource->type, .elem = item->op.resource->elem};
+    return (devsdk_value){.type = item->op.resource->point.type,
+                          .elem = item->op.resource->point.elem};
 }
 
 void devsdk_range(const devsdk_request *r, unsigned i, double *ret_min, double *ret_max)

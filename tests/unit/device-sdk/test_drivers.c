@@ -1,0 +1,200 @@
+/* What drivers may ask of their service, and what it asks of them, beyond reads and writes. */
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <CUnit/CUnit.h>
+
+#include "devsdk/test.h"
+#include "suites.h"
+#include "wait.h"
+
+/* ---- a driver that notes what it is told ------------------------------------------------------- */
+
+struct address {
+    const char *host;
+};
+struct attribute {
+    uint8_t reg;
+};
+
+static char noted[512]; /* by added(), in its own words */
+static atomic_int n_added, n_removed;
+
+/* clang-format off */
+static const devsdk_field address_fields[] = {
+    DEVSDK_FIELD(struct address, host, "Host", DEVSDK_STRING, .required = true),
+    {0},
+};
+static const devsdk_field attribute_fields[] = {
+    DEVSDK_FIELD(struct attribute, reg, "reg", DEVSDK_U8, .max = 7),
+    {0},
+};
+/* clang-format on */
+
+static void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void note(const char *fmt, ...)
+{
+    size_t len = strlen(noted);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(noted + len, sizeof(noted) - len, fmt, args);
+    va_end(args);
+}
+
+static void note_points(const devsdk_device *dev)
+{
+    const devsdk_point *p;
+    for (unsigned i = 0; (p = devsdk_point_at(dev, i)); i++) {
+        const struct attribute *attr = p->attr;
+        const char *free_key = devsdk_attribute(dev, i, "free");
+        note("%s/%d%s%s/%d/%s/%s ", p->name, p->type, p->readable ? "R" : "",
+             p->writable ? "W" : "", attr ? attr->reg : -1, p->units, free_key ? free_key : "-");
+    }
+}
+
+static void note_properties(const devsdk_device *dev)
+{
+    const char *block, *key;
+    for (unsigned b = 0; (block = devsdk_block_at(dev, b)); b++) {
+        for (unsigned i = 0; (key = devsdk_property_at(dev, block, i)); i++) {
+            note("%s.%s=%s ", block, key, devsdk_property(dev, block, key));
+        }
+    }
+}
+
+static devsdk_result added(devsdk_device *dev)
+{
+    note_points(dev);
+    note_properties(dev);
+    atomic_fetch_add(&n_added, 1);
+    return DEVSDK_OK;
+}
+
+static void removed(devsdk_device *dev)
+{
+    (void)dev;
+    atomic_fetch_add(&n_removed, 1);
+}
+
+static devsdk_service *service;
+
+static devsdk_result start(devsdk_service *svc)
+{
+    service = svc;
+    return DEVSDK_OK;
+}
+
+static devsdk_result read_zero(devsdk_device *dev, devsdk_request *r)
+{
+    (void)dev;
+    for (unsigned i = 0; i < devsdk_count(r); i++) {
+        devsdk_set_int(r, i, 0);
+    }
+    return DEVSDK_OK;
+}
+
+#define DRIVER                                                                                     \
+    .name = "device-test", .version = "1.0.0", .protocols = protocols,                             \
+    .attributes = attribute_fields, .addr_size = sizeof(struct address),                           \
+    .attr_size = sizeof(struct attribute), .start = start, .added = added, .removed = removed,     \
+    .read = read_zero, .blocking = true
+
+static const devsdk_protocol protocols[] = {
+    {"tcp", address_fields},
+    {0    }
+};
+static const devsdk_driver driver = {.abi = DEVSDK_ABI, DRIVER};
+
+/* ---- a profile and devices ------------------------------------------------------------------------- */
+
+static const char profile[] =
+    "name: p\n"
+    "deviceResources:\n"
+    "  - {name: A, attributes: {reg: 1, free: 10.5}, properties: {valueType: Int16, readWrite: RW, units: C}}\n"
+    "  - {name: B, attributes: {reg: 2, free: text}, properties: {valueType: String, readWrite: R}}\n"
+    "  - {name: C, attributes: {reg: 3}, properties: {valueType: Bool, readWrite: W}}\n"
+    "deviceCommands:\n"
+    "  - {name: All, readWrite: R, resourceOperations: [{deviceResource: A}]}\n";
+
+static devsdk_test *begin(const devsdk_driver *table, const char *config)
+{
+    noted[0] = '\0';
+    n_added = n_removed = 0;
+    devsdk_test *t = devsdk_test_start(table, config);
+    if (devsdk_test_status(t) != 200) {
+        fprintf(stderr, "kit: %s\n", devsdk_test_text(t));
+    }
+    CU_ASSERT_EQUAL(devsdk_test_profile(t, profile), 201);
+    return t;
+}
+
+static void add(devsdk_test *t, const char *device)
+{
+    int status = devsdk_test_device(t, device);
+    if (status != 201) {
+        fprintf(stderr, "%s: %d %s\n", device, status, devsdk_test_text(t));
+    }
+    CU_ASSERT_EQUAL(status, 201);
+}
+
+static void expect_noted(const char *wanted)
+{
+    if (strcmp(noted, wanted) != 0) {
+        fprintf(stderr, "noted: %s\n", noted);
+    }
+    CU_ASSERT_STRING_EQUAL(noted, wanted);
+}
+
+static void end(devsdk_test *t)
+{
+    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
+}
+
+static bool has_reached(void *counter)
+{
+    return atomic_load((atomic_int *)counter) > 0;
+}
+
+static bool wait_for(atomic_int *counter)
+{
+    return wait_until(has_reached, counter, 10000);
+}
+
+/* ---- what a device has --------------------------------------------------------------------------- */
+
+static void test_added_sees_all_the_device_has(void)
+{
+    devsdk_test *t = begin(&driver, NULL);
+    add(t,
+        "name: d\nprofileName: p\nprotocols: {tcp: {Host: north, Port: 502}, other: {Key: \"1\", List: [1, 2]}}\n");
+    CU_ASSERT_TRUE(wait_for(&n_added));
+    expect_noted("A/3RW/1/C/10.5 B/12R/2//text C/1W/3//- "
+                 "other.Key=1 other.List=[1,2] tcp.Host=north tcp.Port=502 ");
+    end(t);
+}
+
+static void test_found_by_property(void)
+{
+    devsdk_test *t = begin(&driver, NULL);
+    add(t, "name: d\nprofileName: p\nprotocols: {tcp: {Host: north, Port: 502}}\n");
+    add(t, "name: e\nprofileName: p\nprotocols: {tcp: {Host: south, Port: 503}}\n");
+    devsdk_device *dev = devsdk_find_by(service, "tcp", "Port", "503");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(dev);
+    CU_ASSERT_STRING_EQUAL(devsdk_name(dev), "e");
+    CU_ASSERT_STRING_EQUAL(devsdk_property(dev, NULL, "Host"), "south");
+    CU_ASSERT_PTR_EQUAL(devsdk_property(dev, NULL, "Port"), devsdk_property(dev, NULL, "Port"));
+    CU_ASSERT_PTR_NULL(devsdk_property(dev, "udp", "Port"));
+    CU_ASSERT_PTR_NULL(devsdk_property(dev, NULL, "Nope"));
+    devsdk_put(dev);
+    CU_ASSERT_PTR_NULL(devsdk_find_by(service, "tcp", "Port", "504"));
+    end(t);
+}
+
+CU_TestInfo drivers_tests[] = {
+    {"added() sees all the device has", test_added_sees_all_the_device_has},
+    {"a device is found by a property", test_found_by_property            },
+    CU_TEST_INFO_NULL,
+};
