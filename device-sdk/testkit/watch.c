@@ -316,7 +316,7 @@ static void set_test(struct watch *w, devsdk_test *t)
 const devsdk_driver *kit_watch_begin(devsdk_test *t, const devsdk_driver *driver)
 {
     struct watch *w = edge_xalloc(1, sizeof(*w));
-    w->table = *driver;
+    sdk_driver_copy(&w->table, driver);
     w->real = driver;
     edge_mutex_init(&w->lock);
     edge_cond_init(&w->changed);

@@ -7,7 +7,8 @@
  *
  * Ownership, in ten lines:
  *  1. What a handler receives is valid until its request is done (return, or devsdk_done()).
- *  2. Pointers from devsdk_addr/attr/config/name live as long as the device they came from.
+ *  2. Pointers from devsdk_addr/attr/config/name live as long as the device they came from; the one of
+ *     added() lives until the next updated() or removed() has returned.
  *  3. Setters copy. The SDK keeps nothing of yours by reference and frees nothing of yours.
  *  4. devsdk_data() is the device's: zeroed before added(), freed after removed().
  *  5. A pending request holds its device, so removed() always comes last.
@@ -28,7 +29,9 @@
 extern "C" {
 #endif
 
-enum { DEVSDK_ABI = 2 };
+/** Tables of drivers made for 1 (they end before scan_profile) and 2 (before validate) are taken too:
+ * members behind are never looked at. */
+enum { DEVSDK_ABI = 3 };
 
 /** Outcomes; the comment is the HTTP status a client sees. */
 typedef enum devsdk_result {
@@ -128,6 +131,17 @@ typedef struct devsdk_driver {
     /** Find out what the device has: devsdk_offer() each resource. After added(), beside reads and
      * writes of its lane. NULL: 501. */
     devsdk_result (*scan_profile)(devsdk_device *, devsdk_scan *);
+
+    /* Since 3; each may be NULL */
+    /** Would you take a device like this? Asked before it is stored, when its fields are sound; no added() has
+     * been, its data is NULL: ask of it what it has, and keep nothing. Not OK: it is refused, because of
+     * @p why (at most @p size bytes). On a worker, beside anything else; may block while a client waits. */
+    devsdk_result (*validate)(const devsdk_device *, char *why, size_t size);
+    /** Its profile changed, or properties of other protocol blocks than yours did (of any, where your
+     * protocols are free): data stays. What added() or the last updated() kept of the device (resources,
+     * attributes, texts) is gone once this returns: take it anew. In its lane, before the next request.
+     * NULL: such a change is removed() and added(). */
+    void (*updated)(devsdk_device *);
 } devsdk_driver;
 
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver);

@@ -8,7 +8,6 @@
 
 #include "edge/system_event.h"
 #include "edge/text.h"
-#include "model/params.h"
 #include "flows.h"
 
 enum { MAX_NEWS = 1000 };
@@ -22,29 +21,46 @@ struct sdk_news {
  */
 
 /* A profile we cannot have now is no reason to refuse: its faults are told per request. */
-static enum edge_status check_profile(struct edge_ctx *ctx, devsdk_service *svc, const char *name)
+static struct sdk_profile *profile_of(devsdk_service *svc, const struct device *dto)
 {
     EDGE_CTX_SCOPE(scratch);
-    struct sdk_profile *p;
-    if (!name || !*name || sdk_profile_get_now(&scratch, svc, name, &p) != EDGE_OK) {
+    struct sdk_profile *p = NULL;
+    const char *name = dto->profile_name;
+    bool has = name && *name && sdk_profile_get_now(&scratch, svc, name, &p) == EDGE_OK;
+    return has ? p : NULL;
+}
+
+static void put_device(void *d)
+{
+    sdk_device_unref(d);
+}
+
+static enum edge_status ask_driver(struct edge_ctx *ctx, const devsdk_device *draft)
+{
+    char why[512] = "";
+    const devsdk_driver *driver = draft->entry->svc->driver;
+    if (!driver->validate || driver->validate(draft, why, sizeof(why)) == DEVSDK_OK) {
         return EDGE_OK;
     }
-    enum edge_status st = sdk_profile_check(ctx, p);
-    sdk_profile_unref(p);
-    return st;
+    return edge_fail(ctx, EDGE_INVALID, "%s", *why ? why : "the driver does not take it");
 }
 
 static enum edge_status validate(struct edge_ctx *ctx, devsdk_service *svc,
                                  const struct edge_message *m)
 {
     const void *object;
-    const char *protocol;
     EDGE_TRY(edge_message_sound(ctx, m));
     EDGE_TRY(edge_message_decode(ctx, m, &DEVICE_REQUEST, &object));
     const struct device *dto = &((const struct device_request *)object)->device;
-    void *addr = edge_alloc(&ctx->arena, 1, svc->driver->addr_size + 1);
-    EDGE_TRY(sdk_address_parse(ctx, svc->driver, dto, &ctx->arena, addr, &protocol));
-    return check_profile(ctx, svc, dto->profile_name);
+    devsdk_device *draft = sdk_device_draft(svc, dto, profile_of(svc, dto));
+    edge_defer(&ctx->arena, put_device, draft);
+    if (draft->fault) {
+        return edge_fail(ctx, EDGE_INVALID, "%s", draft->fault);
+    }
+    if (draft->profile) {
+        EDGE_TRY(sdk_profile_check(ctx, draft->profile));
+    }
+    return ask_driver(ctx, draft);
 }
 
 enum edge_status sdk_bus_validate(void *state, struct edge_ctx *ctx, const struct edge_message *m)

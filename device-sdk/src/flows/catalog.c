@@ -91,7 +91,7 @@ static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_
 {
     devsdk_device *current = sdk_entry_device(e);
     devsdk_device *d = sdk_device_create(e, dto, profile, current);
-    bool same_life = current && current->life == d->life;
+    bool same = current && current->life == d->life && current->revision == d->revision;
     if (d->fault) {
         EDGE_CTX_SCOPE(ctx);
         ctx.log = e->svc->rt->log;
@@ -109,7 +109,7 @@ static void entry_set(struct sdk_entry *e, const struct device *dto, struct sdk_
         sdk_note_snapshot(e, dto);
     }
     sdk_schedules_update(e, d);
-    if (!same_life) {
+    if (!same) {
         sdk_attend_now(e);
     }
     sdk_device_unref(d);

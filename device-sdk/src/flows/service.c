@@ -9,8 +9,8 @@
 #include "edge/base.h"
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "model/params.h"
 #include "flows.h"
+#include "model/params.h"
 
 enum {
     LANE_MAX = 64,    /* reads and writes that may wait in one lane, each */
@@ -25,6 +25,7 @@ enum {
 struct state {
     devsdk_service svc;
     struct sdk_flows flows;
+    devsdk_driver table; /* of an older driver */
 };
 
 /* ---- start --------------------------------------------------------------------------------- */
@@ -37,7 +38,7 @@ static enum edge_status check_driver(struct edge_ctx *ctx, const devsdk_driver *
     for (const devsdk_protocol *p = d->protocols; !fault && p && p->name; p++) {
         fault = sdk_params_verify(ctx, p->fields, d->addr_size);
     }
-    if (!fault && d->abi != DEVSDK_ABI) {
+    if (!fault && (d->abi < 1 || d->abi > DEVSDK_ABI)) {
         fault = "made for another version of the SDK";
     }
     return fault ? edge_fail(ctx, EDGE_INTERNAL, "driver %s: %s", d->name, fault) : EDGE_OK;
@@ -82,6 +83,10 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     devsdk_service *svc = &state->svc;
     const devsdk_driver *driver = rt->service->context;
     svc->driver = driver;
+    if (driver->abi < DEVSDK_ABI) { /* else it is as it should be, or refused */
+        sdk_driver_copy(&state->table, driver);
+        svc->driver = &state->table;
+    }
     svc->rt = rt;
     svc->config = rt->config;
     svc->flows = &state->flows;

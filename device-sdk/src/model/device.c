@@ -92,23 +92,34 @@ static void address_init(const devsdk_driver *driver, devsdk_device *d)
     }
 }
 
-static bool same_address(const devsdk_device *a, const devsdk_device *b)
+static bool same_properties(const struct protocol *a, const struct protocol *b)
 {
-    if (a->dto->n_protocols != b->dto->n_protocols || a->fault || b->fault) {
-        return false;
-    }
     struct edge_buf texts[2] = {EDGE_BUF_INIT, EDGE_BUF_INIT};
-    const struct device *both[2] = {a->dto, b->dto};
-    for (size_t k = 0; k < 2; k++) {
-        for (size_t i = 0; i < both[k]->n_protocols; i++) {
-            edge_buf_puts(&texts[k], both[k]->protocols[i].name);
-            edge_json_put(&texts[k], both[k]->protocols[i].properties);
-        }
-    }
+    edge_json_put(&texts[0], a->properties);
+    edge_json_put(&texts[1], b->properties);
     bool same = strcmp(edge_buf_str(&texts[0]), edge_buf_str(&texts[1])) == 0;
     edge_buf_done(&texts[0]);
     edge_buf_done(&texts[1]);
     return same;
+}
+
+static bool same_protocols(const devsdk_device *a, const devsdk_device *b)
+{
+    bool same = a->dto->n_protocols == b->dto->n_protocols;
+    for (size_t i = 0; same && i < a->dto->n_protocols; i++) {
+        const struct protocol *p = &a->dto->protocols[i], *q = &b->dto->protocols[i];
+        same = strcmp(p->name, q->name) == 0 && same_properties(p, q);
+    }
+    return same;
+}
+
+/* The block the driver has its address of. */
+static bool same_address(const devsdk_device *a, const devsdk_device *b)
+{
+    const struct protocol *blocks[] = {block_find(a->dto, a->protocol),
+                                       block_find(b->dto, b->protocol)};
+    return strcmp(a->protocol, b->protocol) == 0 &&
+           (!*a->protocol || same_properties(blocks[0], blocks[1]));
 }
 
 /* ---- lives --------------------------------------------------------------------------------- */
@@ -133,11 +144,46 @@ static void life_free(devsdk_service *svc, struct sdk_life *life)
     edge_cond_broadcast(&svc->idle);
 }
 
+static void device_free(devsdk_device *d)
+{
+    if (d->lane) {
+        sdk_lane_put(d->lane);
+    }
+    sdk_profile_unref(d->profile);
+    sdk_entry_unref(d->entry);
+    edge_arena_done(&d->arena);
+    free(d);
+}
+
+/* The driver may point into what it was told of, until it is told of @p d or the life has ended (NULL): its
+ * memory stays though nobody has a reference. What may go then. */
+static devsdk_device *told_swap(struct sdk_entry *e, struct sdk_life *life, devsdk_device *d)
+{
+    EDGE_LOCK(&e->lock);
+    devsdk_device *over = life->told_is_over ? life->told : NULL;
+    life->told = d;
+    life->told_is_over = false;
+    return over;
+}
+
+static void tell(devsdk_device *d)
+{
+    devsdk_device *over = told_swap(d->entry, d->life, d);
+    if (over) {
+        device_free(over);
+    }
+}
+
 devsdk_result sdk_life_begin(devsdk_device *d)
 {
     const int64_t first_ms = 1000, longest_ms = 60000;
     const devsdk_driver *driver = d->entry->svc->driver;
     struct sdk_life *life = d->life;
+    if (life->added && d->revision > life->heard) {
+        life->heard = d->revision;
+        driver->updated(d);
+        tell(d);
+    }
     if (life->added || d->fault) {
         return DEVSDK_OK; /* a faulty address is told per request */
     }
@@ -148,7 +194,9 @@ devsdk_result sdk_life_begin(devsdk_device *d)
     devsdk_result result = driver->added ? driver->added(d) : DEVSDK_OK;
     if (result == DEVSDK_OK) {
         life->added = true;
+        life->heard = d->revision;
         life->backoff_ms = 0;
+        tell(d);
         return DEVSDK_OK;
     }
     int64_t longer = life->backoff_ms * 2 < longest_ms ? life->backoff_ms * 2 : longest_ms;
@@ -168,28 +216,62 @@ static void lane_init(devsdk_service *svc, devsdk_device *d)
     d->lane = sdk_lane_get(svc->lanes, key);
 }
 
-devsdk_device *sdk_device_create(struct sdk_entry *e, const struct device *dto,
-                                 struct sdk_profile *profile, devsdk_device *before)
+/* All but lane and life. */
+static devsdk_device *snapshot(struct sdk_entry *e, const struct device *dto,
+                               struct sdk_profile *profile)
 {
-    EDGE_CTX_SCOPE(ctx);
-    devsdk_service *svc = e->svc;
     devsdk_device *d = edge_xalloc(1, sizeof(*d));
     atomic_init(&d->refs, 1);
     d->entry = sdk_entry_ref(e);
     d->dto = edge_dto_clone(&DEVICE, &d->arena, dto);
     d->profile = profile;
-    address_init(svc->driver, d);
+    address_init(e->svc->driver, d);
+    return d;
+}
+
+devsdk_device *sdk_device_draft(devsdk_service *svc, const struct device *dto,
+                                struct sdk_profile *profile)
+{
+    struct sdk_entry *e = sdk_entry_create(svc, dto->name);
+    devsdk_device *d = snapshot(e, dto, profile);
+    sdk_entry_unref(e);
+    return d;
+}
+
+/* Does @p d go on where @p before is? What the driver is to hear of then makes a revision. */
+static bool goes_on(const devsdk_driver *driver, const devsdk_device *before, devsdk_device *d)
+{
+    if (!before || before->fault || d->fault) {
+        return false;
+    }
+    bool same = before->profile == d->profile && same_protocols(before, d);
+    d->revision = before->revision + !same;
+    return same || (driver->updated && same_address(before, d));
+}
+
+devsdk_device *sdk_device_create(struct sdk_entry *e, const struct device *dto,
+                                 struct sdk_profile *profile, devsdk_device *before)
+{
+    EDGE_CTX_SCOPE(ctx);
+    devsdk_service *svc = e->svc;
+    devsdk_device *d = snapshot(e, dto, profile);
     d->topic = edge_printf(&d->arena, "%s/events/device/%s/%s/%s", svc->rt->base_topic,
                            sdk_topic_level(&ctx.arena, svc, svc->rt->name),
                            sdk_topic_level(&ctx.arena, svc, profile ? profile->dto->name : ""),
                            sdk_topic_level(&ctx.arena, svc, d->dto->name));
-    if (before && before->profile == profile && same_address(before, d)) {
+    if (goes_on(svc->driver, before, d)) {
         d->life = before->life;
         atomic_fetch_add(&d->life->refs, 1);
     } else {
+        d->revision = 0;
         d->life = life_create(svc);
     }
     lane_init(svc, d);
+    if (before && d->life == before->life && d->lane != before->lane) {
+        atomic_fetch_sub(&d->life->refs, 1); /* not the last one */
+        d->revision = 0;
+        d->life = life_create(svc);
+    }
     return d;
 }
 
@@ -197,15 +279,6 @@ devsdk_device *sdk_device_ref(devsdk_device *d)
 {
     atomic_fetch_add(&d->refs, 1);
     return d;
-}
-
-static void device_free(devsdk_device *d)
-{
-    sdk_lane_put(d->lane);
-    sdk_profile_unref(d->profile);
-    sdk_entry_unref(d->entry);
-    edge_arena_done(&d->arena);
-    free(d);
 }
 
 static enum sdk_turn end_life(struct sdk_job *job, struct sdk_lane *lane)
@@ -217,22 +290,38 @@ static enum sdk_turn end_life(struct sdk_job *job, struct sdk_lane *lane)
     if (life->added && svc->driver->removed) {
         svc->driver->removed(d);
     }
+    devsdk_device *over = told_swap(d->entry, life, NULL);
+    if (over) {
+        device_free(over);
+    }
     device_free(d);
     life_free(svc, life);
     return SDK_NEXT;
 }
 
+/* One reference of the life less; *ret_stays: the driver may still point into @p d. True for the last. */
+static bool life_leave(devsdk_device *d, bool *ret_stays)
+{
+    struct sdk_life *life = d->life;
+    EDGE_LOCK(&d->entry->lock);
+    bool last = atomic_fetch_sub(&life->refs, 1) == 1;
+    *ret_stays = !last && life->told == d;
+    life->told_is_over = life->told_is_over || *ret_stays;
+    return last;
+}
+
 void sdk_device_unref(devsdk_device *d)
 {
+    bool stays = false;
     if (atomic_fetch_sub(&d->refs, 1) != 1) {
         return;
     }
-    if (atomic_fetch_sub(&d->life->refs, 1) != 1) {
+    if (d->life && life_leave(d, &stays)) {
+        d->life->last = d;
+        sdk_lane_submit(d->lane, &d->life->job, SDK_CONTROL);
+    } else if (!stays) {
         device_free(d);
-        return;
     }
-    d->life->last = d;
-    sdk_lane_submit(d->lane, &d->life->job, SDK_CONTROL);
 }
 
 /* ---- for drivers --------------------------------------------------------------------------- */
@@ -264,7 +353,7 @@ const void *devsdk_addr(const devsdk_device *d)
 
 void *devsdk_data(devsdk_device *d)
 {
-    return d->life->data;
+    return d->life ? d->life->data : NULL;
 }
 
 void devsdk_put(devsdk_device *d)

@@ -1,8 +1,19 @@
 /* Small things that every file of the kit needs of the service it is in. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "edge/text.h"
 #include "model.h"
+
+void sdk_driver_copy(devsdk_driver *ret, const devsdk_driver *driver)
+{
+    const size_t size = driver->abi <= 1   ? offsetof(devsdk_driver, scan_profile)
+                        : driver->abi == 2 ? offsetof(devsdk_driver, validate)
+                                           : sizeof(*driver);
+    *ret = (devsdk_driver){0};
+    memcpy(ret, driver, size);
+    ret->abi = driver->abi >= 1 && driver->abi < DEVSDK_ABI ? DEVSDK_ABI : driver->abi;
+}
 
 const struct sdk_writable *sdk_writable(const devsdk_service *svc)
 {

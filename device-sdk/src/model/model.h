@@ -84,10 +84,14 @@ const char *sdk_profile_probe(const struct sdk_profile *p);
 /** From added() to removed(): the driver's memory. Snapshots with the same address share it. */
 struct sdk_life {
     atomic_uint refs;
-    bool added;                   /* this and the next two: in the device's lane only */
+    bool added;                   /* this and the next three: in the device's lane only */
+    unsigned heard;               /* revision that added() or updated() was called with last */
     int64_t retry_ms, backoff_ms; /* when added() failed */
     struct sdk_job job;           /* its removal */
     devsdk_device *last;          /* the snapshot removed() is called with */
+    /* What the driver was told of last, under the entry's lock; over: it has no reference any more */
+    devsdk_device *told EDGE_GUARDED;
+    bool told_is_over EDGE_GUARDED;
     _Alignas(max_align_t) unsigned char data[];
 };
 
@@ -104,6 +108,7 @@ struct devsdk_device {
     const char *topic;      /* of its events, up to the source's level */
     struct sdk_text *texts; /* of properties; service.lock held */
     struct sdk_lane *lane;
+    unsigned revision; /* of what the driver is to hear of, within its life */
 };
 
 /** What is known of a device's name. */
@@ -139,6 +144,9 @@ bool sdk_entry_is_down(struct sdk_entry *e);
  * may. */
 devsdk_device *sdk_device_create(struct sdk_entry *e, const struct device *dto,
                                  struct sdk_profile *profile, devsdk_device *before);
+/** One that is asked only: in no lane, without a life. */
+devsdk_device *sdk_device_draft(devsdk_service *svc, const struct device *dto,
+                                struct sdk_profile *profile);
 devsdk_device *sdk_device_ref(devsdk_device *d);
 /** The last one of a life has removed() called in the lane. */
 void sdk_device_unref(devsdk_device *d);
@@ -146,7 +154,7 @@ void sdk_device_unref(devsdk_device *d);
 enum edge_status sdk_address_parse(struct edge_ctx *ctx, const devsdk_driver *driver,
                                    const struct device *dto, struct edge_arena *a, void *addr,
                                    const char **ret_protocol);
-/** added(), unless it has been called; in the lane. */
+/** added(), unless it has been called, or updated(), where that is due; in the lane. */
 devsdk_result sdk_life_begin(devsdk_device *d);
 
 /* ---- requests (request.c) ------------------------------------------------------------------- */
@@ -268,6 +276,8 @@ struct devsdk_service {
         *requests_refused, *reads_executed, *writes_executed;
 };
 
+/** The table as this SDK has it, of a driver made for this one or an older one. */
+void sdk_driver_copy(devsdk_driver *ret, const devsdk_driver *driver);
 /** Run fn(svc, arg) on the worker pool; false where it cannot. */
 bool sdk_background(devsdk_service *svc, void (*fn)(devsdk_service *svc, void *arg), void *arg);
 /** @p name as a topic level: escaped where the configuration says so. */

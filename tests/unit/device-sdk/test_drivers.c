@@ -119,6 +119,11 @@ static const char profile[] =
     "deviceCommands:\n"
     "  - {name: All, readWrite: R, resourceOperations: [{deviceResource: A}]}\n";
 
+static const char other_profile[] =
+    "name: q\n"
+    "deviceResources:\n"
+    "  - {name: X, attributes: {reg: 4}, properties: {valueType: Bool, readWrite: R}}\n";
+
 static devsdk_test *begin(const devsdk_driver *table, const char *config)
 {
     noted[0] = '\0';
@@ -193,8 +198,132 @@ static void test_found_by_property(void)
     end(t);
 }
 
+/* ---- what is asked before a device is stored ---------------------------------------------------------- */
+
+static devsdk_result validate(const devsdk_device *dev, char *why, size_t size)
+{
+    const struct address *addr = devsdk_addr(dev);
+    const char *port = devsdk_property(dev, NULL, "Port");
+    if (port && strcmp(port, "0") == 0) {
+        snprintf(why, size, "%s of %s (%s) has no door %s", addr->host, devsdk_name(dev),
+                 devsdk_point_at(dev, 0) ? devsdk_profile(dev) : "-", port);
+        return DEVSDK_INVALID;
+    }
+    bool sound = devsdk_data((devsdk_device *)(uintptr_t)dev) == NULL && devsdk_of(dev) == service;
+    return sound ? DEVSDK_OK : DEVSDK_INVALID;
+}
+
+static const devsdk_driver particular = {.abi = DEVSDK_ABI, DRIVER, .validate = validate};
+
+static void test_driver_has_a_say(void)
+{
+    devsdk_test *t = begin(&particular, NULL);
+    CU_ASSERT_EQUAL(devsdk_test_device(t, "name: d\nprofileName: p\n"
+                                          "protocols: {tcp: {Host: north, Port: 0}}\n"),
+                    500);
+    CU_ASSERT_PTR_NOT_NULL(strstr(devsdk_test_text(t), "north of d (p) has no door 0"));
+    CU_ASSERT_EQUAL(n_added, 0);
+    add(t, "name: d\nprofileName: p\nprotocols: {tcp: {Host: north, Port: 1}}\n");
+    end(t);
+}
+
+/* ---- changes that leave the address alone ---------------------------------------------------------------- */
+
+static atomic_int n_updated;
+
+static void updated(devsdk_device *dev)
+{
+    noted[0] = '\0';
+    note_points(dev);
+    note_properties(dev);
+    atomic_fetch_add(&n_updated, 1);
+}
+
+static const devsdk_driver lasting = {.abi = DEVSDK_ABI, DRIVER, .updated = updated};
+
+static const char device_d[] = "name: d\nprofileName: p\n"
+                               "protocols: {tcp: {Host: north}, other: {Key: one}}\n";
+
+static void test_what_changes_beside_the_address_is_told(void)
+{
+    n_updated = 0;
+    devsdk_test *t = begin(&lasting, NULL);
+    CU_ASSERT_EQUAL(devsdk_test_profile(t, other_profile), 201);
+    add(t, device_d);
+    CU_ASSERT_TRUE(wait_for(&n_added));
+    devsdk_test_change(t, "{name: d, protocols: {tcp: {Host: north}, other: {Key: two}}}");
+    CU_ASSERT_TRUE(wait_for(&n_updated));
+    CU_ASSERT_PTR_NOT_NULL(strstr(noted, "other.Key=two"));
+    n_updated = 0;
+    devsdk_test_change(t, "{name: d, profileName: q}");
+    CU_ASSERT_TRUE(wait_for(&n_updated));
+    expect_noted("X/1R/4//- other.Key=two tcp.Host=north ");
+    n_updated = 0;
+    devsdk_test_change(t, "{name: d, labels: [new], adminState: LOCKED}");
+    CU_ASSERT_EQUAL(n_added, 1);
+    CU_ASSERT_EQUAL(n_removed, 0);
+    devsdk_test_change(t, "{name: d, protocols: {tcp: {Host: south}}}");
+    CU_ASSERT_TRUE(wait_for(&n_removed));
+    CU_ASSERT_EQUAL(n_updated, 0);
+    end(t);
+}
+
+static void test_without_updated_such_a_change_is_a_new_life(void)
+{
+    devsdk_test *t = begin(&driver, NULL);
+    add(t, device_d);
+    CU_ASSERT_TRUE(wait_for(&n_added));
+    devsdk_test_change(t, "{name: d, protocols: {tcp: {Host: north}, other: {Key: two}}}");
+    CU_ASSERT_TRUE(wait_for(&n_removed));
+    end(t);
+}
+
+/* ---- drivers made for an older SDK ------------------------------------------------------------------------ */
+
+static devsdk_result never_scan(devsdk_device *dev, devsdk_scan *scan)
+{
+    (void)scan;
+    CU_FAIL("called");
+    return devsdk_data(dev) ? DEVSDK_OK : DEVSDK_LINK;
+}
+
+static devsdk_result never(const devsdk_device *dev, char *why, size_t size)
+{
+    (void)dev;
+    snprintf(why, size, "called");
+    return DEVSDK_INVALID;
+}
+
+static void test_older_tables_end_earlier(void)
+{
+    static const devsdk_driver old[] = {
+        {.abi = 1, DRIVER, .scan_profile = never_scan, .validate = never },
+        {.abi = 2, DRIVER, .validate = never,          .updated = updated},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        devsdk_test *t = begin(&old[i], NULL);
+        add(t, device_d);
+        CU_ASSERT_TRUE(wait_for(&n_added));
+        const devsdk_test_result *r = devsdk_test_read(t, "d", "A", NULL);
+        CU_ASSERT_EQUAL(r->status, 200);
+        if (i == 0) {
+            CU_ASSERT_EQUAL(devsdk_test_scan_profile(t, "d", NULL)->status, 501);
+        }
+        end(t);
+    }
+    static const devsdk_driver coming = {.abi = DEVSDK_ABI + 1, DRIVER};
+    devsdk_test *t = devsdk_test_start(&coming, NULL);
+    CU_ASSERT_NOT_EQUAL(devsdk_test_status(t), 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(devsdk_test_text(t), "another version of the SDK"));
+    devsdk_test_stop(t);
+}
+
 CU_TestInfo drivers_tests[] = {
-    {"added() sees all the device has", test_added_sees_all_the_device_has},
-    {"a device is found by a property", test_found_by_property            },
+    {"added() sees all the device has",         test_added_sees_all_the_device_has              },
+    {"a device is found by a property",         test_found_by_property                          },
+    {"the driver has a say",                    test_driver_has_a_say                           },
+    {"what changes beside the address is told", test_what_changes_beside_the_address_is_told    },
+    {"without updated() it is a new life",      test_without_updated_such_a_change_is_a_new_life},
+    {"older tables end earlier",                test_older_tables_end_earlier                   },
     CU_TEST_INFO_NULL,
 };
