@@ -142,6 +142,9 @@ typedef struct devsdk_driver {
      * attributes, texts) is gone once this returns: take it anew. In its lane, before the next request.
      * NULL: such a change is removed() and added(). */
     void (*updated)(devsdk_device *);
+    /** A secret came or changed: ask devsdk_secret() again. On a thread of the service, never two at once, beside
+     * anything else; must not block. */
+    void (*secrets_changed)(devsdk_service *);
 } devsdk_driver;
 
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver);
@@ -149,6 +152,10 @@ int devsdk_main(int argc, char **argv, const devsdk_driver *driver);
 /* ---- service and device ---- */
 const void *devsdk_config(const devsdk_service *); /* parsed into your config struct */
 void *devsdk_service_data(devsdk_service *);       /* your service_size bytes */
+/** A value of a secret of the service, copied to @p ret (at most @p size bytes with its NUL). NO_OBJECT: there
+ * is none, now: it may come (secrets_changed). RANGE: it is longer. Any thread. Not to be logged. */
+devsdk_result devsdk_secret(const devsdk_service *, const char *name, const char *key, char *ret,
+                            size_t size);
 devsdk_service *devsdk_of(const devsdk_device *);
 const char *devsdk_name(const devsdk_device *);
 const char *devsdk_profile(const devsdk_device *);
@@ -208,12 +215,20 @@ devsdk_result devsdk_set_string(devsdk_request *, unsigned i, const char *, size
 devsdk_result devsdk_set(devsdk_request *, unsigned i, devsdk_value); /* anything; copied */
 devsdk_result devsdk_set_null(devsdk_request *, unsigned i);
 void devsdk_origin(devsdk_request *, unsigned i, int64_t unix_ns); /* the device's own timestamp */
+enum { DEVSDK_EVENT = 0xffffffff }; /* in place of i: the whole event */
+/** A tag of the i-th reading, or of the event, over those of profile and device; copied. Where nothing is set
+ * there is no reading to carry it: see devsdk_set_null(). */
+void devsdk_tag(devsdk_request *, unsigned i, const char *key, const char *value);
 devsdk_result devsdk_fail(devsdk_request *, devsdk_result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void devsdk_done(devsdk_request *, devsdk_result); /* after DEVSDK_PENDING; any thread */
 
 /** Unsolicited data: fill like a read, then devsdk_done(). NULL: no such source, locked, full. */
 devsdk_request *devsdk_push(devsdk_device *, const char *source);
+/** The same of any resources, at these places of devsdk_point_at(), as one event of @p source, which may be a name
+ * of yours ("coldStart"). NULL also where one of them cannot be read. */
+devsdk_request *devsdk_push_set(devsdk_device *, const char *source, const unsigned *points,
+                                unsigned n);
 
 /* ---- discovery and profile scans: as long as they take, but look at devsdk_cancelled() ---- */
 typedef struct devsdk_found {

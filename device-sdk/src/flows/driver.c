@@ -15,6 +15,21 @@ void *devsdk_service_data(devsdk_service *svc)
     return svc->driver_data;
 }
 
+devsdk_result devsdk_secret(const devsdk_service *svc, const char *name, const char *key, char *ret,
+                            size_t size)
+{
+    const char *value = edge_runtime_secret(svc->rt, name, key);
+    if (!value) {
+        return DEVSDK_NO_OBJECT;
+    }
+    size_t len = strlen(value);
+    if (len >= size) {
+        return DEVSDK_RANGE;
+    }
+    memcpy(ret, value, len + 1);
+    return DEVSDK_OK;
+}
+
 int64_t devsdk_now_ms(void)
 {
     return edge_now_mono_ms();
@@ -62,24 +77,51 @@ static void push_done(struct devsdk_request *r, devsdk_result result)
     }
 }
 
-devsdk_request *devsdk_push(devsdk_device *dev, const char *source_name)
+static bool takes_pushes(const devsdk_device *dev)
 {
-    EDGE_CTX_SCOPE(ctx);
     devsdk_service *svc = dev->entry->svc;
-    struct sdk_source source;
-    bool wanted = dev->profile && dev->dto->admin_state == UNLOCKED &&
-                  svc->config->device.enable_async_readings && !atomic_load(&svc->locked) &&
-                  !atomic_load(&svc->quiet);
-    if (!wanted || sdk_outbox_is_full(svc->outbox) ||
-        sdk_source_find(&ctx, &ctx.arena, dev->profile, source_name, SDK_FOR_READ, false,
-                        &source) != EDGE_OK) {
-        return NULL;
-    }
-    struct devsdk_request *r = sdk_request_create(dev, &source, SDK_FOR_READ, push_done, NULL);
+    return dev->profile && dev->dto->admin_state == UNLOCKED &&
+           svc->config->device.enable_async_readings && !atomic_load(&svc->locked) &&
+           !atomic_load(&svc->quiet) && !sdk_outbox_is_full(svc->outbox);
+}
+
+static devsdk_request *push(devsdk_device *dev, const struct sdk_source *source)
+{
+    struct devsdk_request *r = sdk_request_create(dev, source, SDK_FOR_READ, push_done, NULL);
     r->pushed = true;
     r->n_window = r->n_items;
     if (sdk_onlooker) {
         sdk_onlooker->pushes(r);
     }
     return r;
+}
+
+devsdk_request *devsdk_push(devsdk_device *dev, const char *source_name)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct sdk_source source;
+    if (!takes_pushes(dev) || sdk_source_find(&ctx, &ctx.arena, dev->profile, source_name,
+                                              SDK_FOR_READ, false, &source) != EDGE_OK) {
+        return NULL;
+    }
+    return push(dev, &source);
+}
+
+devsdk_request *devsdk_push_set(devsdk_device *dev, const char *source_name, const unsigned *points,
+                                unsigned n)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct sdk_source source = {.name = source_name,
+                                .ops = edge_new_n(&ctx.arena, struct sdk_op, n + 1)};
+    if (!takes_pushes(dev) || n == 0 || !*source_name) {
+        return NULL;
+    }
+    for (; source.n_ops < n; source.n_ops++) {
+        const devsdk_point *p = devsdk_point_at(dev, points[source.n_ops]);
+        if (!p || !p->readable) {
+            return NULL;
+        }
+        source.ops[source.n_ops].resource = &dev->profile->resources[points[source.n_ops]];
+    }
+    return push(dev, &source);
 }

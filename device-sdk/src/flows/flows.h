@@ -20,6 +20,8 @@ struct sdk_flows {
     unsigned connections;   /* of the bus, as of the last tick that saw it connected */
     int64_t resync_ms;      /* when everything is fetched again, whether news were lost or not */
 
+    uint64_t secrets;       /* a hash of what the driver knows */
+
     struct edge_mutex changes;  /* one change of the catalogue at a time */
     struct edge_map complained; /* of files: who was named already; of the upload's thread */
 

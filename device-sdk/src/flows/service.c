@@ -77,6 +77,20 @@ static enum edge_status subscribe_base_name(struct edge_ctx *ctx, devsdk_service
         sdk_bus_system_event, svc, 0);
 }
 
+static uint64_t secrets_hash(const devsdk_service *svc)
+{
+    uint64_t hash = EDGE_HASH;
+    const struct edge_writable *w = &sdk_writable(svc)->base;
+    for (size_t i = 0; i < w->n_insecure_secrets; i++) {
+        const struct edge_insecure_secret *s = &w->insecure_secrets[i];
+        hash = edge_hash(edge_hash(hash, s->name), s->secret_name ? s->secret_name : "");
+        for (size_t k = 0; k < s->n_secret_data; k++) {
+            hash = edge_hash(edge_hash(hash, s->secret_data[k].name), s->secret_data[k].value);
+        }
+    }
+    return hash;
+}
+
 static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *rt)
 {
     struct state *state = rt->state;
@@ -114,6 +128,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
         return edge_fail(ctx, EDGE_INTERNAL, "the driver does not start");
     }
     svc->flows->driver_started = true;
+    svc->flows->secrets = secrets_hash(svc);
     return subscribe_base_name(ctx, svc);
 }
 
@@ -155,7 +170,13 @@ static enum edge_status ready(struct edge_ctx *ctx, const struct edge_runtime *r
 
 static void reconfigured(const struct edge_runtime *rt)
 {
-    sdk_connected_reconfigure(rt->state);
+    devsdk_service *svc = rt->state;
+    sdk_connected_reconfigure(svc);
+    uint64_t secrets = secrets_hash(svc);
+    if (secrets != svc->flows->secrets && svc->driver->secrets_changed) {
+        svc->driver->secrets_changed(svc);
+    }
+    svc->flows->secrets = secrets;
 }
 
 /* ---- every second -------------------------------------------------------------------------- */

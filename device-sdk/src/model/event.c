@@ -106,32 +106,10 @@ static enum edge_status reading_make(struct edge_ctx *ctx, struct edge_arena *a,
     return EDGE_OK;
 }
 
-static void reading_name(struct edge_arena *a, const struct devsdk_request *r,
-                         const struct sdk_item *item, const struct event *event,
-                         struct reading *reading)
+/* @p upper over @p lower; either may be NULL. */
+static const cJSON *tags_merge(struct edge_ctx *ctx, struct edge_arena *a, const cJSON *lower,
+                               const cJSON *upper)
 {
-    const struct device_resource *dto = item->op.resource->dto;
-    reading->id = edge_uuid_make(a);
-    reading->device_name = event->device_name;
-    reading->profile_name = event->profile_name;
-    reading->resource_name =
-        strcmp(dto->name, event->source_name) == 0 ? event->source_name : edge_strdup(a, dto->name);
-    reading->origin = item->origin != 0 ? item->origin : event->origin;
-    if (dto->properties.units && *dto->properties.units &&
-        sdk_writable(r->svc)->reading.reading_units) {
-        reading->units = edge_strdup(a, dto->properties.units);
-    }
-    if (dto->tags) {
-        reading->tags = edge_json_clone(a, dto->tags);
-    }
-}
-
-/* The command's tags, the device's over them. */
-static const cJSON *event_tags(struct edge_ctx *ctx, struct edge_arena *a,
-                               const struct devsdk_request *r)
-{
-    const cJSON *lower = r->command ? r->command->tags : NULL;
-    const cJSON *upper = r->dev->dto->tags;
     if (!lower || !upper) {
         const cJSON *only = lower ? lower : upper;
         return only ? edge_json_clone(a, only) : NULL;
@@ -146,6 +124,50 @@ static const cJSON *event_tags(struct edge_ctx *ctx, struct edge_arena *a,
         cJSON_AddItemToObject(both, tag->string, cJSON_Duplicate(tag, true));
     }
     return edge_json_clone(a, both);
+}
+
+/* What the driver said of @p item (NULL: of the event), its last word on each; NULL: nothing. */
+static const cJSON *tags_of(struct edge_ctx *ctx, const struct devsdk_request *r,
+                            const struct sdk_item *item)
+{
+    cJSON *tags = NULL;
+    for (const struct sdk_tag *t = r->tags; t; t = t->next) {
+        if (t->item == item) {
+            tags = tags ? tags : edge_json_object(ctx);
+            if (!edge_json_member(tags, t->key, true)) {
+                cJSON_AddStringToObject(tags, t->key, t->value);
+            }
+        }
+    }
+    return tags;
+}
+
+static void reading_name(struct edge_ctx *ctx, struct edge_arena *a, const struct devsdk_request *r,
+                         const struct sdk_item *item, const struct event *event,
+                         struct reading *reading)
+{
+    const struct device_resource *dto = item->op.resource->dto;
+    reading->id = edge_uuid_make(a);
+    reading->device_name = event->device_name;
+    reading->profile_name = event->profile_name;
+    reading->resource_name =
+        strcmp(dto->name, event->source_name) == 0 ? event->source_name : edge_strdup(a, dto->name);
+    reading->origin = item->origin != 0 ? item->origin : event->origin;
+    if (dto->properties.units && *dto->properties.units &&
+        sdk_writable(r->svc)->reading.reading_units) {
+        reading->units = edge_strdup(a, dto->properties.units);
+    }
+    reading->tags = tags_merge(ctx, a, dto->tags, tags_of(ctx, r, item));
+}
+
+/* The command's tags, the device's over them, and the driver's over both. */
+static const cJSON *event_tags(struct edge_ctx *ctx, struct edge_arena *a,
+                               const struct devsdk_request *r)
+{
+    const cJSON *known =
+        tags_merge(ctx, a, r->command ? r->command->tags : NULL, r->dev->dto->tags);
+    const cJSON *own = tags_of(ctx, r, NULL);
+    return own ? tags_merge(ctx, a, known, own) : known;
 }
 
 static enum edge_status build(struct edge_ctx *ctx, const struct devsdk_request *r,
@@ -168,7 +190,7 @@ static enum edge_status build(struct edge_ctx *ctx, const struct devsdk_request 
         const struct sdk_item *item = &r->items[i];
         struct reading *reading = &event->readings[event->n_readings];
         if (item->state != SDK_UNSET) {
-            reading_name(a, r, item, event, reading);
+            reading_name(ctx, a, r, item, event, reading);
             EDGE_TRY(reading_make(ctx, a, r, item, reading));
             event->n_readings++;
         }

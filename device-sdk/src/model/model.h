@@ -167,6 +167,13 @@ struct sdk_item {
     int64_t origin; /* the device's own; 0: none */
 };
 
+/** What the driver tags. */
+struct sdk_tag {
+    const struct sdk_item *item; /* NULL: the event */
+    const char *key, *value;
+    struct sdk_tag *next;
+};
+
 /** Called once, on any thread, with what became of it; the request is gone afterwards. */
 typedef void sdk_request_done(struct devsdk_request *r, devsdk_result result);
 
@@ -187,6 +194,7 @@ struct devsdk_request {
     size_t first, n_window; /* what the driver sees at present */
     int64_t deadline_ms;
     const char *message; /* the driver's words for a failure */
+    struct sdk_tag *tags;
     const struct edge_pair *options;
     size_t n_options;
     const char *correlation_id;

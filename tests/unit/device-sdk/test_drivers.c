@@ -8,6 +8,7 @@
 
 #include "devsdk/test.h"
 #include "suites.h"
+#include "testkit.h"
 #include "wait.h"
 
 /* ---- a driver that notes what it is told ------------------------------------------------------- */
@@ -318,6 +319,97 @@ static void test_older_tables_end_earlier(void)
     devsdk_test_stop(t);
 }
 
+/* ---- secrets ------------------------------------------------------------------------------------------- */
+
+static atomic_int n_secrets;
+
+static void secrets_changed(devsdk_service *svc)
+{
+    char name[8];
+    CU_ASSERT_EQUAL(devsdk_secret(svc, "line", "user", name, sizeof(name)), DEVSDK_OK);
+    CU_ASSERT_STRING_EQUAL(name, "ann");
+    atomic_fetch_add(&n_secrets, 1);
+}
+
+static const devsdk_driver trusted = {
+    .abi = DEVSDK_ABI, DRIVER, .secrets_changed = secrets_changed};
+
+#define SECRET(name, user)                                                                         \
+    "    " name ":\n      SecretName: " name "\n      SecretData: {user: " user                    \
+    ", long: 12345678}\n"
+#define SECRETS "Writable:\n  LogLevel: ERROR\n  InsecureSecrets:\n"
+
+/* As an editor does it; the service looks at its file now and then. */
+static void rewrite(devsdk_test *t, const char *config)
+{
+    char paths[2][128];
+    snprintf(paths[0], sizeof(paths[0]), "%s/new", t->dir);
+    snprintf(paths[1], sizeof(paths[1]), "%s/device-test/configuration.yaml", t->dir);
+    FILE *file = fopen(paths[0], "we");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT(fputs(config, file) >= 0);
+    CU_ASSERT_EQUAL(fclose(file), 0);
+    CU_ASSERT_EQUAL(rename(paths[0], paths[1]), 0);
+}
+
+static void test_secrets_come_and_change(void)
+{
+    char value[8];
+    n_secrets = 0;
+    devsdk_test *t = begin(&trusted, SECRETS SECRET("bus", "bob"));
+    CU_ASSERT_EQUAL(devsdk_secret(service, "bus", "user", value, sizeof(value)), DEVSDK_OK);
+    CU_ASSERT_STRING_EQUAL(value, "bob");
+    CU_ASSERT_EQUAL(devsdk_secret(service, "bus", "long", value, sizeof(value)), DEVSDK_RANGE);
+    CU_ASSERT_STRING_EQUAL(value, "bob");
+    CU_ASSERT_EQUAL(devsdk_secret(service, "line", "user", value, sizeof(value)), DEVSDK_NO_OBJECT);
+    rewrite(t, SECRETS SECRET("bus", "bob") SECRET("line", "ann"));
+    CU_ASSERT_TRUE(wait_for(&n_secrets));
+    end(t);
+}
+
+/* ---- events of the driver's own -------------------------------------------------------------------------- */
+
+static const char *tag_of(const cJSON *tags, const char *key)
+{
+    const cJSON *tag = tags ? edge_json_member(tags, key, true) : NULL;
+    return tag ? tag->valuestring : "";
+}
+
+static void test_any_resources_in_one_event_with_tags(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    devsdk_test *t = begin(&driver, NULL);
+    add(t, "name: d\nprofileName: p\ntags: {site: roof, trap: none}\n"
+           "protocols: {tcp: {Host: north}}\n");
+    devsdk_device *dev = devsdk_find(service, "d");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(dev);
+    CU_ASSERT_PTR_NULL(devsdk_push_set(dev, "coldStart", (unsigned[]){0, 2}, 2)); /* write-only */
+    CU_ASSERT_PTR_NULL(devsdk_push_set(dev, "coldStart", (unsigned[]){3}, 1));
+    CU_ASSERT_PTR_NULL(devsdk_push_set(dev, "coldStart", NULL, 0));
+    devsdk_request *r = devsdk_push_set(dev, "coldStart", (unsigned[]){1, 0}, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    CU_ASSERT_STRING_EQUAL(devsdk_resource(r, 1), "A");
+    devsdk_set_string(r, 0, "on", 2);
+    devsdk_set_null(r, 1);
+    devsdk_tag(r, 1, "statusCode", "old");
+    devsdk_tag(r, 1, "statusCode", "BadNodeId");
+    devsdk_tag(r, DEVSDK_EVENT, "trap", "1.3.6");
+    devsdk_done(r, DEVSDK_OK);
+    devsdk_put(dev);
+    const devsdk_test_result *result = devsdk_test_event(t, "d", "coldStart", 10000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(result);
+    CU_ASSERT_EQUAL_FATAL(result->n, 2);
+    CU_ASSERT_STRING_EQUAL(result->readings[0].value, "on");
+    CU_ASSERT_PTR_NULL(result->readings[1].value);
+    const struct event *e =
+        kit_event_latest(t->rig.listener, (struct kit_wanted){"d", "coldStart"}, &ctx.arena);
+    CU_ASSERT_STRING_EQUAL(tag_of(e->tags, "trap"), "1.3.6");
+    CU_ASSERT_STRING_EQUAL(tag_of(e->tags, "site"), "roof");
+    CU_ASSERT_STRING_EQUAL(tag_of(e->readings[1].tags, "statusCode"), "BadNodeId");
+    CU_ASSERT_PTR_NULL(e->readings[0].tags);
+    end(t);
+}
+
 CU_TestInfo drivers_tests[] = {
     {"added() sees all the device has",         test_added_sees_all_the_device_has              },
     {"a device is found by a property",         test_found_by_property                          },
@@ -325,5 +417,7 @@ CU_TestInfo drivers_tests[] = {
     {"what changes beside the address is told", test_what_changes_beside_the_address_is_told    },
     {"without updated() it is a new life",      test_without_updated_such_a_change_is_a_new_life},
     {"older tables end earlier",                test_older_tables_end_earlier                   },
+    {"secrets come and change",                 test_secrets_come_and_change                    },
+    {"any resources in one event, with tags",   test_any_resources_in_one_event_with_tags       },
     CU_TEST_INFO_NULL,
 };
