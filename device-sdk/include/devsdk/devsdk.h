@@ -107,6 +107,24 @@ typedef struct devsdk_protocol {
     const devsdk_field *fields; /* {0}-ended; may be NULL */
 } devsdk_protocol;
 
+/** A request to a route of yours; valid until its handler returns. */
+typedef struct devsdk_call devsdk_call;
+typedef enum devsdk_who { /* may call it, where the platform asks for that */
+                          DEVSDK_FOR_DEVICES = 1, /* who brings data: devices, gateways, services */
+                          DEVSDK_FOR_READERS,
+                          DEVSDK_FOR_OPERATORS,
+                          DEVSDK_FOR_INSTALLERS
+} devsdk_who;
+/** A route of your own. On a worker, beside anything else; may block while a client waits. */
+typedef struct devsdk_route {
+    const char *method, *path; /* "POST", "/api/v3/resource/{device}/{resource}" */
+    /** Not OK: the platform's error body with that result's status and devsdk_call_fail()'s words. */
+    devsdk_result (*handler)(devsdk_service *, devsdk_call *);
+    const char *doc; /* one line for the API page */
+    devsdk_who who;
+    const char *type; /* content type of bodies that are no JSON; NULL: any JSON object */
+} devsdk_route;
+
 typedef struct devsdk_driver {
     unsigned abi;               /* DEVSDK_ABI */
     const char *name, *version; /* service key, "device-foo" */
@@ -145,6 +163,7 @@ typedef struct devsdk_driver {
     /** A secret came or changed: ask devsdk_secret() again. On a thread of the service, never two at once, beside
      * anything else; must not block. */
     void (*secrets_changed)(devsdk_service *);
+    const devsdk_route *routes; /* {0}-ended; paths none of the SDK's has */
 } devsdk_driver;
 
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver);
@@ -229,6 +248,32 @@ devsdk_request *devsdk_push(devsdk_device *, const char *source);
  * of yours ("coldStart"). NULL also where one of them cannot be read. */
 devsdk_request *devsdk_push_set(devsdk_device *, const char *source, const unsigned *points,
                                 unsigned n);
+
+/* ---- a request to a route of yours; texts live as long as it ---- */
+const char *devsdk_call_param(const devsdk_call *, const char *name);  /* of the path; never NULL */
+const char *devsdk_call_query(const devsdk_call *, const char *name);  /* or NULL */
+const char *devsdk_call_header(const devsdk_call *, const char *name); /* or NULL */
+const void *devsdk_call_body(const devsdk_call *, size_t *ret_n);      /* a NUL stands behind it */
+/** The answer; copied. Without it: 200 and no body. */
+void devsdk_reply(devsdk_call *, int code, const char *type, const void *body, size_t n);
+devsdk_result devsdk_call_fail(devsdk_call *, devsdk_result, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- sockets, lines and moments: on one thread of the service, never two at once, beside handlers ---- */
+typedef struct devsdk_watch devsdk_watch;
+enum { DEVSDK_READABLE = 1, DEVSDK_WRITABLE = 2, DEVSDK_HANGUP = 4 };
+/** Must not block. @p fd -1 and @p events 0: the moment has come. */
+typedef void devsdk_ready(void *arg, int fd, unsigned events);
+/** Call fn as long as @p fd, which stays yours, is ready for @p events (HANGUP is always told). NULL and errno:
+ * the system refuses. Any thread. */
+devsdk_watch *devsdk_watch_fd(devsdk_service *, int fd, unsigned events, devsdk_ready *fn,
+                              void *arg);
+/** Call fn once, in @p ms. Any thread. */
+devsdk_watch *devsdk_after(devsdk_service *, int64_t ms, devsdk_ready *fn, void *arg);
+/** The end of either, and of its memory: fn does not run any more, nor will it. Once for each, a moment that has
+ * come too; before the descriptor is closed; those that use a device's data in removed() at the latest. Any thread,
+ * fn's own too, but not while holding a lock fn takes. What stop() leaves is ended behind it, with a warning. */
+void devsdk_unwatch(devsdk_watch *);
 
 /* ---- discovery and profile scans: as long as they take, but look at devsdk_cancelled() ---- */
 typedef struct devsdk_found {

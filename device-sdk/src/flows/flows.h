@@ -10,6 +10,7 @@
 struct sdk_news;
 struct sdk_profile_scan;
 struct sdk_watcher;
+struct sdk_watches;
 
 /** What a service's flows keep. */
 struct sdk_flows {
@@ -20,6 +21,7 @@ struct sdk_flows {
     unsigned connections;   /* of the bus, as of the last tick that saw it connected */
     int64_t resync_ms;      /* when everything is fetched again, whether news were lost or not */
 
+    struct sdk_watches *watches;
     uint64_t secrets;       /* a hash of what the driver knows */
 
     struct edge_mutex changes;  /* one change of the catalogue at a time */
@@ -105,6 +107,14 @@ enum edge_status sdk_metadata_send_each(struct edge_ctx *ctx, devsdk_service *sv
 
 /* files.c: what the service brings along */
 enum edge_status sdk_upload_files(struct edge_ctx *ctx, devsdk_service *svc);
+
+/* watch.c: what drivers wait for */
+struct sdk_watches *sdk_watches_create(devsdk_service *svc);
+/** The driver has stopped: what it left is ended. NULL is fine. */
+void sdk_watches_free(struct sdk_watches *ws);
+
+/* routes.c: the SDK's, and the driver's own behind them */
+struct edge_routes sdk_routes_with(struct edge_routes sdk, const devsdk_driver *driver);
 
 /* commands.c: reads and writes by clients */
 enum edge_status sdk_http_get(struct edge_call *call);

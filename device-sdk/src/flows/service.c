@@ -112,6 +112,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     edge_mutex_init(&svc->flows->scan_lock);
     edge_cond_init(&svc->idle);
     svc->initialised = true;
+    svc->flows->watches = sdk_watches_create(svc);
     counters_init(svc);
     sdk_connected_reconfigure(svc);
     EDGE_TRY(check_driver(ctx, driver));
@@ -281,6 +282,7 @@ static void stop(const struct edge_runtime *rt)
     if (svc->flows->driver_started && svc->driver->stop) {
         svc->driver->stop(svc);
     }
+    sdk_watches_free(svc->flows->watches);
     sdk_watchers_clear(svc);
     sdk_outbox_free(svc->outbox);
     sdk_lanes_free(svc->lanes);
@@ -356,7 +358,7 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
         .config = &SDK_CONFIG,
         .writable_offset = offsetof(struct sdk_config, writable),
         .default_config = default_config,
-        .routes = EDGE_TABLE(routes),
+        .routes = sdk_routes_with((struct edge_routes)EDGE_TABLE(routes), driver),
         .subscriptions = subscriptions,
         .n_subscriptions = sizeof(subscriptions) / sizeof(subscriptions[0]),
         .full_chain = true,

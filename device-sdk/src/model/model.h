@@ -212,6 +212,8 @@ bool sdk_request_submit(struct devsdk_request *r, enum sdk_priority priority);
 /** It is this lane's turn already. */
 enum sdk_turn sdk_request_run_now(struct devsdk_request *r);
 void sdk_request_free(struct devsdk_request *r); /* one that was never submitted */
+/** What a result is to the platform; *ret_text, which may be NULL, is a sentence of it. */
+enum edge_status sdk_outcome(devsdk_result result, const char **ret_text);
 /** The result as a failure with its text; OK passes. */
 enum edge_status sdk_request_status(struct edge_ctx *ctx, const struct devsdk_request *r,
                                     devsdk_result result);

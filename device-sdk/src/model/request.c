@@ -414,19 +414,24 @@ static const struct {
     [-DEVSDK_UNSUPPORTED] = {EDGE_UNSUPPORTED, "the driver cannot do that"          },
 };
 
+enum edge_status sdk_outcome(devsdk_result result, const char **ret_text)
+{
+    size_t at = (size_t)-result;
+    bool known = at < sizeof(outcomes) / sizeof(outcomes[0]);
+    if (ret_text) {
+        *ret_text = known ? outcomes[at].text : "the driver failed";
+    }
+    return known ? outcomes[at].status : EDGE_INTERNAL;
+}
+
 enum edge_status sdk_request_status(struct edge_ctx *ctx, const struct devsdk_request *r,
                                     devsdk_result result)
 {
     if (result == DEVSDK_OK) {
         return EDGE_OK;
     }
-    size_t at = (size_t)-result;
-    enum edge_status st = EDGE_INTERNAL;
-    const char *text = "the driver failed";
-    if (at < sizeof(outcomes) / sizeof(outcomes[0])) {
-        st = outcomes[at].status;
-        text = outcomes[at].text;
-    }
+    const char *text;
+    enum edge_status st = sdk_outcome(result, &text);
     /* After a deadline the driver may still be writing its words: ours then. */
     bool own_words = r->message && atomic_load(&r->phase) != EXPIRED;
     st = edge_fail(ctx, st, "%s", own_words ? r->message : text);

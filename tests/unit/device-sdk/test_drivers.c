@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <CUnit/CUnit.h>
 
@@ -159,14 +161,26 @@ static void end(devsdk_test *t)
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
 }
 
-static bool has_reached(void *counter)
+struct reached {
+    atomic_int *counter;
+    int n;
+};
+
+static bool has_more(void *arg)
 {
-    return atomic_load((atomic_int *)counter) > 0;
+    const struct reached *r = arg;
+    return atomic_load(r->counter) >= r->n;
+}
+
+static bool wait_more(atomic_int *counter, int n)
+{
+    struct reached r = {counter, n};
+    return wait_until(has_more, &r, 10000);
 }
 
 static bool wait_for(atomic_int *counter)
 {
-    return wait_until(has_reached, counter, 10000);
+    return wait_more(counter, 1);
 }
 
 /* ---- what a device has --------------------------------------------------------------------------- */
@@ -410,6 +424,148 @@ static void test_any_resources_in_one_event_with_tags(void)
     end(t);
 }
 
+/* ---- routes of the driver's own -------------------------------------------------------------------------- */
+
+static devsdk_result take_reading(devsdk_service *svc, devsdk_call *call)
+{
+    size_t n;
+    const char *text = devsdk_call_body(call, &n);
+    devsdk_device *dev = devsdk_find(svc, devsdk_call_param(call, "device"));
+    if (!dev) {
+        return devsdk_call_fail(call, DEVSDK_NO_OBJECT, "no device %s here",
+                                devsdk_call_param(call, "device"));
+    }
+    devsdk_request *r = n > 0 ? devsdk_push(dev, devsdk_call_param(call, "resource")) : NULL;
+    devsdk_put(dev);
+    if (!r) {
+        return DEVSDK_INVALID;
+    }
+    devsdk_result result = devsdk_set_string(r, 0, text, n);
+    devsdk_done(r, result);
+    return result;
+}
+
+static devsdk_result answer(devsdk_service *svc, devsdk_call *call)
+{
+    (void)svc;
+    const char *name = devsdk_call_query(call, "name");
+    char text[64];
+    int n = snprintf(text, sizeof(text), "hello %s", name ? name : "nobody");
+    devsdk_reply(call, 202, "text/plain", text, (size_t)n);
+    return devsdk_call_header(call, "X-None") ? DEVSDK_LINK : DEVSDK_OK;
+}
+
+/* clang-format off */
+static const devsdk_route routes[] = {
+    {"POST", "/api/v3/resource/{device}/{resource}", take_reading, "A value of a device.", DEVSDK_FOR_DEVICES, "text/plain"},
+    {"GET", "/api/v3/hello", answer, "A greeting.", DEVSDK_FOR_READERS, "text/plain"},
+    {0},
+};
+/* clang-format on */
+static const devsdk_driver listening = {.abi = DEVSDK_ABI, DRIVER, .routes = routes};
+
+static void call(devsdk_test *t, const char *method, const char *target, const char *body, int code,
+                 const char *text)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_http_response res = kit_call(&ctx, t->rig.device, method, target, body);
+    bool as_wanted = res.code == code && strstr(res.body ? res.body : "", text);
+    if (!as_wanted) {
+        fprintf(stderr, "%s %s: %d %s\n", method, target, res.code, res.body);
+    }
+    CU_ASSERT_TRUE(as_wanted);
+}
+
+static void test_routes_of_the_driver(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    devsdk_test *t = begin(&listening, NULL);
+    add(t, device_d);
+    call(t, "POST", "/api/v3/resource/d/A", "17", 200, "");
+    const devsdk_test_result *r = devsdk_test_event(t, "d", "A", 10000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    CU_ASSERT_STRING_EQUAL(devsdk_test_value(r, "A"), "17");
+    call(t, "POST", "/api/v3/resource/d/A", "", 400, "invalid address, attribute or value");
+    call(t, "POST", "/api/v3/resource/x/A", "1", 404, "no device x here");
+    call(t, "POST", "/api/v3/resource/d/Nope", "1", 400, "\"apiVersion\":\"v3\"");
+    call(t, "GET", "/api/v3/hello?name=ann", NULL, 202, "hello ann");
+    call(t, "GET", "/api/v3/resource/d/A", NULL, 405, "");
+    call(t, "GET", "/api/v3/device/name/d/A", NULL, 200,
+         "reading"); /* the SDK's are as they were */
+    const char *fault = edge_routes_verify(&t->rig.device->service->routes, &ctx.arena);
+    CU_ASSERT_PTR_NULL(fault);
+    end(t);
+}
+
+/* ---- sockets and moments ---------------------------------------------------------------------------------- */
+
+struct socket {
+    devsdk_watch *watch, *moment;
+    int fds[2];
+    atomic_int n_bytes, n_hangups, n_moments;
+    char bytes[8];
+};
+
+static void byte_came(void *arg, int fd, unsigned events)
+{
+    struct socket *s = arg;
+    char byte;
+    if (events & DEVSDK_READABLE && read(fd, &byte, 1) == 1) {
+        s->bytes[s->n_bytes % (int)sizeof(s->bytes)] = byte;
+        atomic_fetch_add(&s->n_bytes, 1);
+    } else if (events & DEVSDK_HANGUP) {
+        devsdk_unwatch(s->watch); /* by itself */
+        atomic_fetch_add(&s->n_hangups, 1);
+    }
+}
+
+static void moment_came(void *arg, int fd, unsigned events)
+{
+    struct socket *s = arg;
+    CU_ASSERT_EQUAL(fd, -1);
+    CU_ASSERT_EQUAL(events, 0);
+    atomic_fetch_add(&s->n_moments, 1);
+}
+
+static void test_sockets_and_moments(void)
+{
+    struct socket s = {0};
+    devsdk_test *t = begin(&driver, NULL);
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s.fds), 0);
+    s.watch = devsdk_watch_fd(service, s.fds[0], DEVSDK_READABLE, byte_came, &s);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.watch);
+    CU_ASSERT_PTR_NULL(devsdk_watch_fd(service, s.fds[0], DEVSDK_READABLE, byte_came, &s));
+    CU_ASSERT_PTR_NULL(devsdk_watch_fd(service, -1, DEVSDK_READABLE, byte_came, &s));
+    CU_ASSERT_EQUAL(write(s.fds[1], "abc", 3), 3);
+    CU_ASSERT_TRUE(wait_more(&s.n_bytes, 3));
+    CU_ASSERT_STRING_EQUAL(s.bytes, "abc");
+    s.moment = devsdk_after(service, 60000, moment_came, &s);
+    devsdk_watch *never = devsdk_after(service, 60000, moment_came, &s);
+    devsdk_unwatch(never);
+    CU_ASSERT_EQUAL(s.n_moments, 0);
+    devsdk_test_skip(t, 60000);
+    CU_ASSERT_TRUE(wait_more(&s.n_moments, 1));
+    devsdk_unwatch(s.moment);
+    close(s.fds[1]);
+    CU_ASSERT_TRUE(wait_more(&s.n_hangups, 1));
+    close(s.fds[0]);
+    CU_ASSERT_EQUAL(s.n_moments, 1);
+    end(t);
+}
+
+static void test_what_is_not_ended_ends_with_the_service(void)
+{
+    struct socket s = {0};
+    devsdk_test *t = begin(&driver, NULL);
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s.fds), 0);
+    CU_ASSERT_PTR_NOT_NULL(devsdk_watch_fd(service, s.fds[0], DEVSDK_READABLE, byte_came, &s));
+    CU_ASSERT_PTR_NOT_NULL(devsdk_after(service, 60000, moment_came, &s));
+    close(s.fds[1]);
+    close(s.fds[0]);
+    end(t);
+    CU_ASSERT_EQUAL(s.n_moments, 0);
+}
+
 CU_TestInfo drivers_tests[] = {
     {"added() sees all the device has",         test_added_sees_all_the_device_has              },
     {"a device is found by a property",         test_found_by_property                          },
@@ -419,5 +575,8 @@ CU_TestInfo drivers_tests[] = {
     {"older tables end earlier",                test_older_tables_end_earlier                   },
     {"secrets come and change",                 test_secrets_come_and_change                    },
     {"any resources in one event, with tags",   test_any_resources_in_one_event_with_tags       },
+    {"routes of the driver's own",              test_routes_of_the_driver                       },
+    {"sockets and moments",                     test_sockets_and_moments                        },
+    {"what is not ended ends with the service", test_what_is_not_ended_ends_with_the_service    },
     CU_TEST_INFO_NULL,
 };

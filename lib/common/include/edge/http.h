@@ -38,6 +38,8 @@ struct edge_ctx *edge_call_ctx(struct edge_call *call);
 /** The service's state (edge_http_config.state). */
 void *edge_call_state(struct edge_call *call);
 const char *edge_call_method(const struct edge_call *call);
+/** The row it came by; for handlers that several rows share. */
+const struct edge_route *edge_call_route(const struct edge_call *call);
 /** Decoded path parameter by its name in the route; never NULL or "" (an empty segment is a 400). */
 const char *edge_call_param(const struct edge_call *call, const char *name);
 /** Decoded query parameter, NULL where absent; the first of several. */

@@ -19,6 +19,11 @@ const char *edge_call_method(const struct edge_call *call)
     return call->method;
 }
 
+const struct edge_route *edge_call_route(const struct edge_call *call)
+{
+    return call->end->row;
+}
+
 const char *edge_call_param(const struct edge_call *call, const char *name)
 {
     size_t len = strlen(name);
