@@ -304,6 +304,16 @@ bool devsdk_cancelled(const devsdk_scan *);
 devsdk_result devsdk_scan_fail(devsdk_scan *, devsdk_result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- devices and profiles while running: what a hub or gateway tells of. JSON as core-metadata's REST API has it;
+ * "name" must be in it. It may take a request's time: on a thread that may wait. INVALID: refused, and @p why (at most
+ * @p size bytes) says what for; LINK: core-metadata does not answer, try again. What follows is as if somebody else had
+ * done it: added(), updated(), ... in the device's lane, soon. ---- */
+/** Add the device, its service and states being ours where they are left out; or lay the members over the one we
+ * have. validate() is not asked. */
+devsdk_result devsdk_put_device(devsdk_service *, const char *json, char *why, size_t size);
+/** Add the profile, or have the one of its name be this. */
+devsdk_result devsdk_put_profile(devsdk_service *, const char *json, char *why, size_t size);
+
 /* ---- helpers ---- */
 int64_t devsdk_now_ms(void); /* CLOCK_MONOTONIC */
 typedef enum devsdk_level { DEVSDK_ERROR, DEVSDK_WARN, DEVSDK_INFO, DEVSDK_DEBUG } devsdk_level;

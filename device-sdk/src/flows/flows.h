@@ -22,7 +22,7 @@ struct sdk_flows {
     int64_t resync_ms;      /* when everything is fetched again, whether news were lost or not */
 
     struct sdk_watches *watches;
-    uint64_t secrets;       /* a hash of what the driver knows */
+    uint64_t secrets; /* a hash of what the driver knows */
 
     struct edge_mutex changes;  /* one change of the catalogue at a time */
     struct edge_map complained; /* of files: who was named already; of the upload's thread */

@@ -566,6 +566,46 @@ static void test_what_is_not_ended_ends_with_the_service(void)
     CU_ASSERT_EQUAL(s.n_moments, 0);
 }
 
+/* ---- devices and profiles of the driver's own -------------------------------------------------------------- */
+
+static void test_driver_brings_devices_along(void)
+{
+    char why[128] = "";
+    n_updated = 0;
+    devsdk_test *t = begin(&lasting, NULL);
+    static const char bulb[] =
+        "{\"name\":\"bulb\",\"deviceResources\":[{\"name\":\"%s\",\"attributes\":{\"reg\":1},"
+        "\"properties\":{\"valueType\":\"Bool\",\"readWrite\":\"R\"}}]}";
+    char json[256];
+    snprintf(json, sizeof(json), bulb, "On");
+    CU_ASSERT_EQUAL(devsdk_put_profile(service, json, why, sizeof(why)), DEVSDK_OK);
+    CU_ASSERT_EQUAL(devsdk_put_device(service,
+                                      "{\"name\":\"b\",\"profileName\":\"bulb\",\"protocols\":"
+                                      "{\"tcp\":{\"Host\":\"north\"}}}",
+                                      why, sizeof(why)),
+                    DEVSDK_OK);
+    CU_ASSERT_STRING_EQUAL(why, "");
+    CU_ASSERT_TRUE(wait_for(&n_added));
+    CU_ASSERT_EQUAL(devsdk_put_device(service,
+                                      "{\"name\":\"b\",\"protocols\":"
+                                      "{\"tcp\":{\"Host\":\"north\"},\"seen\":{\"Serial\":\"7\"}}}",
+                                      why, sizeof(why)),
+                    DEVSDK_OK);
+    CU_ASSERT_TRUE(wait_for(&n_updated));
+    expect_noted("On/1R/1//- seen.Serial=7 tcp.Host=north ");
+    snprintf(json, sizeof(json), bulb, "Lit");
+    CU_ASSERT_EQUAL(devsdk_put_profile(service, json, why, sizeof(why)), DEVSDK_OK);
+    CU_ASSERT_TRUE(wait_more(&n_updated, 2));
+    expect_noted("Lit/1R/1//- seen.Serial=7 tcp.Host=north ");
+    CU_ASSERT_EQUAL(n_removed, 0);
+    CU_ASSERT_EQUAL(devsdk_put_device(service, "{\"nam\":1}", why, sizeof(why)), DEVSDK_INVALID);
+    CU_ASSERT_STRING_EQUAL(why, "no name");
+    CU_ASSERT_EQUAL(devsdk_put_device(service, "{\"name\":\"c\"}", why, sizeof(why)),
+                    DEVSDK_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "rotocols"));
+    end(t);
+}
+
 CU_TestInfo drivers_tests[] = {
     {"added() sees all the device has",         test_added_sees_all_the_device_has              },
     {"a device is found by a property",         test_found_by_property                          },
@@ -578,5 +618,6 @@ CU_TestInfo drivers_tests[] = {
     {"routes of the driver's own",              test_routes_of_the_driver                       },
     {"sockets and moments",                     test_sockets_and_moments                        },
     {"what is not ended ends with the service", test_what_is_not_ended_ends_with_the_service    },
+    {"the driver brings devices along",         test_driver_brings_devices_along                },
     CU_TEST_INFO_NULL,
 };
