@@ -234,7 +234,7 @@ devsdk_result devsdk_set_string(devsdk_request *, unsigned i, const char *, size
 devsdk_result devsdk_set(devsdk_request *, unsigned i, devsdk_value); /* anything; copied */
 devsdk_result devsdk_set_null(devsdk_request *, unsigned i);
 void devsdk_origin(devsdk_request *, unsigned i, int64_t unix_ns); /* the device's own timestamp */
-enum { DEVSDK_EVENT = 0xffffffff }; /* in place of i: the whole event */
+#define DEVSDK_EVENT 0xffffffffu /* in place of i: the whole event */
 /** A tag of the i-th reading, or of the event, over those of profile and device; copied. Where nothing is set
  * there is no reading to carry it: see devsdk_set_null(). */
 void devsdk_tag(devsdk_request *, unsigned i, const char *key, const char *value);

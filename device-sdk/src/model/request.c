@@ -381,7 +381,7 @@ void devsdk_origin(devsdk_request *r, unsigned i, int64_t unix_ns)
 void devsdk_tag(devsdk_request *r, unsigned i, const char *key, const char *value)
 {
     struct sdk_tag *tag = edge_new(&r->arena, struct sdk_tag);
-    const struct sdk_item *item = i == (unsigned)DEVSDK_EVENT ? NULL : item_at(r, i);
+    const struct sdk_item *item = i == DEVSDK_EVENT ? NULL : item_at(r, i);
     *tag =
         (struct sdk_tag){item, edge_strdup(&r->arena, key), edge_strdup(&r->arena, value), r->tags};
     r->tags = tag;
