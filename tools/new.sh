@@ -7,7 +7,7 @@ Usage: ./edgex new service NAME [OPTIONS]
        ./edgex new driver NAME [FOLDER]
 
 A service or a driver that works: found by the build, tested, documented, packaged, in the compose files.
-./edgex new service --help says more.
+./edgex new service --help and ./edgex new driver --help say more.
 END
 }
 
@@ -20,4 +20,11 @@ verb_main() {
         ;;
     *) die "new: there is no kind '$1'; ./edgex new --help" ;;
     esac
+}
+
+new_lists() { # what is made of the list of services, now that there is one more
+    SERVICES=() SERVICE_FOLDERS=() SERVICE_PORTS=() SERVICE_CONF=()
+    services_read "$EDGEX_HOME" || exit 1
+    . "$EDGEX_HOME/tools/docs.sh"
+    docs_write
 }

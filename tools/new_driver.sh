@@ -11,7 +11,8 @@ configuration, profile, device, unit test, CMakeLists.txt and README.
   NAME     lower case letters, digits and dashes: pump, modbus-rtu; the service is called device-NAME
   FOLDER   where it goes; it must not exist. Without it: services/device-NAME
 
-Below services/ it is part of the platform: ./edgex up runs it, ./edgex test tests it. Elsewhere it is a project
+Below services/ it is part of the platform: ./edgex up runs it, ./edgex test tests it, it has a page in docs/api,
+a unit in the package and a container. Elsewhere it is a project
 of its own, built against the package edgex-device-sdk-dev or this checkout.
 EOF
 }
@@ -24,15 +25,16 @@ new_driver() {
     [ $# -le 2 ] || die "new driver: one NAME and one FOLDER; ./edgex new driver --help"
     name=${name#device-}
     new_driver_name_check "$name"
-    SERVICE=device-$name # what the service is called
-    folder=${folder:-$EDGEX_HOME/services/$SERVICE}
+    DRIVER=device-$name # what the service is called
+    folder=${folder:-$EDGEX_HOME/services/$DRIVER}
     case "$folder" in /*) ;; *) folder=$PWD/$folder ;; esac
     [ ! -e "$folder" ] || die "new driver: $folder is there already; name another folder, or move it away"
-    new_driver_inside "$folder" && [ "${folder##*/}" != "$SERVICE" ] &&
-        die "new driver: below services/ the folder is called as the service is: services/$SERVICE"
+    new_driver_inside "$folder" && [ "${folder##*/}" != "$DRIVER" ] &&
+        die "new driver: below services/ the folder is called as the service is: services/$DRIVER"
     new_driver_port
     new_driver_write "$name" "$folder"
     if new_driver_inside "$folder"; then
+        new_lists
         new_driver_steps_inside "$name"
     else
         new_driver_sdk
@@ -57,7 +59,7 @@ new_driver_port() { # PORT: the first one from 59950 that no service has and nob
 
 new_driver_write() { # new_driver_write NAME FOLDER
     local from=$EDGEX_HOME/tools/new/driver name=$1 folder=$2 symbol file to steps
-    symbol=${SERVICE//-/_}
+    symbol=${DRIVER//-/_}
     if new_driver_inside "$folder"; then steps=$(new_driver_steps_inside "$name"); else steps=$(new_driver_steps_outside .); fi
     (cd "$from" && find . -type f | sort) | while read -r file; do
         case "$file" in
@@ -77,7 +79,7 @@ new_driver_write() { # new_driver_write NAME FOLDER
     if new_driver_inside "$folder" && command -v clang-format >/dev/null; then
         clang-format -i "$folder"/*.[ch] "$folder"/test/*.c # lines are as long as the name
     fi
-    [ -n "${QUIET:-}" ] || say "$SERVICE is in $folder"
+    [ -n "${QUIET:-}" ] || say "$DRIVER is in $folder"
 }
 
 new_driver_sdk() { # what a project of its own is built against
@@ -94,7 +96,7 @@ new_driver_steps_inside() {
 What to do next:
   1 ./edgex up
   2 curl http://localhost:59882/api/v3/device/name/$1-1/Status
-  3 ./edgex test -R $SERVICE
+  3 ./edgex test -R $DRIVER
 EOF
 }
 
@@ -104,7 +106,7 @@ new_driver_steps_outside() {
 What to do next:
   1 cmake -S $1 -B $1/build -G Ninja && cmake --build $1/build
   2 ctest --test-dir $1/build --output-on-failure
-  3 MESSAGEBUS_TYPE=mqtt $1/build/$SERVICE -cd $1/res
+  3 MESSAGEBUS_TYPE=mqtt $1/build/$DRIVER -cd $1/res
 The last one needs a platform with a broker, as ./edgex up --split is; that says which MESSAGEBUS_PORT.
 EOF
 }

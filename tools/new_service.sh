@@ -111,10 +111,3 @@ new_service_write() { # new_service_write FOLDER NAME PORT
     done
     ! command -v clang-format >/dev/null || (cd "$1" && clang-format -i ./*.c ./*.h)
 }
-
-new_lists() { # what is made of the list of services, now that there is one more
-    SERVICES=() SERVICE_FOLDERS=() SERVICE_PORTS=() SERVICE_CONF=()
-    services_read "$EDGEX_HOME" || exit 1
-    . "$EDGEX_HOME/tools/docs.sh"
-    docs_write
-}

@@ -128,7 +128,7 @@ EOF
 package_example() { # what ./edgex new driver makes, for who has the package alone
     (
         . "$EDGEX_HOME/tools/new_driver.sh"
-        SERVICE=device-example PORT=59950 SDK_TREE='' QUIET=1
+        DRIVER=device-example PORT=59950 SDK_TREE='' QUIET=1
         new_driver_write example "$1"
     )
 }

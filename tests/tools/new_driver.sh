@@ -31,7 +31,7 @@ refuses "one NAME and one FOLDER" pump a b
 refuses "below services/ the folder is called as the service is" pump "$SOURCE/services/other"
 [ ! -e "$SCRATCH/x" ] || fail "a refusal left something behind"
 "$SOURCE/edgex" new driver --help | grep -q 'Usage: ./edgex new driver NAME' || fail "no help"
-"$SOURCE/edgex" new --help | grep -q '^  driver ' || fail "new --help does not list it"
+"$SOURCE/edgex" new --help | grep -q './edgex new driver NAME' || fail "new --help does not list it"
 ! "$SOURCE/edgex" new nonsense x 2>"$SCRATCH/said" || fail "there is a kind 'nonsense'"
 
 # ---- a project of its own ------------------------------------------------------------------------
@@ -51,13 +51,21 @@ cmake --build build >/dev/null
 ! ctest --test-dir build >/dev/null 2>&1 || fail "its test does not see a wrong level"
 
 # ---- a part of the platform ------------------------------------------------------------------------
-mkdir "$SCRATCH/tree"
+# Always the same place: ccache knows what was compiled there before.
+TREE=$BIN/new_driver
+rm -rf "$TREE"
+mkdir "$TREE"
 cd "$SOURCE"
-git ls-files -z | xargs -0 cp --parents -t "$SCRATCH/tree"
-"$SCRATCH/tree/edgex" new driver tank >"$SCRATCH/said" || fail "new driver in a checkout: $(cat "$SCRATCH/said")"
-[ -f "$SCRATCH/tree/services/device-tank/main.c" ] || fail "it is not below services/"
-cmake -S "$SCRATCH/tree" -B "$SCRATCH/tree/build" -G Ninja >"$SCRATCH/log" 2>&1 || fail "cmake: $(tail -n 20 "$SCRATCH/log")"
-ninja -C "$SCRATCH/tree/build" -t query device-tank-test >/dev/null || fail "its test is not built"
-grep -q 'device_tank' "$SCRATCH/tree/build/services/edge_services.h" || fail "it is no part of edgexd"
-(cd "$SCRATCH/tree/build" && ctest -N) | grep -q 'driver/device-tank$' || fail "its test is not run"
+git ls-files -z | xargs -0 cp --parents -t "$TREE"
+"$TREE/edgex" new driver tank >"$SCRATCH/said" 2>&1 || fail "new driver in a checkout: $(tail -n 30 "$SCRATCH/said")"
+[ -f "$TREE/services/device-tank/main.c" ] || fail "it is not below services/"
+[ -s "$TREE/docs/api/device-tank.md" ] || fail "it has no page"
+! command -v clang-format >/dev/null || (cd "$TREE/services/device-tank" && clang-format --dry-run --Werror ./*.[ch] test/*.c) ||
+    fail "it is not formatted as the rest is"
+cmake -S "$TREE" -B "$TREE/build/release" -DEDGE_TESTS=ON >"$SCRATCH/log" 2>&1 || fail "cmake: $(tail -n 20 "$SCRATCH/log")"
+ninja -C "$TREE/build/release" device-tank-test edgexd >"$SCRATCH/log" 2>&1 || fail "$(tail -n 20 "$SCRATCH/log")"
+(cd "$TREE/build/release" && ctest -R '^driver/device-tank$') >"$SCRATCH/log" 2>&1 || fail "its test: $(cat "$SCRATCH/log")"
+grep -q '100% tests passed, 0 tests failed out of 1' "$SCRATCH/log" || fail "its test is not run"
+grep -q 'device_tank' "$TREE/build/release/services/edge_services.h" || fail "it is no part of edgexd"
+rm -rf "$TREE"
 echo "passed"

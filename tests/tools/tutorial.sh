@@ -75,7 +75,7 @@ do_step() { # do_step STEP
         return 0
     fi
     run_step "$STEPS/$step.sh"
-    [ "$STATUS" = 0 ] && shows "$step" || step_failed "$step"
+    if [ "$STATUS" != 0 ] || ! shows "$step"; then step_failed "$step"; fi
 }
 
 ports
