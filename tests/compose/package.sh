@@ -75,7 +75,7 @@ echo '# mine' >>/etc/edgex/core-data/configuration.yaml
 apt-get install -yq --no-install-recommends /packages/2/edgex_*.deb
 grep -qx '# mine' /etc/edgex/core-data/configuration.yaml
 test -s /var/lib/edgex/core-data/core-data.db
-apt-get install -yq --no-install-recommends gcc cmake make pkg-config /packages/2/edgex-device-sdk-dev_*.deb
+apt-get install -yq --no-install-recommends gcc cmake make pkg-config file dpkg-dev /packages/2/edgex-device-sdk-dev_*.deb
 doc=/usr/share/doc/edgex-device-sdk-dev
 test -s $doc/driver-manual.md
 test -s $doc/tutorial-driver.md
