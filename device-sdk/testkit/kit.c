@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "edge/clock.h"
 #include "model/model.h"
@@ -75,6 +76,40 @@ bool devsdk_test_expect_text(devsdk_test *t, const char *text, const char *wante
     return unmet(t);
 }
 
+/* ---- environment ------------------------------------------------------------------------------- */
+
+/* Variables that set configuration: those of a platform beside us are not for us. */
+static bool is_configuration(const char *variable)
+{
+    static const char *const sections[] = {"EDGEX_",   "SERVICE_",     "MESSAGEBUS_",  "WRITABLE_",
+                                           "CLIENTS_", "REGISTRY_",    "DATABASE_",    "DEVICE_",
+                                           "DRIVER_",  "MAXEVENTSIZE", "ALL_SERVICES_"};
+    const char *value = strchr(variable, '='), *own = strstr(variable, "__");
+    const char *name = own && value && own < value ? own + 2 : variable;
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        if (strncmp(name, sections[i], strlen(sections[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The environment without them, in the context. */
+static char **quiet_environment(struct edge_ctx *ctx)
+{
+    size_t n = 0, kept = 0;
+    while (environ && environ[n]) {
+        n++;
+    }
+    char **quiet = edge_new_n(&ctx->arena, char *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_configuration(environ[i])) {
+            quiet[kept++] = environ[i];
+        }
+    }
+    return quiet;
+}
+
 /* ---- begin -------------------------------------------------------------------------------------------- */
 
 static enum edge_status make_dir(struct edge_ctx *ctx, devsdk_test *t)
@@ -91,7 +126,11 @@ static enum edge_status begin(struct edge_ctx *ctx, devsdk_test *t, const devsdk
 {
     EDGE_TRY(make_dir(ctx, t));
     EDGE_TRY(put(ctx, t->dir, driver->name, config, "WARN"));
-    return kit_rig_start(ctx, &t->rig, t->dir, kit_watch_begin(t, driver));
+    char **own = environ;
+    environ = quiet_environment(ctx);
+    enum edge_status st = kit_rig_start(ctx, &t->rig, t->dir, kit_watch_begin(t, driver));
+    environ = own;
+    return st;
 }
 
 static devsdk_test *start(const devsdk_driver *driver, put_config *put, const char *config)

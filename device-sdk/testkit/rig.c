@@ -162,40 +162,6 @@ enum edge_status kit_put_folder(struct edge_ctx *ctx, const char *dir, const cha
     return link_others(ctx, edge_printf(&ctx->arena, "%s/%s", dir, service), folder);
 }
 
-/* ---- environment ------------------------------------------------------------------------------- */
-
-/* Variables that set configuration: those of a platform beside us are not for us. */
-static bool is_configuration(const char *variable)
-{
-    static const char *const sections[] = {"EDGEX_",   "SERVICE_",     "MESSAGEBUS_",  "WRITABLE_",
-                                           "CLIENTS_", "REGISTRY_",    "DATABASE_",    "DEVICE_",
-                                           "DRIVER_",  "MAXEVENTSIZE", "ALL_SERVICES_"};
-    const char *value = strchr(variable, '='), *own = strstr(variable, "__");
-    const char *name = own && value && own < value ? own + 2 : variable;
-    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-        if (strncmp(name, sections[i], strlen(sections[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The environment without them, in the context. */
-static char **quiet_environment(struct edge_ctx *ctx)
-{
-    size_t n = 0, kept = 0;
-    while (environ && environ[n]) {
-        n++;
-    }
-    char **quiet = edge_new_n(&ctx->arena, char *, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        if (!is_configuration(environ[i])) {
-            quiet[kept++] = environ[i];
-        }
-    }
-    return quiet;
-}
-
 /* ---- start and stop -------------------------------------------------------------------------------- */
 
 enum edge_status kit_rig_start(struct edge_ctx *ctx, struct kit_rig *r, const char *dir,
@@ -208,10 +174,7 @@ enum edge_status kit_rig_start(struct edge_ctx *ctx, struct kit_rig *r, const ch
     char *folder = edge_xstrdup(dir);
     char program[] = "test", cd[] = "-cd", data[] = "--data";
     char *argv[] = {program, cd, folder, data, folder, NULL};
-    char **own = environ;
-    environ = quiet_environment(ctx);
     enum edge_status st = edge_host_start(ctx, services, 3, 5, argv, &r->host);
-    environ = own;
     free(folder);
     EDGE_TRY(st);
     r->metadata = edge_host_runtime(r->host, core_metadata.name);
