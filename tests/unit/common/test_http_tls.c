@@ -450,8 +450,9 @@ static void test_long_answers_come_in_chunks(void)
     CU_ASSERT(in.len > LONG_ANSWER);
     CU_ASSERT_PTR_NOT_NULL(strstr(edge_buf_str(&in), "Transfer-Encoding: chunked"));
     size_t lines = 0;
-    for (const char *at = in.data; (at = strstr(at, "0123456789abcdef0123456789abcde\n")); at++) {
-        lines++;
+    for (size_t i = 31; i < in.len; i++) {
+        lines += in.data[i] == '\n' &&
+                 memcmp(in.data + i - 31, "0123456789abcdef0123456789abcde", 31) == 0;
     }
     CU_ASSERT_EQUAL(lines, LONG_ANSWER / 32);
     CU_ASSERT(answers(ssl));
