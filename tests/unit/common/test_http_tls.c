@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "certificates.h"
 #include "edge/client.h"
 #include "edge/clock.h"
@@ -526,6 +527,23 @@ static void test_certificates_are_renewed(void)
     lab_done(&lab);
 }
 
+static void test_an_old_certificate_is_warned_of(void)
+{
+    struct lab lab;
+    EDGE_CTX_SCOPE(ctx);
+    lab_open(&lab, NULL, NULL);
+    const struct edge_http_tls expired = files_of(&lab, "expired", NULL);
+    capture_start();
+    CU_ASSERT_EQUAL(edge_http_renew(&ctx, lab.http, &expired), EDGE_OK);
+    char *text = capture_end();
+    CU_ASSERT_EQUAL(capture_count(text, "the certificate has expired"), 1);
+    free(text);
+    SSL *ssl = ssl_new(&lab);
+    CU_ASSERT_NOT_EQUAL(SSL_connect(ssl), 1);
+    ssl_free(ssl);
+    lab_done(&lab);
+}
+
 static void test_files_that_cannot_be_used_are_named(void)
 {
     SCRATCH(dir);
@@ -618,6 +636,7 @@ CU_TestInfo http_tls_tests[] = {
     {"a peer that asks is told to go on",        test_a_peer_that_asks_is_told_to_go_on       },
     {"who hangs up at work is missed by nobody", test_who_hangs_up_at_work_is_missed_by_nobody},
     {"certificates are renewed",                 test_certificates_are_renewed                },
+    {"an old certificate is warned of",          test_an_old_certificate_is_warned_of         },
     {"files that cannot be used are named",      test_files_that_cannot_be_used_are_named     },
     {"command lines speak with it",              test_command_lines_speak_with_it             },
     CU_TEST_INFO_NULL,

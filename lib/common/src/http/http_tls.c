@@ -99,6 +99,15 @@ static enum edge_status load_files(struct edge_ctx *ctx, SSL_CTX *context,
     return EDGE_OK;
 }
 
+/* It is used all the same: a clock may be wrong, and clients say what they think of it. */
+static void warn_of_age(struct edge_ctx *ctx, SSL_CTX *context, const struct edge_http_tls *files)
+{
+    const X509 *own = SSL_CTX_get0_certificate(context);
+    if (X509_cmp_current_time(X509_get0_notAfter(own)) < 0) {
+        edge_log_warn(ctx, "the certificate has expired", "file", files->cert_file, NULL);
+    }
+}
+
 static void *exchange_context(struct edge_http *http, void *context)
 {
     EDGE_LOCK(&http->lock);
@@ -117,6 +126,9 @@ enum edge_status http_tls_use(struct edge_ctx *ctx, struct edge_http *http,
     }
     set_rules(context);
     enum edge_status st = load_files(ctx, context, files);
+    if (st == EDGE_OK) {
+        warn_of_age(ctx, context, files);
+    }
     ERR_clear_error();
     SSL_CTX_free(st == EDGE_OK ? exchange_context(http, context) : context);
     return st;
