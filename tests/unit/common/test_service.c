@@ -595,6 +595,32 @@ static void test_a_port_taken_is_named(void)
     bench_close(&b);
 }
 
+static void test_tls_that_cannot_be_is_named(void)
+{
+    static const struct {
+        const char *yaml, *says;
+    } cases[] = {
+        {"Service: {SecurityOptions: {Mode: tls}}\n",
+         "svc-b: Service.SecurityOptions.Mode tls: needs Service.SecurityOptions.CertFile and KeyFile"                                 },
+        {"Service: {SecurityOptions: {Mode: tls, CertFile: /nowhere.pem, KeyFile: /nowhere.key}}\n",
+         "svc-b: cannot use the certificate /nowhere.pem: "                                                                            },
+        {"Service: {SecurityOptions: {Mode: zerotrust}}\n",                                              "'zerotrust' is not supported"},
+        {"Clients: {x: {Protocol: https, Host: h, Port: 1, SecurityOptions: {CaFile: /nowhere.pem}}}\n",
+         "svc-b: Clients.x.SecurityOptions -> cannot read /nowhere.pem: "                                                              },
+    };
+    struct bench b;
+    bench_open(&b);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put_file(&b, "svc-b", cases[i].yaml);
+        expect_no_start(&b, &cases[i].says, 1);
+    }
+    put_file(&b, "svc-b", "Service: {Port: 0}\n");
+    setenv("EDGEX_CA_FILE", "/nowhere.pem", 1);
+    expect_no_start(&b, (const char *const[]){"cannot read /nowhere.pem: "}, 1);
+    unsetenv("EDGEX_CA_FILE");
+    bench_close(&b);
+}
+
 static void test_bad_configuration_is_fatal(void)
 {
     static const struct {
@@ -1027,6 +1053,7 @@ CU_TestInfo service_tests[] = {
     {"an unsound file changes nothing",                test_an_unsound_file_changes_nothing           },
     {"a bad value of a file is refused alone",         test_a_bad_value_of_a_file_is_refused_alone    },
     {"keys outside Writable wait for a restart",       test_keys_outside_writable_wait_for_a_restart  },
+    {"TLS that cannot be is named",                    test_tls_that_cannot_be_is_named               },
     {"a port taken is named",                          test_a_port_taken_is_named                     },
     {"bad configuration is fatal",                     test_bad_configuration_is_fatal                },
     {"bad variables are fatal",                        test_bad_variables_are_fatal                   },

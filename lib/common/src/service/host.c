@@ -33,7 +33,8 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
     struct edge_runtime *rt = &inst->rt;
     const struct edge_writable *writable = edge_runtime_writable(rt);
     struct edge_bus_config config;
-    enum edge_status st = bus_options(ctx, &inst->ctx.arena, rt->base, writable, rt->metrics, &config);
+    enum edge_status st =
+        bus_options(ctx, &inst->ctx.arena, rt->base, writable, rt->metrics, &config);
     if (st != EDGE_OK && inst->provider.url) {
         /* Values may be sound each and not together; and the secret that is missing is brought by
          * POST /secret, to a service that runs. */
@@ -59,6 +60,20 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
     return presence_start(ctx, &inst->presence);
 }
 
+/* Files core-keeper names that are not here: calls of that neighbour fail, where it cannot be believed
+ * without, and who mends the value there needs this process. */
+static enum edge_status know_clients(struct edge_ctx *ctx, struct edge_instance *inst)
+{
+    enum edge_status st = security_of_clients(ctx, inst->host->client, inst->rt.base);
+    if (st != EDGE_OK && inst->provider.url) {
+        edge_log_error(ctx, "a neighbour's TLS cannot be as configured", "reason",
+                       edge_ctx_message(ctx, st), NULL);
+        edge_ctx_clear(ctx);
+        st = EDGE_OK;
+    }
+    return st;
+}
+
 static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *inst)
 {
     struct edge_runtime *rt = &inst->rt;
@@ -72,7 +87,7 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_instance *in
     if (st != EDGE_OK) {
         return edge_pass(ctx, st, &inst->ctx);
     }
-    EDGE_TRY(security_of_clients(ctx, inst->host->client, rt->base));
+    EDGE_TRY(know_clients(ctx, inst));
     const struct edge_writable *w = edge_runtime_writable(rt);
     if (edge_log_level_parse(w->log_level, &level)) {
         edge_log_set_level(rt->log, level);
