@@ -315,11 +315,11 @@ static void test_a_last_will_is_said(void)
 
 static void test_what_waits_is_bounded(void)
 {
-    for (int displace = 0; displace <= 1; displace++) {
+    for (unsigned displace = 0; displace <= 1; displace++) {
         DIARY(d);
         struct edge_mqtt_config c = config_for(test_port(), &d, "full");
         c.max_outgoing = 3;
-        c.displace = displace;
+        c.displace = displace == 1;
         struct edge_mqtt *m = client_open(&c);
         for (int i = 0; i < 3; i++) {
             CU_ASSERT_EQUAL(say(m, "t", "x", 1), EDGE_OK);
