@@ -15,7 +15,7 @@
  * | subscribed | one of paho's or the client's thread                | no                                    |
  * | changed    | the client's thread                                 | no                                    |
  *
- * None is called with a lock held of ours; all may publish and subscribe, none may open, stop or free a client.
+ * None is called with a lock of ours held; all may publish and subscribe, none may open, stop or free a client.
  */
 #ifndef EDGE_MQTT_H
 #define EDGE_MQTT_H
