@@ -66,7 +66,7 @@ static const struct edge_route routes[] = {
     {"POST",   API "/deviceprofile", profiles_add, "Add profiles; one status per item.", EDGE_ROUTE_WAITS, UPLOAD, ADDS(PROFILE_REQUEST)},
     {"PUT",    API "/deviceprofile", profiles_put, "Replace profiles by name.", EDGE_ROUTE_WAITS, UPLOAD, TAKES(PROFILE_REQUEST), .fails = "423"},
     {"POST",   API "/deviceprofile/uploadfile", profile_upload, "Add a profile from a YAML file.", EDGE_ROUTE_WAITS, UPLOAD, FROM_FILE, .answer = {EDGE_B_ID}, .fails = "409"},
-    {"PUT",    API "/deviceprofile/uploadfile", profile_reupload, "Replace a profile from a YAML file.", EDGE_ROUTE_WAITS, UPLOAD, FROM_FILE, .answer = {EDGE_B_BASE}, .fails = "404 409 423"},
+    {"PUT",    API "/deviceprofile/uploadfile", profile_reupload, "Replace a profile from a YAML file.", EDGE_ROUTE_WAITS, UPLOAD, FROM_FILE, .answer = {EDGE_B_BASE}, .fails = "404 423"},
     {"GET",    API "/deviceprofile/all", profiles_all, "Profiles, a page of them.", LISTS("profiles", DEVICE_PROFILE, EDGE_LABELLED_PARAMS)},
     {"GET",    API "/deviceprofile/name/{name}", profile_get, "One profile.", SHOWS("profile", DEVICE_PROFILE)},
     {"DELETE", API "/deviceprofile/name/{name}", profile_delete, "Remove a profile nobody uses.", REMOVES("404 409 423")},

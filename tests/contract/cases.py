@@ -32,6 +32,8 @@ def metadata(w):
             autoEvents=[{"interval": "1d", "sourceName": "Int16"}])), 207, 400),
         ("POST /device", "a service that does not answer", batch(device=w.device_body(
             serviceName=w.dead_service)), 207, 503),
+        ("PATCH /deviceprofile/basicinfo", "a count", batch(basicinfo={
+            "name": w.own_profile, "linkedDeviceCount": 7}), 207, 200),
         ("PATCH /device", "an unknown name", batch(device={"name": nobody}), 207, 404),
         ("PATCH /device", "an unknown id", batch(device={"id": w.uuid()}), 207, 404),
         ("PATCH /device", "another's id", batch(device={"id": w.device_id(), "name": device}), 207, 400),
@@ -116,8 +118,8 @@ def data(w):
                  for key, make in valid_table().items() if key.startswith("core-data") and "/end/" in key]
     backwards = [(key.removeprefix("core-data "), title, r.but(path={**r.path, "start": 2, "end": 1}), status, none)
                  for key, title, r, status, none in backwards]
-    span = {"deviceName": "sensor", "start": 0, "end": 2**63 - 1}
-    named = "GET /reading/device/name/{deviceName}/start/{start}/end/{end}"
+    span = {"name": "sensor", "start": 0, "end": 2**63 - 1}
+    named = "GET /reading/device/name/{name}/start/{start}/end/{end}"
     return backwards + [
         event("no readings", 400, readings=[]),
         event("no origin", 400, origin=0),
@@ -141,8 +143,8 @@ def keeper(w):
     key, parent = "/kvs/key/{key}", w.kv()
     w.must("core-keeper", "PUT", key, R({"key": parent + "/child"}, body={"value": "x"}))
 
-    def registration(title, status, method="POST", **changes):
-        return f"{method} /registry", title, R(body=item(registration=w.registration_body(**changes))), status, None
+    def registration(title, code, method="POST", **changes):
+        return f"{method} /registry", title, R(body=item(registration=w.registration_body(**changes))), code, None
 
     def check(**changes):
         return {"interval": "10s", "path": "/", "type": "http", **changes}
@@ -159,7 +161,9 @@ def keeper(w):
         ("DELETE " + key, "and keys below", R({"key": parent}, {"prefixMatch": "true"}), 200, None),
         registration("one that is there", 409, serviceId=w.registration()),
         registration("an unknown one", 404, "PUT"),
-        registration("no interval", 400, healthCheck=check(interval="often")),
+        registration("a status that is none", 201, status="BOGUS"),
+        registration("a health check as the platform's file calls it", 201, HealthCheck=None, healthCheck=check()),
+        registration("no interval", 400, HealthCheck=check(interval="often")),
         registration("no host", 400, host=""),
         registration("port 0", 400, port=0),
     ]

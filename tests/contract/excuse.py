@@ -58,3 +58,40 @@ def needed(excuse):
     if excuse:
         excuse.needed = True
     return excuse is not None
+
+
+@dataclass
+class Tables:
+    """The exceptions of one set of documents."""
+    corrections: list = field(default_factory=list)
+    unlisted: list = field(default_factory=list)  # statuses answered that are not listed: (operation, status)
+    unseen: list = field(default_factory=list)  # statuses listed that are not answered: (operation, status)
+    unsent: list = field(default_factory=list)  # members of requests: (operation, member)
+    untold: list = field(default_factory=list)  # members of answers: (service, member)
+    missing: list = field(default_factory=list)  # what our documents do not have: (operation, what)
+
+    def corrections_of(self, service):
+        return [c for c in self.corrections if c.service == service]
+
+    def is_unlisted(self, key, status):
+        return needed(pick(self.unlisted, key, None, status))
+
+    def is_unseen(self, key, status):
+        return needed(pick(self.unseen, key, None, status))
+
+    def is_unsent(self, key, member):
+        return needed(pick(self.unsent, key, member))
+
+    def is_untold(self, service, member):
+        return needed(pick(self.untold, service, member))
+
+    def is_missing(self, key, what):
+        return needed(pick(self.missing, key, what))
+
+    def idle(self):
+        for table in (self.corrections, self.unlisted, self.unseen, self.unsent, self.untold, self.missing):
+            yield from idle(table)
+
+
+def idle(table):
+    return (f"exception not needed: {e}" for e in table if not e.needed)

@@ -1,8 +1,9 @@
-"""The OpenAPI files: their operations, and their schemas as JSON Schema to validate with."""
+"""OpenAPI documents: their operations, and their schemas as JSON Schema to validate with."""
 import base64
 import binascii
 import copy
 import os
+import re
 
 import jsonschema
 import yaml
@@ -11,6 +12,8 @@ SERVICES = ("core-metadata", "core-data", "core-command", "core-keeper", "device
 METHODS = ("get", "put", "post", "patch", "delete")
 # What an envelope may leave out: an id nobody sent, and the text of a success.
 MAY_LACK = {"requestId", "message"}
+
+LIMITS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 
 formats = jsonschema.FormatChecker(["uuid"])
 
@@ -21,6 +24,11 @@ def _is_base64(text):
         return not isinstance(text, str) or base64.b64decode(text, validate=True) is not None
     except binascii.Error:
         return False
+
+
+def shape(text):
+    """A path or an operation whatever its parameters are called."""
+    return re.sub(r"\{[^}]*\}", "{}", text)
 
 
 class Operation:
@@ -36,14 +44,19 @@ class Operation:
             self.parameters[parameter["in"], parameter["name"]] = schema
         self.body_type, self.body = None, None
         for self.body_type, media in node.get("requestBody", {}).get("content", {}).items():
-            self.body = strict(api.flat(media.get("schema", {})))
+            self.body = strict(api.flat(self.of_file(media.get("schema", {}))))
         self.responses = {}
         for code, response in node["responses"].items():
             content = api.target(response).get("content", {})
             self.responses[int(code)] = {
-                kind: strict(envelope(api.flat(media.get("schema", {})))) for kind, media in content.items()}
+                kind: strict(api.answer(media.get("schema", {}))) for kind, media in content.items()}
         self.headers = {int(code): list(response.get("headers", {})) for code, response in node["responses"].items()}
-        self.error = strict(envelope(api.flat({"$ref": "#/components/schemas/ErrorResponse"})))
+        self.error = strict(api.answer({"$ref": "#/components/schemas/" + api.error}))
+
+    @staticmethod
+    def of_file(schema):
+        """What the text of a form's file has to be, where the document says so."""
+        return schema.get("properties", {}).get("file", {}).get("contentSchema", schema)
 
     def parameters_in(self, where):
         return {name: schema for (place, name), schema in self.parameters.items() if place == where}
@@ -58,11 +71,14 @@ class Operation:
 
 
 class Api:
-    """The file of one service, with the corrections applied to it."""
+    """The document of one service, with the corrections applied to it."""
 
     def __init__(self, service, document, corrections=()):
         self.service = service
         self.document = copy.deepcopy(document)
+        # The platform's files say of no member of an answer that it is required, ours do.
+        self.is_vague = "ErrorResponse" in document["components"]["schemas"]
+        self.error = "ErrorResponse" if self.is_vague else "BaseResponse"
         for correction in corrections:
             correction.apply(self.document)
         self.operations = {}
@@ -80,11 +96,14 @@ class Api:
                 node = node[step]
         return node
 
+    def answer(self, schema):
+        return envelope(self.flat(schema)) if self.is_vague else self.flat(schema)
+
     def flat(self, schema):
         """The schema without references and allOf; objects of a named schema carry its name."""
         name = schema["$ref"].rsplit("/", 1)[1] if "$ref" in schema else None
         schema = self.target(schema)
-        out = {k: schema[k] for k in ("type", "format", "enum", "minimum", "maximum", "pattern") if k in schema}
+        out = {k: schema[k] for k in ("type", "format", "enum", "pattern", "readOnly") + LIMITS if k in schema}
         if "enum" in out and out.get("type") == "string":  # a bare true in YAML is no text
             out["enum"] = [str(v).lower() if isinstance(v, bool) else v for v in out["enum"]]
         properties, required = {}, []
@@ -147,15 +166,17 @@ def faults(schema, value):
         yield f"{place or '.'} {'; '.join([error.message[:200]] + deeper[:6])}"
 
 
-def members(schema, prefix=""):
-    """Names of all members a schema describes: those of named schemas once, by that name."""
+def members(schema, prefix="", asked=False):
+    """Names of all members a schema describes (that may be asked for): those of named schemas once, by that name."""
     prefix = schema.get("title", prefix)
     for name, child in schema.get("properties", {}).items():
+        if asked and child.get("readOnly"):
+            continue
         yield f"{prefix}.{name}"
-        yield from members(child, f"{prefix}.{name}")
+        yield from members(child, f"{prefix}.{name}", asked)
     for child in children(schema):
         if child not in schema.get("properties", {}).values():
-            yield from members(child, prefix)
+            yield from members(child, prefix, asked)
 
 
 def members_in(schema, value, prefix=""):

@@ -22,10 +22,8 @@ def plain(w):
 
 
 def common(service):
-    table = {f"{service} GET /{path}": plain for path in ("ping", "version", "config")}
-    if service != "core-keeper":
-        table[f"{service} POST /secret"] = lambda w: [R(body=item(**SECRET))]
-    return table
+    table = {f"{service} GET /{path}": plain for path in ("ping", "version", "config", "metrics", "openapi.json")}
+    return {**table, f"{service} POST /secret": lambda w: [R(body=item(**SECRET))]}
 
 
 def commands(service):
@@ -48,19 +46,20 @@ def data():
         R({"serviceName": "s", "profileName": "p", "deviceName": "sensor", "sourceName": "s"},
           body=item(event=w.event_body()))]}
     name, resource = {"name": "sensor"}, {"resourceName": "Int16"}
-    device, span = {"deviceName": "sensor"}, {"start": START, "end": END}
+    span = {"start": START, "end": END}
     for path, values in {
             "/event/all": {}, "/event/count": {}, "/event/count/device/name/{name}": name,
             "/event/device/name/{name}": name, "/event/start/{start}/end/{end}": span,
             "/reading/all": {}, "/reading/count": {}, "/reading/count/device/name/{name}": name,
             "/reading/device/name/{name}": name, "/reading/resourceName/{resourceName}": resource,
-            "/reading/device/name/{deviceName}/resourceName/{resourceName}": {**device, **resource},
+            "/reading/device/name/{name}/resourceName/{resourceName}": {**name, **resource},
             "/reading/start/{start}/end/{end}": span,
             "/reading/resourceName/{resourceName}/start/{start}/end/{end}": {**resource, **span},
-            "/reading/device/name/{deviceName}/resourceName/{resourceName}/start/{start}/end/{end}":
-                {**device, **resource, **span},
-            "/reading/device/name/{deviceName}/start/{start}/end/{end}": {**device, **span}}.items():
+            "/reading/device/name/{name}/resourceName/{resourceName}/start/{start}/end/{end}":
+                {**name, **resource, **span}}.items():
         table["GET " + path] = known(**values)
+    named = "GET /reading/device/name/{name}/start/{start}/end/{end}"
+    table[named] = lambda w: [R({**name, **span}), R({**name, **span}, body={"resourceNames": ["Int16"]})]
     table["GET /event/id/{id}"] = table["DELETE /event/id/{id}"] = known(id=lambda w: w.event())
     table["DELETE /event/device/name/{name}"] = known(name="nobody")
     table["DELETE /event/age/{age}"] = known(age=10**18)
@@ -90,7 +89,7 @@ def metadata():
             deviceCommands=[{"name": "Both", "tags": {"b": {"c": 1}}}]))],
         "PATCH /deviceprofile/basicinfo": bulk(lambda w: item(basicinfo={
             "name": w.own_profile, "description": "e", "manufacturer": "maker", "model": "one",
-            "labels": ["contract"], "linkedDeviceCount": 7})),
+            "labels": ["contract"]})),
         "POST /deviceprofile/deviceCommand": bulk(lambda w: item(
             profileName=w.own_profile, deviceCommand=w.command_body(w.name("command")))),
         "PATCH /deviceprofile/deviceCommand": bulk(lambda w: item(
@@ -148,7 +147,7 @@ def keeper():
 def sdk():
     return {
         "POST /discovery": plain, "DELETE /discovery": plain,
-        "DELETE /discovery/requestId/{requestId}": known(requestId=lambda w: w.uuid()),
+        "DELETE /discovery/requestId/{id}": known(id=lambda w: w.uuid()),
         "POST /profilescan": lambda w: [R(body=item(
             deviceName=w.devices["int"], profileName=w.name("scanned"), options={"deep": True}))],
         "DELETE /profilescan/device/name/{name}": known(name=lambda w: w.devices["int"]),

@@ -90,7 +90,7 @@ class World:
 
     def registration_body(self, **changes):
         return {"serviceId": self.name("daemon"), "status": "UP", "host": "localhost",
-                "port": self.daemons.dead, "healthCheck": HEALTH_CHECK, **changes}
+                "port": self.daemons.dead, "HealthCheck": HEALTH_CHECK, **changes}
 
     # ---- things that are there -------------------------------------------------------------
 

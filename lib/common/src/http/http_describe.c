@@ -29,9 +29,9 @@ struct id_response {
     struct base_response base;
     const char *id;
 };
-struct list_response {
-    struct base_response base;
-    int64_t total_count;
+struct envelope { /* of what was asked for */
+    const char *api_version;
+    int64_t status_code, total_count;
 };
 
 /* clang-format off */
@@ -45,18 +45,23 @@ static const struct edge_field base_response_fields[] = {
 #undef F
 static const struct edge_dto BASE_RESPONSE = EDGE_DTO(struct base_response, "BaseResponse", base_response_fields);
 
-#define ENVELOPE_ROW(T) EDGE_OBJECT(T, base, NULL, "The envelope.", &BASE_RESPONSE, .flags = EDGE_INLINE)
 static const struct edge_field id_response_fields[] = {
-    ENVELOPE_ROW(struct id_response),
+    EDGE_OBJECT(struct id_response, base, NULL, "The envelope.", &BASE_RESPONSE, .flags = EDGE_INLINE),
     EDGE_FIELD(struct id_response, id, "id", "Of what was made.", .flags = EDGE_REQUIRED),
 };
 static const struct edge_dto ID_RESPONSE = EDGE_DTO(struct id_response, "BaseWithIdResponse", id_response_fields);
 
-static const struct edge_field list_response_fields[] = {
-    ENVELOPE_ROW(struct list_response),
-    EDGE_FIELD(struct list_response, total_count, "totalCount", "How many there are, beside this page.", .flags = EDGE_REQUIRED),
+#define ENVELOPE_ROWS \
+    EDGE_FIELD(struct envelope, api_version, "apiVersion", "Version of this API.", .flags = EDGE_REQUIRED), \
+    EDGE_FIELD(struct envelope, status_code, "statusCode", "The HTTP status.", .flags = EDGE_REQUIRED)
+static const struct edge_field envelope_fields[] = {ENVELOPE_ROWS};
+static const struct edge_dto ENVELOPE = EDGE_DTO(struct envelope, "Envelope", envelope_fields);
+
+static const struct edge_field list_envelope_fields[] = {
+    ENVELOPE_ROWS,
+    EDGE_FIELD(struct envelope, total_count, "totalCount", "How many there are, beside this page.", .flags = EDGE_REQUIRED),
 };
-static const struct edge_dto LIST_RESPONSE = EDGE_DTO(struct list_response, "BaseWithTotalCountResponse", list_response_fields);
+static const struct edge_dto LIST_ENVELOPE = EDGE_DTO(struct envelope, "ListEnvelope", list_envelope_fields);
 /* clang-format on */
 
 static cJSON *any_of(cJSON *a, cJSON *b)
@@ -92,16 +97,19 @@ static cJSON *patch_item(struct description *d, const struct edge_body *b)
     return dto_schema_ref(&d->schemas, name);
 }
 
-/* Lists and objects in their envelope, by names like DeviceResponse and DeviceListResponse. */
+/* Lists and objects in their envelope, by names like DeviceResponse and DeviceListResponse. Who answers
+ * with a plain list may have a remark. */
 static cJSON *in_envelope(struct description *d, const struct edge_body *b)
 {
     bool list = b->form != EDGE_B_OBJECT;
-    const struct edge_dto *base = b->form == EDGE_B_LIST ? &LIST_RESPONSE : &BASE_RESPONSE;
-    const char *text = b->form == EDGE_B_OBJECT ? NULL : "string";
-    const char *name = edge_printf(&d->ctx->arena, "%s%s%sResponse", b->dto ? b->dto->name : b->key,
-                                   list ? "List" : "", b->dto || !list ? "" : "OfTexts");
+    const struct edge_dto *base = b->form == EDGE_B_LIST     ? &LIST_ENVELOPE
+                                  : b->form == EDGE_B_OBJECT ? &ENVELOPE
+                                                             : &BASE_RESPONSE;
+    const char *of = b->dto ? b->dto->name : list ? "Text" : b->key;
+    const char *name = edge_printf(&d->ctx->arena, list ? "%sListResponse" : "%sResponse", of);
     if (dto_schema_claim(&d->schemas, name, b->dto ? (const void *)b->dto->fields : b->key)) {
-        cJSON *value = b->dto ? dto_schema(&d->schemas, b->dto) : dto_schema_of(text);
+        cJSON *value =
+            b->dto ? dto_schema(&d->schemas, b->dto) : dto_schema_of(list ? "string" : NULL);
         cJSON_AddItemToObject(d->schemas.into, name,
                               around(d, base, b->key, list ? dto_schema_list(value) : value));
     }
