@@ -37,8 +37,8 @@ static const struct edge_route routes[] = {
 
     {"POST",   API "/registry", registry_add, "Register a service.", EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &REGISTRATION_REQUEST}, .answer = {EDGE_B_DTO, .dto = &REGISTERED, .code = 201}, .fails = "409", .roles = EDGE_FOR_KEEPERS},
     {"PUT",    API "/registry", registry_put, "Replace a registration; status HALT ends it.", EDGE_ROUTE_WAITS, .request = {EDGE_B_DTO, .dto = &REGISTRATION_REQUEST}, .answer = {EDGE_B_EMPTY, .code = 204}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
-    {"GET",    API "/registry/all", registry_all, "Registrations; deregistered=true: also halted ones.", .params = REGISTRY_PARAMS, .answer = {EDGE_B_LIST, "registrations", &REGISTRATION}, .fails = "400", .roles = EDGE_FOR_MONITORS},
-    {"GET",    ID, registry_get, "One registration.", .answer = {EDGE_B_OBJECT, "registration", &REGISTRATION}, .fails = "404", .roles = EDGE_FOR_MONITORS},
+    {"GET",    API "/registry/all", registry_all, "Registrations; deregistered=true: also halted ones.", EDGE_ROUTE_READS, .params = REGISTRY_PARAMS, .answer = {EDGE_B_LIST, "registrations", &REGISTRATION}, .fails = "400", .roles = EDGE_FOR_MONITORS},
+    {"GET",    ID, registry_get, "One registration.", EDGE_ROUTE_READS, .answer = {EDGE_B_OBJECT, "registration", &REGISTRATION}, .fails = "404", .roles = EDGE_FOR_MONITORS},
     {"DELETE", ID, registry_delete, "Remove a registration.", EDGE_ROUTE_WAITS, .answer = {EDGE_B_EMPTY, .code = 204}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
 };
 /* clang-format on */
@@ -63,10 +63,8 @@ static enum edge_status keeper_start(struct edge_ctx *ctx, const struct edge_run
     struct keeper *keeper = rt->state;
     keeper->rt = rt;
     keeper->readers = readers_create();
-    struct edge_store_config config = {.type = "sqlite"};
-    EDGE_TRY(edge_runtime_data_file(ctx, rt, "keeper.db", &config.file));
-    EDGE_TRY(edge_store_open(ctx, &config, collections,
-                             sizeof(collections) / sizeof(collections[0]), &keeper->store));
+    EDGE_TRY(edge_runtime_store(ctx, rt, "keeper.db", collections,
+                                sizeof(collections) / sizeof(collections[0]), &keeper->store));
     EDGE_TRY(common_seed(ctx, keeper));
     return health_start(ctx, keeper, &keeper->health);
 }

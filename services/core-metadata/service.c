@@ -54,8 +54,8 @@ static const struct edge_param DEVICE_TREE_PARAMS[] = {
 };
 
 /* What rows of one kind have in common. */
-#define SHOWS(key, table)         .answer = {EDGE_B_OBJECT, key, &table}, .fails = "404", .roles = EDGE_FOR_READERS
-#define LISTS(key, table, which)  .answer = {EDGE_B_LIST, key, &table}, .params = which, .roles = EDGE_FOR_READERS
+#define SHOWS(key, table)         EDGE_ROUTE_READS, .answer = {EDGE_B_OBJECT, key, &table}, .fails = "404", .roles = EDGE_FOR_READERS
+#define LISTS(key, table, which)  EDGE_ROUTE_READS, .answer = {EDGE_B_LIST, key, &table}, .params = which, .roles = EDGE_FOR_READERS
 #define ADDS(table)               .request = {EDGE_B_BATCH, .dto = &table}, .answer = {EDGE_B_BATCH_IDS}, .roles = EDGE_FOR_INSTALLERS
 #define TAKES(table)              .request = {EDGE_B_BATCH, .dto = &table}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
 #define CHANGES(key, table)       .request = {EDGE_B_PATCHES, key, &table}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
@@ -96,7 +96,7 @@ static const struct edge_route routes[] = {
     {"GET",    API "/device/name/{name}", device_get, "One device.", SHOWS("device", DEVICE)},
     {"DELETE", API "/device/name/{name}", device_delete, "Remove a device.", REMOVES("404 409")},
     {"GET",    API "/device/id/{id}", device_get_by_id, "One device, by its id.", SHOWS("device", DEVICE), .params = ID_PARAMS},
-    {"GET",    API "/device/check/name/{name}", device_check_name, "200 if the device exists, else 404.", .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_READERS},
+    {"GET",    API "/device/check/name/{name}", device_check_name, "200 if the device exists, else 404.", EDGE_ROUTE_READS, .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_READERS},
     {"GET",    API "/device/service/name/{name}", devices_by_service, "Devices of a device service.", LISTS("devices", DEVICE, EDGE_PAGE_PARAMS)},
     {"GET",    API "/device/profile/name/{name}", devices_by_profile, "Devices of a profile.", LISTS("devices", DEVICE, EDGE_PAGE_PARAMS)},
 
@@ -120,10 +120,8 @@ static enum edge_status metadata_start(struct edge_ctx *ctx, const struct edge_r
     struct metadata *meta = rt->state;
     meta->rt = rt;
     EDGE_TRY(uom_open(ctx, rt, &meta->uom));
-    struct edge_store_config config = {.type = "sqlite"};
-    EDGE_TRY(edge_runtime_data_file(ctx, rt, "metadata.db", &config.file));
-    return edge_store_open(ctx, &config, collections, sizeof(collections) / sizeof(collections[0]),
-                           &meta->store);
+    return edge_runtime_store(ctx, rt, "metadata.db", collections,
+                              sizeof(collections) / sizeof(collections[0]), &meta->store);
 }
 
 static void metadata_stop(const struct edge_runtime *rt)

@@ -21,6 +21,7 @@ enum edge_route_flags {
      * up (contract 1.1, 10.1) */
     EDGE_ROUTE_BARE = 1 << 2,
     EDGE_ROUTE_ITEM_CHAIN = 1 << 3, /* failures of a batch's items show the whole chain */
+    EDGE_ROUTE_READS = 1 << 4,      /* a store: on the pool where that waits (edge_runtime_store) */
 };
 
 /**

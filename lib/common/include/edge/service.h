@@ -26,6 +26,7 @@
 #include "edge/timer.h"
 
 struct edge_budget;
+struct edge_collection;
 struct edge_store;
 struct edge_data_file_config;
 
@@ -141,6 +142,14 @@ enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runt
  */
 enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                         const char *name, struct edge_data_file_config *ret);
+/**
+ * The store of a service's start, in such a file; routes with EDGE_ROUTE_READS run on workers where it
+ * waits. Failures as edge_store_open().
+ */
+enum edge_status edge_runtime_store(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                                    const char *name,
+                                    const struct edge_collection *const *collections, size_t n,
+                                    struct edge_store **ret);
 /**
  * Publish @p m, which is given away, once the change of @p store under way is durable: changes are
  * announced in their order (edge_store_after). It is lost with a warning where the bus refuses it; who

@@ -59,6 +59,8 @@ enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_c
                                  const struct edge_collection *const *collections, size_t n,
                                  struct edge_store **ret);
 void edge_store_close(struct edge_store *s);
+/** May reading take as long as another program likes? */
+bool edge_store_waits(const struct edge_store *s);
 
 /* ---- changing: inside of edge_store_change() only ------------------------------------------- */
 

@@ -36,6 +36,7 @@ struct edge_instance {
     struct edge_host *host;
     struct edge_ctx ctx; /* holds what lives as long as the instance */
     enum instance_phase phase;
+    bool reads_wait; /* routes that read its store run on workers */
 
     const struct edge_dto *writable_dto;
     _Atomic(const void *) writable;
@@ -209,6 +210,10 @@ void security_of_self(struct edge_ctx *ctx, struct edge_client *client, const ch
                       const struct edge_base_config *base);
 /** Read the files of a service's TLS again, if they have changed since or @p anyway. */
 void security_renew(struct edge_instance *inst, bool anyway);
+
+/* runtime.c */
+/** What edge_runtime_store() does with the store it has opened. */
+void runtime_note_store(const struct edge_runtime *rt, const struct edge_store *store);
 
 /* common_routes.c */
 /** The effective configuration as GET /config shows it: no credentials, secrets blanked. */

@@ -145,16 +145,26 @@ static enum edge_status answer_out_of_order(struct edge_call *call)
                      instance_of_state(edge_call_state(call))->out_of_order);
 }
 
-/* Its routes as they are, all with one answer. */
+static void amend_row(const struct edge_instance *inst, struct edge_route *row)
+{
+    if (inst->out_of_order) {
+        row->handler = answer_out_of_order;
+        row->flags &= ~(unsigned)EDGE_ROUTE_WAITS;
+    } else if (row->flags & EDGE_ROUTE_READS) {
+        row->flags |= EDGE_ROUTE_WAITS;
+    }
+}
+
+/* Its routes as they are; all with one answer where it is out of order; where its store waits, what
+ * reads waits too. */
 static struct edge_routes routes_of(struct edge_instance *inst)
 {
     struct edge_routes routes = inst->rt.service->routes;
-    if (inst->out_of_order) {
+    if (inst->out_of_order || inst->reads_wait) {
         struct edge_route *rows = edge_new_n(&inst->ctx.arena, struct edge_route, routes.n);
         for (size_t i = 0; i < routes.n; i++) {
             rows[i] = routes.rows[i];
-            rows[i].handler = answer_out_of_order;
-            rows[i].flags &= ~(unsigned)EDGE_ROUTE_WAITS;
+            amend_row(inst, &rows[i]);
         }
         routes.rows = rows;
     }

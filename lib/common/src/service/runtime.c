@@ -52,6 +52,23 @@ enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_
     return EDGE_OK;
 }
 
+void runtime_note_store(const struct edge_runtime *rt, const struct edge_store *store)
+{
+    instance_of(rt)->reads_wait = edge_store_waits(store);
+}
+
+enum edge_status edge_runtime_store(struct edge_ctx *ctx, const struct edge_runtime *rt,
+                                    const char *name,
+                                    const struct edge_collection *const *collections, size_t n,
+                                    struct edge_store **ret)
+{
+    struct edge_store_config config = {.type = "sqlite"};
+    EDGE_TRY(edge_runtime_data_file(ctx, rt, name, &config.file));
+    EDGE_TRY(edge_store_open(ctx, &config, collections, n, ret));
+    runtime_note_store(rt, *ret);
+    return EDGE_OK;
+}
+
 /* ---- announcing ---------------------------------------------------------------------------- */
 
 struct announcement {

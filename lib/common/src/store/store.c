@@ -31,24 +31,37 @@ struct edge_store {
 
 static const struct edge_store_ops *const back_ends[] = {&edge_store_sqlite};
 
+enum edge_status store_open_on(struct edge_ctx *ctx, const struct edge_store_ops *ops,
+                               const struct edge_store_config *config,
+                               const struct edge_collection *const *collections, size_t n,
+                               struct edge_store **ret)
+{
+    void *db = NULL;
+    EDGE_TRY(ops->open(ctx, config, collections, n, &db));
+    struct edge_store *s = edge_xalloc(1, sizeof(*s));
+    s->ops = ops;
+    s->db = db;
+    store_cache_init(&s->cache);
+    edge_mutex_init(&s->change);
+    *ret = s;
+    return EDGE_OK;
+}
+
 enum edge_status edge_store_open(struct edge_ctx *ctx, const struct edge_store_config *config,
                                  const struct edge_collection *const *collections, size_t n,
                                  struct edge_store **ret)
 {
     for (size_t i = 0; i < sizeof(back_ends) / sizeof(back_ends[0]); i++) {
         if (strcmp(config->type, back_ends[i]->name) == 0) {
-            void *db = NULL;
-            EDGE_TRY(back_ends[i]->open(ctx, config, collections, n, &db));
-            struct edge_store *s = edge_xalloc(1, sizeof(*s));
-            s->ops = back_ends[i];
-            s->db = db;
-            store_cache_init(&s->cache);
-            edge_mutex_init(&s->change);
-            *ret = s;
-            return EDGE_OK;
+            return store_open_on(ctx, back_ends[i], config, collections, n, ret);
         }
     }
     return edge_fail(ctx, EDGE_INVALID, "database type '%s' is unknown", config->type);
+}
+
+bool edge_store_waits(const struct edge_store *s)
+{
+    return s->ops->waits;
 }
 
 void edge_store_close(struct edge_store *s)

@@ -13,6 +13,7 @@ struct store_row {
 
 struct edge_store_ops {
     const char *name; /* value of Database.Type */
+    bool waits;       /* even for what it only reads: it asks another program */
     enum edge_status (*open)(struct edge_ctx *ctx, const struct edge_store_config *config,
                              const struct edge_collection *const *collections, size_t n,
                              void **ret_db);
@@ -34,5 +35,11 @@ struct edge_store_ops {
 };
 
 extern const struct edge_store_ops edge_store_sqlite;
+
+/** edge_store_open() with a back end whatever the configuration calls it. */
+enum edge_status store_open_on(struct edge_ctx *ctx, const struct edge_store_ops *ops,
+                               const struct edge_store_config *config,
+                               const struct edge_collection *const *collections, size_t n,
+                               struct edge_store **ret);
 
 #endif
