@@ -74,7 +74,7 @@ test_what_is_refused() {
 test_one_command() {
     new 0 service demo
     says "services/demo/ is a service at port 59800"
-    [ "$(changes)" = "docker-compose.edgexd.yml docker-compose.yml docs/api/demo.md docs/services.md $(
+    [ "$(changes)" = "docker-compose.edgexd.yml docker-compose.yml docs/api/demo.md docs/api/openapi/demo.yaml docs/services.md $(
         echo services/demo/{README.md,demo.h,main.c,res/configuration.yaml,service.c,test_demo.c})" ] || fail "other changes: $(changes)"
     "$SOURCE/tests/tools/lists.sh" || fail "the lists are not current"
     grep -qF '| GET | `/api/v3/demo` |' "$SOURCE/docs/api/demo.md" || fail "$(cat "$SOURCE/docs/api/demo.md")"
@@ -91,6 +91,7 @@ test_below_another_root() {
     new 0 service more-demo --below export
     says "export/more-demo/ is a service at port 59801"
     [ -s "$SOURCE/docs/api/more-demo.md" ] || fail "it has no page"
+    [ -s "$SOURCE/docs/api/openapi/more-demo.yaml" ] || fail "it has no document"
     grep -qF '(../export/more-demo/README.md)' "$SOURCE/docs/services.md" || fail "$(cat "$SOURCE/docs/services.md")"
 }
 
