@@ -23,15 +23,23 @@ int64_t command_deadline(const struct command_state *cmd, int64_t began_ms)
     return began_ms + (timeout_ms > 0 ? timeout_ms : NO_TIMEOUT_MS);
 }
 
+static enum edge_status metadata_url(struct edge_ctx *ctx, const struct command_state *cmd,
+                                     const char **ret)
+{
+    *ret = edge_peer_url(ctx, cmd->rt, METADATA);
+    return *ret ? EDGE_OK
+                : edge_fail(ctx, EDGE_UNAVAILABLE, "%s is neither registered nor one of Clients",
+                            METADATA);
+}
+
 /* GET @p target of core-metadata, as a tree. */
 static enum edge_status ask(struct edge_ctx *ctx, struct command_state *cmd, const char *target,
                             int64_t deadline_ms, const cJSON **ret)
 {
     struct edge_http_request req = {.method = "GET", .target = target};
-    const char *url = edge_peer_url(ctx, cmd->rt, METADATA);
-    return url ? edge_client_json(cmd->rt->client, ctx, url, &req, deadline_ms, ret)
-               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s is neither registered nor one of Clients",
-                           METADATA);
+    const char *url;
+    EDGE_TRY(metadata_url(ctx, cmd, &url));
+    return edge_client_json(cmd->rt->client, ctx, url, &req, deadline_ms, ret);
 }
 
 /* The object below @p key of the answer to GET @p path<name>. */
@@ -204,7 +212,9 @@ enum {
 };
 
 struct list {
-    int64_t offset, left, deadline_ms;
+    struct edge_ctx *ctx; /* of the request; each page has its own */
+    struct command_state *cmd;
+    int64_t deadline_ms;
     size_t cap;
     struct profiles_seen seen;
     struct multi_device_core_commands_response *made;
@@ -239,62 +249,33 @@ static enum edge_status list_device(struct edge_ctx *ctx, struct command_state *
     return edge_ctx_charge_arena(ctx);
 }
 
-/* The next page, into the context that ends with it. */
-static enum edge_status fetch(struct edge_ctx *page, struct command_state *cmd,
-                              const struct list *list, int64_t n, const char **ret_target,
-                              const cJSON **ret_devices, int64_t *ret_total)
+static enum edge_status take_up(struct edge_ctx *page, const cJSON *item, void *arg)
 {
-    const cJSON *answer = NULL;
-    *ret_target = edge_printf(&page->arena, "/api/v3/device/all?offset=%" PRId64 "&limit=%" PRId64,
-                              list->offset, n);
-    EDGE_TRY(ask(page, cmd, *ret_target, list->deadline_ms, &answer));
-    const cJSON *total = edge_json_member(answer, "totalCount", false);
-    *ret_devices = edge_json_member(answer, "devices", false);
-    return total && edge_json_int(total, ret_total)
-               ? EDGE_OK
-               : edge_fail(page, EDGE_REMOTE, "answer of core-metadata to %s has no totalCount",
-                           *ret_target);
-}
-
-static enum edge_status list_page(struct edge_ctx *ctx, struct command_state *cmd,
-                                  struct list *list, int64_t n, size_t *ret_n)
-{
-    EDGE_CTX_SCOPE(page);
-    page.log = ctx->log;
-    page.budget = ctx->budget;
-    memcpy(page.correlation_id, ctx->correlation_id, sizeof(page.correlation_id));
-    const char *target;
-    const cJSON *devices, *item;
-    EDGE_TRY(edge_pass(ctx, fetch(&page, cmd, list, n, &target, &devices, &list->made->total_count),
-                       &page));
-    cJSON_ArrayForEach(item, devices)
-    {
-        struct device device;
-        enum edge_status st = edge_wrap(&page, edge_dto_decode(&page, &DEVICE, item, &device),
-                                        "answer of core-metadata to %s", target);
-        st = st == EDGE_OK ? edge_ctx_charge_arena(&page) : st;
-        EDGE_TRY(edge_pass(ctx, st, &page));
-        EDGE_TRY(list_device(ctx, cmd, list, &device));
-    }
-    *ret_n = (size_t)cJSON_GetArraySize(devices);
-    return EDGE_OK;
+    struct list *list = arg;
+    struct device device;
+    EDGE_TRY(edge_dto_decode(page, &DEVICE, item, &device));
+    EDGE_TRY(edge_ctx_charge_arena(page));
+    return list_device(list->ctx, list->cmd, list, &device);
 }
 
 /* *ret_whole: nothing came or went while it was read. */
-static enum edge_status read_list(struct edge_ctx *ctx, struct command_state *cmd,
-                                  struct list *list, int64_t page, bool *ret_whole)
+static enum edge_status read_list(struct list *list, int64_t offset, int64_t limit, int64_t page,
+                                  bool *ret_whole)
 {
-    size_t n = 0;
-    int64_t total = -1, asked = 0;
-    *ret_whole = true;
-    do {
-        asked = list->left < page ? list->left : page;
-        EDGE_TRY(list_page(ctx, cmd, list, asked, &n));
-        *ret_whole &= total < 0 || total == list->made->total_count;
-        total = list->made->total_count;
-        list->offset += (int64_t)n;
-        list->left -= (int64_t)n;
-    } while ((int64_t)n == asked && list->left > 0 && list->offset < total);
+    struct edge_client_list pages = {
+        .path = "/api/v3/device/all",
+        .key = "devices",
+        .offset = offset,
+        .limit = limit,
+        .page = page,
+        .deadline_ms = list->deadline_ms,
+        .visit = take_up,
+        .arg = list,
+    };
+    EDGE_TRY(metadata_url(list->ctx, list->cmd, &pages.base_url));
+    EDGE_TRY(edge_client_list(list->cmd->rt->client, list->ctx, &pages));
+    list->made->total_count = pages.total;
+    *ret_whole = !pages.changed;
     return EDGE_OK;
 }
 
@@ -311,9 +292,8 @@ enum edge_status lookup_all_commands(struct edge_ctx *ctx, struct command_state 
     for (int tries = 0; !whole && tries < MAX_TRIES; tries++) {
         *ret = (struct multi_device_core_commands_response){.api_version = EDGE_API_VERSION,
                                                             .status_code = 200};
-        struct list list = {
-            .offset = offset, .left = limit, .deadline_ms = deadline_ms, .made = ret};
-        EDGE_TRY(read_list(ctx, cmd, &list, page, &whole));
+        struct list list = {.ctx = ctx, .cmd = cmd, .deadline_ms = deadline_ms, .made = ret};
+        EDGE_TRY(read_list(&list, offset, limit, page, &whole));
     }
     return EDGE_OK;
 }

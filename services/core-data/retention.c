@@ -234,68 +234,45 @@ static enum edge_status run(struct edge_ctx *ctx, const struct retention_loop *l
 /* ---- policies ----------------------------------------------------------------------------------
  */
 
-static enum edge_status ask_metadata(struct edge_ctx *ctx, const struct edge_runtime *rt,
-                                     const char *target, int64_t deadline_ms, const cJSON **ret)
+static enum edge_status take_up(struct edge_ctx *ctx, const cJSON *item, void *policies)
 {
-    const struct edge_http_request req = {.method = "GET", .target = target};
-    const char *url = edge_peer_url(ctx, rt, METADATA);
-    return url ? edge_client_json(rt->client, ctx, url, &req, deadline_ms, ret)
-               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s is neither registered nor one of Clients",
-                           METADATA);
-}
-
-static enum edge_status list_page(struct edge_ctx *ctx, const struct retention_loop *loop,
-                                  int64_t offset, int64_t *ret_n, int64_t *ret_total)
-{
-    const struct edge_runtime *rt = loop->data->rt;
-    const char *target =
-        edge_printf(&ctx->arena, "/api/v3/device/all?offset=%" PRId64 "&limit=-1", offset);
-    const cJSON *page = NULL;
-    int64_t deadline_ms =
-        edge_now_mono_ms() + (rt->request_timeout_ms > 0 ? rt->request_timeout_ms : 60000);
-    EDGE_TRY(ask_metadata(ctx, rt, target, deadline_ms, &page));
-    if (!edge_json_int(edge_json_member(page, "totalCount", false), ret_total)) {
-        return edge_fail(ctx, EDGE_REMOTE, "answer to %s has no totalCount", target);
-    }
-    const cJSON *item;
-    *ret_n = 0;
-    cJSON_ArrayForEach(item, edge_json_member(page, "devices", false))
-    {
-        struct device device;
-        EDGE_TRY(
-            edge_wrap(ctx, edge_dto_decode(ctx, &DEVICE, item, &device), "answer to %s", target));
-        policies_list(loop->data->policies, &device);
-        ++*ret_n;
-    }
+    struct device device;
+    EDGE_TRY(edge_dto_decode(ctx, &DEVICE, item, &device));
+    policies_list(policies, &device);
     return EDGE_OK;
 }
 
 /* Calls are tried again until their deadline, which for lists is far away. */
-static enum edge_status ping(struct edge_ctx *ctx, const struct retention_loop *loop)
+static enum edge_status ping(struct edge_ctx *ctx, const struct edge_runtime *rt, const char *url)
 {
+    const struct edge_http_request req = {.method = "GET", .target = "/api/v3/ping"};
     const cJSON *answer = NULL;
-    return ask_metadata(ctx, loop->data->rt, "/api/v3/ping", edge_now_mono_ms() + PING_MS, &answer);
+    return url ? edge_client_json(rt->client, ctx, url, &req, edge_now_mono_ms() + PING_MS, &answer)
+               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s is neither registered nor one of Clients",
+                           METADATA);
 }
 
 /* All of them, or none counts: who is missing would be held to the defaults. */
 static enum edge_status list_devices(struct edge_ctx *ctx, const struct retention_loop *loop)
 {
-    int64_t offset = 0, total = 1;
-    EDGE_TRY(ping(ctx, loop));
-    for (bool first = true; offset < total; first = false) {
-        EDGE_CTX_SCOPE(own);
-        int64_t n = 0, now_total = 0;
-        enum edge_status st = list_page(&own, loop, offset, &n, &now_total);
-        if (st != EDGE_OK) {
-            return edge_pass(ctx, st, &own);
-        }
-        if ((!first && now_total != total) || (n == 0 && offset < now_total)) {
-            return edge_fail(ctx, EDGE_UNAVAILABLE, "devices changed while they were listed");
-        }
-        total = now_total;
-        offset += n;
-    }
-    return EDGE_OK;
+    const struct edge_runtime *rt = loop->data->rt;
+    EDGE_CTX_SCOPE(own);
+    own.log = ctx->log;
+    own.budget = rt->budget;
+    struct edge_client_list list = {
+        .base_url = edge_peer_url(ctx, rt, METADATA),
+        .path = "/api/v3/device/all",
+        .key = "devices",
+        .limit = -1,
+        .page = -1,
+        .timeout_ms = rt->request_timeout_ms > 0 ? rt->request_timeout_ms : 60000,
+        .visit = take_up,
+        .arg = loop->data->policies,
+    };
+    EDGE_TRY(ping(ctx, rt, list.base_url));
+    EDGE_TRY(edge_pass(ctx, edge_client_list(rt->client, &own, &list), &own));
+    return list.changed ? edge_fail(ctx, EDGE_UNAVAILABLE, "devices changed while they were listed")
+                        : EDGE_OK;
 }
 
 static void load(struct edge_ctx *ctx, struct retention_loop *loop)

@@ -7,13 +7,19 @@
 
 enum { PAGE = 1000, TIMEOUT_MS = 5000 };
 
+static enum edge_status metadata_url(struct edge_ctx *ctx, const devsdk_service *svc,
+                                     const char **ret)
+{
+    *ret = edge_peer_url(ctx, svc->rt, "core-metadata");
+    return *ret ? EDGE_OK
+                : edge_fail(ctx, EDGE_INTERNAL, "Clients.core-metadata is not configured");
+}
+
 static enum edge_status call(struct edge_ctx *ctx, devsdk_service *svc,
                              const struct edge_http_request *req, const cJSON **ret)
 {
-    const char *url = edge_peer_url(ctx, svc->rt, "core-metadata");
-    if (!url) {
-        return edge_fail(ctx, EDGE_INTERNAL, "Clients.core-metadata is not configured");
-    }
+    const char *url;
+    EDGE_TRY(metadata_url(ctx, svc, &url));
     enum edge_status st =
         edge_client_json(svc->rt->client, ctx, url, req, edge_now_mono_ms() + TIMEOUT_MS, ret);
     return edge_wrap(ctx, st, "core-metadata");
@@ -38,27 +44,25 @@ enum edge_status sdk_metadata_profile(struct edge_ctx *ctx, devsdk_service *svc,
     return edge_wrap(ctx, edge_dto_decode(ctx, &DEVICE_PROFILE, profile, ret), "core-metadata");
 }
 
-/* One page; *ret_n: how many there were. */
-static enum edge_status page_each(struct edge_ctx *ctx, devsdk_service *svc, const char *target,
-                                  const char *key, sdk_item_visitor *visit, void *arg,
-                                  size_t *ret_n)
+struct each {
+    devsdk_service *svc;
+    const char *key;
+    sdk_item_visitor *visit;
+    void *arg;
+};
+
+static enum edge_status take_up(struct edge_ctx *ctx, const cJSON *item, void *arg)
 {
-    const cJSON *answer;
-    *ret_n = 0;
-    EDGE_TRY(get(ctx, svc, target, &answer));
-    const cJSON *list = edge_json_member(answer, key, false);
-    for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
-        EDGE_CTX_SCOPE(one);
-        one.log = ctx->log;
-        enum edge_status st = visit(&one, svc, item, arg);
-        if (st == EDGE_UNAVAILABLE) {
-            return edge_pass(ctx, st, &one);
-        }
-        if (st != EDGE_OK) {
-            edge_log_error(&one, "cannot take up what core-metadata has", "of", key, "error",
-                           edge_ctx_message(&one, st), NULL);
-        }
-        (*ret_n)++;
+    const struct each *each = arg;
+    EDGE_CTX_SCOPE(one);
+    one.log = ctx->log;
+    enum edge_status st = each->visit(&one, each->svc, item, each->arg);
+    if (st == EDGE_UNAVAILABLE) {
+        return edge_pass(ctx, st, &one);
+    }
+    if (st != EDGE_OK) {
+        edge_log_error(&one, "cannot take up what core-metadata has", "of", each->key, "error",
+                       edge_ctx_message(&one, st), NULL);
     }
     return EDGE_OK;
 }
@@ -66,18 +70,22 @@ static enum edge_status page_each(struct edge_ctx *ctx, devsdk_service *svc, con
 enum edge_status sdk_metadata_each(struct edge_ctx *ctx, devsdk_service *svc, const char *path,
                                    const char *key, sdk_item_visitor *visit, void *arg)
 {
-    size_t offset = 0, n = PAGE;
-    while (n == PAGE) {
-        EDGE_CTX_SCOPE(page);
-        page.log = ctx->log;
-        const char *target = edge_printf(&page.arena, "%s?offset=%zu&limit=%d", path, offset, PAGE);
-        enum edge_status st = page_each(&page, svc, target, key, visit, arg, &n);
-        if (st != EDGE_OK) {
-            return edge_pass(ctx, st, &page);
-        }
-        offset += n;
-    }
-    return EDGE_OK;
+    EDGE_CTX_SCOPE(own);
+    own.log = ctx->log;
+    own.budget = svc->rt->budget;
+    struct each each = {svc, key, visit, arg};
+    struct edge_client_list list = {
+        .path = path,
+        .key = key,
+        .limit = -1,
+        .page = PAGE,
+        .timeout_ms = TIMEOUT_MS,
+        .visit = take_up,
+        .arg = &each,
+    };
+    EDGE_TRY(metadata_url(ctx, svc, &list.base_url));
+    enum edge_status st = edge_client_list(svc->rt->client, &own, &list);
+    return edge_pass(ctx, edge_wrap(&own, st, "core-metadata"), &own);
 }
 
 enum edge_status sdk_metadata_has(struct edge_ctx *ctx, devsdk_service *svc, const char *kind,

@@ -59,7 +59,7 @@ enum edge_status edge_client_peer(struct edge_client *c, struct edge_ctx *ctx, c
  * code; UNAVAILABLE with "failed to send a http request" in the text where none did. GET, HEAD, PUT
  * and DELETE are retried while time is left, where the connection was refused or broke; a peer that
  * breaks five in a row is left alone for a second, and its calls fail at once. An answer is at most
- * 32 MiB. The correlation id is the request's, else the context's. INVALID where a header cannot be
+ * 32 MiB, else TOO_LARGE, by socket or not. The correlation id is the request's, else the context's. INVALID where a header cannot be
  * one. Do not call on an event thread.
  *
  * https speaks TLS 1.2 or later and checks certificate and name; what is wrong with them is in the
@@ -76,5 +76,28 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
 enum edge_status edge_client_json(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
                                   const struct edge_http_request *req, int64_t deadline_ms,
                                   const cJSON **ret);
+
+/** One element of a list; @p ctx ends with its page. */
+typedef enum edge_status edge_client_visitor(struct edge_ctx *ctx, const cJSON *item, void *arg);
+
+struct edge_client_list {
+    const char *base_url, *path; /* without a query */
+    const char *key;             /* of the elements in an answer */
+    int64_t offset, limit;       /* of the whole; limit -1: all */
+    int64_t page;                /* elements asked for at a time; -1: as many as there may be */
+    int64_t timeout_ms;          /* of each page, */
+    int64_t deadline_ms;         /* or of the whole */
+    edge_client_visitor *visit;  /* what it returns other than OK ends it */
+    void *arg;
+    int64_t total; /* set: how many there are */
+    bool changed;  /* set: some came or went meanwhile */
+};
+
+/**
+ * Each element of a list, page by page; the pages are paid for as @p ctx is. Where an answer is too
+ * large fewer are asked for at a time; an element too large alone is told in the log and passed over.
+ */
+enum edge_status edge_client_list(struct edge_client *c, struct edge_ctx *ctx,
+                                  struct edge_client_list *list);
 
 #endif

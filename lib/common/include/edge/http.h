@@ -254,6 +254,8 @@ struct edge_http_request {
     const struct edge_http_header *headers; /* further ones; they go before the peer's */
     size_t n_headers;
 };
+enum { EDGE_ANSWER_MAX = 32 * 1024 * 1024 }; /* bytes of what answers one of us */
+
 struct edge_http_response {
     int code;
     const char *content_type;

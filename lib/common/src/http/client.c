@@ -250,7 +250,8 @@ static void breaker_learn(struct edge_client *c, const char *base_url,
 {
     EDGE_LOCK(&c->lock);
     struct breaker **at = breaker_find(c, base_url);
-    if (outcome == EDGE_TRANSFER_ANSWERED || outcome == EDGE_TRANSFER_SILENT) {
+    if (outcome == EDGE_TRANSFER_ANSWERED || outcome == EDGE_TRANSFER_SILENT ||
+        outcome == EDGE_TRANSFER_TOO_LARGE) {
         if (*at) {
             breaker_forget(at);
         }
@@ -304,6 +305,12 @@ static bool pause_before_retry(struct edge_client *c, unsigned retries, int64_t 
     return !c->closing;
 }
 
+static enum edge_status too_large(struct edge_ctx *ctx, const char *base_url,
+                                  const struct edge_http_request *req, const char *why)
+{
+    return edge_fail(ctx, EDGE_TOO_LARGE, "%s %s%s: %s", req->method, base_url, req->target, why);
+}
+
 static enum edge_status not_sent(struct edge_ctx *ctx, const char *base_url,
                                  const struct edge_http_request *req, const char *why)
 {
@@ -327,6 +334,9 @@ static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *c
         breaker_learn(c, base_url, outcome);
         if (outcome == EDGE_TRANSFER_ANSWERED) {
             return EDGE_OK;
+        }
+        if (outcome == EDGE_TRANSFER_TOO_LARGE) {
+            return too_large(ctx, base_url, req, why);
         }
         if (outcome != EDGE_TRANSFER_UNREACHED || !is_idempotent(req->method) ||
             !pause_before_retry(c, tries, deadline_ms)) {
@@ -355,6 +365,9 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
     enum edge_status st = EDGE_OK;
     if (local) {
         edge_http_call(local->http, ctx, &named, ret);
+        if (ret->body_size > EDGE_ANSWER_MAX && !named.code_only) {
+            st = too_large(ctx, base, &named, "the answer is larger than 32 MiB");
+        }
     } else {
         st = call_by_socket(c, ctx, base, peer, &named, deadline_ms, ret);
     }
@@ -419,8 +432,8 @@ enum edge_status edge_client_json(struct edge_client *c, struct edge_ctx *ctx, c
     enum edge_status st = edge_json_parse(ctx, response.body, response.body_size, NULL, ret);
     edge_ctx_uncharge(ctx, guess);
     if (st != EDGE_OK) {
-        return edge_wrap(ctx, EDGE_REMOTE, "answer of %s to %s %s", base_url, req->method,
-                         req->target);
+        return edge_wrap(ctx, st == EDGE_TOO_LARGE ? st : EDGE_REMOTE, "answer of %s to %s %s",
+                         base_url, req->method, req->target);
     }
     return edge_ctx_charge_arena(ctx);
 }

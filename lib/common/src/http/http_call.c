@@ -54,9 +54,6 @@ void http_call_unref(struct edge_call *call)
 
 bool http_call_charge(struct edge_call *call, size_t bytes)
 {
-    if (!call->charges) { /* its caller is one of us, on its own account */
-        return true;
-    }
     if (!edge_budget_resize(call->http->budget, call->charged, bytes)) {
         return false;
     }
@@ -104,7 +101,10 @@ enum edge_status edge_reply_check(struct edge_call *call)
     if (http_call_is_given_up(call)) {
         return edge_fail(&call->ctx, EDGE_UNAVAILABLE, "nobody waits for the answer any more");
     }
-    if (!call->charges || bytes <= call->charged || made <= HTTP_PIECE) {
+    if (!call->loop &&
+        call->reply.len > EDGE_ANSWER_MAX) { /* as its caller by a socket would say */
+        most = EDGE_ANSWER_MAX;
+    } else if (bytes <= call->charged || made <= HTTP_PIECE) {
         return EDGE_OK;
     }
     if (bytes > most) {

@@ -189,7 +189,6 @@ static struct edge_call *begin_call(struct http_conn *conn)
 {
     struct edge_call *call = http_call_new(conn->loop->http);
     call->loop = conn->loop;
-    call->charges = true;
     call->conn = conn;
     conn->call = call;
     return call;

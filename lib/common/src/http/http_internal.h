@@ -160,7 +160,6 @@ struct edge_call {
     bool streaming; /* the answer is longer than a piece */
 
     /* Its life. */
-    bool charges;                /* the budget pays for it */
     size_t charged, base_charge; /* bytes of the budget; the base: head and state */
     int64_t started_ns;
     edge_handler *work; /* what a worker shall run */

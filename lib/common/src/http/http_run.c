@@ -447,14 +447,14 @@ static void take_response(struct edge_call *call, struct edge_ctx *ctx, bool wan
         return;
     }
     size_t size = call->reply.cap;
-    if (call->charges) {
-        (void)http_call_charge(call, 0); /* the caller's account has it from here */
-        if (edge_ctx_charge(ctx, size) != EDGE_OK) {
-            const char *text = edge_strdup(&ctx->arena, edge_ctx_message(ctx, EDGE_UNAVAILABLE));
-            edge_ctx_clear(ctx);
-            *ret = (struct edge_http_response){503, "text/plain", text, strlen(text), true};
-            return;
-        }
+    (void)http_call_charge(call, 0); /* the caller's account has it from here, if there is one */
+    enum edge_status st = edge_ctx_charge(ctx, size);
+    if (st != EDGE_OK) {
+        const char *text = edge_strdup(&ctx->arena, edge_ctx_message(ctx, st));
+        edge_ctx_clear(ctx);
+        *ret = (struct edge_http_response){edge_status_http(st), "text/plain", text, strlen(text),
+                                           st == EDGE_UNAVAILABLE};
+        return;
     }
     *ret = (struct edge_http_response){
         .code = call->code,
@@ -475,7 +475,6 @@ void edge_http_call(struct edge_http *http, struct edge_ctx *ctx,
 {
     http_ref(http);
     struct edge_call *call = http_call_new(http);
-    call->charges = ctx->budget != NULL;
     set_request(call, req, req->correlation_id ? req->correlation_id : ctx->correlation_id);
     if (!http_call_run(call) && http_call_park(call)) {
         wait_for(call);

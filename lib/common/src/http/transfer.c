@@ -38,6 +38,7 @@ struct transfer {
     struct edge_budget *budget; /* pays for the body; NULL: nobody counts */
     size_t charged;
     bool no_room;    /* in it */
+    bool too_large;  /* and never will be */
     bool code_only;  /* as in the request */
     size_t unwanted; /* bytes of a body passed over */
     bool done;
@@ -196,6 +197,7 @@ static bool pay(struct transfer *x, size_t len)
         return true;
     }
     x->no_room = !edge_budget_resize(x->budget, x->charged, wanted);
+    x->too_large = x->no_room && wanted > edge_budget_most(x->budget);
     x->charged = x->no_room ? x->charged : wanted;
     return !x->no_room;
 }
@@ -472,13 +474,14 @@ static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_
     x->body = (struct edge_buf)EDGE_BUF_INIT;
 }
 
-static bool pay_for(struct edge_ctx *ctx, const struct transfer *x)
+static bool pay_for(struct edge_ctx *ctx, struct transfer *x)
 {
-    if (edge_ctx_charge(ctx, x->body.cap) != EDGE_OK) {
+    enum edge_status st = edge_ctx_charge(ctx, x->body.cap);
+    if (st != EDGE_OK) {
+        x->too_large = st == EDGE_TOO_LARGE;
         edge_ctx_clear(ctx);
-        return false;
     }
-    return true;
+    return st == EDGE_OK;
 }
 
 enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_ctx *ctx,
@@ -501,12 +504,14 @@ enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_c
         edge_buf_trim(&x.body);
     }
     if (x.no_room || (outcome == EDGE_TRANSFER_ANSWERED && !pay_for(ctx, &x))) {
-        outcome = EDGE_TRANSFER_FAILED;
-        ctx->busy = true;
-        *ret_why = "too much memory is in use for requests";
+        outcome = x.too_large ? EDGE_TRANSFER_TOO_LARGE : EDGE_TRANSFER_FAILED;
+        ctx->busy |= !x.too_large;
+        *ret_why = x.too_large ? "the answer is larger than the memory for requests"
+                               : "too much memory is in use for requests";
     } else if (outcome == EDGE_TRANSFER_ANSWERED) {
         take_response(ctx, &x, ret);
     } else if (x.code == CURLE_WRITE_ERROR || x.code == CURLE_FILESIZE_EXCEEDED) {
+        outcome = EDGE_TRANSFER_TOO_LARGE;
         *ret_why = "the answer is larger than 32 MiB";
     } else {
         const char *why = x.error[0] ? x.error : t->curl.easy_strerror(x.code);

@@ -5,12 +5,11 @@
 
 #include "edge/client.h"
 
-enum { EDGE_ANSWER_MAX = 32 * 1024 * 1024 }; /* bytes of an answer's body */
-
 enum edge_transfer_outcome {
     EDGE_TRANSFER_ANSWERED,
     EDGE_TRANSFER_UNREACHED, /* no connection, or it broke: another try may help */
     EDGE_TRANSFER_SILENT,    /* connected, but no answer in time */
+    EDGE_TRANSFER_TOO_LARGE, /* for us */
     EDGE_TRANSFER_FAILED     /* another try would end the same way */
 };
 
