@@ -98,6 +98,16 @@ static void test_patches_lay_over(void)
     CU_ASSERT_EQUAL(int_at(answer, "totalCount"), 1);
     answer = ask(&ctx, &r, "GET", "/api/v3/device/all?labels=a,c", NULL, 200);
     CU_ASSERT_EQUAL(int_at(answer, "totalCount"), 0);
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf many = EDGE_BUF_INIT; /* what a target holds */
+    edge_buf_puts(&many, "/api/v3/device/all?labels=a");
+    while (many.len < 4000) {
+        edge_buf_puts(&many, ",b");
+    }
+    answer = ask(&ctx, &r, "GET", edge_buf_str(&many), NULL, 200);
+    CU_ASSERT_EQUAL(int_at(answer, "totalCount"), 1);
+    edge_buf_puts(&many, ",%22%5C");
+    answer = ask(&ctx, &r, "GET", edge_buf_str(&many), NULL, 200);
+    CU_ASSERT_EQUAL(int_at(answer, "totalCount"), 0);
 }
 
 static void test_dependencies_hold(void)

@@ -21,7 +21,7 @@ enum {
     LOG_SIZE = 1024 * 1024,      /* bytes */
     STEP_DOCUMENTS = 256,        /* removed in one step where the disk is full */
     LAST_BYTES = 16 * PAGE_SIZE, /* that a commit may still write */
-    MAX_STATEMENTS = 128,        /* cached per connection; shapes vary only with terms and labels */
+    MAX_STATEMENTS = 128,        /* cached per connection; shapes vary only with terms */
 };
 
 /* A connection and the statements it has seen, by their text. */
@@ -595,10 +595,23 @@ static void put_where(struct edge_ctx *ctx, struct edge_buf *sql, const struct e
             edge_buf_printf(sql, "%s%s=?", joint, column);
         }
     }
-    for (size_t i = 0; i < q->n_labels; i++, joint = " AND ") {
-        edge_buf_printf(sql, "%sEXISTS(SELECT 1 FROM json_each(doc,'$.%s') AS l WHERE l.value=?)",
+    if (q->n_labels > 0) { /* one text however many there are: no wanted one that it has not */
+        edge_buf_printf(sql,
+                        "%sNOT EXISTS(SELECT 1 FROM json_each(?) AS w WHERE NOT EXISTS("
+                        "SELECT 1 FROM json_each(doc,'$.%s') AS l WHERE l.value=w.value))",
                         joint, q->collection->labels);
     }
+}
+
+static const char *json_list(struct edge_arena *a, const char *const *texts, size_t n)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf list = EDGE_BUF_INIT;
+    for (size_t i = 0; i < n; i++) {
+        edge_buf_putc(&list, i > 0 ? ',' : '[');
+        edge_json_put_string(&list, texts[i]);
+    }
+    edge_buf_putc(&list, ']');
+    return edge_strndup(a, edge_buf_str(&list), list.len);
 }
 
 static int bind_where(struct edge_ctx *ctx, sqlite3_stmt *stmt, const struct edge_query *q)
@@ -612,8 +625,8 @@ static int bind_where(struct edge_ctx *ctx, sqlite3_stmt *stmt, const struct edg
             bind_text(stmt, at++, edge_printf(&ctx->arena, "%s%c", value, '/' + 1));
         }
     }
-    for (size_t i = 0; i < q->n_labels; i++) {
-        bind_text(stmt, at++, q->labels[i]);
+    if (q->n_labels > 0) {
+        bind_text(stmt, at++, json_list(&ctx->arena, q->labels, q->n_labels));
     }
     return at;
 }
