@@ -220,15 +220,12 @@ static enum edge_status decode_devices(struct edge_ctx *ctx, devsdk_service *svc
     ret->devices = edge_new_n(&ctx->arena, struct device, n + 1);
     ret->n_devices = 0;
     for (const cJSON *item = list->child; item; item = item->next, i++) {
-        struct device_file one;
-        cJSON copy = *item;
-        copy.next = copy.prev = NULL;
-        const cJSON alone = {.type = cJSON_Array, .child = &copy};
-        enum edge_status st = device_file_decode(ctx, &alone, svc->rt->name, &one);
+        struct device *device = &ret->devices[ret->n_devices];
+        enum edge_status st = device_file_item_decode(ctx, item, i, svc->rt->name, device);
         if (st != EDGE_OK) {
             complain_of_device(ctx, svc, item, i, st);
         } else {
-            ret->devices[ret->n_devices++] = one.devices[0];
+            ret->n_devices++;
         }
     }
     return EDGE_OK;

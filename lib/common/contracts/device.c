@@ -83,6 +83,11 @@ static const struct edge_field device_file_fields[] = {
 /* clang-format on */
 const struct edge_dto DEVICE_FILE = EDGE_DTO(struct device_file, "devices", device_file_fields);
 
+static void own_device(struct device *d, const char *service_name)
+{
+    d->service_name = d->service_name && *d->service_name ? d->service_name : service_name;
+}
+
 enum edge_status device_file_decode(struct edge_ctx *ctx, const cJSON *json,
                                     const char *service_name, struct device_file *ret)
 {
@@ -91,8 +96,17 @@ enum edge_status device_file_decode(struct edge_ctx *ctx, const cJSON *json,
     cJSON object = {.type = cJSON_Object, .child = &member};
     EDGE_TRY(edge_dto_decode(ctx, &DEVICE_FILE, cJSON_IsArray(json) ? &object : json, ret));
     for (size_t i = 0; i < ret->n_devices; i++) {
-        struct device *d = &ret->devices[i];
-        d->service_name = d->service_name && *d->service_name ? d->service_name : service_name;
+        own_device(&ret->devices[i], service_name);
     }
+    return EDGE_OK;
+}
+
+enum edge_status device_file_item_decode(struct edge_ctx *ctx, const cJSON *item, size_t index,
+                                         const char *service_name, struct device *ret)
+{
+    struct edge_dto there = FILE_DEVICE;
+    there.name = edge_printf(&ctx->arena, "devices.deviceList[%zu]", index);
+    EDGE_TRY(edge_dto_decode(ctx, &there, item, ret));
+    own_device(ret, service_name);
     return EDGE_OK;
 }

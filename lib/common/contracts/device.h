@@ -46,6 +46,9 @@ struct device_file {
 /** States left out are UNLOCKED and UP, a service left out is @p service_name. */
 enum edge_status device_file_decode(struct edge_ctx *ctx, const cJSON *json,
                                     const char *service_name, struct device_file *ret);
+/** One element of it alone; faults are told as those of element @p index. */
+enum edge_status device_file_item_decode(struct edge_ctx *ctx, const cJSON *item, size_t index,
+                                         const char *service_name, struct device *ret);
 
 struct device_service {
     int64_t created, modified;

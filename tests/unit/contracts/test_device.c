@@ -190,6 +190,13 @@ static void test_files_may_be_a_bare_array(void)
                     EDGE_INVALID);
     expect_same(edge_ctx_message(&ctx, EDGE_INVALID),
                 "devices.deviceList[0].protocols field is required");
+    EDGE_CTX_SCOPE(alone);
+    struct device device;
+    CU_ASSERT_EQUAL(
+        device_file_item_decode(&alone, tree(&alone, "{\"name\":\"a\"}"), 43, "s", &device),
+        EDGE_INVALID);
+    expect_same(edge_ctx_message(&alone, EDGE_INVALID),
+                "devices.deviceList[43].protocols field is required");
 }
 
 CU_TestInfo device_tests[] = {
