@@ -12,7 +12,7 @@
 
 #include "edge/clock.h"
 
-enum { HEAD_SIZE = 32, SUMMED = 24, PIECE = 65536 };
+enum { HEAD_SIZE = 32, FRAME_HEAD = 24, SUMMED = 24, PIECE = 65536 };
 
 static const uint32_t MAGIC = 0x377f0682; /* its last bit: words are summed high byte first */
 static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
@@ -33,6 +33,14 @@ static uint32_t word(const unsigned char *at, bool high_first)
                : (uint32_t)at[3] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[1] << 8 | at[0];
 }
 
+static void add_sums(uint32_t sum[2], const unsigned char *bytes, size_t n, bool high_first)
+{
+    for (size_t i = 0; i < n; i += 8) {
+        sum[0] += word(bytes + i, high_first) + sum[1];
+        sum[1] += word(bytes + i + 4, high_first) + sum[0];
+    }
+}
+
 static bool head_is_sound(const unsigned char *head)
 {
     uint32_t magic = word(head, true);
@@ -40,10 +48,7 @@ static bool head_is_sound(const unsigned char *head)
         return false;
     }
     uint32_t sum[2] = {0, 0};
-    for (size_t i = 0; i < SUMMED; i += 8) {
-        sum[0] += word(head + i, magic & 1) + sum[1];
-        sum[1] += word(head + i + 4, magic & 1) + sum[0];
-    }
+    add_sums(sum, head, SUMMED, magic & 1);
     return sum[0] == word(head + SUMMED, true) && sum[1] == word(head + SUMMED + 4, true);
 }
 
@@ -77,6 +82,97 @@ bool aside_log_is_headless(const char *path)
         return false; /* shorter than a header: no frame was ever behind it */
     }
     return !head_is_sound(head) && !is_blank(fd);
+}
+
+/* ---- its frames --------------------------------------------------------------------------------- */
+
+struct frames {
+    const unsigned char *head; /* of the log */
+    size_t page_size;
+    uint32_t sum[2];   /* of all so far */
+    bool broken;       /* one did not fit */
+    bool ended;        /* behind it a change ended */
+    bool proven;       /* and a further one was begun */
+    int64_t at, sound; /* bytes; the latter: up to the end of the last change before */
+};
+
+/* What the log's salts do not mark is of an earlier round. */
+static void see_frame(struct frames *f, const unsigned char *frame)
+{
+    bool ours = memcmp(frame + 8, f->head + 16, 8) == 0, high_first = f->head[3] & 1;
+    bool ends = word(frame + 4, true) != 0;
+    if (!f->broken) {
+        add_sums(f->sum, frame, 8, high_first);
+        add_sums(f->sum, frame + FRAME_HEAD, f->page_size, high_first);
+        f->broken =
+            !ours || f->sum[0] != word(frame + 16, true) || f->sum[1] != word(frame + 20, true);
+    }
+    f->at += (int64_t)(FRAME_HEAD + f->page_size);
+    if (!f->broken) {
+        f->sound = ends ? f->at : f->sound;
+    } else if (ours) {
+        f->proven |= f->ended;
+        f->ended |= ends;
+    }
+}
+
+bool aside_log_is_holed(const char *path, int64_t *ret_sound)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const char *name = edge_printf(&ctx.arena, "%s-wal", path);
+    EDGE_CLEANUP(descriptor_done) int fd = open(name, O_RDONLY | O_CLOEXEC);
+    unsigned char head[HEAD_SIZE];
+    if (fd < 0 || pread(fd, head, sizeof(head), 0) < HEAD_SIZE || !head_is_sound(head)) {
+        return false;
+    }
+    struct frames f = {
+        .head = head,
+        .page_size = word(head + 8, true),
+        .sum = {word(head + SUMMED, true), word(head + SUMMED + 4, true)},
+        .at = HEAD_SIZE,
+        .sound = HEAD_SIZE
+    };
+    if (f.page_size < 512 || f.page_size > PIECE || (f.page_size & (f.page_size - 1)) != 0) {
+        return false;
+    }
+    unsigned char *frame = edge_alloc(&ctx.arena, FRAME_HEAD + f.page_size, 1);
+    ssize_t size = (ssize_t)(FRAME_HEAD + f.page_size);
+    while (!f.proven && pread(fd, frame, (size_t)size, (off_t)f.at) == size) {
+        see_frame(&f, frame);
+    }
+    *ret_sound = f.sound;
+    return f.proven;
+}
+
+static bool copied(int from, int to)
+{
+    unsigned char piece[PIECE];
+    ssize_t got;
+    off_t at = 0;
+    for (; (got = pread(from, piece, sizeof(piece), at)) > 0; at += got) {
+        if (pwrite(to, piece, (size_t)got, at) != got) {
+            return false;
+        }
+    }
+    return got == 0 && fsync(to) == 0;
+}
+
+enum edge_status aside_log_cut(struct edge_ctx *ctx, const char *path, const char *aside,
+                               int64_t sound)
+{
+    const char *name = edge_printf(&ctx->arena, "%s-wal", path);
+    const char *copy = edge_printf(&ctx->arena, "%s-wal", aside);
+    EDGE_CLEANUP(descriptor_done) int from = open(name, O_RDWR | O_CLOEXEC);
+    EDGE_CLEANUP(descriptor_done)
+    int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (from < 0 || to < 0 || !copied(from, to)) {
+        return aside_rename(ctx, path, aside, "-wal"); /* over what there is of a copy */
+    }
+    EDGE_TRY(aside_settle(ctx, path)); /* before the other one is cut */
+    if (ftruncate(from, (off_t)sound) != 0 || fsync(from) != 0) {
+        return edge_fail(ctx, EDGE_DAMAGED, "cannot cut '%s': %s", name, strerror(errno));
+    }
+    return EDGE_OK;
 }
 
 bool aside_file_is_gutted(const char *path)

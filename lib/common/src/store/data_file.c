@@ -350,19 +350,24 @@ void edge_data_file_unusable(struct edge_data_file *f)
     }
 }
 
-/* Its log alone: SQLite would begin it anew, over what it holds. */
+/* Its log alone: SQLite would begin it anew, over what it holds, or end it before the damage. */
 static enum edge_status log_put_aside(struct edge_ctx *ctx, const struct edge_data_file *f)
 {
-    if (!aside_log_is_headless(f->path)) {
+    int64_t sound = 0;
+    bool headless = aside_log_is_headless(f->path);
+    if (!headless && !aside_log_is_holed(f->path, &sound)) {
         return EDGE_OK;
     }
     const char *aside = aside_name(ctx, f->path);
-    EDGE_TRY(aside_rename(ctx, f->path, aside, "-wal"));
+    EDGE_TRY(headless ? aside_rename(ctx, f->path, aside, "-wal")
+                      : aside_log_cut(ctx, f->path, aside, sound));
     EDGE_TRY(aside_settle(ctx, f->path));
     count_aside(f);
     edge_log_error(ctx,
-                   "the head of a database's log is damaged: the log was put aside, and the last "
-                   "changes with it",
+                   headless ? "the head of a database's log is damaged: the log was put aside, and "
+                              "the last changes with it"
+                            : "a database's log is damaged: it was put aside, and the changes "
+                              "behind the damage with it",
                    "file", f->path, "kept-as", edge_printf(&ctx->arena, "%s-wal", aside), NULL);
     return EDGE_OK;
 }
