@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "contracts/event_ack.h"
+#include "edge/clock.h"
 #include "edge/system_event.h"
 #include "state.h"
 
@@ -33,6 +34,10 @@ static void received_done(struct event_job *job, enum edge_status st, const char
     }
     if (st != EDGE_OK && st != EDGE_CONFLICT) {
         edge_counter_add(r->data->events_refused, 1);
+    }
+    if (st == EDGE_UNAVAILABLE) {
+        refusals_note(r->data->refusals, r->log, why, edge_now_mono_ms());
+    } else if (st != EDGE_OK && st != EDGE_CONFLICT) {
         EDGE_CTX_SCOPE(ctx);
         ctx.log = r->log;
         memcpy(ctx.correlation_id, r->correlation_id, sizeof(ctx.correlation_id));
@@ -127,7 +132,10 @@ static enum edge_status refuse(struct edge_ctx *ctx, const struct core_data *dat
             acks_flush(data->acks);
         }
     }
-    (void)ctx;
+    if (st == EDGE_UNAVAILABLE) { /* it may be one of very many */
+        refusals_note(data->refusals, ctx->log, edge_ctx_message(ctx, st), edge_now_mono_ms());
+        return EDGE_OK;
+    }
     return st;
 }
 

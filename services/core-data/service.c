@@ -128,6 +128,8 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
     data->events_refused =
         edge_counter(rt->metrics, "EventsRefused", "Events from the bus that were not stored.");
     data->acks = acks_create(rt);
+    data->refusals = edge_new(&data->arena, struct refusals);
+    refusals_init(data->refusals);
     const struct data_config *settings = rt->config;
     int64_t gather_ns = 0;
     if (!edge_duration_parse(settings->gather.interval, true, &gather_ns) || gather_ns < 0) {
@@ -168,6 +170,9 @@ static void data_stop(const struct edge_runtime *rt)
     data->store = NULL;
     acks_free(data->acks);
     data->acks = NULL;
+    if (data->refusals) {
+        refusals_done(data->refusals);
+    }
     edge_arena_done(&data->arena);
 }
 

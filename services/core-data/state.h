@@ -7,6 +7,7 @@
 #include "contracts/device.h"
 #include "edge/service.h"
 #include "event_store.h"
+#include "refusals.h"
 
 struct data_writable {
     struct edge_writable base;
@@ -38,6 +39,7 @@ struct core_data {
     bool has_clock;
     struct edge_counter *events_persisted, *readings_persisted, *events_refused;
     struct acks *acks;
+    struct refusals *refusals; /* of events from the bus */
 };
 
 bool data_persists(const struct core_data *data);

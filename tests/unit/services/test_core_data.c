@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture.h"
 #include "core_data.h"
 #include "edge/budget.h"
 #include "edge/cbor.h"
@@ -419,7 +420,7 @@ static void test_events_of_the_bus_are_paid_for(void)
             "{\"apiVersion\":\"v3\",\"event\":{\"apiVersion\":\"v3\",\"id\":\"%08x%s\",\"deviceName\":"
             "\"D\",\"profileName\":\"P\",\"sourceName\":\"S\",\"origin\":%u,\"tags\":{\"a\":[%s]},"
             "\"readings\":[%s]}}",
-            i, ID + 8, i + 1, edge_buf_str(&zeros), reading_json(&f, "D", "a", 5, "Int8", "5"));
+            i, &ID[8], i + 1, edge_buf_str(&zeros), reading_json(&f, "D", "a", 5, "Int8", "5"));
         publish_event(&f, "edgex/events/device/svc/P/D/S", json);
     }
     CU_ASSERT_TRUE(persisted(&f, EVENTS));
@@ -690,7 +691,28 @@ static void test_concurrent_posts_are_all_there(void)
     expect(&f, "GET", API "/reading/count", NULL, 200, "\"count\":800}");
 }
 
+/* Of one full disk there is one thing to say. */
+static void test_refused_events_are_told_together(void)
+{
+    struct edge_log *log = edge_log_create("core-data");
+    struct refusals refusals = {.n = 0};
+    refusals_init(&refusals);
+    capture_start();
+    for (int64_t i = 0; i < 5000; i++) {
+        refusals_note(&refusals, log, "the disk is nearly full", 1000 + i);
+    }
+    refusals_note(&refusals, log, "the disk is nearly full", 11000);
+    char *text = capture_end();
+    CU_ASSERT_EQUAL(capture_count(text, "\n"), 2);
+    CU_ASSERT_EQUAL(capture_count(text, "count=1 reason=\"the disk is nearly full\""), 1);
+    CU_ASSERT_EQUAL(capture_count(text, "count=5000 "), 1);
+    free(text);
+    refusals_done(&refusals);
+    edge_log_free(log);
+}
+
 CU_TestInfo core_data_tests[] = {
+    {"refused events are told together",     test_refused_events_are_told_together    },
     {"a posted event comes back",            test_posted_event_comes_back             },
     {"CBOR with binary comes back",          test_cbor_with_binary_comes_back         },
     {"bad posts store nothing",              test_bad_posts_store_nothing             },
