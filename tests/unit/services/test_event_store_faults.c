@@ -400,7 +400,7 @@ static void test_a_full_queue_refuses_or_waits(void)
 /* Few events of many bytes: memory is bounded too. */
 static void test_a_queue_of_large_events_is_full_early(void)
 {
-    enum { LARGE = 20 * 1024 * 1024 };
+    enum { LARGE = 10 * 1024 * 1024 };
     STORE_FIXTURE(f);
     char *bytes = edge_xalloc(LARGE, 1);
     struct blocking_job b = {
