@@ -1,6 +1,7 @@
 /**
- * Where events and their readings live: one SQLite file, written by one thread that commits
- * whatever has gathered (an event is acknowledged after the commit that holds it), read by several.
+ * Where events and their readings live, written by one thread that commits whatever has gathered (an event
+ * is acknowledged after the commit that holds it), read by several. How rows are kept is a back end's
+ * (event_store_ops.h); the embedded one has one SQLite file:
  *
  * Rows are partitioned by arrival into segments. The newest takes all writes and is indexed in
  * memory only, so that writing appends and nothing else; when it is full its SQL indexes are built
@@ -20,6 +21,7 @@ struct event_store;
 struct edge_log;
 
 struct event_store_config {
+    const char *type; /* "sqlite", the name of a back end; NULL: the embedded one */
     struct edge_data_file_config file;
     /* Events that may wait are committed when so many have gathered or the first of them has waited so
      * long; sooner with any change that may not wait, and when somebody asks for what is stored: a
@@ -39,7 +41,7 @@ struct event_store_config {
 };
 
 /**
- * UNAVAILABLE or FORBIDDEN with a text naming path and reason: not ours, of a newer version, in use. A
+ * INVALID: the type is unknown. UNAVAILABLE or FORBIDDEN with a text naming path and reason: not ours, of a newer version, in use. A
  * store that is damaged is put aside (edge_data_file_put_aside) and an empty one is opened.
  */
 enum edge_status event_store_open(struct edge_ctx *ctx, const struct event_store_config *config,

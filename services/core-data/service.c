@@ -135,7 +135,8 @@ static enum edge_status data_start(struct edge_ctx *ctx, const struct edge_runti
     if (!edge_duration_parse(settings->gather.interval, true, &gather_ns) || gather_ns < 0) {
         return edge_fail(ctx, EDGE_INVALID, "Gather.Interval needs a duration");
     }
-    struct event_store_config config = {.gather_ms = gather_ns / 1000000,
+    struct event_store_config config = {.type = edge_runtime_store_type(rt),
+                                        .gather_ms = gather_ns / 1000000,
                                         .gather_events = (size_t)settings->gather.events,
                                         .settled = committed,
                                         .settled_arg = data};

@@ -713,6 +713,19 @@ static void test_a_wrong_beginning_in_the_file_is_not_believed(void)
     CU_ASSERT_EQUAL(arrived_before(&f, begun), 0);
 }
 
+static void test_a_back_end_is_found_by_its_name(void)
+{
+    STORE_FIXTURE(f);
+    f.config.type = "sqlite";
+    store_reopen(&f);
+    event_store_close(f.store);
+    f.store = NULL;
+    f.config.type = "mongodb";
+    CU_ASSERT_EQUAL(event_store_open(&f.ctx, &f.config, &f.store), EDGE_INVALID);
+    CU_ASSERT_STRING_EQUAL(edge_ctx_message(&f.ctx, EDGE_INVALID),
+                           "database type 'mongodb' is unknown");
+}
+
 CU_TestInfo event_store_tests[] = {
     {"values come back normalised",                   test_values_come_back_normalised            },
     {"null, binary and objects come back",            test_null_binary_and_objects_come_back      },
@@ -737,5 +750,6 @@ CU_TestInfo event_store_tests[] = {
     {"a wrong clock ends no segment",                 test_a_wrong_clock_ends_no_segment          },
     {"a wrong beginning in the file is not believed",
      test_a_wrong_beginning_in_the_file_is_not_believed                                           },
+    {"a back end is found by its name",               test_a_back_end_is_found_by_its_name        },
     CU_TEST_INFO_NULL,
 };

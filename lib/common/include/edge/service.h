@@ -142,6 +142,8 @@ enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runt
  */
 enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                         const char *name, struct edge_data_file_config *ret);
+/** Database.Type by the name of a back end. */
+const char *edge_runtime_store_type(const struct edge_runtime *rt);
 /**
  * The store of a service's start, in such a file; routes with EDGE_ROUTE_READS run on workers where it
  * waits. Failures as edge_store_open().

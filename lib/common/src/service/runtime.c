@@ -52,6 +52,12 @@ enum edge_status edge_runtime_data_file(struct edge_ctx *ctx, const struct edge_
     return EDGE_OK;
 }
 
+const char *edge_runtime_store_type(const struct edge_runtime *rt)
+{
+    const char *type = rt->base->database.type;
+    return strcmp(type, "postgres") == 0 ? "sqlite" : type;
+}
+
 void runtime_note_store(const struct edge_runtime *rt, const struct edge_store *store)
 {
     instance_of(rt)->reads_wait = edge_store_waits(store);
@@ -62,7 +68,7 @@ enum edge_status edge_runtime_store(struct edge_ctx *ctx, const struct edge_runt
                                     const struct edge_collection *const *collections, size_t n,
                                     struct edge_store **ret)
 {
-    struct edge_store_config config = {.type = "sqlite"};
+    struct edge_store_config config = {.type = edge_runtime_store_type(rt)};
     EDGE_TRY(edge_runtime_data_file(ctx, rt, name, &config.file));
     EDGE_TRY(edge_store_open(ctx, &config, collections, n, ret));
     runtime_note_store(rt, *ret);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 /* Rough prices, in units of one step along an index, to choose between two ways. */
 enum { PRICE_SEEK = 20, DEEP_OFFSET = 4096 };
@@ -87,7 +87,7 @@ static void match_bits(struct edge_ctx *ctx, const struct dict *d, struct row_ma
     m->n_bits = d->n_ids;
 }
 
-void row_match_list(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+void row_match_list(struct edge_ctx *ctx, struct event_db *s, enum row_kind kind,
                     struct row_match *m)
 {
     if (!m->all) {
@@ -162,7 +162,7 @@ static int newest_first(const void *a, const void *b)
     return x->max > y->max ? -1 : x->max < y->max;
 }
 
-void row_plan_make(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+void row_plan_make(struct edge_ctx *ctx, struct event_db *s, enum row_kind kind,
                    const struct event_filter *filter, struct row_plan *ret)
 {
     struct catalogue *cat = &s->catalogue;
@@ -228,7 +228,7 @@ static int64_t count_in_memory(const struct row_plan *plan, const struct row_par
 
 struct look {
     struct edge_ctx *ctx;
-    struct event_store *store;
+    struct event_db *store;
     struct reader *reader;
     const struct row_plan *plan;
     const struct row_part *part;
@@ -290,7 +290,7 @@ static enum edge_status count_in_file(const struct look *c, int64_t start, int64
     return EDGE_OK;
 }
 
-enum edge_status row_plan_count(struct edge_ctx *ctx, struct event_store *s, struct reader *r,
+enum edge_status row_plan_count(struct edge_ctx *ctx, struct event_db *s, struct reader *r,
                                 const struct row_plan *plan, int64_t start, int64_t end,
                                 int64_t *ret)
 {
@@ -477,7 +477,7 @@ static int in_order(const void *a, const void *b)
 }
 
 /* Far into the list, an origin not far before the page is found by counting, not by walking. */
-static enum edge_status skip_deep(struct edge_ctx *ctx, struct event_store *s, struct reader *r,
+static enum edge_status skip_deep(struct edge_ctx *ctx, struct event_db *s, struct reader *r,
                                   const struct row_plan *plan, int64_t *offset, int64_t *end)
 {
     int64_t low = plan->start, high = plan->end;
@@ -505,7 +505,7 @@ static enum edge_status skip_deep(struct edge_ctx *ctx, struct event_store *s, s
     return EDGE_OK;
 }
 
-enum edge_status row_plan_newest(struct edge_ctx *ctx, struct event_store *s, struct reader *r,
+enum edge_status row_plan_newest(struct edge_ctx *ctx, struct event_db *s, struct reader *r,
                                  const struct row_plan *plan, int64_t offset, int64_t limit,
                                  struct row_ref **ret, size_t *ret_n)
 {

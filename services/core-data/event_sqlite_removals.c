@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "edge/log.h"
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 enum {
     STEP_REMOVALS = 64, /* deletions looked at in one step */
@@ -30,7 +30,7 @@ static void removal_free(struct removal *r)
     free(r);
 }
 
-void removals_done(struct event_store *s)
+void removals_done(struct event_db *s)
 {
     for (struct removal *r = s->removals, *next; r; r = next) {
         next = r->next;
@@ -40,7 +40,7 @@ void removals_done(struct event_store *s)
 }
 
 /* The sources it may name: those of its device, or all. */
-static struct dict_entry **candidates(const struct event_store *s, const struct removal *r,
+static struct dict_entry **candidates(const struct event_db *s, const struct removal *r,
                                       size_t *ret_n)
 {
     const struct dict *d = &s->catalogue.dicts[ROW_EVENT];
@@ -53,7 +53,7 @@ static struct dict_entry **candidates(const struct event_store *s, const struct 
     return g ? g->entries : NULL;
 }
 
-void removal_restore(struct event_store *s, const struct removal *stored)
+void removal_restore(struct event_db *s, const struct removal *stored)
 {
     struct removal *r = edge_xalloc(1, sizeof(*r));
     *r = *stored;
@@ -84,7 +84,7 @@ static void bind_text_or_null(sqlite3_stmt *stmt, int at, const char *text)
 }
 
 /* What is stored so far, or of that what has come before a time. */
-static struct removed_rows rows_of(const struct event_store *s, const struct event_removal *r)
+static struct removed_rows rows_of(const struct event_db *s, const struct event_removal *r)
 {
     struct removed_rows rows = {
         .from = r->from != 0 ? r->from : INT64_MIN,
@@ -98,7 +98,7 @@ static struct removed_rows rows_of(const struct event_store *s, const struct eve
     return rows;
 }
 
-static enum edge_status insert_removals(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status insert_removals(struct edge_ctx *ctx, struct event_db *s,
                                         const struct event_removal *removals, size_t n,
                                         int64_t *ret_ids)
 {
@@ -120,7 +120,7 @@ static enum edge_status insert_removals(struct edge_ctx *ctx, struct event_store
     return EDGE_OK;
 }
 
-enum edge_status removals_note(struct edge_ctx *ctx, struct event_store *s,
+enum edge_status removals_note(struct edge_ctx *ctx, struct event_db *s,
                                const struct event_removal *removals, size_t n)
 {
     int64_t *ids = edge_new_n(&ctx->arena, int64_t, n);
@@ -139,7 +139,7 @@ enum edge_status removals_note(struct edge_ctx *ctx, struct event_store *s,
     return EDGE_OK;
 }
 
-static enum edge_status delete_notes(struct edge_ctx *ctx, struct event_store *s, size_t n)
+static enum edge_status delete_notes(struct edge_ctx *ctx, struct event_db *s, size_t n)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(db_prepare(ctx, s->db, "DELETE FROM removal WHERE id=?1", 0, &stmt));
@@ -151,7 +151,7 @@ static enum edge_status delete_notes(struct edge_ctx *ctx, struct event_store *s
 }
 
 /* The first @p n have nothing left to do. */
-static enum edge_status removals_finish(struct edge_ctx *ctx, struct event_store *s, size_t n)
+static enum edge_status removals_finish(struct edge_ctx *ctx, struct event_db *s, size_t n)
 {
     if (n == 0) {
         return EDGE_OK;
@@ -176,7 +176,7 @@ static enum edge_status removals_finish(struct edge_ctx *ctx, struct event_store
  */
 
 /* Are all rows of the segment, whatever they are rows of, among those? */
-static bool spans(const struct event_store *s, const struct removed_rows *rows,
+static bool spans(const struct event_db *s, const struct removed_rows *rows,
                   const struct segment *seg)
 {
     bool all_before =
@@ -187,8 +187,7 @@ static bool spans(const struct event_store *s, const struct removed_rows *rows,
 }
 
 /* Does everything in the segment go, by @p r or by what else is noted for its sources? */
-static bool takes_all(const struct event_store *s, const struct removal *r,
-                      const struct segment *seg)
+static bool takes_all(const struct event_db *s, const struct removal *r, const struct segment *seg)
 {
     const struct segment_rows *events = &seg->rows[ROW_EVENT];
     if (!spans(s, &r->rows, seg)) {
@@ -223,7 +222,7 @@ static bool has_row(const struct removed_rows *rows, int64_t origin, int64_t seq
 }
 
 /* One look finds what all that is noted takes. */
-static void victims_in_memory(const struct event_store *s, const struct removal *r,
+static void victims_in_memory(const struct event_db *s, const struct removal *r,
                               const struct segment *seg, struct victims *v)
 {
     const struct dict *d = &s->catalogue.dicts[ROW_EVENT];
@@ -243,7 +242,7 @@ static void victims_in_memory(const struct event_store *s, const struct removal 
     }
 }
 
-static enum edge_status victims_of_source(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status victims_of_source(struct edge_ctx *ctx, struct event_db *s,
                                           sqlite3_stmt *stmt, const struct dict_entry *source,
                                           const struct removed_rows *rows, struct victims *v)
 {
@@ -260,7 +259,7 @@ static enum edge_status victims_of_source(struct edge_ctx *ctx, struct event_sto
     return rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, s->db, "finding events to remove");
 }
 
-static enum edge_status victims_in_file(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status victims_in_file(struct edge_ctx *ctx, struct event_db *s,
                                         sqlite3_stmt *stmt, const struct removal *r,
                                         const struct segment *seg, struct victims *v)
 {
@@ -301,7 +300,7 @@ static void sort_and_merge(struct victims *v)
 }
 
 /* A transaction costs more than what is in it: what others take from this segment goes along. */
-static enum edge_status find_in_file(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status find_in_file(struct edge_ctx *ctx, struct event_db *s,
                                      const struct removal *r, const struct segment *seg,
                                      struct victims *v)
 {
@@ -323,8 +322,7 @@ static enum edge_status find_in_file(struct edge_ctx *ctx, struct event_store *s
 
 /* Has the segment any rows it may take? Asked before anything that costs: old segments of which
  * little is left meet every removal. */
-static bool may_take(const struct event_store *s, const struct removal *r,
-                     const struct segment *seg)
+static bool may_take(const struct event_db *s, const struct removal *r, const struct segment *seg)
 {
     if (seg->rows[ROW_EVENT].min > r->rows.cutoff || seg->rows[ROW_EVENT].max < r->rows.from) {
         return false;
@@ -344,7 +342,7 @@ static bool may_take(const struct event_store *s, const struct removal *r,
 }
 
 /* *ret_did: something of the segment was removed, and there may be more. */
-static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_db *s,
                                            const struct removal *r, struct segment *seg,
                                            bool *ret_did)
 {
@@ -372,7 +370,7 @@ static enum edge_status removal_in_segment(struct edge_ctx *ctx, struct event_st
     return v.n > 0 ? remove_events(ctx, s, seg, v.events, v.n) : EDGE_OK;
 }
 
-static enum edge_status removal_slice(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status removal_slice(struct edge_ctx *ctx, struct event_db *s,
                                       const struct removal *r, bool *ret_did)
 {
     *ret_did = false;
@@ -382,7 +380,7 @@ static enum edge_status removal_slice(struct edge_ctx *ctx, struct event_store *
     return EDGE_OK;
 }
 
-enum edge_status removal_step(struct edge_ctx *ctx, struct event_store *s, bool *ret_did)
+enum edge_status removal_step(struct edge_ctx *ctx, struct event_db *s, bool *ret_did)
 {
     *ret_did = s->removals != NULL;
     size_t n_finished = 0;

@@ -8,7 +8,7 @@
 #include <sys/random.h>
 
 #include "edge/clock.h"
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 enum {
     FIRST_SLOTS = 64,

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 /* ---- is it there? ----------------------------------------------------------------------------- */
 
-static enum edge_status row_has_id(struct edge_ctx *ctx, struct event_store *s, uint32_t segment,
+static enum edge_status row_has_id(struct edge_ctx *ctx, struct event_db *s, uint32_t segment,
                                    const unsigned char *id, int64_t seq, bool *ret)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
@@ -24,7 +24,7 @@ static enum edge_status row_has_id(struct edge_ctx *ctx, struct event_store *s, 
                                                  : db_fail(ctx, s->db, "looking for an event");
 }
 
-static enum edge_status hot_has_id(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status hot_has_id(struct edge_ctx *ctx, struct event_db *s,
                                    const struct segment *seg, const unsigned char *id, bool *ret)
 {
     uint64_t prefix = id_prefix(id);
@@ -38,8 +38,8 @@ static enum edge_status hot_has_id(struct edge_ctx *ctx, struct event_store *s,
     return EDGE_OK;
 }
 
-enum edge_status event_is_stored(struct edge_ctx *ctx, struct event_store *s,
-                                 const unsigned char *id, int64_t origin, bool *ret)
+enum edge_status event_is_stored(struct edge_ctx *ctx, struct event_db *s, const unsigned char *id,
+                                 int64_t origin, bool *ret)
 {
     *ret = false;
     for (size_t i = s->catalogue.n_segments; i-- > 0 && !*ret;) {
@@ -62,7 +62,7 @@ struct decrement {
 };
 
 struct gone {
-    struct event_store *store;
+    struct event_db *store;
     struct segment *seg;
     int64_t *events, *first_reading, *n_readings;
     size_t n;
@@ -205,7 +205,7 @@ static void publish_removal(const struct gone *g)
     }
 }
 
-enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s, struct segment *seg,
+enum edge_status remove_events(struct edge_ctx *ctx, struct event_db *s, struct segment *seg,
                                int64_t *events, size_t n)
 {
     struct gone g = {
@@ -225,9 +225,9 @@ enum edge_status remove_events(struct edge_ctx *ctx, struct event_store *s, stru
 /* ---- by id -------------------------------------------------------------------------------------
  */
 
-static enum edge_status has_id(struct edge_ctx *ctx, struct event_store *s,
-                               const struct segment *seg, const char *sql, int64_t seq,
-                               const unsigned char *id, int64_t *ret_seq)
+static enum edge_status has_id(struct edge_ctx *ctx, struct event_db *s, const struct segment *seg,
+                               const char *sql, int64_t seq, const unsigned char *id,
+                               int64_t *ret_seq)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(db_prepare(ctx, s->db, sql, seg->id, &stmt));
@@ -241,7 +241,7 @@ static enum edge_status has_id(struct edge_ctx *ctx, struct event_store *s,
     return rc == SQLITE_DONE ? EDGE_NOT_FOUND : db_fail(ctx, s->db, "finding an event");
 }
 
-static enum edge_status find_in_segment(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status find_in_segment(struct edge_ctx *ctx, struct event_db *s,
                                         const struct segment *seg, const unsigned char *id,
                                         int64_t *ret_seq)
 {
@@ -269,7 +269,7 @@ static enum edge_status find_in_segment(struct edge_ctx *ctx, struct event_store
 }
 
 /* Newest segment first; *ret_seg NULL where none has it. */
-static enum edge_status find_event(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status find_event(struct edge_ctx *ctx, struct event_db *s,
                                    const unsigned char *id, struct segment **ret_seg,
                                    int64_t *ret_seq)
 {
@@ -287,12 +287,8 @@ static enum edge_status find_event(struct edge_ctx *ctx, struct event_store *s,
     return EDGE_OK;
 }
 
-enum edge_status remove_by_id(struct edge_ctx *ctx, struct event_store *s, const char *text)
+enum edge_status remove_by_id(struct edge_ctx *ctx, struct event_db *s, const unsigned char *id)
 {
-    unsigned char id[ID_SIZE];
-    if (!id_from_text(text, id)) {
-        return edge_fail(ctx, EDGE_INVALID, "'%s' is not a uuid", text ? text : "");
-    }
     for (bool found = false;; found = true) { /* ids may repeat: all of them go */
         struct segment *seg = NULL;
         int64_t seq = 0;

@@ -9,7 +9,7 @@
 
 #include "edge/clock.h"
 #include "edge/text.h"
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 /* A segment is scanned from end to end where at least one row in this many matches. */
 enum { SCAN_RATIO = 8, LOOK_EVERY = 4096 };
@@ -29,7 +29,7 @@ struct sum {
 
 struct summing {
     struct edge_ctx *ctx;
-    struct event_store *store;
+    struct event_db *store;
     struct reader *reader;
     const struct row_plan *plan;
     struct sum *sums; /* by series id */
@@ -280,12 +280,12 @@ static void plan_and_reader_done(struct summing *job)
     }
 }
 
-enum edge_status event_store_aggregate(struct edge_ctx *ctx, struct event_store *s,
-                                       const struct event_filter *filter, enum event_aggregate how,
-                                       int64_t deadline_ms, struct event_group **ret, size_t *ret_n)
+enum edge_status rows_aggregate(struct edge_ctx *ctx, void *db, const struct event_filter *filter,
+                                enum event_aggregate how, int64_t deadline_ms,
+                                struct event_group **ret, size_t *ret_n)
 {
+    struct event_db *s = db;
     struct row_plan plan = {0};
-    store_catch_up(s);
     row_plan_make(ctx, s, ROW_READING, filter, &plan);
     row_match_list(ctx, s, ROW_READING, &plan.match);
     EDGE_CLEANUP(plan_and_reader_done)

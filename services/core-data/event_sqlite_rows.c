@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 enum { MAX_READINGS = 1 << 24 }; /* of an event: more is damage */
 
 struct fetch {
     struct edge_ctx *ctx;
-    struct event_store *store;
+    struct event_db *store;
     struct reader *reader;
 };
 
@@ -153,21 +153,6 @@ static enum edge_status fetch_event(const struct fetch *f, const struct row_ref 
     return fetch_readings_of(f, at->segment, first, n, ret);
 }
 
-static enum edge_status fetch_events(const struct fetch *f, const struct row_ref *rows, size_t n,
-                                     struct event **ret, size_t *ret_n)
-{
-    struct event *events = edge_new_n(&f->ctx->arena, struct event, n);
-    size_t got = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool found = false;
-        EDGE_TRY(fetch_event(f, &rows[i], &events[got], &found));
-        got += found;
-    }
-    *ret = events;
-    *ret_n = got;
-    return EDGE_OK;
-}
-
 static enum edge_status fetch_reading(const struct fetch *f, const struct row_ref *at,
                                       struct reading *ret, bool *ret_found)
 {
@@ -180,32 +165,16 @@ static enum edge_status fetch_reading(const struct fetch *f, const struct row_re
     return EDGE_OK;
 }
 
-static enum edge_status fetch_readings(const struct fetch *f, const struct row_ref *rows, size_t n,
-                                       struct reading **ret, size_t *ret_n)
-{
-    struct reading *readings = edge_new_n(&f->ctx->arena, struct reading, n);
-    size_t got = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool found = false;
-        EDGE_TRY(fetch_reading(f, &rows[i], &readings[got], &found));
-        got += found;
-    }
-    *ret = readings;
-    *ret_n = got;
-    return EDGE_OK;
-}
-
 /* A plan and a reader for as long as a question takes. */
 struct question {
     struct fetch fetch;
     struct row_plan plan;
 };
 
-static enum edge_status ask(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+static enum edge_status ask(struct edge_ctx *ctx, struct event_db *s, enum row_kind kind,
                             const struct event_filter *filter, struct question *q)
 {
     q->fetch = (struct fetch){.ctx = ctx, .store = s};
-    store_catch_up(s);
     row_plan_make(ctx, s, kind, filter, &q->plan);
     return reader_acquire(ctx, s, &q->fetch.reader);
 }
@@ -218,62 +187,13 @@ static void question_done(struct question *q)
     }
 }
 
-static enum edge_status newest(struct question *q, int64_t offset, int64_t limit,
-                               struct row_ref **ret, size_t *ret_n)
-{
-    return row_plan_newest(q->fetch.ctx, q->fetch.store, q->fetch.reader, &q->plan, offset, limit,
-                           ret, ret_n);
-}
-
-enum edge_status event_store_events(struct edge_ctx *ctx, struct event_store *s,
-                                    const struct event_filter *filter, int64_t offset,
-                                    int64_t limit, struct event **ret, size_t *ret_n)
+enum edge_status rows_find(struct edge_ctx *ctx, void *db, enum row_kind kind,
+                           const struct event_filter *filter, int64_t offset, int64_t limit,
+                           struct event_rows *ret)
 {
     EDGE_CLEANUP(question_done) struct question q = {0};
-    EDGE_TRY(ask(ctx, s, ROW_EVENT, filter, &q));
-    struct row_ref *rows = NULL;
-    size_t n = 0;
-    EDGE_TRY(newest(&q, offset, limit, &rows, &n));
-    return fetch_events(&q.fetch, rows, n, ret, ret_n);
-}
-
-enum edge_status event_store_readings(struct edge_ctx *ctx, struct event_store *s,
-                                      const struct event_filter *filter, int64_t offset,
-                                      int64_t limit, struct reading **ret, size_t *ret_n)
-{
-    EDGE_CLEANUP(question_done) struct question q = {0};
-    EDGE_TRY(ask(ctx, s, ROW_READING, filter, &q));
-    struct row_ref *rows = NULL;
-    size_t n = 0;
-    EDGE_TRY(newest(&q, offset, limit, &rows, &n));
-    return fetch_readings(&q.fetch, rows, n, ret, ret_n);
-}
-
-/* ---- lists read bit by bit ---------------------------------------------------------------------
- */
-
-static enum edge_status find(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
-                             const struct event_filter *filter, int64_t offset, int64_t limit,
-                             struct event_rows *ret)
-{
-    EDGE_CLEANUP(question_done) struct question q = {0};
-    *ret = (struct event_rows){0};
-    EDGE_TRY(ask(ctx, s, kind, filter, &q));
-    return newest(&q, offset, limit, &ret->rows, &ret->n);
-}
-
-enum edge_status event_store_find_events(struct edge_ctx *ctx, struct event_store *s,
-                                         const struct event_filter *filter, int64_t offset,
-                                         int64_t limit, struct event_rows *ret)
-{
-    return find(ctx, s, ROW_EVENT, filter, offset, limit, ret);
-}
-
-enum edge_status event_store_find_readings(struct edge_ctx *ctx, struct event_store *s,
-                                           const struct event_filter *filter, int64_t offset,
-                                           int64_t limit, struct event_rows *ret)
-{
-    return find(ctx, s, ROW_READING, filter, offset, limit, ret);
+    EDGE_TRY(ask(ctx, db, kind, filter, &q));
+    return row_plan_newest(ctx, db, q.fetch.reader, &q.plan, offset, limit, &ret->rows, &ret->n);
 }
 
 static void fetch_done(struct fetch *f)
@@ -284,94 +204,60 @@ static void fetch_done(struct fetch *f)
 }
 
 /* Room for what is left, but not for all of a long list at once. */
-static size_t next_room(const struct event_rows *rows)
+static size_t next_room(const struct event_rows *rows, size_t size)
 {
     const size_t most = 64;
     size_t left = rows->n - rows->at;
-    return left < most ? left : most;
+    return left < most || size == SIZE_MAX ? left : most;
 }
 
-enum edge_status event_store_next_events(struct edge_ctx *ctx, struct event_store *s,
-                                         struct event_rows *rows, size_t size, struct event **ret,
-                                         size_t *ret_n)
+enum edge_status rows_next(struct edge_ctx *ctx, void *db, enum row_kind kind,
+                           struct event_rows *rows, size_t size, void **ret, size_t *ret_n,
+                           size_t *ret_largest)
 {
-    EDGE_CLEANUP(fetch_done) struct fetch f = {.ctx = ctx, .store = s};
-    size_t room = next_room(rows), n = 0, begin = ctx->arena.used, before = begin;
-    struct event *events = edge_new_n(&ctx->arena, struct event, room);
-    EDGE_TRY(reader_acquire(ctx, s, &f.reader));
-    while (rows->at < rows->n && n < room && (n == 0 || ctx->arena.used - begin < size)) {
+    EDGE_CLEANUP(fetch_done) struct fetch f = {.ctx = ctx, .store = db};
+    struct edge_arena *a = &ctx->arena;
+    size_t room = next_room(rows, size), n = 0, begin = a->used, before = begin;
+    struct event *events = kind == ROW_EVENT ? edge_new_n(a, struct event, room) : NULL;
+    struct reading *readings = kind == ROW_READING ? edge_new_n(a, struct reading, room) : NULL;
+    EDGE_TRY(reader_acquire(ctx, db, &f.reader));
+    while (rows->at < rows->n && n < room && (n == 0 || a->used - begin < size)) {
         bool found = false;
-        EDGE_TRY(fetch_event(&f, &rows->rows[rows->at], &events[n], &found));
-        store_note_size(s, ctx->arena.used - before);
-        before = ctx->arena.used;
+        const struct row_ref *row = &rows->rows[rows->at];
+        EDGE_TRY(events ? fetch_event(&f, row, &events[n], &found)
+                        : fetch_reading(&f, row, &readings[n], &found));
+        *ret_largest = a->used - before > *ret_largest ? a->used - before : *ret_largest;
+        before = a->used;
         rows->at++;
         n += found;
     }
-    *ret = events;
+    *ret = events ? (void *)events : readings;
     *ret_n = n;
     return EDGE_OK;
 }
 
-enum edge_status event_store_next_readings(struct edge_ctx *ctx, struct event_store *s,
-                                           struct event_rows *rows, size_t size,
-                                           struct reading **ret, size_t *ret_n)
+enum edge_status rows_count(struct edge_ctx *ctx, void *db, enum row_kind kind,
+                            const struct event_filter *filter, int64_t *ret)
 {
-    EDGE_CLEANUP(fetch_done) struct fetch f = {.ctx = ctx, .store = s};
-    size_t room = next_room(rows), n = 0, begin = ctx->arena.used, before = begin;
-    struct reading *readings = edge_new_n(&ctx->arena, struct reading, room);
-    EDGE_TRY(reader_acquire(ctx, s, &f.reader));
-    while (rows->at < rows->n && n < room && (n == 0 || ctx->arena.used - begin < size)) {
-        bool found = false;
-        EDGE_TRY(fetch_reading(&f, &rows->rows[rows->at], &readings[n], &found));
-        store_note_size(s, ctx->arena.used - before);
-        before = ctx->arena.used;
-        rows->at++;
-        n += found;
-    }
-    *ret = readings;
-    *ret_n = n;
-    return EDGE_OK;
-}
-
-static enum edge_status count(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
-                              const struct event_filter *filter, int64_t *ret)
-{
-    EDGE_CLEANUP(question_done) struct question q = {.fetch = {.store = s}};
-    store_catch_up(s);
-    row_plan_make(ctx, s, kind, filter, &q.plan);
+    EDGE_CLEANUP(question_done) struct question q = {.fetch = {.store = db}};
+    row_plan_make(ctx, db, kind, filter, &q.plan);
     if (filter->start == INT64_MIN && filter->end == INT64_MAX) {
         *ret = q.plan.match.total;
         return EDGE_OK;
     }
-    EDGE_TRY(reader_acquire(ctx, s, &q.fetch.reader));
-    return row_plan_count(ctx, s, q.fetch.reader, &q.plan, filter->start, filter->end, ret);
+    EDGE_TRY(reader_acquire(ctx, db, &q.fetch.reader));
+    return row_plan_count(ctx, db, q.fetch.reader, &q.plan, filter->start, filter->end, ret);
 }
 
-enum edge_status event_store_count_events(struct edge_ctx *ctx, struct event_store *s,
-                                          const struct event_filter *filter, int64_t *ret)
+enum edge_status rows_nth_origin(struct edge_ctx *ctx, void *db, const struct event_filter *filter,
+                                 int64_t nth, int64_t *ret)
 {
-    return count(ctx, s, ROW_EVENT, filter, ret);
-}
-
-enum edge_status event_store_count_readings(struct edge_ctx *ctx, struct event_store *s,
-                                            const struct event_filter *filter, int64_t *ret)
-{
-    return count(ctx, s, ROW_READING, filter, ret);
-}
-
-enum edge_status event_store_nth_origin(struct edge_ctx *ctx, struct event_store *s,
-                                        const struct event_filter *filter, int64_t nth,
-                                        int64_t *ret)
-{
-    EDGE_CLEANUP(question_done) struct question q = {0};
-    EDGE_TRY(ask(ctx, s, ROW_EVENT, filter, &q));
-    struct row_ref *rows = NULL;
-    size_t n = 0;
-    EDGE_TRY(row_plan_newest(ctx, s, q.fetch.reader, &q.plan, nth, 1, &rows, &n));
-    if (n == 0) {
+    struct event_rows rows = {0};
+    EDGE_TRY(rows_find(ctx, db, ROW_EVENT, filter, nth, 1, &rows));
+    if (rows.n == 0) {
         return EDGE_NOT_FOUND;
     }
-    *ret = rows[0].origin;
+    *ret = rows.rows[0].origin;
     return EDGE_OK;
 }
 
@@ -418,16 +304,12 @@ static enum edge_status find_in_file(const struct fetch *f, const struct row_par
     return found ? EDGE_OK : EDGE_NOT_FOUND;
 }
 
-enum edge_status event_store_get(struct edge_ctx *ctx, struct event_store *s, const char *id,
-                                 struct event *ret)
+enum edge_status rows_get(struct edge_ctx *ctx, void *db, const unsigned char *bytes,
+                          struct event *ret)
 {
-    unsigned char bytes[ID_SIZE];
-    if (!id_from_text(id, bytes)) {
-        return EDGE_NOT_FOUND;
-    }
     EDGE_CLEANUP(question_done) struct question q = {0};
     const struct event_filter all = {EVENT_FILTER_ALL};
-    EDGE_TRY(ask(ctx, s, ROW_EVENT, &all, &q));
+    EDGE_TRY(ask(ctx, db, ROW_EVENT, &all, &q));
     const char *canonical = id_to_text(&ctx->arena, bytes);
     for (size_t i = 0; i < q.plan.n_parts; i++) {
         const struct row_part *p = &q.plan.parts[i];

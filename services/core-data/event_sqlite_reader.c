@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 /* INDEXED BY: the planner has no statistics, and the choice of the index is made in select.c. */
 static const char *const STATEMENTS[SQL_COUNT] = {
@@ -74,7 +74,7 @@ static void reader_give(struct reader_pool *pool, struct reader *r)
     edge_cond_signal(&pool->freed);
 }
 
-enum edge_status reader_acquire(struct edge_ctx *ctx, struct event_store *s, struct reader **ret)
+enum edge_status reader_acquire(struct edge_ctx *ctx, struct event_db *s, struct reader **ret)
 {
     bool open = false;
     struct reader *r = reader_take(&s->readers, &open);
@@ -83,13 +83,13 @@ enum edge_status reader_acquire(struct edge_ctx *ctx, struct event_store *s, str
         enum edge_status st = db_open_connection(ctx, s, &db);
         if (st != EDGE_OK) {
             reader_give(&s->readers, NULL);
-            return store_note(ctx, s, st);
+            return db_note(ctx, s, st);
         }
         r = edge_xalloc(1, sizeof(*r));
         r->db = db;
     }
     if (sqlite3_exec(r->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
-        enum edge_status st = store_note(ctx, s, db_fail(ctx, r->db, "reading"));
+        enum edge_status st = db_note(ctx, s, db_fail(ctx, r->db, "reading"));
         reader_release(s, r);
         return st;
     }
@@ -97,7 +97,7 @@ enum edge_status reader_acquire(struct edge_ctx *ctx, struct event_store *s, str
     return EDGE_OK;
 }
 
-void reader_release(struct event_store *s, struct reader *r)
+void reader_release(struct event_db *s, struct reader *r)
 {
     for (size_t i = 0; i < READER_STATEMENTS; i++) {
         if (r->statements[i].stmt) {
@@ -108,7 +108,7 @@ void reader_release(struct event_store *s, struct reader *r)
     reader_give(&s->readers, r);
 }
 
-void readers_done(struct event_store *s)
+void readers_done(struct event_db *s)
 {
     EDGE_LOCK(&s->readers.lock);
     for (struct reader *r = s->readers.idle, *next; r; r = next) {
@@ -118,7 +118,7 @@ void readers_done(struct event_store *s)
     s->readers.idle = NULL;
 }
 
-static bool segment_exists(struct event_store *s, uint32_t id)
+static bool segment_exists(struct event_db *s, uint32_t id)
 {
     EDGE_LOCK(&s->catalogue.lock);
     for (size_t i = 0; i < s->catalogue.n_segments; i++) {
@@ -129,7 +129,7 @@ static bool segment_exists(struct event_store *s, uint32_t id)
     return false;
 }
 
-enum edge_status reader_statement(struct edge_ctx *ctx, struct event_store *s, struct reader *r,
+enum edge_status reader_statement(struct edge_ctx *ctx, struct event_db *s, struct reader *r,
                                   uint32_t segment, enum segment_sql sql, sqlite3_stmt **ret)
 {
     struct reader_statement *oldest = &r->statements[0];
@@ -151,7 +151,7 @@ enum edge_status reader_statement(struct edge_ctx *ctx, struct event_store *s, s
     enum edge_status status = db_prepare(ctx, r->db, STATEMENTS[sql], segment, &stmt);
     if (status != EDGE_OK) {
         if (segment_exists(s, segment)) {
-            return store_note(ctx, s, status);
+            return db_note(ctx, s, status);
         }
         edge_ctx_clear(ctx);
         *ret = NULL;
@@ -162,7 +162,7 @@ enum edge_status reader_statement(struct edge_ctx *ctx, struct event_store *s, s
     return EDGE_OK;
 }
 
-enum edge_status reader_step(struct edge_ctx *ctx, struct event_store *s, struct reader *r,
+enum edge_status reader_step(struct edge_ctx *ctx, struct event_db *s, struct reader *r,
                              uint32_t segment, sqlite3_stmt *stmt, bool *ret_row)
 {
     int rc = sqlite3_step(stmt);
@@ -170,5 +170,5 @@ enum edge_status reader_step(struct edge_ctx *ctx, struct event_store *s, struct
     if (rc == SQLITE_ROW || rc == SQLITE_DONE || !segment_exists(s, segment)) {
         return EDGE_OK;
     }
-    return store_note(ctx, s, db_fail(ctx, r->db, "reading"));
+    return db_note(ctx, s, db_fail(ctx, r->db, "reading"));
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 /* Built in bulk from a full table: a tenth of the price of keeping them while rows arrive. Origins
  * descend, so that among equal origins the order of insertion is the order of the index. */
@@ -61,7 +61,7 @@ void segment_add(struct catalogue *cat, struct segment *seg)
     cat->segments[cat->n_segments++] = seg;
 }
 
-struct segment *segment_open_one(const struct event_store *s)
+struct segment *segment_open_one(const struct event_db *s)
 {
     const struct catalogue *cat = &s->catalogue;
     return cat->n_segments > 0 ? cat->segments[cat->n_segments - 1] : NULL;
@@ -87,14 +87,14 @@ static int64_t created_now(const struct catalogue *cat)
 }
 
 /* One whose beginning is not known ends as soon as that of the next one is. */
-static bool is_old(const struct event_store *s, const struct segment *seg)
+static bool is_old(const struct event_db *s, const struct segment *seg)
 {
     return seg->created_ms == CREATED_UNKNOWN
                ? created_now(&s->catalogue) != CREATED_UNKNOWN
                : llabs(edge_now_ms() - seg->created_ms) >= s->config.segment_age_ms;
 }
 
-bool segment_is_full(const struct event_store *s, const struct segment *seg)
+bool segment_is_full(const struct event_db *s, const struct segment *seg)
 {
     int64_t events = seg->rows[ROW_EVENT].n;
     return events >= s->config.segment_events ||
@@ -124,7 +124,7 @@ struct tally *segment_tally(const struct segment_rows *rows, uint32_t key)
     return low < rows->n_tallies && rows->tallies[low].key == key ? &rows->tallies[low] : NULL;
 }
 
-static enum edge_status create_tables(struct edge_ctx *ctx, struct event_store *s, uint32_t id,
+static enum edge_status create_tables(struct edge_ctx *ctx, struct event_db *s, uint32_t id,
                                       const struct segment *before, int64_t created_ms)
 {
     EDGE_TRY(db_exec(ctx, s->db,
@@ -157,7 +157,7 @@ static enum edge_status create_tables(struct edge_ctx *ctx, struct event_store *
     return db_run(ctx, s->db, close, "closing a segment");
 }
 
-enum edge_status segment_rotate(struct edge_ctx *ctx, struct event_store *s)
+enum edge_status segment_rotate(struct edge_ctx *ctx, struct event_db *s)
 {
     struct segment *before = segment_open_one(s);
     uint32_t id = before ? before->id + 1 : 1;
@@ -180,7 +180,7 @@ enum edge_status segment_rotate(struct edge_ctx *ctx, struct event_store *s)
     return EDGE_OK;
 }
 
-enum edge_status segment_prepare_inserts(struct edge_ctx *ctx, struct event_store *s)
+enum edge_status segment_prepare_inserts(struct edge_ctx *ctx, struct event_db *s)
 {
     uint32_t id = segment_open_one(s)->id;
     for (int kind = 0; kind < ROW_KINDS; kind++) {
@@ -192,7 +192,7 @@ enum edge_status segment_prepare_inserts(struct edge_ctx *ctx, struct event_stor
 }
 
 /* Rows per key of a memory index, keys ascending. */
-static void count_hot(const struct event_store *s, const struct segment *seg, enum row_kind kind,
+static void count_hot(const struct event_db *s, const struct segment *seg, enum row_kind kind,
                       struct segment_rows *ret)
 {
     uint32_t n_ids = s->catalogue.dicts[kind].n_ids;
@@ -215,7 +215,7 @@ static void count_hot(const struct event_store *s, const struct segment *seg, en
     free(counts);
 }
 
-static enum edge_status save_tallies(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status save_tallies(struct edge_ctx *ctx, struct event_db *s,
                                      const struct segment *seg, const struct segment_rows rows[])
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
@@ -243,7 +243,7 @@ static enum edge_status save_tallies(struct edge_ctx *ctx, struct event_store *s
     return db_run(ctx, s->db, seal, "sealing a segment");
 }
 
-static void publish_sealed(struct event_store *s, struct segment *seg,
+static void publish_sealed(struct event_db *s, struct segment *seg,
                            const struct segment_rows counted[])
 {
     EDGE_LOCK(&s->catalogue.lock);
@@ -256,7 +256,7 @@ static void publish_sealed(struct event_store *s, struct segment *seg,
     seg->hot = NULL;
 }
 
-static enum edge_status seal(struct edge_ctx *ctx, struct event_store *s, struct segment *seg)
+static enum edge_status seal(struct edge_ctx *ctx, struct event_db *s, struct segment *seg)
 {
     struct segment_rows counted[ROW_KINDS] = {0};
     for (int kind = 0; kind < ROW_KINDS; kind++) {
@@ -276,7 +276,7 @@ static enum edge_status seal(struct edge_ctx *ctx, struct event_store *s, struct
     return EDGE_OK;
 }
 
-enum edge_status segment_seal_step(struct edge_ctx *ctx, struct event_store *s, bool *ret_did)
+enum edge_status segment_seal_step(struct edge_ctx *ctx, struct event_db *s, bool *ret_did)
 {
     struct segment *seg = NULL;
     for (size_t i = 0; i < s->catalogue.n_segments && !seg; i++) {
@@ -296,7 +296,7 @@ enum edge_status segment_seal_step(struct edge_ctx *ctx, struct event_store *s, 
     return seal(ctx, s, seg);
 }
 
-static enum edge_status drop_tables(struct edge_ctx *ctx, struct event_store *s, uint32_t id)
+static enum edge_status drop_tables(struct edge_ctx *ctx, struct event_db *s, uint32_t id)
 {
     EDGE_TRY(db_exec(ctx, s->db, "DROP TABLE event_#", id));
     EDGE_TRY(db_exec(ctx, s->db, "DROP TABLE reading_#", id));
@@ -305,13 +305,13 @@ static enum edge_status drop_tables(struct edge_ctx *ctx, struct event_store *s,
 }
 
 /* Readers that planned with it may find its tables gone from now on. */
-static void set_dropping(struct event_store *s, struct segment *seg, bool dropping)
+static void set_dropping(struct event_db *s, struct segment *seg, bool dropping)
 {
     EDGE_LOCK(&s->catalogue.lock);
     seg->dropping = dropping;
 }
 
-enum edge_status segment_drop(struct edge_ctx *ctx, struct event_store *s, struct segment *seg)
+enum edge_status segment_drop(struct edge_ctx *ctx, struct event_db *s, struct segment *seg)
 {
     if (seg->hot) { /* its rows are counted nowhere yet */
         for (int kind = 0; kind < ROW_KINDS; kind++) {

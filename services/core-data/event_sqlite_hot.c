@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 struct hot *hot_create(void)
 {

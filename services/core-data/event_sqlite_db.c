@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "edge/log.h"
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 enum {
     APPLICATION_ID = 0x45444356, /* what `file` shows: nobody else's database is taken for ours */
@@ -66,7 +66,7 @@ enum edge_status db_fail(struct edge_ctx *ctx, sqlite3 *db, const char *doing)
                      sqlite3_errmsg(db));
 }
 
-enum edge_status store_note(struct edge_ctx *ctx, struct event_store *s, enum edge_status st)
+enum edge_status db_note(struct edge_ctx *ctx, struct event_db *s, enum edge_status st)
 {
     if (st == EDGE_DAMAGED) {
         edge_data_file_note_damage(s->file, edge_ctx_message(ctx, st));
@@ -138,19 +138,18 @@ enum edge_status db_end(struct edge_ctx *ctx, sqlite3 *db, enum edge_status st)
 
 /* A file that turns out to be damaged is closed as it is: its log is neither carried into it nor
  * removed. db_trust() ends that. */
-enum edge_status db_open_connection(struct edge_ctx *ctx, const struct event_store *s,
-                                    sqlite3 **ret)
+enum edge_status db_open_connection(struct edge_ctx *ctx, const struct event_db *s, sqlite3 **ret)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(s->path, ret, flags, NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(s->config.file.path, ret, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(*ret, 5000) != SQLITE_OK ||
         sqlite3_db_config(*ret, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK ||
         sqlite3_exec(*ret, CONNECTION_SETUP, NULL, NULL, NULL) != SQLITE_OK) {
         int code = *ret ? sqlite3_errcode(*ret) & 0xff : SQLITE_NOMEM;
         bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
         enum edge_status st =
-            edge_fail(ctx, damaged ? EDGE_DAMAGED : EDGE_FORBIDDEN, "cannot open '%s': %s", s->path,
-                      *ret ? sqlite3_errmsg(*ret) : "out of memory");
+            edge_fail(ctx, damaged ? EDGE_DAMAGED : EDGE_FORBIDDEN, "cannot open '%s': %s",
+                      s->config.file.path, *ret ? sqlite3_errmsg(*ret) : "out of memory");
         sqlite3_close(*ret);
         *ret = NULL;
         return st;
@@ -169,7 +168,7 @@ static enum edge_status get_number(struct edge_ctx *ctx, sqlite3 *db, const char
     return EDGE_OK;
 }
 
-static enum edge_status exec_whole(struct edge_ctx *ctx, struct event_store *s, const char *sql,
+static enum edge_status exec_whole(struct edge_ctx *ctx, struct event_db *s, const char *sql,
                                    const char *doing)
 {
     EDGE_TRY(db_begin(ctx, s->db));
@@ -198,7 +197,7 @@ static enum edge_status read_header(struct edge_ctx *ctx, sqlite3 *db, struct he
 
 /* Whose it is, which version, and whether its tables are there. What lies in them is found where it is
  * read: looking through a large file would take longer than anybody waits for a gateway. */
-static enum edge_status check_schema(struct edge_ctx *ctx, struct event_store *s)
+static enum edge_status check_schema(struct edge_ctx *ctx, struct event_db *s)
 {
     struct header h = {0};
     EDGE_TRY(read_header(ctx, s->db, &h));
@@ -229,14 +228,14 @@ static enum edge_status check_schema(struct edge_ctx *ctx, struct event_store *s
 }
 
 /* An earlier process met damage: is there any? */
-static enum edge_status look_through(struct edge_ctx *ctx, struct event_store *s)
+static enum edge_status look_through(struct edge_ctx *ctx, struct event_db *s)
 {
     const char *noted = edge_data_file_damage(s->file);
     if (!noted) {
         return EDGE_OK;
     }
-    edge_log_warn(ctx, "damage was noted, the store is looked through", "file", s->path, "noted",
-                  noted, NULL);
+    edge_log_warn(ctx, "damage was noted, the store is looked through", "file", s->config.file.path,
+                  "noted", noted, NULL);
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(db_prepare(ctx, s->db, "PRAGMA quick_check(1)", 0, &stmt));
     if (sqlite3_step(stmt) != SQLITE_ROW) {
@@ -246,12 +245,12 @@ static enum edge_status look_through(struct edge_ctx *ctx, struct event_store *s
     if (!found || strcmp(found, "ok") != 0) {
         return edge_fail(ctx, EDGE_DAMAGED, "%s", found ? found : noted);
     }
-    edge_log_warn(ctx, "the store is sound, the damage is gone", "file", s->path, NULL);
+    edge_log_warn(ctx, "the store is sound, the damage is gone", "file", s->config.file.path, NULL);
     edge_data_file_sound(s->file);
     return EDGE_OK;
 }
 
-void db_look_inside(struct edge_ctx *ctx, struct event_store *s)
+void db_look_inside(struct edge_ctx *ctx, struct event_db *s)
 {
     int64_t pages = 0;
     if (get_number(ctx, s->db, "PRAGMA freelist_count", &pages) == EDGE_OK) {
@@ -259,20 +258,20 @@ void db_look_inside(struct edge_ctx *ctx, struct event_store *s)
     }
 }
 
-void db_trust(struct edge_ctx *ctx, struct event_store *s)
+void db_trust(struct edge_ctx *ctx, struct event_db *s)
 {
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     (void)edge_data_log_carry(&s->log); /* what an earlier process left: it is tried again */
     db_look_inside(ctx, s);
 }
 
-enum edge_status db_open(struct edge_ctx *ctx, struct event_store *s)
+enum edge_status db_open(struct edge_ctx *ctx, struct event_db *s)
 {
     EDGE_TRY(edge_data_file_check(ctx, s->file));
     EDGE_TRY(db_open_connection(ctx, s, &s->db));
     edge_data_log_watch(&s->log, s->db, s->file, LOG_SIZE);
-    EDGE_TRY(edge_wrap(ctx, check_schema(ctx, s), "cannot use '%s'", s->path));
-    EDGE_TRY(edge_wrap(ctx, look_through(ctx, s), "cannot use '%s'", s->path));
+    EDGE_TRY(edge_wrap(ctx, check_schema(ctx, s), "cannot use '%s'", s->config.file.path));
+    EDGE_TRY(edge_wrap(ctx, look_through(ctx, s), "cannot use '%s'", s->config.file.path));
     if (s->config.max_pages > 0) {
         const char *sql =
             edge_printf(&ctx->arena, "PRAGMA max_page_count=%lld", (long long)s->config.max_pages);

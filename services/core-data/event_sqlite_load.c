@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "edge/log.h"
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 enum { MAX_ID = 1 << 24 }; /* of a dictionary; more is damage */
 
@@ -53,7 +53,7 @@ static void widen(struct segment_rows *rows, int64_t origin)
     rows->max = origin > rows->max ? origin : rows->max;
 }
 
-static enum edge_status load_hot(struct edge_ctx *ctx, struct event_store *s, struct segment *seg,
+static enum edge_status load_hot(struct edge_ctx *ctx, struct event_db *s, struct segment *seg,
                                  enum row_kind kind, struct counts *counts)
 {
     static const char *const SQL[ROW_KINDS] = {
@@ -81,8 +81,8 @@ static enum edge_status load_hot(struct edge_ctx *ctx, struct event_store *s, st
     return rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, s->db, "reading a segment");
 }
 
-static enum edge_status load_tallies(struct edge_ctx *ctx, struct event_store *s,
-                                     struct segment *seg, enum row_kind kind, struct counts *counts)
+static enum edge_status load_tallies(struct edge_ctx *ctx, struct event_db *s, struct segment *seg,
+                                     enum row_kind kind, struct counts *counts)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(load_prepare(
@@ -105,8 +105,8 @@ static enum edge_status load_tallies(struct edge_ctx *ctx, struct event_store *s
     return rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, s->db, "reading counts");
 }
 
-static enum edge_status load_segment(struct edge_ctx *ctx, struct event_store *s,
-                                     struct segment *seg, struct counts counts[ROW_KINDS])
+static enum edge_status load_segment(struct edge_ctx *ctx, struct event_db *s, struct segment *seg,
+                                     struct counts counts[ROW_KINDS])
 {
     for (int kind = 0; kind < ROW_KINDS; kind++) {
         if (seg->state == SEGMENT_SEALED) {
@@ -118,7 +118,7 @@ static enum edge_status load_segment(struct edge_ctx *ctx, struct event_store *s
     return EDGE_OK;
 }
 
-static enum edge_status load_segments(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status load_segments(struct edge_ctx *ctx, struct event_db *s,
                                       struct counts counts[ROW_KINDS])
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
@@ -160,7 +160,7 @@ static enum edge_status load_segments(struct edge_ctx *ctx, struct event_store *
 
 static const char *const DICT_TABLES[ROW_KINDS] = {"source", "series"};
 
-static enum edge_status counts_size(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+static enum edge_status counts_size(struct edge_ctx *ctx, struct event_db *s, enum row_kind kind,
                                     struct counts *ret)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
@@ -185,7 +185,7 @@ static const char *column_text(sqlite3_stmt *stmt, int column)
     return text ? text : "";
 }
 
-static enum edge_status load_dict(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+static enum edge_status load_dict(struct edge_ctx *ctx, struct event_db *s, enum row_kind kind,
                                   const struct counts *counts, struct unused *unused)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
@@ -222,7 +222,7 @@ static enum edge_status load_dict(struct edge_ctx *ctx, struct event_store *s, e
     return rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, s->db, "reading a dictionary");
 }
 
-static enum edge_status check_keys(struct edge_ctx *ctx, const struct event_store *s,
+static enum edge_status check_keys(struct edge_ctx *ctx, const struct event_db *s,
                                    enum row_kind kind, const struct counts *counts)
 {
     const struct dict *d = &s->catalogue.dicts[kind];
@@ -235,7 +235,7 @@ static enum edge_status check_keys(struct edge_ctx *ctx, const struct event_stor
     return EDGE_OK;
 }
 
-static enum edge_status load_removals(struct edge_ctx *ctx, struct event_store *s)
+static enum edge_status load_removals(struct edge_ctx *ctx, struct event_db *s)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
     EDGE_TRY(load_prepare(ctx, s->db,
@@ -262,7 +262,7 @@ static enum edge_status load_removals(struct edge_ctx *ctx, struct event_store *
     return rc == SQLITE_DONE ? EDGE_OK : db_fail(ctx, s->db, "reading removals");
 }
 
-static enum edge_status load_all(struct edge_ctx *ctx, struct event_store *s,
+static enum edge_status load_all(struct edge_ctx *ctx, struct event_db *s,
                                  struct unused unused[ROW_KINDS])
 {
     EDGE_CLEANUP(counts_done) struct counts counts[ROW_KINDS] = {0};
@@ -277,7 +277,7 @@ static enum edge_status load_all(struct edge_ctx *ctx, struct event_store *s,
     return load_removals(ctx, s);
 }
 
-static enum edge_status forget(struct edge_ctx *ctx, struct event_store *s, enum row_kind kind,
+static enum edge_status forget(struct edge_ctx *ctx, struct event_db *s, enum row_kind kind,
                                const struct unused *unused)
 {
     EDGE_CLEANUP(db_statement_done) sqlite3_stmt *stmt = NULL;
@@ -291,7 +291,7 @@ static enum edge_status forget(struct edge_ctx *ctx, struct event_store *s, enum
 }
 
 /* Not worth failing for: the disk may be full, and the store has to open to make room. */
-static void forget_unused(struct edge_ctx *ctx, struct event_store *s,
+static void forget_unused(struct edge_ctx *ctx, struct event_db *s,
                           const struct unused unused[ROW_KINDS])
 {
     if (unused[ROW_EVENT].n + unused[ROW_READING].n == 0) {
@@ -309,17 +309,17 @@ static void forget_unused(struct edge_ctx *ctx, struct event_store *s,
     }
 }
 
-enum edge_status store_load(struct edge_ctx *ctx, struct event_store *s)
+enum edge_status store_load(struct edge_ctx *ctx, struct event_db *s)
 {
     s->next_seq[ROW_EVENT] = s->next_seq[ROW_READING] = 1;
     EDGE_TRY(db_begin(ctx, s->db));
     struct unused unused[ROW_KINDS] = {0};
-    EDGE_TRY(
-        edge_wrap(ctx, db_end(ctx, s->db, load_all(ctx, s, unused)), "cannot use '%s'", s->path));
+    EDGE_TRY(edge_wrap(ctx, db_end(ctx, s->db, load_all(ctx, s, unused)), "cannot use '%s'",
+                       s->config.file.path));
     forget_unused(ctx, s, unused);
     struct segment *last = segment_open_one(s);
     if (!last || last->state != SEGMENT_OPEN) {
-        EDGE_TRY(edge_wrap(ctx, segment_rotate(ctx, s), "cannot use '%s'", s->path));
+        EDGE_TRY(edge_wrap(ctx, segment_rotate(ctx, s), "cannot use '%s'", s->config.file.path));
     }
     return EDGE_OK;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "edge/log.h"
-#include "event_store_impl.h"
+#include "event_sqlite.h"
 
 static enum edge_status number_from_text(struct edge_ctx *ctx, const struct reading *r,
                                          struct row_value *ret)
@@ -132,40 +132,6 @@ void value_to_reading(struct edge_ctx *ctx, sqlite3_stmt *stmt, int column, stru
     } else {
         r->value = copy;
     }
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-bool id_from_text(const char *text, unsigned char id[ID_SIZE])
-{
-    if (!text || strlen(text) != 36) {
-        return false;
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < 36;) {
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (text[i++] != '-') {
-                return false;
-            }
-            continue;
-        }
-        int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        id[n++] = (unsigned char)(high << 4 | low);
-        i += 2;
-    }
-    return true;
 }
 
 const char *id_to_text(struct edge_arena *a, const unsigned char id[ID_SIZE])
