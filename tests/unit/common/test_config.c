@@ -711,6 +711,20 @@ static void test_bad_files_are_fatal_by_place(void)
     bench_close(&b);
 }
 
+static void test_a_value_that_names_a_key_has_no_origin(void)
+{
+    struct bench b;
+    bench_open(&b);
+    put_file(&b, "configuration.yaml",
+             "Service: {Port: 5}\nRegistry: {Type: 'no Service.Port is'}\n");
+    enum edge_status st = edge_config_load(&b.ctx, &b.source, &b.config, &b.loaded);
+    CU_ASSERT_EQUAL(st, EDGE_INVALID);
+    const char *why = edge_ctx_message(&b.ctx, st);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "(Registry.Type: from /"));
+    CU_ASSERT_PTR_NULL(strstr(why, "(Service.Port: from"));
+    bench_close(&b);
+}
+
 /* The line of the log that names @p key. */
 static bool says(const char *log, const char *key, const char *nearest)
 {
@@ -964,6 +978,7 @@ CU_TestInfo config_tests[] = {
     {"a variable for one service goes first",          test_a_variable_for_one_service_goes_first      },
     {"bad variables are fatal by name",                test_bad_variables_are_fatal_by_name            },
     {"bad files are fatal by place",                   test_bad_files_are_fatal_by_place               },
+    {"a value that names a key has no origin",         test_a_value_that_names_a_key_has_no_origin     },
     {"unknown keys do no harm",                        test_unknown_keys_do_no_harm                    },
     {"files are looked up by service first",           test_files_are_looked_up_by_service_first       },
     {"files asked for by name must exist",             test_files_asked_for_by_name_must_exist         },

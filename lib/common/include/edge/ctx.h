@@ -19,6 +19,11 @@ struct edge_account;
 struct edge_link {
     struct edge_link *cause; /* NULL: the reason itself */
     const char *text;
+    const struct edge_fault *faults; /* of the reason: keys that are at fault, the last one first */
+};
+struct edge_fault {
+    const struct edge_fault *next;
+    const char *key; /* "Device.autoEvents[3].interval" */
 };
 
 enum {
@@ -56,6 +61,12 @@ void edge_ctx_done(struct edge_ctx *ctx);
 /** Give a reason and return @p st; further ones join it ("; "). */
 enum edge_status edge_fail(struct edge_ctx *ctx, enum edge_status st, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** Likewise, of the value at @p key: "KEY REASON". */
+enum edge_status edge_fail_at(struct edge_ctx *ctx, enum edge_status st, const char *key,
+                              const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/** The keys of such reasons; NULL: none has one. */
+const struct edge_fault *edge_ctx_faults(const struct edge_ctx *ctx);
 
 /** Put what we were doing in front, as a link of its own; OK and PENDING pass unchanged. */
 enum edge_status edge_wrap(struct edge_ctx *ctx, enum edge_status st, const char *fmt, ...)

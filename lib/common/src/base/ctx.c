@@ -207,6 +207,31 @@ enum edge_status edge_fail(struct edge_ctx *ctx, enum edge_status st, const char
     return st;
 }
 
+enum edge_status edge_fail_at(struct edge_ctx *ctx, enum edge_status st, const char *key,
+                              const char *fmt, ...)
+{
+    /* A hostile body may have 100,000 faults: spell out what fits into the message, no more. */
+    if (edge_ctx_is_full(ctx)) {
+        return st;
+    }
+    struct edge_arena *a = &ctx->told.arena;
+    va_list args;
+    va_start(args, fmt);
+    (void)edge_fail(ctx, st, "%s %s", key, bounded(a, fmt, args));
+    va_end(args);
+    struct edge_fault *fault = edge_new(a, struct edge_fault);
+    struct edge_link *reason = innermost(ctx);
+    *fault = (struct edge_fault){reason->faults, edge_strdup(a, key)};
+    reason->faults = fault;
+    return st;
+}
+
+const struct edge_fault *edge_ctx_faults(const struct edge_ctx *ctx)
+{
+    const struct edge_link *reason = innermost(ctx);
+    return reason ? reason->faults : NULL;
+}
+
 static size_t count(const struct edge_link *link)
 {
     size_t n = 0;

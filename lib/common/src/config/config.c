@@ -279,7 +279,7 @@ static enum edge_status apply_hosts(struct edge_ctx *ctx, const struct edge_opti
     return EDGE_OK;
 }
 
-/* Each fault names its key; where that has its value from is told behind. */
+/* Each fault has its key, the table's name in front; where that has its value from is told behind. */
 static enum edge_status decode(const struct loading *l, void *config)
 {
     struct edge_ctx *ctx = l->ctx;
@@ -289,13 +289,10 @@ static enum edge_status decode(const struct loading *l, void *config)
     }
     EDGE_CLEANUP(edge_buf_done) struct edge_buf text = EDGE_BUF_INIT;
     edge_buf_puts(&text, edge_ctx_message(ctx, st));
-    size_t len = text.len;
-    const cJSON *origin;
-    cJSON_ArrayForEach(origin, l->judge->origins)
-    {
-        const char *key = edge_printf(&ctx->arena, "%s ", origin->string);
-        const char *at = strcasestr(edge_buf_str(&text), key);
-        if (at && at < edge_buf_str(&text) + len) {
+    for (const struct edge_fault *f = edge_ctx_faults(ctx); f; f = f->next) {
+        const char *key = strchr(f->key, '.');
+        const cJSON *origin = key ? edge_json_member(l->judge->origins, key + 1, false) : NULL;
+        if (origin) {
             edge_buf_printf(&text, " (%s: from %s)", origin->string, origin->valuestring);
         }
     }

@@ -47,8 +47,7 @@ static void put_path(struct edge_buf *path, const struct edge_scope *at)
 
 enum edge_status edge_scope_fail(struct edge_scope *at, const char *member, const char *fmt, ...)
 {
-    /* A hostile body may have 100,000 faults: spell out what fits into the message, no more. */
-    if (edge_ctx_is_full(at->ctx)) {
+    if (edge_ctx_is_full(at->ctx)) { /* no path is made for nothing */
         return EDGE_INVALID;
     }
     EDGE_CTX_SCOPE(own);
@@ -59,7 +58,7 @@ enum edge_status edge_scope_fail(struct edge_scope *at, const char *member, cons
     va_start(args, fmt);
     const char *what = edge_vprintf(&own.arena, fmt, args);
     va_end(args);
-    return edge_fail(at->ctx, EDGE_INVALID, "%s %s", edge_buf_str(&path), what);
+    return edge_fail_at(at->ctx, EDGE_INVALID, edge_buf_str(&path), "%s", what);
 }
 
 enum edge_status dto_fail_required(struct edge_scope *at)
