@@ -157,8 +157,6 @@ static enum edge_status unsound(struct edge_ctx *ctx, const char *what, const ch
 /* What is no sound request gets no answer: whoever sent it may not be who it says. */
 static enum edge_status check_envelope(struct edge_ctx *ctx, const struct edge_message *m)
 {
-    static const char json[] = "application/json";
-    size_t len = strlen(json);
     if (m->retained) { /* it comes at every connection: a write must not happen again each time */
         return edge_fail(ctx, EDGE_INVALID, "retained requests are not obeyed");
     }
@@ -171,7 +169,7 @@ static enum edge_status check_envelope(struct edge_ctx *ctx, const struct edge_m
     if (*m->correlation_id && !edge_uuid_parse(m->correlation_id, NULL)) {
         return unsound(ctx, "correlationID", m->correlation_id, "no uuid");
     }
-    if (strncmp(m->content_type, json, len) != 0 || !strchr("; ", m->content_type[len])) {
+    if (!edge_media_is(m->content_type, "application/json")) {
         return unsound(ctx, "contentType", m->content_type, "not application/json");
     }
     return EDGE_OK;

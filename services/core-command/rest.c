@@ -2,7 +2,6 @@
  * device service that owns the device. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "command.h"
 #include "edge/base.h"
@@ -104,9 +103,8 @@ static enum edge_status find_destination(struct edge_call *call, struct destinat
 static enum edge_status parse_answer(struct edge_ctx *ctx, const struct edge_http_response *answer,
                                      const cJSON **ret)
 {
-    static const char cbor[] = "application/cbor";
     EDGE_TRY(edge_ctx_charge(ctx, answer->body_size)); /* its texts once more */
-    if (answer->content_type && strncasecmp(answer->content_type, cbor, strlen(cbor)) == 0) {
+    if (edge_media_is(answer->content_type, "application/cbor")) {
         return edge_cbor_parse(ctx, answer->body, answer->body_size, NULL, ret);
     }
     return edge_json_parse(ctx, answer->body, answer->body_size, NULL, ret);

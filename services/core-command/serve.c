@@ -42,7 +42,7 @@ static void keep_binaries(struct edge_ctx *ctx, const struct edge_message *m,
                           struct edge_message *out)
 {
     const void *event = NULL;
-    if (!m->json || strcmp(m->content_type, "application/cbor") != 0) {
+    if (!m->json || !edge_media_is(m->content_type, "application/cbor")) {
         return;
     }
     if (edge_message_decode(ctx, m, &EVENT_RESPONSE, &event) != EDGE_OK) {

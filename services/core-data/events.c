@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "edge/cbor.h"
 #include "edge/clock.h"
@@ -31,10 +30,7 @@ static bool is_blank(const char *text)
 
 static bool is_cbor(struct edge_call *call)
 {
-    static const char cbor[] = "application/cbor";
-    const char *type = edge_call_header(call, "Content-Type");
-    return type && strncasecmp(type, cbor, strlen(cbor)) == 0 &&
-           strchr("; ", type[strlen(cbor)]) != NULL; /* parameters do not matter */
+    return edge_media_is(edge_call_header(call, "Content-Type"), "application/cbor");
 }
 
 static enum edge_status check_size(struct edge_call *call, const struct core_data *data)

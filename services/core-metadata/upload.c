@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "edge/text.h"
 #include "metadata.h"
 
 enum { MAX_BOUNDARY = 70 }; /* RFC 2046 */
@@ -112,11 +113,9 @@ static const char *part_content(struct edge_ctx *ctx, const char *part, const ch
 
 static enum edge_status form_of(struct edge_call *call, struct form *ret)
 {
-    static const char type[] = "multipart/form-data";
     struct edge_ctx *ctx = edge_call_ctx(call);
     const char *value = edge_call_header(call, "Content-Type");
-    size_t len = value ? strcspn(value, "; \t") : 0;
-    if (len != strlen(type) || strncasecmp(value, type, len) != 0) {
+    if (!edge_media_is(value, "multipart/form-data")) {
         return edge_fail(ctx, EDGE_INVALID, "request Content-Type isn't multipart/form-data");
     }
     const char *boundary = param_of(&ctx->arena, value, "boundary");

@@ -491,7 +491,28 @@ static void test_the_nearest_name_is_found(void)
     }
 }
 
+static void test_media_types_are_told_apart(void)
+{
+    static const struct {
+        const char *media;
+        bool expect;
+    } cases[] = {
+        {"application/cbor",               true },
+        {"Application/CBOR",               true },
+        {"application/cbor; charset=utf8", true },
+        {"application/cbor;x",             true },
+        {"application/cbor-seq",           false},
+        {"application/cbo",                false},
+        {"",                               false},
+        {NULL,                             false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CU_ASSERT_EQUAL(edge_media_is(cases[i].media, "application/cbor"), cases[i].expect);
+    }
+}
+
 CU_TestInfo text_tests[] = {
+    {"media types are told apart",     test_media_types_are_told_apart    },
     {"the nearest name is found",      test_the_nearest_name_is_found     },
     {"long texts are cut with a mark", test_long_texts_are_cut_with_a_mark},
     {"uuids are new and strict",       test_uuids_are_new_and_strict      },

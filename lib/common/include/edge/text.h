@@ -78,6 +78,9 @@ struct edge_nearest {
 };
 void edge_nearest_offer(struct edge_nearest *n, const char *known);
 
+/** Is @p media that @p type, in any case, with or without parameters ("; charset=utf-8")? NULL is none. */
+bool edge_media_is(const char *media, const char *type);
+
 /** Go's strconv.ParseBool. */
 bool edge_bool_parse(const char *s, bool *ret);
 /** The whole of @p s as base 10 in range; a sign only where the type has one (contract 3.4). */

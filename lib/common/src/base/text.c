@@ -2,6 +2,7 @@
 #include "edge/text.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "edge/arena.h"
 #include "hex.h"
@@ -318,6 +319,14 @@ bool edge_duration_parse(const char *s, bool days, int64_t *ret_ns)
     }
     *ret_ns = (int64_t)(negative ? 0 - sum : sum);
     return true;
+}
+
+/* ---- media types ---------------------------------------------------------------------------- */
+
+bool edge_media_is(const char *media, const char *type)
+{
+    size_t len = media ? strcspn(media, "; \t") : 0;
+    return len == strlen(type) && strncasecmp(media, type, len) == 0;
 }
 
 /* ---- hashes -------------------------------------------------------------------------------- */

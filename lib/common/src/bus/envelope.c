@@ -59,14 +59,6 @@ static bool switched_on(const char *name)
     return value && strcasecmp(value, "true") == 0;
 }
 
-/* Parameters of the type ("; charset=utf-8") do not matter. */
-static bool is_type(const char *content_type, const char *type)
-{
-    size_t len = strlen(type);
-    return strncasecmp(content_type, type, len) == 0 &&
-           (content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ');
-}
-
 /* ---- out --------------------------------------------------------------------------------- */
 
 static void put_base64(struct edge_encoder *enc, const void *bytes, size_t size)
@@ -79,7 +71,7 @@ static void put_base64(struct edge_encoder *enc, const void *bytes, size_t size)
 static void put_payload_base64(struct edge_encoder *enc, const struct edge_message *m)
 {
     EDGE_CLEANUP(edge_buf_done) struct edge_buf raw = EDGE_BUF_INIT;
-    bool cbor = is_type(m->content_type, "application/cbor");
+    bool cbor = edge_media_is(m->content_type, "application/cbor");
     if (m->object) {
         edge_dto_encode(m->dto, m->object, cbor ? EDGE_CBOR : EDGE_JSON, &raw);
     } else if (cbor) {
@@ -95,7 +87,7 @@ static void payload_encode(const void *obj, struct edge_encoder *enc)
     const struct edge_message *m = ((const struct envelope *)obj)->message;
     bool json = enc->encoding == EDGE_JSON;
     bool base64 = json && switched_on("EDGEX_MSG_BASE64_PAYLOAD");
-    bool cbor_inside = json && is_type(m->content_type, "application/cbor");
+    bool cbor_inside = json && edge_media_is(m->content_type, "application/cbor");
     if (m->text && base64) {
         put_base64(enc, m->text, strlen(m->text));
     } else if (m->text) {
@@ -114,7 +106,7 @@ static void payload_encode(const void *obj, struct edge_encoder *enc)
 void edge_envelope_encode(const struct edge_message *m, struct edge_buf *out)
 {
     bool cbor = switched_on("EDGEX_MSG_CBOR_ENCODE");
-    bool same_form = cbor && is_type(m->content_type, "application/json"); /* contract 11.2 */
+    bool same_form = cbor && edge_media_is(m->content_type, "application/json"); /* contract 11.2 */
     const struct envelope env = {
         .api_version = "v3",
         .received_topic = m->received_topic,
@@ -183,7 +175,7 @@ static enum edge_status string_payload(struct edge_ctx *ctx, const struct envelo
         m->json = env->payload; /* no EdgeX peer sends that; let the reader judge */
         return EDGE_OK;
     }
-    bool cbor = is_type(m->content_type, "application/cbor");
+    bool cbor = edge_media_is(m->content_type, "application/cbor");
     enum edge_status st = parse(ctx, bytes, size, cbor, &PAYLOAD_LIMITS, &m->json);
     if (st == EDGE_OK && cJSON_IsNull(m->json)) {
         m->json = NULL;
@@ -195,7 +187,7 @@ static enum edge_status payload_decode(struct edge_ctx *ctx, const struct envelo
                                        struct edge_message *m)
 {
     bool string = cJSON_IsString(env->payload);
-    if (string && (m->error_code != 0 || is_type(m->content_type, "text/plain"))) {
+    if (string && (m->error_code != 0 || edge_media_is(m->content_type, "text/plain"))) {
         m->text = text_payload(ctx, env->payload->valuestring);
         return EDGE_OK;
     }
