@@ -124,6 +124,12 @@ test_it_runs() {
     done
 }
 
+# The tests of whole platforms count it in: it answers what all have to answer, on a port that is not of our environment.
+test_platforms_have_it() {
+    build system-tests
+    env -i PATH="$PATH" EDGE_BIN_DIR="$EDGE_BIN_DIR" EDGE_SOURCE_DIR="$SOURCE" "$EDGE_BIN_DIR/tests/system-tests" one_process >"$SCRATCH/system.log" 2>&1 || fail "$(tail -n 40 "$SCRATCH/system.log")"
+}
+
 test_compose_has_it() {
     local file compose=() services
     if docker compose version >/dev/null 2>&1; then
@@ -163,6 +169,7 @@ services_read "$SOURCE"
 ports
 test_its_own_test
 test_it_runs
+test_platforms_have_it
 test_compose_has_it
 test_the_package_has_it
 rm -rf "$SOURCE"
