@@ -294,8 +294,8 @@ static bool write_document(const struct edge_service *s, FILE *out)
 
 static FILE *open_file(const char *directory, const char *name, const char *tail)
 {
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s%s", directory, name, tail);
+    EDGE_CTX_SCOPE(ctx);
+    const char *path = edge_printf(&ctx.arena, "%s/%s%s", directory, name, tail);
     FILE *out = fopen(path, "w");
     if (!out) {
         perror(path);
@@ -310,8 +310,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: edgex-docs DIRECTORY\n");
         return 2;
     }
-    char below[512];
-    snprintf(below, sizeof(below), "%s/openapi", argv[1]);
+    EDGE_CTX_SCOPE(ctx);
+    const char *below = edge_printf(&ctx.arena, "%s/openapi", argv[1]);
     mkdir(below, 0777);
     size_t n;
     const struct edge_service *const *services = edge_services(&n);

@@ -69,7 +69,8 @@ static struct sdk_watcher *watcher_swap(devsdk_service *svc, const char *name,
         svc->flows->watchers[i] = svc->flows->watchers[--svc->flows->n_watchers];
     }
     if (w) {
-        svc->flows->watchers = edge_xrealloc(svc->flows->watchers, svc->flows->n_watchers + 1, sizeof(*svc->flows->watchers));
+        svc->flows->watchers = edge_xrealloc(svc->flows->watchers, svc->flows->n_watchers + 1,
+                                             sizeof(*svc->flows->watchers));
         svc->flows->watchers[svc->flows->n_watchers++] = w;
     }
     return before;
@@ -298,7 +299,8 @@ static bool scan_open(devsdk_service *svc, const char *request_id, devsdk_scan *
     EDGE_LOCK(&svc->flows->scan_lock);
     running[0] = '\0';
     if (svc->flows->scan || atomic_load(&svc->quiet)) {
-        memcpy(running, svc->flows->scan ? svc->flows->scan->request_id : "", svc->flows->scan ? SDK_SCAN_ID_SIZE : 1);
+        memcpy(running, svc->flows->scan ? svc->flows->scan->request_id : "",
+               svc->flows->scan ? SDK_SCAN_ID_SIZE : 1);
         return false;
     }
     svc->flows->scan = *ret = edge_xalloc(1, sizeof(**ret));

@@ -10,8 +10,8 @@
 #include "edge/clock.h"
 #include "edge/text.h"
 #include "model/params.h"
-#include "scan.h"
 #include "model/value.h"
+#include "scan.h"
 
 enum { MAX_SCANS = 8, MAX_RESOURCES = 10000 };
 
@@ -144,7 +144,8 @@ static void scan_free(struct sdk_profile_scan *s)
     free(s);
 }
 
-static void unlist(devsdk_service *svc, struct sdk_profile_scan *s) EDGE_REQUIRES(svc->flows->scan_lock)
+static void unlist(devsdk_service *svc, struct sdk_profile_scan *s)
+    EDGE_REQUIRES(svc->flows->scan_lock)
 {
     struct sdk_profile_scan **link = &svc->flows->profile_scans;
     while (*link != s) {

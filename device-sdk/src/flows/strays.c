@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "edge/text.h"
-#include "model/params.h"
 #include "flows.h"
+#include "model/params.h"
 
 enum { SHOWN = 100 }; /* bytes of a key */
 

@@ -386,10 +386,9 @@ static void test_what_no_header_can_be_is_refused(void)
 static void test_headers_come_back_for_who_wants_them(void)
 {
     static const struct peer_step script[] = {
-        {PEER_ANSWER,
-         "HTTP/1.1 429 Slow\r\nRetry-After:  7 \r\nETag: \"a:b\"\r\nEmpty:\r\n"
-         "Content-Length: 0\r\n\r\n"},
-        {PEER_ANSWER, OK_ANSWER     },
+        {PEER_ANSWER, "HTTP/1.1 429 Slow\r\nRetry-After:  7 \r\nETag: \"a:b\"\r\nEmpty:\r\n"
+                      "Content-Length: 0\r\n\r\n"},
+        {PEER_ANSWER, OK_ANSWER                                       },
     };
     struct tcp_peer *p = tcp_peer_start(script, N(script));
     struct edge_client *c = edge_client_create();

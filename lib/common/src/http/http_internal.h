@@ -345,7 +345,7 @@ struct edge_http {
     struct edge_mutex lock;
     struct edge_cond changed;
     void *tls_context EDGE_GUARDED; /* of connections to come (http_tls.c); NULL: plain */
-    unsigned refs EDGE_GUARDED; /* the owner, and who may outlive it */
+    unsigned refs EDGE_GUARDED;     /* the owner, and who may outlive it */
     struct edge_call *parked EDGE_GUARDED;
 };
 
