@@ -243,15 +243,23 @@ static void options_from_message(struct devsdk_request *r, const struct edge_mes
     }
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
-
-static struct asker *asker_put(struct devsdk_request *r, const struct asker *asker)
+/* With who asks, and what he has said beside it. */
+static struct devsdk_request *asked(struct edge_ctx *ctx, const struct asker *asker,
+                                    struct devsdk_request *r)
 {
     struct asker *copy = edge_new(&r->arena, struct asker);
     *copy = *asker;
     r->arg = copy;
-    return copy;
+    if (asker->call) {
+        options_from_call(r, asker->call);
+    } else {
+        options_from_message(r, asker->message);
+    }
+    r->correlation_id = edge_strdup(&r->arena, ctx->correlation_id);
+    return r;
 }
+
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static enum edge_status busy(struct edge_ctx *ctx, const char *device)
 {
@@ -262,14 +270,8 @@ static enum edge_status busy(struct edge_ctx *ctx, const char *device)
 static enum edge_status read_begin(struct edge_ctx *ctx, devsdk_device *dev,
                                    const struct sdk_source *source, const struct asker *asker)
 {
-    struct devsdk_request *r = sdk_request_create(dev, source, SDK_FOR_READ, read_done, NULL);
-    asker_put(r, asker);
-    if (asker->call) {
-        options_from_call(r, asker->call);
-    } else {
-        options_from_message(r, asker->message);
-    }
-    r->correlation_id = edge_strdup(&r->arena, ctx->correlation_id);
+    struct devsdk_request *r =
+        asked(ctx, asker, sdk_request_create(dev, source, SDK_FOR_READ, read_done, NULL));
     return sdk_request_submit(r, SDK_READ) ? EDGE_PENDING : busy(ctx, dev->dto->name);
 }
 
@@ -347,14 +349,8 @@ static enum edge_status write_begin(struct edge_ctx *ctx, devsdk_device *dev,
     if (body && !cJSON_IsObject(body) && !cJSON_IsNull(body)) {
         return edge_fail(ctx, EDGE_INVALID, "the body must be an object");
     }
-    struct devsdk_request *r = sdk_request_create(dev, source, SDK_FOR_WRITE, write_done, NULL);
-    asker_put(r, asker);
-    if (asker->call) {
-        options_from_call(r, asker->call);
-    } else {
-        options_from_message(r, asker->message);
-    }
-    r->correlation_id = edge_strdup(&r->arena, ctx->correlation_id);
+    struct devsdk_request *r =
+        asked(ctx, asker, sdk_request_create(dev, source, SDK_FOR_WRITE, write_done, NULL));
     enum edge_status st = fill(ctx, r, body);
     if (st != EDGE_OK) {
         sdk_request_free(r);
