@@ -13,8 +13,8 @@ struct broker;
 struct edge_arena;
 
 /**
- * Started and accepting connections; NULL (said on stdout) where mosquitto is not installed or does
- * not start. @p more: further lines of its configuration, %s in it stands for its folder; or NULL.
+ * Started and accepting connections; where mosquitto, which the tests install, does not start, the program ends
+ * with 1. @p more: further lines of its configuration, %s in it stands for its folder; or NULL.
  */
 struct broker *broker_start(const char *more);
 /** As broker_start(), but only the port is chosen: nobody answers yet. */

@@ -203,9 +203,6 @@ static void test_who_asks_is_answered(void)
     __attribute__((cleanup(platform_done))) struct platform p;
     platform_make(&p, SHAPE_SPLIT);
     __attribute__((cleanup(asker_close))) struct asker a = {.broker = broker_start(NULL)};
-    if (!a.broker) {
-        return; /* said by broker_start() */
-    }
     p.broker_port = broker_port(a.broker);
     platform_start(&p, METADATA);
     platform_start(&p, COMMAND);

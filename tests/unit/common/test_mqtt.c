@@ -210,9 +210,7 @@ static void expect_text(struct diary *d, const char *text)
 static void with_broker(void (*test)(struct broker *), const char *more)
 {
     struct broker *b = broker_start(more);
-    if (b) {
-        test(b);
-    }
+    test(b);
     broker_free(b);
 }
 
@@ -502,9 +500,6 @@ static void test_a_stop_while_connecting_ends_in_time(void)
 {
     DIARY(d);
     struct broker *b = broker_start(NULL);
-    if (!b) {
-        return;
-    }
     broker_freeze(b); /* takes the connection and says nothing */
     struct edge_mqtt_config c = config_for(broker_port(b), &d, "leaving");
     struct edge_mqtt *m = client_open(&c);
@@ -569,7 +564,7 @@ static void test_what_rules_forbid_is_said_so(void)
 {
     struct broker *b = ruled_broker();
     if (!b) {
-        printf("SKIPPED: mosquitto without its plugin\n");
+        CU_FAIL("mosquitto without its plugin");
         return;
     }
     broker_write(
@@ -637,7 +632,7 @@ static void test_tls_knows_who_is_who(void)
     if (broker_certify(b) && broker_restart(b)) {
         over_tls(b);
     } else {
-        printf("SKIPPED: no openssl, or mosquitto without TLS\n");
+        CU_FAIL("no openssl, or mosquitto without TLS");
     }
     broker_free(b);
 }
