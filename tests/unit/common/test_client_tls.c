@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "certificates.h"
+#include "client_words.h"
 #include "edge/client.h"
 #include "edge/clock.h"
 #include "http_probe.h"
@@ -21,21 +22,6 @@
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 static const struct edge_http_request GET = {.method = "GET", .target = "/"};
-
-static int64_t in_ms(int64_t ms)
-{
-    return edge_now_mono_ms() + ms;
-}
-
-static bool says(struct edge_ctx *ctx, const char *text)
-{
-    const char *message = edge_ctx_message(ctx, EDGE_INTERNAL);
-    if (!strstr(message, text)) {
-        printf("got: %s\nnot: %s\n", message, text);
-        return false;
-    }
-    return true;
-}
 
 /* ---- openssl s_server ------------------------------------------------------------------------ */
 
