@@ -132,7 +132,8 @@ void http_conn_open(struct http_loop *loop, int fd)
     conn->fd = fd;
     conn->state = HTTP_CONN_IDLE;
     conn->events = EPOLLIN | EPOLLRDHUP;
-    conn->tls = loop->http->config.tls ? http_tls_begin(loop->http, fd) : NULL;
+    bool encrypted = loop->http->config.tls != NULL;
+    conn->tls = encrypted ? http_tls_begin(loop->http, fd) : NULL;
     conn->opened_ms = conn->tls ? loop->now_ms : 0;
     begin_to_move(conn);
     set_deadline(conn, loop->now_ms, loop->http->config.header_deadline_ms, 0);
@@ -140,7 +141,8 @@ void http_conn_open(struct http_loop *loop, int fd)
     loop->n_conns++;
     atomic_fetch_add(&loop->http->n_conns, 1);
     struct epoll_event e = {.events = conn->events, .data.ptr = conn};
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0) {
+    /* Without TLS where there should be some nobody is served. */
+    if ((encrypted && !conn->tls) || epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0) {
         http_conn_close(conn);
     }
 }
