@@ -14,6 +14,7 @@
 #include "core_keeper.h"
 #include "core_metadata.h"
 #include "edge/clock.h"
+#include "edge/data_file.h"
 #include "scratch.h"
 #include "suites.h"
 #include "wait.h"
@@ -284,7 +285,7 @@ static void test_ingest_leaves_room_for_retention(void)
     }
     int code = 201;
     for (int64_t n = 0; code == 201 && n < 10000; n++) {
-        code = post(&w, "old", OLD_S - SOON_S, 20000);
+        code = post(&w, "old", OLD_S - SOON_S, 100000); /* full long before they are old */
     }
     CU_ASSERT_EQUAL(code, 503);
     CU_ASSERT_TRUE(free_bytes(&w) > 0);
@@ -335,6 +336,26 @@ static void test_a_small_disk_is_no_trap(void)
         CU_ASSERT_TRUE(wait_until(takes_events, &(struct wanted){&w, "newer", 0}, 20000));
         world_done(&w);
     }
+}
+
+/* Who is refused waits for the file to grow less: its log is carried over, however short, as nothing else will
+ * come and make it longer. */
+static void test_a_low_disk_is_tight(void)
+{
+    struct scratch dir;
+    scratch_make(&dir);
+    EDGE_CTX_SCOPE(ctx);
+    const struct edge_data_file_config config = {
+        .path = edge_printf(&ctx.arena, "%s/x.db", dir.path), .min_free_bytes = 4096};
+    struct edge_data_file *f = NULL;
+    CU_ASSERT_EQUAL_FATAL(edge_data_file_open(&ctx, &config, &f), EDGE_OK);
+    CU_ASSERT_FALSE(edge_data_file_is_tight(f, 4096));
+    CU_ASSERT_FALSE(edge_data_file_has_room(f, -(INT64_C(1) << 60)));
+    CU_ASSERT_TRUE(edge_data_file_is_tight(f, 4096));
+    CU_ASSERT_TRUE(edge_data_file_has_room(f, 0));
+    CU_ASSERT_FALSE(edge_data_file_is_tight(f, 4096));
+    edge_data_file_close(f);
+    scratch_done(&dir);
 }
 
 /* There is none for the one, which goes through the log into the file; there is for the others. */
@@ -491,6 +512,7 @@ CU_TestInfo disk_full_tests[] = {
     {"removing works on a full disk",     test_removing_works_on_a_full_disk         },
     {"ingest leaves room for retention",  test_ingest_leaves_room_for_retention      },
     {"a small disk is no trap",           test_a_small_disk_is_no_trap               },
+    {"a low disk is tight",               test_a_low_disk_is_tight                   },
     {"a large event turns no small away", test_a_large_event_turns_no_small_ones_away},
     {"a tree can be removed",             test_a_tree_can_be_removed                 },
     {"files are closed to others",        test_files_are_closed_to_others            },

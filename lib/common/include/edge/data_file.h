@@ -70,7 +70,8 @@ int64_t edge_data_file_part(const struct edge_data_file *f, int64_t wanted);
 int64_t edge_data_file_free(struct edge_data_file *f);
 /** Is there that much at all, as of now? */
 bool edge_data_file_has_bytes(struct edge_data_file *f, int64_t bytes);
-/** Is that little for a log of so many bytes, which may need as many again in the file? */
+/** Are additions refused, or is that little for a log of so many bytes, which may need as many again in the
+ * file? */
 bool edge_data_file_is_tight(struct edge_data_file *f, int64_t log);
 /**
  * Before adding: is there room? @p inside: bytes of the database that hold nothing, less what its log

@@ -225,7 +225,8 @@ bool edge_data_file_is_tight(struct edge_data_file *f, int64_t log)
 {
     EDGE_LOCK(&f->lock);
     int64_t room = free_for_use(f);
-    return log >= room / 4 || room - log < f->min_free_bytes + f->min_free_bytes / 4;
+    /* Where additions are refused, no further commit need come and find a longer log. */
+    return f->low || log >= room / 4 || room - log < f->min_free_bytes + f->min_free_bytes / 4;
 }
 
 bool edge_data_file_has_room(struct edge_data_file *f, int64_t inside)
