@@ -1,0 +1,79 @@
+/**
+ * A connector hands messages to one peer and says of each what became of it. Order, retries, back-off, limits and
+ * what is kept are the queue's (queue.h): a connector never keeps more than its window, and never tries again by itself.
+ */
+#ifndef EXPORT_CONNECTOR_H
+#define EXPORT_CONNECTOR_H
+
+#include "export/spool.h"
+#include "export/stage.h"
+
+/** What became of a message, as the peer said. */
+enum export_fate {
+    EXPORT_DELIVERED,
+    EXPORT_ABSORBED, /* part of a batch: done with, nothing follows */
+    EXPORT_RETRY,    /* not now: refused, timed out, 5xx, 408, 425, 429, connection broke */
+    EXPORT_REJECTED, /* never this message: other 4xx, too large for the peer, malformed */
+    EXPORT_DENIED,   /* not us: credentials, policy; another back-off, everything waits */
+    EXPORT_UNSENT,   /* stopping */
+};
+
+struct export_outcome {
+    enum export_fate fate;
+    const char
+        *reason; /* not DELIVERED; what the peer or the line said; valid until settle returns */
+    int64_t retry_after_ms; /* at least, where the peer said so; 0: it did not */
+    struct edge_bytes
+        response; /* DELIVERED: what the peer answered, or the batch, for the next function */
+    uint8_t response_kind; /* as export_data_freeze() says; 0: bytes */
+    const char *response_type;
+};
+
+/** A message in the connector's hands; valid until it is settled. */
+struct export_message {
+    uint64_t seq;
+    char id
+        [33]; /* stable over restarts: the same message has the same one (Idempotency-Key, MQTT 5 `id`, $.mid) */
+    const char *correlation_id, *content_type;
+    const struct export_value *values; /* for {placeholders} */
+    const void *payload;
+    size_t size;
+    int64_t origin_ns;
+    int64_t expires_ms; /* since 1970; 0: never */
+    uint32_t attempt;   /* 1: the first */
+    void *token;
+};
+
+/**
+ * The queue's side; any thread. Exactly once for each message that was sent. False: what follows could not be
+ * done, and it is sent again (a batch then settles its others as RETRY).
+ */
+typedef bool export_settle(void *queue, void *token, const struct export_outcome *outcome);
+
+struct export_connector_env {
+    const struct export_host *host;
+    const char *name; /* of the queue, for logs and client ids */
+    struct edge_log *log;
+    struct edge_metrics *metrics;
+    struct edge_client *client; /* of its own, for HTTP */
+    void *queue;
+    export_settle *settle;
+    /** The line is up or down, with a reason: shown in the queue's state. */
+    void (*line)(void *queue, bool up, const char *reason);
+};
+
+struct export_connector {
+    unsigned
+        window; /* messages in its hands at a time, where the stage does not say; 1: one after the other */
+    size_t max_bytes; /* of one message; 0: the spool's */
+    /** Never waits for the peer. */
+    enum edge_status (*open)(struct edge_ctx *ctx, const void *stage,
+                             const struct export_connector_env *env, void **ret);
+    /** On the queue's thread; may wait for the peer where the window is 1. Settles before it returns, or later. */
+    void (*send)(void *c, struct edge_ctx *ctx, const struct export_message *m);
+    /** Everything in its hands is settled (UNSENT) until @p deadline_ms, then nothing more. */
+    void (*stop)(void *c, int64_t deadline_ms);
+    void (*close)(void *c);
+};
+
+#endif
