@@ -48,7 +48,7 @@ static void test_device_services_know_core_metadata(void)
 {
     struct config_bench b;
     config_bench_open(&b);
-    b.source.is_device_service = true;
+    b.source.common_section = "device-services";
     config_bench_load(&b);
     CU_ASSERT_STRING_EQUAL(edge_config_client_url(&b.ctx.arena, &b.config.base, "core-metadata"),
                            "http://localhost:59881");
@@ -67,7 +67,10 @@ static const char *const common_file = "all-services:\n"
                                        "device-services:\n"
                                        "  Service:\n"
                                        "    RequestTimeout: 8s\n"
-                                       "  Device: {MaxCmdOps: 128}\n";
+                                       "  Device: {MaxCmdOps: 128}\n"
+                                       "app-services:\n"
+                                       "  Service:\n"
+                                       "    RequestTimeout: 9s\n";
 
 static void test_later_layers_win(void)
 {
@@ -90,13 +93,20 @@ static void test_later_layers_win(void)
     CU_ASSERT_FALSE(b.config.writable.base.telemetry.metrics[0].value);
     CU_ASSERT_STRING_EQUAL(b.config.base.clients[0].host, "localhost");
 
-    b.source.is_device_service = true;
+    b.source.common_section = "device-services";
     setenv("ALL_SERVICES_SERVICE_REQUESTTIMEOUT", "10s", 1);
     config_bench_load(&b);
     CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "8s");
     setenv("DEVICE_SERVICES_SERVICE_REQUESTTIMEOUT", "11s", 1);
     config_bench_load(&b);
     CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "11s");
+    b.source.common_section = "app-services";
+    config_bench_load(&b);
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "9s");
+    setenv("APP_SERVICES_SERVICE_REQUESTTIMEOUT", "12s", 1);
+    config_bench_load(&b);
+    CU_ASSERT_STRING_EQUAL(b.config.base.service.request_timeout, "12s");
+    unsetenv("APP_SERVICES_SERVICE_REQUESTTIMEOUT");
     unsetenv("DEVICE_SERVICES_SERVICE_REQUESTTIMEOUT");
     unsetenv("ALL_SERVICES_SERVICE_REQUESTTIMEOUT");
     unsetenv("LIMITS_MAXENTRIES");
@@ -232,7 +242,7 @@ static void test_remote_hosts(void)
 {
     struct config_bench b;
     config_bench_open(&b);
-    b.source.is_device_service = true;
+    b.source.common_section = "device-services";
     b.options.remote_service_hosts = "10.0.0.1,10.0.0.2,0.0.0.0";
     config_bench_load(&b);
     CU_ASSERT_STRING_EQUAL(b.config.base.service.host, "10.0.0.1");

@@ -173,7 +173,7 @@ static void test_what_all_share_comes_first(void)
     load(&b);
     CU_ASSERT_EQUAL(b.config.service.max_result_count, 11);
     CU_ASSERT_EQUAL(b.config.service.port, 7);
-    b.source.is_device_service = true;
+    b.source.common_section = "device-services";
     load(&b);
     CU_ASSERT_EQUAL(b.config.service.max_result_count, 12);
     bench_close(&b);

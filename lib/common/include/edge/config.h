@@ -1,6 +1,6 @@
 /**
  * Configuration: a struct and a field table per service. Values come, later over earlier, from the
- * table's defaults, the common file (-cc: sections all-services, then device-services), the
+ * table's defaults, the common file (-cc: sections all-services, then that of the kind of service), the
  * service's own YAML file, and the environment (contract 12.1: SERVICE_PORT, WRITABLE_LOGLEVEL,
  * ...). With a configuration provider (-cp) what it holds goes before all of these. The effective whole is what GET /config shows. A change of the file while running is taken
  * up where the key is below Writable; anything unsound leaves the running configuration as it is.
@@ -106,6 +106,7 @@ struct edge_options {
     const char *config_provider;                                    /* -cp */
     const char *remote_service_hosts;                               /* -rsh */
     const char *instance;                                           /* -i, EDGEX_INSTANCE_NAME */
+    const char *service_key;                                        /* -sk, EDGEX_SERVICE_KEY */
     bool overwrite, registry, dev;                                  /* -o -r -d */
     bool overwrite_profiles, overwrite_devices;                     /* -op -od */
     const char *data_dir;                                           /* --data; default "var" */
@@ -127,7 +128,7 @@ const char *edge_options_help(void);
  * the environment, which it was made from once (contract 7.4, 12.2).
  */
 struct edge_config_remote {
-    const cJSON *all_services, *device_services, *own;
+    const cJSON *all_services, *section, *own;
 };
 
 /**
@@ -155,9 +156,9 @@ struct edge_config_source {
     const struct edge_dto *dto; /* of the whole configuration */
     const char *service; /* key: default of MessageBus.Optional.ClientId, folder of its files */
     const char *folder;  /* of its files below config_dir; NULL: as service */
-    bool is_device_service;
-    uint16_t port;        /* default of Service.Port */
-    const char *bus_type; /* default of MessageBus.Type; NULL: "mqtt" */
+    const char *common_section; /* "device-services", "app-services"; NULL: all-services alone */
+    uint16_t port;              /* default of Service.Port */
+    const char *bus_type;       /* default of MessageBus.Type; NULL: "mqtt" */
     const struct edge_options *options;
     const char *base_yaml; /* the service's built-in file, used where none is found; may be NULL */
     const struct edge_config_remote *remote; /* NULL: no provider */

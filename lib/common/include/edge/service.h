@@ -66,8 +66,11 @@ struct edge_service {
     const char *name; /* service key */
     const char *doc;  /* one line for --help */
     uint16_t port;
-    const char *sdk_version; /* device and app services; else NULL */
-    bool is_device_service;
+    const char *sdk_version;    /* device and app services; else NULL */
+    const char *common_section; /* of the common configuration, beside all-services; NULL: none */
+    bool has_instances;         /* -i adds to its name */
+    /* Its name where a profile is asked for (-p), which stands for <profile>; -sk gives another. NULL: NAME always. */
+    const char *key_by_profile;
     /* Keeps configuration and registry of others: takes its own from files, starts first. */
     bool is_provider;
     size_t state_size;

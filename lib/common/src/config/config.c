@@ -17,11 +17,11 @@
 #include "edge/yaml.h"
 
 /* What the official common configuration says beyond the tables' defaults. */
-static const char builtin_device_services[] = "Clients:\n"
-                                              "  core-metadata:\n"
-                                              "    Protocol: http\n"
-                                              "    Host: localhost\n"
-                                              "    Port: 59881\n";
+static const char builtin_neighbours[] = "Clients:\n"
+                                         "  core-metadata:\n"
+                                         "    Protocol: http\n"
+                                         "    Host: localhost\n"
+                                         "    Port: 59881\n";
 
 static enum edge_status parse_yaml(struct edge_ctx *ctx, const char *origin, const char *text,
                                    size_t len, const cJSON **ret)
@@ -82,8 +82,8 @@ static enum edge_status overlay_builtin(const struct loading *l)
 {
     static const char origin[] = "the built-in configuration";
     put_builtin(l->source, l->tree);
-    if (l->source->is_device_service) {
-        EDGE_TRY(overlay_text(l, origin, CONFIG_SHARED, builtin_device_services));
+    if (l->source->common_section) {
+        EDGE_TRY(overlay_text(l, origin, CONFIG_SHARED, builtin_neighbours));
     }
     return l->source->base_yaml ? overlay_text(l, origin, CONFIG_SHARED, l->source->base_yaml)
                                 : EDGE_OK;
@@ -120,13 +120,15 @@ static enum edge_status read_common(struct edge_ctx *ctx, struct edge_client *cl
 
 /* One section of the common file, then the variables that carry its name in front. */
 static enum edge_status overlay_section_of(const struct loading *l, const cJSON *common,
-                                           const char *section, const char *prefix)
+                                           const char *section)
 {
     const cJSON *from = common ? edge_json_member(common, section, true) : NULL;
     if (from) {
         EDGE_TRY(overlay(l, l->source->options->common_config, CONFIG_SHARED, from));
     }
-    return overlay_env(l, prefix);
+    const struct config_path at = {.key = section};
+    return overlay_env(
+        l, edge_printf(&l->ctx->arena, "%s_", config_env_name(&l->ctx->arena, "", &at)));
 }
 
 enum { REMOTE = CONFIG_TEXTS | CONFIG_FORGIVING };
@@ -137,9 +139,11 @@ static enum edge_status overlay_remote_common(const struct loading *l)
     const struct edge_config_remote *remote = l->source->remote;
     EDGE_TRY(overlay(l, "all-services of the configuration provider", CONFIG_SHARED | REMOTE,
                      remote->all_services));
-    return l->source->is_device_service
-               ? overlay(l, "device-services of the configuration provider", CONFIG_SHARED | REMOTE,
-                         remote->device_services)
+    const char *section = l->source->common_section;
+    return section
+               ? overlay(l,
+                         edge_printf(&l->ctx->arena, "%s of the configuration provider", section),
+                         CONFIG_SHARED | REMOTE, remote->section)
                : EDGE_OK;
 }
 
@@ -150,10 +154,9 @@ static enum edge_status overlay_common_file(const struct loading *l)
         EDGE_TRY(
             read_common(l->ctx, l->source->client, l->source->options->common_config, &common));
     }
-    EDGE_TRY(overlay_section_of(l, common, "all-services", "ALL_SERVICES_"));
-    return l->source->is_device_service
-               ? overlay_section_of(l, common, "device-services", "DEVICE_SERVICES_")
-               : EDGE_OK;
+    EDGE_TRY(overlay_section_of(l, common, "all-services"));
+    const char *section = l->source->common_section;
+    return section ? overlay_section_of(l, common, section) : EDGE_OK;
 }
 
 /* In one process the bus is the process's own, whatever the services of the fleet have in common. */

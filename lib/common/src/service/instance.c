@@ -23,9 +23,18 @@ struct edge_instance *instance_of_state(void *state)
 const char *instance_name(struct edge_arena *a, const struct edge_service *service,
                           const struct edge_options *options)
 {
-    return service->is_device_service && options->instance
-               ? edge_printf(a, "%s_%s", service->name, options->instance)
-               : service->name;
+    if (service->has_instances && options->instance) {
+        return edge_printf(a, "%s_%s", service->name, options->instance);
+    }
+    const char *key = service->key_by_profile && options->service_key ? options->service_key
+                      : options->profile                              ? service->key_by_profile
+                                                                      : NULL;
+    static const char place[] = "<profile>";
+    const char *at = key ? strstr(key, place) : NULL;
+    return !key  ? service->name
+           : !at ? key
+                 : edge_printf(a, "%.*s%s%s", (int)(at - key), key,
+                               options->profile ? options->profile : "", at + strlen(place));
 }
 
 struct edge_config_source instance_source(struct edge_arena *a, const struct edge_service *service,
@@ -36,7 +45,7 @@ struct edge_config_source instance_source(struct edge_arena *a, const struct edg
         .dto = service->config,
         .service = name,
         .folder = service->name,
-        .is_device_service = service->is_device_service,
+        .common_section = service->common_section,
         .port = service->port,
         .bus_type = shared_process ? "memory" : "mqtt",
         .options = options,
@@ -209,8 +218,9 @@ void instance_log_sources(struct edge_ctx *ctx, const struct edge_instance *inst
     const char *secrets = secrets_file(a, rt->options, rt->name);
     const char *common = rt->options->common_config, *text = "";
     if (provider) {
-        text = edge_printf(a, "%s (all-services%s), ", provider,
-                           rt->service->is_device_service ? ", device-services" : "");
+        text = edge_printf(a, "%s (all-services%s%s), ", provider,
+                           rt->service->common_section ? ", " : "",
+                           rt->service->common_section ? rt->service->common_section : "");
     } else if (common) {
         text = edge_printf(a, "%s (common), ", source_shown(a, common));
     }

@@ -24,6 +24,7 @@ enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_PROVIDER };
     X(TEXT, remote_service_hosts, "-rsh, --remoteServiceHosts", " A,B,C", "EDGEX_REMOTE_SERVICE_HOSTS", "own host, host of the others, address to bind") \
     X(BOOL, dev, "-d, --dev", "", NULL, "others are on localhost, bind every address")                               \
     X(TEXT, instance, "-i, --instance", " NAME", "EDGEX_INSTANCE_NAME", "suffix of a device service's key")          \
+    X(TEXT, service_key, "-sk, --serviceKey", " KEY", "EDGEX_SERVICE_KEY", "an application service's key; <profile> in it is the profile")   \
     X(BOOL, overwrite_profiles, "-op, --overwriteProfiles", "", NULL, "replace profiles core-metadata has")          \
     X(BOOL, overwrite_devices, "-od, --overwriteDevices", "", NULL, "replace devices core-metadata has")             \
     X(TEXT, data_dir, "--data", " DIR", "EDGEX_DATA_DIR", "where data is kept (./var)")                              \

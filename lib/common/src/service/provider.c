@@ -220,9 +220,10 @@ enum edge_status provider_read(struct edge_ctx *ctx, const struct provider *p,
     uint64_t mark = EDGE_HASH;
     EDGE_TRY(read_below(ctx, p, source->dto, PROVIDER_COMMON "/all-services", deadline_ms,
                         &remote.all_services, &mark));
-    if (source->is_device_service) {
-        EDGE_TRY(read_below(ctx, p, source->dto, PROVIDER_COMMON "/device-services", deadline_ms,
-                            &remote.device_services, &mark));
+    if (source->common_section) {
+        EDGE_TRY(read_below(ctx, p, source->dto,
+                            edge_printf(&ctx->arena, PROVIDER_COMMON "/%s", source->common_section),
+                            deadline_ms, &remote.section, &mark));
     }
     EDGE_TRY(
         read_below(ctx, p, source->dto, own_key(ctx, source), deadline_ms, &remote.own, &mark));

@@ -83,9 +83,9 @@ struct reading {
 static void remember_remote(struct edge_ctx *ctx, const struct edge_instance *inst,
                             struct edge_config_remote *ret)
 {
-    const cJSON *const known[] = {inst->remote.all_services, inst->remote.device_services,
+    const cJSON *const known[] = {inst->remote.all_services, inst->remote.section,
                                   inst->remote.own};
-    const cJSON **const to[] = {&ret->all_services, &ret->device_services, &ret->own};
+    const cJSON **const to[] = {&ret->all_services, &ret->section, &ret->own};
     for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
         *to[i] = known[i] ? edge_json_clone(&ctx->arena, known[i]) : NULL;
     }
@@ -201,8 +201,9 @@ enum edge_status watch_provider(struct edge_ctx *ctx, struct edge_instance *inst
     const struct edge_runtime *rt = &inst->rt;
     const char *keys[] = {edge_printf(a, PROVIDER_ROOT "%s", provider_level(a, rt->name)),
                           PROVIDER_COMMON "/all-services",
-                          rt->service->is_device_service ? PROVIDER_COMMON "/device-services"
-                                                         : NULL};
+                          rt->service->common_section
+                              ? edge_printf(a, PROVIDER_COMMON "/%s", rt->service->common_section)
+                              : NULL};
     inst->remote_due_ms = edge_now_mono_ms() + REMOTE_EVERY_MS;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && keys[i]; i++) {
         /* The fixed prefix of contract 11.3, whatever this service's own is. */

@@ -40,13 +40,13 @@ static enum edge_status check_options(struct edge_ctx *ctx, const struct edge_op
 }
 
 /* What was asked for and cannot be had, but does no harm. */
-static void warn_options(const struct edge_options *o, bool device_services, bool provider)
+static void warn_options(const struct edge_options *o, bool instances, bool provider)
 {
     if (o->overwrite && !o->config_provider && !provider) {
         edge_log_warn(NULL, "nothing to overwrite without a configuration provider", "flag", "-o",
                       NULL);
     }
-    if (o->instance && !device_services) {
+    if (o->instance && !instances) {
         edge_log_warn(NULL, "only device services have instances, name ignored", "instance",
                       o->instance, NULL);
     }
@@ -55,12 +55,25 @@ static void warn_options(const struct edge_options *o, bool device_services, boo
 static void warn_of(const struct edge_options *o, const struct edge_service *const *services,
                     size_t n)
 {
-    bool device_service = false, provider = false;
+    bool instances = false, provider = false;
     for (size_t i = 0; i < n; i++) {
-        device_service = device_service || services[i]->is_device_service;
+        instances = instances || services[i]->has_instances;
         provider = provider || services[i]->is_provider;
     }
-    warn_options(o, device_service, provider);
+    warn_options(o, instances, provider);
+}
+
+/* It names a folder, levels of topics and keys. */
+static enum edge_status check_names(struct edge_ctx *ctx, const struct edge_options *o,
+                                    const struct edge_service *const *services, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *name = instance_name(&ctx->arena, services[i], o);
+        if (!*name || *name == '.' || strpbrk(name, "/+#\\")) {
+            return edge_fail(ctx, EDGE_INVALID, "'%s' cannot be the key of a service", name);
+        }
+    }
+    return EDGE_OK;
 }
 
 /* Flags and environment, judged. */
@@ -74,6 +87,7 @@ static enum edge_status take_options(struct edge_ctx *ctx,
     }
     EDGE_TRY(check_options(ctx, ret));
     EDGE_TRY(check_security(ctx));
+    EDGE_TRY(check_names(ctx, ret, services, n));
     warn_of(ret, services, n);
     return EDGE_OK;
 }
