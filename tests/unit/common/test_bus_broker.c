@@ -567,6 +567,90 @@ static void test_tls_believes_the_right_certificate_only(void)
     lab_done(&lab);
 }
 
+/* Hears on which thread, and what before. */
+struct witness {
+    struct ear ear;
+    char at_once[16], queued[16];
+    unsigned n_at_once, n_when_queued;
+};
+
+static enum edge_status sees_at_once(void *state, struct edge_ctx *ctx,
+                                     const struct edge_message *m)
+{
+    (void)ctx;
+    (void)m;
+    struct witness *w = state;
+    EDGE_LOCK(&w->ear.lock);
+    w->n_at_once++;
+    pthread_getname_np(pthread_self(), w->at_once, sizeof(w->at_once));
+    return EDGE_OK;
+}
+
+static enum edge_status sees_queued(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    struct witness *w = state;
+    {
+        EDGE_LOCK(&w->ear.lock);
+        w->n_when_queued = w->n_at_once;
+        pthread_getname_np(pthread_self(), w->queued, sizeof(w->queued));
+    }
+    return ear_hears(&w->ear, ctx, m);
+}
+
+static void test_some_are_told_before_the_broker_is(void)
+{
+    struct witness w = {0};
+    ear_init(&w.ear);
+    struct lab lab = lab_mqtt(broker_start(NULL));
+    struct edge_bus *bus = lab_connect(&lab, "witness");
+    bus_listen(bus, "t/#", sees_at_once, &w, EDGE_SUB_AT_ONCE);
+    bus_listen(bus, "+/x", sees_queued, &w, 0);
+    lab_ready(bus);
+    bus_say(bus, "t/x", "");
+    CU_ASSERT(ear_wait(&w.ear, 1));
+    CU_ASSERT_EQUAL(w.n_when_queued, 1);
+    CU_ASSERT_EQUAL(w.n_at_once, 1);
+    CU_ASSERT_STRING_NOT_EQUAL(w.at_once, w.queued);
+    edge_bus_close(bus, 1000);
+    lab_done(&lab);
+    ear_done(&w.ear);
+}
+
+static void test_a_session_keeps_what_comes_meanwhile(void)
+{
+    enum { N = 5, MINUTE_S = 60 };
+    struct ear ear;
+    ear_init(&ear);
+    struct lab lab = lab_mqtt(broker_start(NULL));
+    struct edge_bus_config config = lab_config(&lab, "sleeper");
+    config.client_id = "sleeper";
+    config.session_s = MINUTE_S;
+    config.qos = 1;
+    struct edge_bus *bus = lab_open(&config);
+    bus_listen(bus, "t/#", ear_hears, &ear, EDGE_SUB_AT_ONCE);
+    lab_ready(bus);
+    edge_bus_close(bus, 1000);
+    config.client_id = "speaker";
+    config.session_s = 0;
+    struct edge_bus *speaker = lab_open(&config);
+    lab_ready(speaker);
+    for (int i = 0; i < N; i++) {
+        bus_say(speaker, "t/x", "");
+    }
+    edge_bus_close(speaker, BUS_SOON_MS); /* the broker has them */
+    CU_ASSERT_EQUAL(ear_n(&ear), 0);
+    config.client_id = "sleeper";
+    config.session_s = MINUTE_S;
+    config.held = true; /* they come with the connection */
+    bus = lab_open(&config);
+    bus_listen(bus, "t/#", ear_hears, &ear, EDGE_SUB_AT_ONCE);
+    edge_bus_release(bus);
+    CU_ASSERT(ear_wait(&ear, N));
+    edge_bus_close(bus, 1000);
+    lab_done(&lab);
+    ear_done(&ear);
+}
+
 CU_TestInfo bus_broker_tests[] = {
     {"it may start before the broker",           test_it_may_start_before_the_broker          },
     {"events hold up nobody",                    test_events_hold_up_nobody                   },
@@ -584,6 +668,8 @@ CU_TestInfo bus_broker_tests[] = {
     {"an unbearable message is given up",        test_an_unbearable_message_is_given_up       },
     {"refused credentials are no connection",    test_refused_credentials_are_no_connection   },
     {"a twin takes over and leaves again",       test_a_twin_takes_over_and_leaves_again      },
+    {"some are told before the broker is",       test_some_are_told_before_the_broker_is      },
+    {"a session keeps what comes meanwhile",     test_a_session_keeps_what_comes_meanwhile    },
     {"TLS believes the right certificate only",  test_tls_believes_the_right_certificate_only },
     CU_TEST_INFO_NULL,
 };

@@ -33,6 +33,11 @@ enum edge_sub_flags {
     EDGE_SUB_EVENTS = 1 << 1, /* events: at the bus's event_qos at least */
     /* Requests: unsound ones that have a requestID come too (fault), to be answered and no more. */
     EDGE_SUB_REQUESTS = 1 << 2,
+    /**
+     * What a broker brings is handled before it is told that it came, on the thread that receives for all
+     * clients of the process: be quick, and do not wait for a broker. In process: as others.
+     */
+    EDGE_SUB_AT_ONCE = 1 << 3,
 };
 
 struct edge_bus_config {
@@ -44,7 +49,8 @@ struct edge_bus_config {
     const char *client_id, *username, *password;
     const char *ca, *cert, *key; /* files, or PEM texts */
     bool skip_cert_verify, retained;
-    bool held; /* do not connect before edge_bus_release() */
+    bool held;          /* do not connect before edge_bus_release() */
+    uint32_t session_s; /* mqtt: what we subscribed to is kept for us so long while we are away */
     /**
      * Retained at the broker: @p here from each connect on, @p away from an orderly end or, as our
      * last will, a broken connection on. NULL: nothing. edge_bus_open() takes over the caller's

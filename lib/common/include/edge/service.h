@@ -73,6 +73,7 @@ struct edge_service {
     const char *key_by_profile;
     /* Keeps configuration and registry of others: takes its own from files, starts first. */
     bool is_provider;
+    bool keeps_session; /* a broker keeps for it what comes while it is away */
     size_t state_size;
     const struct edge_dto *config; /* whole configuration; struct starts with edge_base_config */
     size_t writable_offset;        /* of the writable struct, which starts with edge_writable */

@@ -124,13 +124,19 @@ static bool enqueue(struct edge_bus *bus, const struct edge_message *m, bool may
     return true;
 }
 
+/* Was it told already, before it was queued? */
+static bool had_it(const struct edge_bus *bus, const struct bus_subscription *s)
+{
+    return bus->transport->at_once && (s->flags & EDGE_SUB_AT_ONCE);
+}
+
 void bus_arrive(struct edge_bus *bus, const struct edge_message *m, bool may_wait)
 {
     bool handled = false, answer = false;
     for (const struct bus_subscription *s = bus_first_subscription(bus); s;
          s = bus_next_subscription(s)) {
         bool wanted = s->handler ? !handled : !answer;
-        if (wanted && edge_topic_matches(s->pattern, m->topic)) {
+        if (wanted && !had_it(bus, s) && edge_topic_matches(s->pattern, m->topic)) {
             handled |= s->handler != NULL;
             answer |= s->handler == NULL;
         }
@@ -239,6 +245,29 @@ static bool is_readable(struct edge_bus *bus, struct edge_message *m, unsigned *
     return true;
 }
 
+/* Its handlers are the caller's until the transport has hung up, a stop under way or not. */
+void bus_at_once(struct edge_bus *bus, struct edge_message *m)
+{
+    unsigned flags = EDGE_SUB_AT_ONCE;
+    bool readable = false;
+    for (const struct bus_subscription *s = bus_first_subscription(bus); s;
+         s = bus_next_subscription(s)) {
+        if (!s->handler || !had_it(bus, s) || !edge_topic_matches(s->pattern, m->topic)) {
+            continue;
+        }
+        if (!readable) {
+            bus_count(bus->received, 1);
+            if (!is_readable(bus, m, &flags)) {
+                return;
+            }
+            readable = true;
+        }
+        if ((s->flags & flags) == flags) {
+            run_handler(bus, s, m);
+        }
+    }
+}
+
 static void deliver(struct edge_bus *bus, struct edge_message *m)
 {
     unsigned flags;
@@ -248,7 +277,7 @@ static void deliver(struct edge_bus *bus, struct edge_message *m)
     }
     for (const struct bus_subscription *s = bus_first_subscription(bus); s;
          s = bus_next_subscription(s)) {
-        if (!s->handler || (s->flags & flags) != flags ||
+        if (!s->handler || (s->flags & flags) != flags || had_it(bus, s) ||
             !edge_topic_matches(s->pattern, m->topic)) {
             continue;
         }

@@ -46,6 +46,7 @@ struct bus_transport {
     enum edge_status (*open)(struct edge_ctx *ctx, struct edge_bus *bus,
                              const struct edge_bus_config *config);
     /** From now on messages for @p pattern shall arrive; may be told of one pattern twice. */
+    bool at_once; /* brings what is wanted at once by bus_at_once() */
     void (*subscribe)(struct edge_bus *bus, const char *pattern, unsigned flags);
     /** @p expires_ms: no use sending it later (monotonic; 0: always of use). */
     enum edge_status (*publish)(struct edge_ctx *ctx, struct edge_bus *bus,
@@ -160,6 +161,8 @@ void bus_requests_wake(struct edge_bus *bus);
  * the bound; then it is dropped and counted.
  */
 void bus_arrive(struct edge_bus *bus, const struct edge_message *m, bool may_wait);
+/** Before that: those that want it at once are called. */
+void bus_at_once(struct edge_bus *bus, struct edge_message *m);
 /** The delivery thread. */
 void *bus_deliver_all(void *bus);
 /** Count some that are lost, and say so now and then. */

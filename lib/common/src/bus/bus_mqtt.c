@@ -89,6 +89,7 @@ static void on_received(void *state, const struct edge_mqtt_message *in)
     struct edge_message *m =
         bus_message_from_wire(in->topic, strlen(in->topic), in->payload, in->size);
     m->retained = in->retained;
+    bus_at_once(link->bus, m);
     bus_arrive(link->bus, m, true);
     edge_message_unref(m);
 }
@@ -136,6 +137,7 @@ static struct edge_mqtt_config mqtt_config(struct link *link, struct edge_arena 
         .max_bytes = BUS_MAX_BYTES,
         .displace = true,
         .held = c->held,
+        .session_s = c->session_s,
         .state = link,
         .received = on_received,
         .settled = on_settled,
@@ -243,6 +245,7 @@ static void mqtt_free(struct edge_bus *bus)
 
 const struct bus_transport BUS_MQTT = {
     .open = mqtt_open,
+    .at_once = true,
     .subscribe = mqtt_subscribe,
     .publish = mqtt_publish,
     .wanted = mqtt_wanted,

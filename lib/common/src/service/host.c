@@ -21,7 +21,8 @@ enum {
     POOL_LENT_FOR_ONE = 360, /* likewise, for one that is silent */
     SIGN_OFF_MS = 500,
     HEARD_MS = 5000, /* for a broker to take our subscriptions, before we start without it */
-    SIGNAL_MS = 50,  /* how soon a stop is noticed meanwhile */
+    SESSION_S = 7 * 86400,
+    SIGNAL_MS = 50, /* how soon a stop is noticed meanwhile */
 };
 
 typedef enum edge_status instance_step(struct edge_ctx *ctx, struct edge_instance *inst);
@@ -51,6 +52,7 @@ static enum edge_status open_bus(struct edge_ctx *ctx, struct edge_instance *ins
         config.client_id = rt->name; /* the file is that of all instances */
     }
     config.service = rt->name;
+    config.session_s = rt->service->keeps_session ? SESSION_S : 0;
     config.hub = inst->host->hub;
     config.pool = rt->pool;
     config.budget = rt->budget;
