@@ -23,5 +23,14 @@ docs_write() {
     build build/release -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEDGE_TESTS=OFF -- edgex-docs
     mkdir -p "$EDGEX_HOME/docs/api"
     "$EDGEX_HOME/build/release/edgex-docs" "$EDGEX_HOME/docs/api"
+    docs_forget
     lists_write "$EDGEX_HOME"
+}
+
+docs_forget() { # pages of services that are gone
+    local page name
+    for page in "$EDGEX_HOME"/docs/api/*.md "$EDGEX_HOME"/docs/api/openapi/*.yaml; do
+        name=${page##*/}
+        [ -n "${SERVICE_FOLDERS[${name%.*}]:-}" ] || rm -f "$page"
+    done
 }

@@ -31,11 +31,19 @@ new() { # new EXIT-CODE ARGUMENT...: output into OUTPUT
     [ $code = "$wanted" ] || fail "./edgex new $*: exit code $code instead of $wanted: $OUTPUT"
 }
 
+next_port() { # next_port FROM: that ./edgex new is to take
+    local port=$1
+    while [[ " ${SERVICE_PORTS[*]} " = *" $port "* ]]; do port=$((port + 1)); done
+    echo "$port"
+}
+PORT=$(next_port 59800)
+NEXT_PORT=$(next_port $((PORT + 1)))
+
 changes() { git -C "$SOURCE" status --porcelain --untracked-files=all | cut -c 4- | sort | xargs; }
 
 test_what_is_refused() {
     local name
-    for name in Demo d 2demo demo_two demo- a--b "a b" 'a/../b' "$(printf 'x%.0s' {1..32})"; do
+    for name in Dummy d 2dummy dummy_two dummy- a--b "a b" 'a/../b' "$(printf 'x%.0s' {1..32})"; do
         new 1 service "$name"
         says "'$name' is no name for a service"
     done
@@ -47,24 +55,24 @@ test_what_is_refused() {
     says "'int' is a word of C or of its libraries"
     new 1 service core-data
     says "there is a service 'core-data' already: services/core-data"
-    new 1 service device-demo
+    new 1 service device-dummy
     says "./edgex new driver"
     new 1 service edgexd
     says "'edgexd' means something else already"
-    new 1 service demo --port 59880
-    says "port 59880 is core-data's; the next free one is 59800"
+    new 1 service dummy --port 59880
+    says "port 59880 is core-data's; the next free one is $PORT"
     for name in 0 80 65536 many 059880; do
-        new 1 service demo --port $name
+        new 1 service dummy --port $name
         says "'$name' is no port"
     done
-    new 1 service demo --below lib
+    new 1 service dummy --below lib
     says "there is no root 'lib'; there are: services export"
     new 1 service
     says "it needs a name"
-    new 1 service demo other
-    new 1 service demo --hard
+    new 1 service dummy other
+    new 1 service dummy --hard
     says "unknown option '--hard'"
-    new 1 gadget demo
+    new 1 gadget dummy
     says "there is no kind 'gadget'"
     new 0 service --help
     says "--port N"
@@ -72,36 +80,36 @@ test_what_is_refused() {
 }
 
 test_one_command() {
-    new 0 service demo
-    says "services/demo/ is a service at port 59800"
-    [ "$(changes)" = "docker-compose.edgexd.yml docker-compose.yml docs/api/demo.md docs/api/openapi/demo.yaml docs/services.md $(
-        echo services/demo/{README.md,demo.h,main.c,res/configuration.yaml,service.c,test_demo.c})" ] || fail "other changes: $(changes)"
+    new 0 service dummy
+    says "services/dummy/ is a service at port $PORT"
+    [ "$(changes)" = "docker-compose.edgexd.yml docker-compose.yml docs/api/dummy.md docs/api/openapi/dummy.yaml docs/services.md $(
+        echo services/dummy/{README.md,dummy.h,main.c,res/configuration.yaml,service.c,test_dummy.c})" ] || fail "other changes: $(changes)"
     "$SOURCE/tests/tools/lists.sh" || fail "the lists are not current"
-    grep -qF '| GET | `/api/v3/demo` |' "$SOURCE/docs/api/demo.md" || fail "$(cat "$SOURCE/docs/api/demo.md")"
-    ! command -v clang-format >/dev/null || clang-format --dry-run --Werror "$SOURCE"/services/demo/*.[ch] || fail "not as .clang-format has it"
-    ! grep -r '@[A-Z]*@' "$SOURCE/services/demo" || fail "something was left"
-    new 1 service demo
-    says "there is a service 'demo' already"
-    new 1 service other --port 59800
-    says "the next free one is 59801"
+    grep -qF '| GET | `/api/v3/dummy` |' "$SOURCE/docs/api/dummy.md" || fail "$(cat "$SOURCE/docs/api/dummy.md")"
+    ! command -v clang-format >/dev/null || clang-format --dry-run --Werror "$SOURCE"/services/dummy/*.[ch] || fail "not as .clang-format has it"
+    ! grep -r '@[A-Z]*@' "$SOURCE/services/dummy" || fail "something was left"
+    new 1 service dummy
+    says "there is a service 'dummy' already"
+    new 1 service other --port "$PORT"
+    says "the next free one is $NEXT_PORT"
 }
 
 # Another root is as good.
 test_below_another_root() {
-    new 0 service more-demo --below export
-    says "export/more-demo/ is a service at port 59801"
-    [ -s "$SOURCE/docs/api/more-demo.md" ] || fail "it has no page"
-    [ -s "$SOURCE/docs/api/openapi/more-demo.yaml" ] || fail "it has no document"
-    grep -qF '(../export/more-demo/README.md)' "$SOURCE/docs/services.md" || fail "$(cat "$SOURCE/docs/services.md")"
+    new 0 service more-dummy --below export
+    says "export/more-dummy/ is a service at port $NEXT_PORT"
+    [ -s "$SOURCE/docs/api/more-dummy.md" ] || fail "it has no page"
+    [ -s "$SOURCE/docs/api/openapi/more-dummy.yaml" ] || fail "it has no document"
+    grep -qF '(../export/more-dummy/README.md)' "$SOURCE/docs/services.md" || fail "$(cat "$SOURCE/docs/services.md")"
 }
 
 test_its_own_test() {
     build unit-services
-    ctest --test-dir "$EDGE_BIN_DIR" -R '^unit/(more_)?demo$' >"$SCRATCH/ctest.log" 2>&1 || fail "$(cat "$SCRATCH/ctest.log")"
+    ctest --test-dir "$EDGE_BIN_DIR" -R '^unit/(more_)?dummy$' >"$SCRATCH/ctest.log" 2>&1 || fail "$(cat "$SCRATCH/ctest.log")"
     grep -q "100% tests passed, 0 tests failed out of 2" "$SCRATCH/ctest.log" || fail "$(cat "$SCRATCH/ctest.log")"
 }
 
-demo() { curl -fsS "http://localhost:$DEMO__SERVICE_PORT/api/v3/$1"; }
+dummy() { curl -fsS "http://localhost:$DUMMY__SERVICE_PORT/api/v3/$1"; }
 
 # In one process, and in one of its own.
 test_it_runs() {
@@ -109,16 +117,16 @@ test_it_runs() {
     build edgexd "${SERVICES[@]}"
     for shape in "" --split; do
         edgex 0 up --detach $shape
-        says "demo             http://localhost:$DEMO__SERVICE_PORT"
+        says "dummy            http://localhost:$DUMMY__SERVICE_PORT"
         for text in ping version config; do
-            demo $text | grep -q '"serviceName":"demo"' || fail "$text: $(demo $text)"
+            dummy $text | grep -q '"serviceName":"dummy"' || fail "$text: $(dummy $text)"
         done
-        [ "$(demo demo)" = '{"apiVersion":"v3","message":"hello","statusCode":200}' ] || fail "$(demo demo)"
-        curl -fsS "http://localhost:$MORE_DEMO__SERVICE_PORT/api/v3/config" | grep -q '"StartupMsg":"more-demo is up"' ||
-            fail "more-demo has not read its file"
+        [ "$(dummy dummy)" = '{"apiVersion":"v3","message":"hello","statusCode":200}' ] || fail "$(dummy dummy)"
+        curl -fsS "http://localhost:$MORE_DUMMY__SERVICE_PORT/api/v3/config" | grep -q '"StartupMsg":"more-dummy is up"' ||
+            fail "more-dummy has not read its file"
         edgex 0 status
-        grep -qE "^demo +[1-9][0-9]* +$DEMO__SERVICE_PORT up " <<<"$OUTPUT" || fail "$OUTPUT"
-        [ "$(cat "$SCRATCH/ours/run/demo.pid" 2>/dev/null)" = "$([ -z "$shape" ] || pid_in demo)" ] || fail "demo is not where it should be"
+        grep -qE "^dummy +[1-9][0-9]* +$DUMMY__SERVICE_PORT up " <<<"$OUTPUT" || fail "$OUTPUT"
+        [ "$(cat "$SCRATCH/ours/run/dummy.pid" 2>/dev/null)" = "$([ -z "$shape" ] || pid_in dummy)" ] || fail "dummy is not where it should be"
         edgex 0 down
         says "Stopped."
     done
@@ -138,27 +146,34 @@ test_compose_has_it() {
         compose=(docker-compose)
     else
         say "SKIPPED: no docker-compose: the files were not read by it" >&2
-        grep -q '^  demo:$' "$SOURCE/docker-compose.yml" || fail "$(cat "$SOURCE/docker-compose.yml")"
+        grep -q '^  dummy:$' "$SOURCE/docker-compose.yml" || fail "$(cat "$SOURCE/docker-compose.yml")"
         return
     fi
     for file in docker-compose.yml docker-compose.edgexd.yml; do
         "${compose[@]}" -f "$SOURCE/$file" config >"$SCRATCH/$file" || fail "$file"
-        grep -q '59800' "$SCRATCH/$file" || fail "$(cat "$SCRATCH/$file")"
+        grep -q "$PORT" "$SCRATCH/$file" || fail "$(cat "$SCRATCH/$file")"
     done
     services=$("${compose[@]}" -f "$SOURCE/docker-compose.yml" config --services | sort | xargs)
     [ "$services" = "$(printf '%s\n' mqtt-broker "${SERVICES[@]}" | sort | xargs)" ] || fail "$services"
-    grep -q 'PROGRAM: demo' "$SCRATCH/docker-compose.yml" || fail "the image has another program"
+    grep -q 'PROGRAM: dummy' "$SCRATCH/docker-compose.yml" || fail "the image has another program"
 }
 
 test_the_package_has_it() {
     local file
     EDGEX_HOME=$SOURCE BUILD=build/release bash -c 'set -euo pipefail
         . "$EDGEX_HOME/tools/common.sh"; . "$EDGEX_HOME/tools/package.sh"; package_tree "$0"' "$SCRATCH/package" || fail "no package"
-    for file in usr/bin/demo usr/lib/systemd/system/edgex-demo.service etc/edgex/demo/configuration.yaml; do
+    for file in usr/bin/dummy usr/lib/systemd/system/edgex-dummy.service etc/edgex/dummy/configuration.yaml; do
         [ -s "$SCRATCH/package/$file" ] || fail "$file is not in the package: $(cd "$SCRATCH/package" && find . -type f)"
     done
-    grep -qx /etc/edgex/demo/configuration.yaml "$SCRATCH/package/DEBIAN/conffiles" || fail "$(cat "$SCRATCH/package/DEBIAN/conffiles")"
-    grep -q 'Conflicts=.*edgex-demo.service' "$SCRATCH/package/usr/lib/systemd/system/edgexd.service" || fail "edgexd runs beside it"
+    grep -qx /etc/edgex/dummy/configuration.yaml "$SCRATCH/package/DEBIAN/conffiles" || fail "$(cat "$SCRATCH/package/DEBIAN/conffiles")"
+    grep -q 'Conflicts=.*edgex-dummy.service' "$SCRATCH/package/usr/lib/systemd/system/edgexd.service" || fail "edgexd runs beside it"
+}
+
+# It goes as it came.
+test_it_is_removed() {
+    rm -r "$SOURCE/services/dummy" "$SOURCE/export/more-dummy"
+    "$SOURCE/edgex" docs >"$SCRATCH/docs.log" 2>&1 || fail "$(cat "$SCRATCH/docs.log")"
+    [ -z "$(changes)" ] || fail "something is left: $(changes)"
 }
 
 test_what_is_refused
@@ -172,4 +187,5 @@ test_it_runs
 test_platforms_have_it
 test_compose_has_it
 test_the_package_has_it
+test_it_is_removed
 rm -rf "$SOURCE"
