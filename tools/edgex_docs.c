@@ -207,7 +207,7 @@ static void write_page(const struct edge_service *s, FILE *out)
         out,
         "# %s\n\n%s; port %d. Generated from the service's tables by `./edgex docs`; for programs there is\n"
         "[openapi/%s.yaml](openapi/%s.yaml), and `GET /api/v3/openapi.json` of the running service.\n\n",
-        s->name, s->doc, s->port, s->name, s->name);
+        s->name, s->doc ? s->doc : s->name, s->port, s->name, s->name);
     fputs(
         "## Routes\n\nBase is the envelope: `apiVersion`, `statusCode`, `message` where there is something to say. Each may fail\n"
         "with 500 and 503 too, and all but ping with 401.\n\n",

@@ -43,7 +43,7 @@ CFLAGS=$(sanitizers) LDFLAGS=$(sanitizers) cmake -S . -B build -G Ninja -DEDGEX_
     -DCMAKE_C_FLAGS="-Werror $(sanitizers)" >"$SCRATCH/log" 2>&1 || fail "cmake: $(cat "$SCRATCH/log")"
 cmake --build build >"$SCRATCH/log" 2>&1 || fail "it does not build: $(tail -n 20 "$SCRATCH/log")"
 ctest --test-dir build --output-on-failure >"$SCRATCH/log" 2>&1 || fail "its test: $(tail -n 30 "$SCRATCH/log")"
-build/device-tank-level --version >/dev/null || fail "it does not run"
+build/device-tank-level --version | grep -q "^device-tank-level 0.1.0 " || fail "it does not run, or hides its version"
 
 # Its test is worth something: a driver that reads the wrong thing does not pass.
 sed -i 's/tank->level = 100;/tank->level = 99;/' device_tank_level.c

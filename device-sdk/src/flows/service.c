@@ -351,6 +351,7 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
     *ret = (struct edge_service){
         .name = driver->name,
         .doc = driver->doc,
+        .version = driver->version,
         .port = driver->port,
         .sdk_version = EDGE_WIRE,
         .common_section = "device-services",

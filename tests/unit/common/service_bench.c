@@ -168,7 +168,7 @@ void bench_open(struct bench *b)
     for (int i = 0; i < 2; i++) {
         b->services[i] = (struct edge_service){
             .name = i == 0 ? "svc-a" : "svc-b",
-            .doc = "A service for tests.",
+            .doc = i == 0 ? "A service for tests." : NULL,
             .sdk_version = i == 0 ? NULL : "4.0.0",
             .state_size = sizeof(struct state),
             .config = &CONFIG,

@@ -18,6 +18,10 @@ static void test_two_services_answer(void)
     bench_expect(&b, "svc-a", "GET", "/api/v3/version", NULL, 200,
                  "{\"apiVersion\":\"v3\",\"version\":\"4.1.0\",\"serviceName\":\"svc-a\"}");
     bench_expect(&b, "svc-b", "GET", "/api/v3/version", NULL, 200, "\"sdk_version\":\"4.0.0\"");
+    bench_expect(&b, "svc-a", "GET", "/api/v3/openapi.json", NULL, 200,
+                 "\"description\":\"svc-a A service for tests..\"");
+    bench_expect(&b, "svc-b", "GET", "/api/v3/openapi.json", NULL, 200,
+                 "\"description\":\"svc-b\"");
     bench_expect(&b, "svc-a", "GET", "/api/v3/metrics", NULL, 200, "reetings");
     bench_expect(&b, "svc-a", "GET", "/api/v3/hello", NULL, 200, "hello");
     bench_expect(&b, "svc-b", "GET", "/api/v3/relay", NULL, 200, "hello");

@@ -63,8 +63,9 @@ struct edge_runtime {
 };
 
 struct edge_service {
-    const char *name; /* service key */
-    const char *doc;  /* one line for --help */
+    const char *name;    /* service key */
+    const char *doc;     /* one line for --help; may be NULL */
+    const char *version; /* its own, for --version and the log; NULL: the platform's */
     uint16_t port;
     const char *sdk_version;    /* device and app services; else NULL */
     const char *common_section; /* of the common configuration, beside all-services; NULL: none */

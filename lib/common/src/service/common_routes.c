@@ -218,7 +218,9 @@ enum edge_status edge_service_describe(struct edge_ctx *ctx, const struct edge_s
                                        const cJSON **ret)
 {
     const struct edge_routes tables[] = {service->routes, edge_common_routes};
-    return edge_routes_describe(ctx, service->name,
-                                edge_printf(&ctx->arena, "%s %s.", service->name, service->doc),
-                                tables, 2, ret);
+    return edge_routes_describe(
+        ctx, service->name,
+        service->doc ? edge_printf(&ctx->arena, "%s %s.", service->name, service->doc)
+                     : service->name,
+        tables, 2, ret);
 }

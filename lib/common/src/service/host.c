@@ -190,7 +190,8 @@ static void log_ready(const struct edge_instance *inst)
     double ms = (double)(edge_now_mono_ns() - inst->host->started_ns) / 1e6;
     edge_log_info(&ctx, rt->base->service.startup_msg, "address",
                   edge_printf(&ctx.arena, "%s:%u", host_bind_address(rt->base), (unsigned)rt->port),
-                  "ms", edge_printf(&ctx.arena, "%.1f", ms), "version", EDGE_VERSION, NULL);
+                  "ms", edge_printf(&ctx.arena, "%.1f", ms), "version",
+                  rt->service->version ? rt->service->version : EDGE_VERSION, NULL);
 }
 
 static void *ready_main(void *arg)

@@ -299,7 +299,8 @@ int edge_host_main(const struct edge_service *const *services, size_t n, int arg
         return EXIT_SUCCESS;
     }
     if (options.version) {
-        printf("%s %s (EdgeX %s)\n", program, EDGE_VERSION, EDGE_WIRE);
+        const char *own = n == 1 ? services[0]->version : NULL;
+        printf("%s %s (EdgeX %s)\n", program, own ? own : EDGE_VERSION, EDGE_WIRE);
         return EXIT_SUCCESS;
     }
     return options.health ? health(services, n, &options) : run(program, services, n, &options);
