@@ -213,9 +213,22 @@ static void renew_with(struct sdk_entry *e, devsdk_device *dev, void *arg)
     }
 }
 
+static bool same_profile(const struct device_profile *a, const struct device_profile *b)
+{
+    EDGE_CTX_SCOPE(ctx);
+    return strcmp(edge_dto_text(&DEVICE_PROFILE, a, &ctx.arena),
+                  edge_dto_text(&DEVICE_PROFILE, b, &ctx.arena)) == 0;
+}
+
 void sdk_profile_apply(devsdk_service *svc, const struct device_profile *dto)
 {
     EDGE_LOCK(&svc->flows->changes);
+    struct sdk_profile *known = sdk_profile_find(svc, dto->name);
+    bool same = known && same_profile(known->dto, dto); /* two have asked for it: devices live on */
+    sdk_profile_unref(known);
+    if (same) {
+        return;
+    }
     struct sdk_profile *p = sdk_profile_create(svc->driver, dto);
     struct sdk_profile *before = profile_swap(svc, sdk_profile_ref(p));
     sdk_strays_of_profile(svc, p, before);
