@@ -93,7 +93,7 @@ static enum sdk_turn probe(devsdk_device *dev)
 /* In the lane. */
 static enum sdk_turn attend_device(struct sdk_entry *e, devsdk_device *dev)
 {
-    bool failed_before = dev->life->backoff_ms > 0;
+    bool failed_before = dev->life->backoff.pause_ms > 0;
     devsdk_result result = sdk_life_begin(dev);
     if (result != DEVSDK_OK) {
         sdk_note_link(e, false, "the driver could not take it up");

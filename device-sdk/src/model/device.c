@@ -129,6 +129,7 @@ static enum sdk_turn end_life(struct sdk_job *job, struct sdk_lane *lane);
 static struct sdk_life *life_create(devsdk_service *svc)
 {
     struct sdk_life *life = edge_xalloc(1, sizeof(*life) + svc->driver->device_size);
+    life->backoff = (struct edge_backoff){.first_ms = 1000, .last_ms = 60000};
     atomic_init(&life->refs, 1);
     life->job.run = end_life;
     EDGE_LOCK(&svc->lock);
@@ -176,7 +177,6 @@ static void tell(devsdk_device *d)
 
 devsdk_result sdk_life_begin(devsdk_device *d)
 {
-    const int64_t first_ms = 1000, longest_ms = 60000;
     const devsdk_driver *driver = d->entry->svc->driver;
     struct sdk_life *life = d->life;
     if (life->added && d->revision > life->heard) {
@@ -195,13 +195,11 @@ devsdk_result sdk_life_begin(devsdk_device *d)
     if (result == DEVSDK_OK) {
         life->added = true;
         life->heard = d->revision;
-        life->backoff_ms = 0;
+        edge_backoff_reset(&life->backoff);
         tell(d);
         return DEVSDK_OK;
     }
-    int64_t longer = life->backoff_ms * 2 < longest_ms ? life->backoff_ms * 2 : longest_ms;
-    life->backoff_ms = life->backoff_ms > 0 ? longer : first_ms;
-    life->retry_ms = now_ms + life->backoff_ms;
+    life->retry_ms = now_ms + edge_backoff_next(&life->backoff);
     return result < 0 ? result : DEVSDK_LINK;
 }
 

@@ -18,6 +18,7 @@
 #include "contracts/event.h"
 #include "contracts/profile.h"
 #include "devsdk/devsdk.h"
+#include "edge/backoff.h"
 #include "edge/map.h"
 #include "edge/service.h"
 #include "lane.h"
@@ -84,11 +85,12 @@ const char *sdk_profile_probe(const struct sdk_profile *p);
 /** From added() to removed(): the driver's memory. Snapshots with the same address share it. */
 struct sdk_life {
     atomic_uint refs;
-    bool added;                   /* this and the next three: in the device's lane only */
-    unsigned heard;               /* revision that added() or updated() was called with last */
-    int64_t retry_ms, backoff_ms; /* when added() failed */
-    struct sdk_job job;           /* its removal */
-    devsdk_device *last;          /* the snapshot removed() is called with */
+    bool added;                  /* this and the next three: in the device's lane only */
+    unsigned heard;              /* revision that added() or updated() was called with last */
+    struct edge_backoff backoff; /* when added() failed */
+    int64_t retry_ms;
+    struct sdk_job job;  /* its removal */
+    devsdk_device *last; /* the snapshot removed() is called with */
     /* What the driver was told of last, under the entry's lock; over: it has no reference any more */
     devsdk_device *told EDGE_GUARDED;
     bool told_is_over EDGE_GUARDED;

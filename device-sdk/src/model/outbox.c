@@ -34,7 +34,7 @@ struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max, size_t max
         o->events.max = max;
         o->window = FIRST_WINDOW;
         o->threshold = MAX_WINDOW;
-        o->resend_pause_ms = FIRST_RESEND_MS;
+        o->resends = (struct edge_backoff){.first_ms = FIRST_RESEND_MS, .last_ms = LAST_RESEND_MS};
         o->mode = OUTBOX_ASKING;
     }
     o->thread = edge_thread_start("outbox", sdk_outbox_send_all, o);

@@ -77,7 +77,7 @@ static void take_acks(struct sdk_outbox *o, const struct event_acks *acks, size_
     n += *ret_refused;
     if (n > 0) {
         o->listening = false;
-        o->resend_pause_ms = FIRST_RESEND_MS;
+        edge_backoff_reset(&o->resends);
         o->progress_ms = edge_now_mono_ms();
         widen(o, n);
     }
@@ -124,7 +124,7 @@ enum edge_status sdk_outbox_hello(void *state, struct edge_ctx *ctx, const struc
     if (fresh) {
         memcpy(o->instance, instance, strnlen(instance, sizeof(o->instance) - 1) + 1);
         o->next_ask_ms = 0; /* a new one does not know us yet */
-        o->resend_pause_ms = FIRST_RESEND_MS;
+        edge_backoff_reset(&o->resends);
     }
     if (fresh || (o->listening && due)) {
         o->listening = false;

@@ -103,7 +103,7 @@ static void look(struct sdk_outbox *o, struct turn *t, int64_t now)
         o->next_ask_ms = 0;
         o->window = FIRST_WINDOW;
         o->threshold = MAX_WINDOW;
-        o->resend_pause_ms = FIRST_RESEND_MS;
+        edge_backoff_reset(&o->resends);
         o->next_resend_ms = now;
         o->listening = o->mode == OUTBOX_ACKED; /* what was sent may be forgotten, and he be away */
     }

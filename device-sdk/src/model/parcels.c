@@ -4,8 +4,6 @@
 #include "edge/clock.h"
 #include "parcels.h"
 
-enum { LAST_RESEND_MS = 60 * 1000 }; /* between two rounds without progress */
-
 struct parcel *sdk_parcel_at(const struct parcels *p, size_t i)
 {
     return &p->at[(p->head + i) % p->cap];
@@ -66,8 +64,6 @@ void sdk_parcels_resend(struct sdk_outbox *o, uint64_t before)
     }
     o->next = o->hint = 0;
     o->progress_ms = edge_now_mono_ms();
-    o->next_resend_ms = o->progress_ms + o->resend_pause_ms;
-    o->resend_pause_ms =
-        o->resend_pause_ms * 2 < LAST_RESEND_MS ? o->resend_pause_ms * 2 : LAST_RESEND_MS;
+    o->next_resend_ms = o->progress_ms + edge_backoff_next(&o->resends);
     edge_cond_signal(&o->filled);
 }

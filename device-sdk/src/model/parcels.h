@@ -4,12 +4,14 @@
 #ifndef SDK_PARCELS_H
 #define SDK_PARCELS_H
 
+#include "edge/backoff.h"
 #include "edge/text.h"
 #include "model.h"
 
 enum {
     BATCH = 64,
     FIRST_RESEND_MS = 1000,
+    LAST_RESEND_MS = 60 * 1000, /* between two rounds without progress */
     FIRST_WINDOW = 1000, /* events sent and not acknowledged: a stock broker drops what is beyond */
     MAX_WINDOW = 5000,   /* the bus drops what is beyond 10,000 */
 };
@@ -58,7 +60,8 @@ struct sdk_outbox {
     bool listening EDGE_GUARDED; /* nothing is sent before he says that he is there */
     int64_t asking_until_ms EDGE_GUARDED, next_ask_ms EDGE_GUARDED;
     int64_t progress_ms EDGE_GUARDED; /* when he spoke last, or there was nothing to speak of */
-    int64_t next_resend_ms EDGE_GUARDED, resend_pause_ms EDGE_GUARDED, next_gap_ms EDGE_GUARDED;
+    int64_t next_resend_ms EDGE_GUARDED, next_gap_ms EDGE_GUARDED;
+    struct edge_backoff resends EDGE_GUARDED;
     int64_t complained_ms EDGE_GUARDED;
     size_t n_refused EDGE_GUARDED; /* since the last complaint */
     bool idle EDGE_GUARDED;        /* the thread waits */

@@ -87,15 +87,15 @@ struct edge_mqtt_config {
     int keep_alive_s;      /* 0: 10 */
     int connect_timeout_s; /* 0: 5 */
     int retry_first_ms,
-        retry_last_ms;    /* between attempts, doubling, up to half less; 0: 1 s, 2 min */
-    int retry_refused_ms; /* after a refusal, at least; 0: as after any other failure */
-    int ack_timeout_ms;   /* without an acknowledgement so long: connect anew; 0: wait for ever */
-    size_t max_outgoing;  /* messages not yet with the broker; 0: 1000 */
-    size_t max_bytes;     /* of them, but a single one passes; 0: 64 MiB */
-    size_t max_message;   /* bytes of one; 0: 200 MB, MQTT ends at 256 MiB */
-    size_t window;        /* sent and not acknowledged; 0: 64 */
-    bool displace;        /* full: the oldest goes; else edge_mqtt_publish() refuses */
-    bool held;            /* do not connect before edge_mqtt_release() */
+        retry_last_ms; /* between attempts, doubling, up to half less; 0: 1 s, 2 min */
+    int retry_refused_ms; /* after a refusal, at least, and up to half more; 0: as after any other failure */
+    int ack_timeout_ms;  /* without an acknowledgement so long: connect anew; 0: wait for ever */
+    size_t max_outgoing; /* messages not yet with the broker; 0: 1000 */
+    size_t max_bytes;    /* of them, but a single one passes; 0: 64 MiB */
+    size_t max_message;  /* bytes of one; 0: 200 MB, MQTT ends at 256 MiB */
+    size_t window;       /* sent and not acknowledged; 0: 64 */
+    bool displace;       /* full: the oldest goes; else edge_mqtt_publish() refuses */
+    bool held;           /* do not connect before edge_mqtt_release() */
     const struct edge_mqtt_message
         *will; /* said by the broker, where the connection breaks; NULL: none */
 

@@ -101,8 +101,8 @@ enum work {
 };
 
 struct pace {
-    int64_t nudge_ms; /* until paho's sending thread is woken */
-    int n_prods;      /* of its receiving one, in this attempt */
+    struct edge_backoff nudges; /* of paho's sending thread */
+    int n_prods;                /* of its receiving one, in this attempt */
 };
 
 static enum work work_connecting(struct edge_mqtt *m, struct pace *pace) EDGE_REQUIRES(m->lock)
@@ -151,12 +151,12 @@ static bool is_unacknowledged(const struct edge_mqtt *m) EDGE_REQUIRES(m->lock)
 static enum work work_waiting(struct edge_mqtt *m, struct pace *pace) EDGE_REQUIRES(m->lock)
 {
     uint64_t progress = m->progress;
-    bool woken = edge_cond_wait_until(&m->wake, &m->lock, edge_now_mono_ms() + pace->nudge_ms);
+    bool woken = edge_cond_wait_until(&m->wake, &m->lock,
+                                      edge_now_mono_ms() + edge_backoff_next(&pace->nudges));
     if (woken || m->progress != progress) {
-        pace->nudge_ms = FIRST_NUDGE_MS;
+        edge_backoff_reset(&pace->nudges);
         return WORK_NONE;
     }
-    pace->nudge_ms = pace->nudge_ms * 2 < LAST_NUDGE_MS ? pace->nudge_ms * 2 : LAST_NUDGE_MS;
     return WORK_NUDGE;
 }
 
@@ -183,7 +183,7 @@ static enum work work_connected(struct edge_mqtt *m, struct pace *pace) EDGE_REQ
         return WORK_SEND;
     }
     if (!asking && m->in_flight == 0) {
-        pace->nudge_ms = FIRST_NUDGE_MS;
+        edge_backoff_reset(&pace->nudges);
         edge_cond_wait(&m->wake, &m->lock);
         return WORK_NONE;
     }
@@ -247,7 +247,9 @@ static void work_do(struct edge_mqtt *m, enum work work)
 static void *mqtt_run(void *arg)
 {
     struct edge_mqtt *m = arg;
-    struct pace pace = {.nudge_ms = FIRST_NUDGE_MS};
+    struct pace pace = {
+        .nudges = {.first_ms = FIRST_NUDGE_MS, .last_ms = LAST_NUDGE_MS}
+    };
     enum work work;
     bool report;
     while (find_work(m, &pace, &work, &report)) {
@@ -399,7 +401,10 @@ static enum edge_status configure(struct edge_ctx *ctx, struct edge_mqtt *m,
     m->uri = edge_printf(&m->arena, strchr(m->config.host, ':') ? "%s[%s]:%u" : "%s%s:%u",
                          m->tls ? "ssl://" : "tcp://", m->config.host, c->port);
     EDGE_LOCK(&m->lock);
-    m->backoff_ms = m->config.retry_first_ms;
+    m->backoff =
+        (struct edge_backoff){.first_ms = m->config.retry_first_ms,
+                              .last_ms = m->config.retry_last_ms,
+                              .spread_percent = 50}; /* who lost one broker comes back apart */
     m->window = m->config.window;
     m->held = c->held;
     return EDGE_OK;

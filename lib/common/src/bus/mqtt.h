@@ -5,6 +5,7 @@
 #include <MQTTAsync.h>
 
 #include "edge/arena.h"
+#include "edge/backoff.h"
 #include "edge/buf.h"
 #include "edge/mqtt.h"
 #include "edge/thread.h"
@@ -66,7 +67,7 @@ struct edge_mqtt {
     enum mqtt_state state EDGE_GUARDED;
     bool held EDGE_GUARDED, hurried EDGE_GUARDED;
     int64_t next_ms EDGE_GUARDED, up_since_ms EDGE_GUARDED;
-    int64_t backoff_ms EDGE_GUARDED;
+    struct edge_backoff backoff EDGE_GUARDED;
     unsigned epoch EDGE_GUARDED;           /* counts connections */
     bool broke EDGE_GUARDED;               /* a connection, and nobody was blamed yet */
     unsigned n_short EDGE_GUARDED;         /* that ended soon, in a row */

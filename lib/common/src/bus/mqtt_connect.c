@@ -20,13 +20,6 @@ enum {
 
 /* ---- down, and why ------------------------------------------------------------------------ */
 
-/* Up to half less, so that many who lost one broker do not all come back at once. */
-static int64_t jittered(int64_t ms)
-{
-    double share = (double)(edge_now_mono_ns() % 1000003) / 1000003;
-    return ms - (int64_t)((double)ms / 2 * share);
-}
-
 void mqtt_connect_set_down(struct edge_mqtt *m, const char *reason)
 {
     if (m->state == MQTT_DOWN) {
@@ -48,14 +41,14 @@ void mqtt_connect_set_down(struct edge_mqtt *m, const char *reason)
         m->broke = true;
     }
     if (was_up && now - m->up_since_ms >= STABLE_MS) {
-        m->backoff_ms = m->config.retry_first_ms;
+        edge_backoff_reset(&m->backoff);
     }
     m->state = MQTT_DOWN;
     m->n_asked = m->n_acked = 0;
-    m->next_ms = now + jittered(m->backoff_ms);
     int64_t longest_ms = m->config.retry_last_ms;
-    longest_ms = m->n_short > 1 && longest_ms < FIGHT_BACKOFF_MS ? FIGHT_BACKOFF_MS : longest_ms;
-    m->backoff_ms = m->backoff_ms * 2 < longest_ms ? m->backoff_ms * 2 : longest_ms;
+    m->backoff.last_ms =
+        m->n_short > 1 && longest_ms < FIGHT_BACKOFF_MS ? FIGHT_BACKOFF_MS : longest_ms;
+    m->next_ms = now + edge_backoff_next(&m->backoff);
     m->report = true;
     edge_cond_signal(&m->wake);
     edge_cond_broadcast(&m->changed);
@@ -97,9 +90,8 @@ static void on_disconnected(void *context, MQTTProperties *properties, enum MQTT
 static void refused(struct edge_mqtt *m, const char *reason)
 {
     EDGE_LOCK(&m->lock);
+    m->backoff.floor_ms = m->config.retry_refused_ms;
     mqtt_connect_set_down(m, reason);
-    int64_t earliest_ms = edge_now_mono_ms() + jittered(m->config.retry_refused_ms);
-    m->next_ms = m->next_ms > earliest_ms ? m->next_ms : earliest_ms;
 }
 
 static void failed(struct edge_mqtt *m, const char *message)

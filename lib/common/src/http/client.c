@@ -4,6 +4,7 @@
  * that can help, and leave a peer that keeps failing alone for a second.
  */
 #include "edge/client.h"
+#include "edge/backoff.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -289,13 +290,10 @@ static bool is_idempotent(const char *method)
            strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0;
 }
 
-/* Pause before the next try: twice as long each time, half of it by chance, so that callers spread.
- */
-static bool pause_before_retry(struct edge_client *c, unsigned retries, int64_t deadline_ms)
+static bool pause_before_retry(struct edge_client *c, struct edge_backoff *pauses,
+                               int64_t deadline_ms)
 {
-    int64_t longest = RETRY_FIRST_MS << (retries < 6 ? retries : 6);
-    longest = longest < RETRY_LONGEST_MS ? longest : RETRY_LONGEST_MS;
-    int64_t until = edge_now_mono_ms() + longest / 2 + edge_now_mono_ns() % (longest / 2);
+    int64_t until = edge_now_mono_ms() + edge_backoff_next(pauses);
     if (until >= deadline_ms) {
         return false;
     }
@@ -328,7 +326,9 @@ static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *c
                        "failed to send a http request: %s %s%s", req->method, base_url,
                        req->target));
     const char *why = "the peer has failed repeatedly and is given a pause";
-    for (unsigned tries = 0; breaker_permits(c, base_url); tries++) {
+    struct edge_backoff pauses = {
+        .first_ms = RETRY_FIRST_MS, .last_ms = RETRY_LONGEST_MS, .spread_percent = 50};
+    while (breaker_permits(c, base_url)) {
         enum edge_transfer_outcome outcome =
             edge_transfer(transfers, ctx, base_url, peer, req, deadline_ms, ret, &why);
         breaker_learn(c, base_url, outcome);
@@ -339,7 +339,7 @@ static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *c
             return too_large(ctx, base_url, req, why);
         }
         if (outcome != EDGE_TRANSFER_UNREACHED || !is_idempotent(req->method) ||
-            !pause_before_retry(c, tries, deadline_ms)) {
+            !pause_before_retry(c, &pauses, deadline_ms)) {
             break;
         }
     }

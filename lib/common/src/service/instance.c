@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "edge/backoff.h"
 #include "edge/log.h"
 #include "edge/text.h"
 #include "instance.h"
@@ -109,12 +110,14 @@ static enum edge_status wait_for_provider(struct edge_ctx *ctx, struct edge_inst
     const struct edge_options *o = inst->rt.options;
     const int64_t first_ms = 50, longest_ms = o->startup_interval_ms;
     int64_t until = edge_now_mono_ms() + o->startup_duration_ms;
-    for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
+    struct edge_backoff pauses = {.first_ms = first_ms, .last_ms = longest_ms};
+    for (;;) {
         bool over; /* there is no point in waiting on */
         enum edge_status st = try_provider(ctx, inst, source, ret, &over);
         if (over) {
             return st;
         }
+        int64_t pause = edge_backoff_next(&pauses);
         if (pause == first_ms || pause >= longest_ms) {
             edge_log_info(ctx, "waiting for the configuration", "reason", edge_ctx_message(ctx, st),
                           NULL);

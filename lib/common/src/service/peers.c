@@ -1,5 +1,6 @@
 /* Where a service's neighbours are, and waiting for them. */
 
+#include "edge/backoff.h"
 #include "edge/client.h"
 #include "edge/clock.h"
 #include "instance.h"
@@ -33,11 +34,12 @@ static void tell_waiting(struct edge_ctx *ctx, const char *client, const char *u
 enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runtime *rt,
                                     const char *client)
 {
-    const int64_t first_ms = 50, longest_ms = rt->options->startup_interval_ms;
+    const int64_t longest_ms = rt->options->startup_interval_ms;
     const struct edge_http_request ping = {.method = "GET", .target = "/api/v3/ping"};
     int64_t next_word_ms = 0;
     int64_t until = edge_now_mono_ms() + rt->options->startup_duration_ms;
-    for (int64_t pause = first_ms;; pause = pause * 2 < longest_ms ? pause * 2 : longest_ms) {
+    struct edge_backoff pauses = {.first_ms = 50, .last_ms = longest_ms};
+    for (;;) {
         EDGE_CTX_SCOPE(attempt);
         attempt.log = ctx->log;
         struct edge_http_response answer;
@@ -57,6 +59,7 @@ enum edge_status edge_wait_for_peer(struct edge_ctx *ctx, const struct edge_runt
         tell_waiting(ctx, client, url,
                      st == EDGE_OK ? "it is not ready" : edge_ctx_message(&attempt, st),
                      &next_word_ms);
+        int64_t pause = edge_backoff_next(&pauses);
         if (now + pause >= until) {
             return edge_fail(ctx, EDGE_UNAVAILABLE, "%s does not answer at %s", client, url);
         }

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/backoff.h"
 #include "edge/clock.h"
 #include "edge/keeper.h"
 #include "edge/log.h"
 #include "edge/text.h"
 #include "instance.h"
 
-enum { CALL_MS = 2000, FIRST_PAUSE_MS = 50, PAUSE_MS = 1000, PEER_KEPT_MS = 5000 };
+enum { CALL_MS = 2000, FIRST_PAUSE_MS = 100, PAUSE_MS = 1000, PEER_KEPT_MS = 5000 };
 enum {
     LOOK_MS = 10000,   /* between two looks at the own entry */
     UNSURE_MS = 15000, /* for a silent one of our name to come back */
@@ -132,7 +133,7 @@ static void *registry_main(void *arg)
 {
     struct registry *r = arg;
     const struct edge_runtime *rt = r->rt;
-    int64_t pause_ms = FIRST_PAUSE_MS;
+    struct edge_backoff pauses = {.first_ms = FIRST_PAUSE_MS, .last_ms = PAUSE_MS};
     bool told = false;
     if (!wait_until_sure(r)) {
         return NULL;
@@ -151,8 +152,7 @@ static void *registry_main(void *arg)
                           edge_ctx_message(&ctx, st), NULL);
             told = true;
         }
-        pause_ms = pause_ms * 2 < PAUSE_MS ? pause_ms * 2 : PAUSE_MS;
-    } while (edge_runtime_sleep(rt, pause_ms));
+    } while (edge_runtime_sleep(rt, edge_backoff_next(&pauses)));
     while (atomic_load(&r->registered) && wait_for_doubt(r, LOOK_MS)) {
         keep_entry(r);
     }
