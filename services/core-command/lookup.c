@@ -223,15 +223,8 @@ struct list {
 static void list_add(struct edge_ctx *ctx, struct list *list, struct device_core_command offered)
 {
     struct multi_device_core_commands_response *made = list->made;
-    if (made->n_device_core_commands == list->cap) {
-        list->cap = list->cap ? list->cap * 2 : PAGE;
-        struct device_core_command *all =
-            edge_new_n(&ctx->arena, struct device_core_command, list->cap);
-        for (size_t i = 0; i < made->n_device_core_commands; i++) {
-            all[i] = made->device_core_commands[i];
-        }
-        made->device_core_commands = all;
-    }
+    edge_make_room(&ctx->arena, made->device_core_commands, made->n_device_core_commands,
+                   list->cap);
     made->device_core_commands[made->n_device_core_commands++] = offered;
 }
 

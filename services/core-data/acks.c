@@ -77,15 +77,6 @@ void acks_want(struct acks *a, const char *service)
     edge_map_put(&a->services, t->service, t);
 }
 
-static void add(const char ***list, size_t *n, size_t *cap, const char *id)
-{
-    if (*n == *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        *list = edge_xrealloc(*list, *cap, sizeof(char *));
-    }
-    (*list)[(*n)++] = id;
-}
-
 void acks_note(struct acks *a, const char *service, const char *id, bool refused)
 {
     EDGE_LOCK(&a->lock);
@@ -95,9 +86,11 @@ void acks_note(struct acks *a, const char *service, const char *id, bool refused
     }
     const char *copy = edge_strdup(&t->arena, id);
     if (refused) {
-        add(&t->refused, &t->n_refused, &t->cap_refused, copy);
+        edge_make_room(NULL, t->refused, t->n_refused, t->cap_refused);
+        t->refused[t->n_refused++] = copy;
     } else {
-        add(&t->ids, &t->n_ids, &t->cap_ids, copy);
+        edge_make_room(NULL, t->ids, t->n_ids, t->cap_ids);
+        t->ids[t->n_ids++] = copy;
     }
     a->n_noted++;
 }

@@ -74,10 +74,7 @@ static void group_add(struct edge_map *groups, const char *name, struct dict_ent
         g = edge_xalloc(1, sizeof(*g));
         edge_map_put(groups, name, g);
     }
-    if (g->n == g->cap) {
-        g->cap = g->cap ? g->cap * 2 : 4;
-        g->entries = edge_xrealloc(g->entries, g->cap, sizeof(struct dict_entry *));
-    }
+    edge_make_room(NULL, g->entries, g->n, g->cap);
     g->entries[g->n++] = e;
 }
 

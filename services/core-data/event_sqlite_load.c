@@ -95,10 +95,7 @@ static enum edge_status load_tallies(struct edge_ctx *ctx, struct event_db *s, s
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         int64_t key = sqlite3_column_int64(stmt, 0), n = sqlite3_column_int64(stmt, 1);
         EDGE_TRY(counts_add(ctx, counts, key, n));
-        if (rows->n_tallies == cap) {
-            cap = cap ? cap * 2 : 16;
-            rows->tallies = edge_xrealloc(rows->tallies, cap, sizeof(struct tally));
-        }
+        edge_make_room(NULL, rows->tallies, rows->n_tallies, cap);
         rows->tallies[rows->n_tallies++] = (struct tally){(uint32_t)key, (uint32_t)n};
         rows->n += n;
     }

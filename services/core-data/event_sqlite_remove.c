@@ -72,15 +72,7 @@ struct gone {
 
 static void gone_key(struct edge_ctx *ctx, struct gone *g, enum row_kind kind, int64_t key)
 {
-    if (g->n_keys == g->cap_keys) {
-        size_t cap = g->cap_keys ? g->cap_keys * 2 : 64;
-        struct decrement *keys = edge_new_n(&ctx->arena, struct decrement, cap);
-        if (g->n_keys > 0) {
-            memcpy(keys, g->keys, g->n_keys * sizeof(*keys));
-        }
-        g->keys = keys;
-        g->cap_keys = cap;
-    }
+    edge_make_room(&ctx->arena, g->keys, g->n_keys, g->cap_keys);
     g->keys[g->n_keys++] = (struct decrement){kind, (uint32_t)key, 1};
 }
 

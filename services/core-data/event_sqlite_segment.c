@@ -54,10 +54,7 @@ void segment_free(struct segment *seg)
 
 void segment_add(struct catalogue *cat, struct segment *seg)
 {
-    if (cat->n_segments == cat->cap_segments) {
-        cat->cap_segments = cat->cap_segments ? cat->cap_segments * 2 : 8;
-        cat->segments = edge_xrealloc(cat->segments, cat->cap_segments, sizeof(struct segment *));
-    }
+    edge_make_room(NULL, cat->segments, cat->n_segments, cat->cap_segments);
     cat->segments[cat->n_segments++] = seg;
 }
 

@@ -238,16 +238,9 @@ struct tree {
 
 static void tree_put(struct edge_ctx *ctx, struct tree *t, const char *name, const char *text)
 {
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 32;
-        const char **names = edge_new_n(&ctx->arena, const char *, cap);
-        const char **texts = edge_new_n(&ctx->arena, const char *, cap);
-        if (t->n > 0) {
-            memcpy(names, t->names, t->n * sizeof(*names));
-            memcpy(texts, t->texts, t->n * sizeof(*texts));
-        }
-        *t = (struct tree){t->call, names, texts, t->n, cap};
-    }
+    size_t cap = t->cap; /* of both */
+    edge_make_room(&ctx->arena, t->names, t->n, cap);
+    edge_make_room(&ctx->arena, t->texts, t->n, t->cap);
     t->names[t->n] = name;
     t->texts[t->n++] = text;
 }

@@ -88,14 +88,7 @@ static enum edge_status gather_text(void *arg, const char *text, size_t len)
 {
     struct gathering *g = arg;
     struct edge_arena *a = &edge_call_ctx(g->call)->arena;
-    if (g->found->n == g->cap) {
-        g->cap = g->cap ? 2 * g->cap : 16;
-        const char **texts = edge_new_n(a, const char *, g->cap);
-        if (g->found->n > 0) {
-            memcpy(texts, g->found->texts, g->found->n * sizeof(*texts));
-        }
-        g->found->texts = texts;
-    }
+    edge_make_room(a, g->found->texts, g->found->n, g->cap);
     g->found->texts[g->found->n++] = edge_strndup(a, text, len);
     return edge_reply_check(g->call);
 }

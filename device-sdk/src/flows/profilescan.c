@@ -95,11 +95,7 @@ devsdk_result devsdk_offer(devsdk_scan *scan, const devsdk_offered *o)
     if (s->profile.n_resources >= MAX_RESOURCES) {
         return DEVSDK_BUSY;
     }
-    if (s->profile.n_resources == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 16;
-        s->profile.resources =
-            edge_xrealloc(s->profile.resources, s->cap, sizeof(*s->profile.resources));
-    }
+    edge_make_room(NULL, s->profile.resources, s->profile.n_resources, s->cap);
     offer_fill(s, o, value_type, &s->profile.resources[s->profile.n_resources++]);
     edge_map_put(&s->names, o->name, s);
     return DEVSDK_OK;

@@ -1,4 +1,5 @@
 /* Arena, context, buffer, status: the smallest rooms. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "edge/buf.h"
@@ -111,6 +112,35 @@ static void test_arena_runs_deferred_calls(void)
     CU_ASSERT_EQUAL(calls, 1);
 }
 
+static void fill_array(struct edge_arena *a, int **ret, size_t *ret_cap)
+{
+    int *array = NULL;
+    size_t n = 0, cap = 0;
+    for (int i = 0; i < 1000; i++) {
+        edge_make_room(a, array, n, cap);
+        CU_ASSERT_TRUE(cap > n);
+        array[n++] = i;
+    }
+    *ret = array;
+    *ret_cap = cap;
+}
+
+static void test_arrays_grow(void)
+{
+    struct edge_arena a = EDGE_ARENA_INIT;
+    int *in_arena, *on_heap;
+    size_t cap_arena, cap_heap;
+    fill_array(&a, &in_arena, &cap_arena);
+    fill_array(NULL, &on_heap, &cap_heap);
+    CU_ASSERT_EQUAL(cap_arena, 1024);
+    CU_ASSERT_EQUAL(cap_heap, 1024);
+    for (int i = 0; i < 1000; i++) {
+        CU_ASSERT_TRUE(in_arena[i] == i && on_heap[i] == i);
+    }
+    free(on_heap);
+    edge_arena_done(&a);
+}
+
 static void test_buffer_grows(void)
 {
     struct edge_buf b = EDGE_BUF_INIT;
@@ -140,6 +170,7 @@ CU_TestInfo base_tests[] = {
     {"failures have memory of their own", test_failures_have_memory_of_their_own},
     {"long reasons are marked",           test_long_reasons_are_marked          },
     {"arena runs deferred calls",         test_arena_runs_deferred_calls        },
+    {"arrays grow",                       test_arrays_grow                      },
     {"buffer grows",                      test_buffer_grows                     },
     {"status maps to http and back",      test_status_maps_to_http_and_back     },
     CU_TEST_INFO_NULL,

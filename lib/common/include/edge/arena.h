@@ -50,6 +50,12 @@ void edge_defer(struct edge_arena *a, void (*fn)(void *), void *ptr);
 /** malloc and friends for what lives with the process: zeroed, never NULL, freed with free(). */
 void *edge_xalloc(size_t n, size_t size) __attribute__((returns_nonnull, malloc));
 void *edge_xrealloc(void *ptr, size_t n, size_t size) __attribute__((returns_nonnull));
+/**
+ * Room for one more in the array @p at, a variable, that has @p n objects and room for @p cap: at least twice as
+ * much where it is full. In the arena @p a, or NULL: on the heap.
+ */
+#define edge_make_room(a, at, n, cap) ((at) = edge_grown((a), (at), (n), &(cap), sizeof(*(at))))
+void *edge_grown(struct edge_arena *a, void *at, size_t n, size_t *cap, size_t size);
 char *edge_xstrdup(const char *s) __attribute__((returns_nonnull, malloc));
 
 #endif

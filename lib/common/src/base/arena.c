@@ -177,6 +177,21 @@ void *edge_xrealloc(void *ptr, size_t n, size_t size)
     return p;
 }
 
+void *edge_grown(struct edge_arena *a, void *at, size_t n, size_t *cap, size_t size)
+{
+    enum { FIRST_ROOM = 8 };
+    if (n < *cap) {
+        return at;
+    }
+    *cap = n > 0 ? n * 2
+                 : FIRST_ROOM; /* no overflow: what there is takes half of all addresses at most */
+    if (!a) {
+        return edge_xrealloc(at, *cap, size);
+    }
+    void *wider = edge_alloc(a, *cap, size);
+    return n > 0 ? memcpy(wider, at, n * size) : wider;
+}
+
 char *edge_xstrdup(const char *s)
 {
     size_t size = strlen(s) + 1;

@@ -27,10 +27,7 @@ void edge_mqtt_subscribe(struct edge_mqtt *m, const char *pattern, int qos)
             return;
         }
     }
-    if (m->n_patterns == m->cap_patterns) {
-        m->cap_patterns = m->cap_patterns ? m->cap_patterns * 2 : 8;
-        m->patterns = edge_xrealloc(m->patterns, m->cap_patterns, sizeof(struct pattern));
-    }
+    edge_make_room(NULL, m->patterns, m->n_patterns, m->cap_patterns);
     m->patterns[m->n_patterns++] =
         (struct pattern){.text = edge_strdup(&m->arena, pattern), .qos = qos};
     edge_cond_signal(&m->wake);

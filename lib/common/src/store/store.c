@@ -254,14 +254,7 @@ static enum edge_status collect(void *arg, const char *text, size_t len)
 {
     struct collector *c = arg;
     struct edge_texts *found = c->texts;
-    if (found->n == c->cap) {
-        c->cap = c->cap ? c->cap * 2 : 4;
-        const char **wider = edge_new_n(c->arena, const char *, c->cap);
-        if (found->n > 0) {
-            memcpy(wider, found->texts, found->n * sizeof(*wider));
-        }
-        found->texts = wider;
-    }
+    edge_make_room(c->arena, found->texts, found->n, c->cap);
     found->texts[found->n++] = edge_strndup(c->arena, text, len);
     return EDGE_OK;
 }
