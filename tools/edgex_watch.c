@@ -15,6 +15,7 @@
 #include "edge/client.h"
 #include "edge/clock.h"
 #include "edge/log.h"
+#include "edge/message.h"
 #include "edge/text.h"
 #include "edge/thread.h"
 
@@ -445,8 +446,7 @@ int main(int argc, char **argv)
     if (!w.core_data) {
         return usage(NULL);
     }
-    setenv("EDGEX_OPTIMIZE_EVENT_PAYLOAD", "true",
-           1); /* take the short form as well as the whole */
+    edge_wire_forms.short_events = true; /* the short form is taken as well as the whole */
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);

@@ -5,6 +5,7 @@
 
 #include "edge/cbor.h"
 #include "edge/clock.h"
+#include "edge/message.h"
 #include "edge/text.h"
 #include "state.h"
 
@@ -103,7 +104,7 @@ static enum edge_status pass_on(struct edge_call *call, const struct core_data *
     edge_message_topic(m, "%s", topic);
     m->correlation_id = edge_strdup(arena, ctx->correlation_id);
     m->content_type =
-        is_cbor(call) || event_always_cbor() ? "application/cbor" : "application/json";
+        is_cbor(call) || edge_wire_forms.cbor_events ? "application/cbor" : "application/json";
     m->dto = &ADD_EVENT_REQUEST;
     m->object = edge_dto_clone(&ADD_EVENT_REQUEST, arena, request);
     EDGE_TRY(check_envelope(call, data, m));

@@ -56,4 +56,10 @@ while IFS=: read -r file include; do
     fault "$file includes a flow: $include"
 done < <(grep -rE '^#include "([^"]*/)?flows' "$SDK/model")
 
+# The environment is read where something starts, by the configuration: never for a message or a request.
+while read -r file; do
+    fault "$file reads the environment"
+done < <(grep -rl --include='*.[ch]' 'getenv(' lib device-sdk/src services |
+    grep -vE "^$COMMON/src/(config|service)/|^services/core-keeper/common.c$")
+
 [ "$FAULTS" = 0 ]

@@ -2,21 +2,11 @@
  */
 #include "event.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* ---- EDGEX_OPTIMIZE_EVENT_PAYLOAD: readings do not repeat what their event says ------------- */
+#include "edge/message.h"
 
-static bool env_is_true(const char *name)
-{
-    const char *value = getenv(name);
-    return value && strcmp(value, "true") == 0;
-}
-
-static bool payload_is_optimized(void)
-{
-    return env_is_true("EDGEX_OPTIMIZE_EVENT_PAYLOAD");
-}
+/* ---- the short form: readings do not repeat what their event says ------------- */
 
 static bool equal(const char *a, const char *b)
 {
@@ -31,7 +21,7 @@ static bool names_source(const struct event *e, const struct reading *r)
 
 static const struct edge_dto *event_shortened(const void **obj, struct edge_arena *scratch)
 {
-    if (!payload_is_optimized()) {
+    if (!edge_wire_forms.short_events) {
         return NULL;
     }
     const struct event *whole = *obj;
@@ -56,7 +46,7 @@ static enum edge_status event_restore(const cJSON *json, void *obj, struct edge_
     (void)json;
     (void)at;
     struct event *e = obj;
-    for (size_t i = 0; payload_is_optimized() && i < e->n_readings; i++) {
+    for (size_t i = 0; edge_wire_forms.short_events && i < e->n_readings; i++) {
         struct reading *r = &e->readings[i];
         r->device_name = r->device_name ? r->device_name : e->device_name;
         r->profile_name = r->profile_name ? r->profile_name : e->profile_name;
@@ -146,10 +136,5 @@ bool event_has_binary(const struct event *e)
 
 enum edge_encoding event_encoding(const struct event *e)
 {
-    return event_always_cbor() || event_has_binary(e) ? EDGE_CBOR : EDGE_JSON;
-}
-
-bool event_always_cbor(void)
-{
-    return env_is_true("EDGEX_ENCODE_ALL_EVENTS_CBOR");
+    return edge_wire_forms.cbor_events || event_has_binary(e) ? EDGE_CBOR : EDGE_JSON;
 }

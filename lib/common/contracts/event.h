@@ -43,8 +43,6 @@ extern const struct edge_dto READING_NUMERIC, EVENT_NUMERIC;
 
 /** CBOR is the encoding of an event that holds binary data (contract 3.4). */
 bool event_has_binary(const struct event *e);
-/** EDGEX_ENCODE_ALL_EVENTS_CBOR is set. */
-bool event_always_cbor(void);
 /** That, or binary data: how an event is sent that came in no encoding. */
 enum edge_encoding event_encoding(const struct event *e);
 

@@ -32,14 +32,12 @@ static const struct point POINT_1 = {
 
 static void switches(bool base64, bool cbor)
 {
-    setenv("EDGEX_MSG_BASE64_PAYLOAD", base64 ? "true" : "false", 1);
-    setenv("EDGEX_MSG_CBOR_ENCODE", cbor ? "true" : "false", 1);
+    edge_wire_forms = (struct edge_wire_forms){.base64_payloads = base64, .cbor_envelopes = cbor};
 }
 
 static void switches_off(void)
 {
-    unsetenv("EDGEX_MSG_BASE64_PAYLOAD");
-    unsetenv("EDGEX_MSG_CBOR_ENCODE");
+    switches(false, false);
 }
 
 static struct edge_message *decoded(struct edge_ctx *ctx, const void *bytes, size_t size)

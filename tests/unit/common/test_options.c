@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "edge/config.h"
+#include "edge/message.h"
 #include "suites.h"
 
 enum { MAX_WORDS = 6 };
@@ -206,13 +207,46 @@ static void test_help_lists_every_flag(void)
     }
 }
 
+static void test_forms_of_messages_come_from_the_environment(void)
+{
+    static const struct {
+        const char *name, *value;
+        bool any_case;
+        size_t member;
+    } rows[] = {
+        {"EDGEX_MSG_BASE64_PAYLOAD",     "True", true,
+         offsetof(struct edge_wire_forms,                                                base64_payloads)},
+        {"EDGEX_MSG_CBOR_ENCODE",        "TRUE", true,  offsetof(struct edge_wire_forms, cbor_envelopes) },
+        {"EDGEX_ENCODE_ALL_EVENTS_CBOR", "True", false,
+         offsetof(struct edge_wire_forms,                                                cbor_events)    },
+        {"EDGEX_OPTIMIZE_EVENT_PAYLOAD", "True", false,
+         offsetof(struct edge_wire_forms,                                                short_events)   },
+    };
+    const struct edge_wire_forms none = {0};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct edge_wire_forms expected = none, given;
+        *(bool *)((char *)&expected + rows[i].member) = true;
+        setenv(rows[i].name, "true", 1);
+        given = edge_wire_forms_given();
+        CU_ASSERT_EQUAL(memcmp(&given, &expected, sizeof(given)), 0);
+        setenv(rows[i].name, rows[i].value, 1);
+        given = edge_wire_forms_given();
+        CU_ASSERT_EQUAL(memcmp(&given, rows[i].any_case ? &expected : &none, sizeof(given)), 0);
+        unsetenv(rows[i].name);
+        given = edge_wire_forms_given();
+        CU_ASSERT_EQUAL(memcmp(&given, &none, sizeof(given)), 0);
+    }
+}
+
 CU_TestInfo options_tests[] = {
-    {"texts in every spelling",          test_texts_in_every_spelling         },
-    {"switches in every spelling",       test_switches_in_every_spelling      },
-    {"faults name the flag",             test_faults_name_the_flag            },
-    {"variables stand for flags",        test_variables_stand_for_flags       },
-    {"provider none turns the flag off", test_provider_none_turns_the_flag_off},
-    {"bad variables are named",          test_bad_variables_are_named         },
-    {"help lists every flag",            test_help_lists_every_flag           },
+    {"texts in every spelling",                     test_texts_in_every_spelling         },
+    {"switches in every spelling",                  test_switches_in_every_spelling      },
+    {"faults name the flag",                        test_faults_name_the_flag            },
+    {"variables stand for flags",                   test_variables_stand_for_flags       },
+    {"provider none turns the flag off",            test_provider_none_turns_the_flag_off},
+    {"bad variables are named",                     test_bad_variables_are_named         },
+    {"help lists every flag",                       test_help_lists_every_flag           },
+    {"forms of messages come from the environment",
+     test_forms_of_messages_come_from_the_environment                                    },
     CU_TEST_INFO_NULL,
 };

@@ -3,6 +3,7 @@
 
 #include "contracts/event.h"
 #include "dtotest.h"
+#include "edge/message.h"
 #include "suites.h"
 
 #define ID "d5471d59-2810-4edf-a5f4-5a1c0b3d0c0e"
@@ -162,19 +163,16 @@ static void test_binary_is_a_byte_string_in_cbor(void)
     CU_ASSERT_EQUAL(event_encoding(&e), EDGE_CBOR);
 }
 
-static void test_the_environment_can_ask_for_cbor(void)
+static void test_the_process_can_ask_for_cbor(void)
 {
     EDGE_CTX_SCOPE(ctx);
     struct event e;
     CU_ASSERT_EQUAL_FATAL(decode(&ctx, &EVENT, HEAD READING1 "]}", &e), EDGE_OK);
-    unsetenv("EDGEX_ENCODE_ALL_EVENTS_CBOR");
     CU_ASSERT_EQUAL(event_encoding(&e), EDGE_JSON);
-    setenv("EDGEX_ENCODE_ALL_EVENTS_CBOR", "true", 1);
+    edge_wire_forms.cbor_events = true;
     CU_ASSERT_EQUAL(event_encoding(&e), EDGE_CBOR);
-    unsetenv("EDGEX_ENCODE_ALL_EVENTS_CBOR");
+    edge_wire_forms.cbor_events = false;
 }
-
-#define OPTIMIZED "EDGEX_OPTIMIZE_EVENT_PAYLOAD"
 
 static void test_optimized_payloads_do_not_repeat_the_event(void)
 {
@@ -195,14 +193,14 @@ static void test_optimized_payloads_do_not_repeat_the_event(void)
         &ADD_EVENT_REQUEST, shortened,
         "AddEventRequest.event.readings[0].origin field is required; AddEventRequest.event.readings[0].deviceName field is required; "
         "AddEventRequest.event.readings[0].resourceName field is required");
-    setenv(OPTIMIZED, "true", 1);
+    edge_wire_forms.short_events = true;
     expect_round_trip(&ADD_EVENT_REQUEST, whole, shortened);
     expect_round_trip(&ADD_EVENT_REQUEST, several, several);
     EDGE_CTX_SCOPE(ctx);
     struct add_event_request request;
     CU_ASSERT_EQUAL(decode(&ctx, &ADD_EVENT_REQUEST, shortened, &request), EDGE_OK);
     const char *as_answered = edge_dto_text(&EVENT, &request.event, &ctx.arena);
-    unsetenv(OPTIMIZED);
+    edge_wire_forms.short_events = false;
     expect_same(edge_dto_text(&ADD_EVENT_REQUEST, &request, &ctx.arena), whole);
     CU_ASSERT_PTR_NOT_NULL(strstr(as_answered, READING1));
     CU_ASSERT_PTR_NOT_NULL(strstr(whole, as_answered));
@@ -214,7 +212,7 @@ CU_TestInfo event_tests[] = {
     {"bad events are refused",                     test_bad_events_are_refused                    },
     {"numeric values are JSON numbers",            test_numeric_values_are_json_numbers           },
     {"binary is a byte string in CBOR",            test_binary_is_a_byte_string_in_cbor           },
-    {"the environment can ask for CBOR",           test_the_environment_can_ask_for_cbor          },
+    {"the process can ask for CBOR",               test_the_process_can_ask_for_cbor              },
     {"optimized payloads do not repeat the event", test_optimized_payloads_do_not_repeat_the_event},
     CU_TEST_INFO_NULL,
 };

@@ -8,6 +8,7 @@
 #include "edge/budget.h"
 #include "edge/cbor.h"
 #include "edge/clock.h"
+#include "edge/message.h"
 #include "edge/system_event.h"
 #include "edge/text.h"
 #include "edge/thread.h"
@@ -546,13 +547,11 @@ static void test_events_are_passed_on_as_they_came(void)
     CU_ASSERT_EQUAL(edge_bus_subscribe(&f.ctx, f.rt->bus, "edgex/events/core/#", hear, &heard, 0),
                     EDGE_OK);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].always) {
-            setenv("EDGEX_ENCODE_ALL_EVENTS_CBOR", rows[i].always, 1);
-        }
+        edge_wire_forms.cbor_events = rows[i].always != NULL;
         char bytes[8];
         snprintf(bytes, sizeof(bytes), "\xff%zu", i);
         post_bytes(&f, rows[i].encoding, rows[i].type, bytes, strlen(bytes));
-        unsetenv("EDGEX_ENCODE_ALL_EVENTS_CBOR");
+        edge_wire_forms.cbor_events = false;
         CU_ASSERT_EQUAL(wait_heard(&heard, (int)i + 1), (int)i + 1);
         CU_ASSERT_STRING_EQUAL(heard.content_type, rows[i].heard);
         CU_ASSERT_STRING_EQUAL(heard.bytes, bytes);

@@ -18,6 +18,7 @@
  * with edge_base_config (EDGE_INLINE row) and has a writable struct that starts with edge_writable
  * (EDGE_INLINE row), so library and service read the same file through one table. */
 
+struct edge_wire_forms;
 struct edge_client;
 
 struct edge_named_bool {
@@ -119,6 +120,8 @@ struct edge_options {
  * only. */
 enum edge_status edge_options_parse(struct edge_ctx *ctx, int argc, char **argv,
                                     struct edge_options *ret);
+/** How messages are to be written, by the environment. */
+struct edge_wire_forms edge_wire_forms_given(void);
 /** The flags for --help, one a line: names, a tab, what it does. */
 const char *edge_options_help(void);
 

@@ -66,7 +66,14 @@ enum edge_status edge_message_decode(struct edge_ctx *ctx, const struct edge_mes
 enum edge_status edge_message_tree(struct edge_ctx *ctx, const struct edge_message *m,
                                    const cJSON **ret);
 
-/** The envelope on the wire, with the environment's switches of contract 11.2 applied. */
+/** How this process writes messages (contract 11.2). The environment says it, and is read at the start only. */
+struct edge_wire_forms {
+    bool base64_payloads, cbor_envelopes; /* EDGEX_MSG_BASE64_PAYLOAD, EDGEX_MSG_CBOR_ENCODE */
+    bool cbor_events, short_events; /* EDGEX_ENCODE_ALL_EVENTS_CBOR, EDGEX_OPTIMIZE_EVENT_PAYLOAD */
+};
+extern struct edge_wire_forms edge_wire_forms; /* written before there are threads */
+
+/** The envelope on the wire, in the form of this process. */
 void edge_envelope_encode(const struct edge_message *m, struct edge_buf *out);
 /** One reference in *ret; INVALID where it is no envelope. */
 enum edge_status edge_envelope_decode(struct edge_ctx *ctx, const char *topic, const void *bytes,

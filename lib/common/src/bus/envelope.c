@@ -1,13 +1,11 @@
 /*
  * The envelope of messages on the wire (contract 11.2): JSON, or CBOR as a whole. A payload is
- * native JSON, or base64 of CBOR (always) or of JSON (EDGEX_MSG_BASE64_PAYLOAD). Readers take every
+ * native JSON, or base64 of CBOR (always) or of JSON (edge_wire_forms). Readers take every
  * form.
  */
 #include "edge/message.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "edge/cbor.h"
 #include "edge/json.h"
@@ -53,11 +51,7 @@ static const struct edge_dto ENVELOPE = EDGE_DTO(struct envelope, "Envelope", en
     .encode_more = payload_encode, .decode_more = payload_find);
 /* clang-format on */
 
-static bool switched_on(const char *name)
-{
-    const char *value = getenv(name);
-    return value && strcasecmp(value, "true") == 0;
-}
+struct edge_wire_forms edge_wire_forms;
 
 /* ---- out --------------------------------------------------------------------------------- */
 
@@ -86,7 +80,7 @@ static void payload_encode(const void *obj, struct edge_encoder *enc)
 {
     const struct edge_message *m = ((const struct envelope *)obj)->message;
     bool json = enc->encoding == EDGE_JSON;
-    bool base64 = json && switched_on("EDGEX_MSG_BASE64_PAYLOAD");
+    bool base64 = json && edge_wire_forms.base64_payloads;
     bool cbor_inside = json && edge_media_is(m->content_type, "application/cbor");
     if (m->text && base64) {
         put_base64(enc, m->text, strlen(m->text));
@@ -105,7 +99,7 @@ static void payload_encode(const void *obj, struct edge_encoder *enc)
 
 void edge_envelope_encode(const struct edge_message *m, struct edge_buf *out)
 {
-    bool cbor = switched_on("EDGEX_MSG_CBOR_ENCODE");
+    bool cbor = edge_wire_forms.cbor_envelopes;
     bool same_form = cbor && edge_media_is(m->content_type, "application/json"); /* contract 11.2 */
     const struct envelope env = {
         .api_version = "v3",

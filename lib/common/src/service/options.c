@@ -4,8 +4,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "edge/config.h"
+#include "edge/message.h"
 #include "edge/text.h"
 #include "instance.h"
 
@@ -163,6 +165,22 @@ static enum edge_status seconds(struct edge_ctx *ctx, const char *variable, int6
     }
     *ret_ms = s * 1000;
     return EDGE_OK;
+}
+
+static bool is_true(const char *name, bool any_case)
+{
+    const char *value = getenv(name);
+    return value && (any_case ? strcasecmp(value, "true") : strcmp(value, "true")) == 0;
+}
+
+struct edge_wire_forms edge_wire_forms_given(void)
+{
+    return (struct edge_wire_forms){
+        .base64_payloads = is_true("EDGEX_MSG_BASE64_PAYLOAD", true),
+        .cbor_envelopes = is_true("EDGEX_MSG_CBOR_ENCODE", true),
+        .cbor_events = is_true("EDGEX_ENCODE_ALL_EVENTS_CBOR", false),
+        .short_events = is_true("EDGEX_OPTIMIZE_EVENT_PAYLOAD", false),
+    };
 }
 
 void options_keep(struct edge_arena *a, struct edge_options *options)

@@ -3,6 +3,7 @@
  * brings services up and takes them down.
  */
 #include "edge/service.h"
+#include "edge/message.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -88,6 +89,7 @@ static enum edge_status take_options(struct edge_ctx *ctx,
     EDGE_TRY(check_options(ctx, ret));
     EDGE_TRY(check_security(ctx));
     EDGE_TRY(check_names(ctx, ret, services, n));
+    edge_wire_forms = edge_wire_forms_given();
     warn_of(ret, services, n);
     return EDGE_OK;
 }
