@@ -373,8 +373,8 @@ static const devsdk_test_result *scan(devsdk_test *t, struct edge_ctx *ctx, cons
     if (status != 202) {
         return kit_result(t, status, text);
     }
-    if (!kit_scan_wait(t->rig.listener, ctx->correlation_id, edge_now_mono_ms() + 6 * PATIENCE_MS,
-                       &ctx->arena, &why)) {
+    if (!kit_scan_wait(t->rig.listener, ctx->correlation_id,
+                       edge_now_mono_ms() + INT64_C(6) * PATIENCE_MS, &ctx->arena, &why)) {
         why = "the scan does not end";
     }
     return why ? kit_result(t, 500, why) : NULL;

@@ -1,4 +1,5 @@
 /* The parcels of an outbox: a ring that grows, and what becomes of each. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "edge/clock.h"
@@ -6,6 +7,7 @@
 
 struct parcel *sdk_parcel_at(const struct parcels *p, size_t i)
 {
+    assert(p->cap > 0);
     return &p->at[(p->head + i) % p->cap];
 }
 

@@ -240,7 +240,7 @@ static const struct edge_field numeric_value_fields[] = {
 };
 #undef F
 /* clang-format on */
-#define MORE(table) .more = table, .n_more = sizeof(table) / sizeof((table)[0])
+#define MORE(table) .more = (table), .n_more = sizeof(table) / sizeof((table)[0])
 const struct edge_dto READING =
     EDGE_DTO(struct reading, "Reading", reading_fields, .exact_keys = true, MORE(value_fields),
              .encode_more = reading_encode_value, .decode_more = reading_decode_value,

@@ -384,7 +384,7 @@ static void fill_defaults(struct edge_mqtt_config *c)
     c->retry_first_ms = c->retry_first_ms > 0 ? c->retry_first_ms : 1000;
     c->retry_last_ms = c->retry_last_ms > 0 ? c->retry_last_ms : 120 * 1000;
     c->max_outgoing = c->max_outgoing ? c->max_outgoing : 1000;
-    c->max_bytes = c->max_bytes ? c->max_bytes : 64 * 1024 * 1024;
+    c->max_bytes = c->max_bytes ? c->max_bytes : (size_t)64 * 1024 * 1024;
     c->max_message = c->max_message && c->max_message < MAX_PAYLOAD ? c->max_message : MAX_PAYLOAD;
     c->window = c->window ? c->window : 64;
 }

@@ -82,6 +82,34 @@ static void put_limits(const struct edge_field *f, cJSON *schema)
     }
 }
 
+static const char *format_of(const struct edge_field *f)
+{
+    switch (dto_kind(f)) {
+    case EDGE_K_INT:
+        return "int64";
+    case EDGE_K_UINT:
+        return "uint64";
+    case EDGE_K_REAL:
+        return "double";
+    case EDGE_K_BYTES:
+        return "byte";
+    default:
+        return f->check == edge_check_uuid || f->check == dto_check_request_id ? "uuid"
+               : f->check == edge_check_uri                                    ? "uri"
+                                                                               : NULL;
+    }
+}
+
+static void add_names(cJSON *schema, const char *const *names)
+{
+    cJSON *list = cJSON_AddArrayToObject(schema, "enum");
+    for (size_t i = 0; names[i]; i++) {
+        if (names[i][0]) {
+            cJSON_AddItemToArray(list, cJSON_CreateString(names[i]));
+        }
+    }
+}
+
 static cJSON *scalar(const struct edge_field *f)
 {
     static const char *const types[] = {
@@ -92,24 +120,12 @@ static cJSON *scalar(const struct edge_field *f)
     unsigned kind = dto_kind(f);
     bool object = kind == EDGE_K_ANY && f->check == edge_check_object;
     cJSON *schema = dto_schema_of(object ? "object" : types[kind]);
-    const char *format = kind == EDGE_K_INT                 ? "int64"
-                         : kind == EDGE_K_UINT              ? "uint64"
-                         : kind == EDGE_K_REAL              ? "double"
-                         : kind == EDGE_K_BYTES             ? "byte"
-                         : f->check == edge_check_uuid      ? "uuid"
-                         : f->check == dto_check_request_id ? "uuid"
-                         : f->check == edge_check_uri       ? "uri"
-                                                            : NULL;
+    const char *format = format_of(f);
     if (format) {
         cJSON_AddStringToObject(schema, "format", format);
     }
     if (f->names) {
-        cJSON *names = cJSON_AddArrayToObject(schema, "enum");
-        for (size_t i = 0; f->names[i]; i++) {
-            if (f->names[i][0]) {
-                cJSON_AddItemToArray(names, cJSON_CreateString(f->names[i]));
-            }
-        }
+        add_names(schema, f->names);
     }
     return schema;
 }

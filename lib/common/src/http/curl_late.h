@@ -35,7 +35,7 @@
 
 /* curl_<name> as <name>, with its own type. */
 struct edge_curl {
-#define EDGE_CURL_MEMBER(name) __typeof__(curl_##name) *name;
+#define EDGE_CURL_MEMBER(name) __typeof__(curl_##name) *(name);
     EDGE_CURL_FUNCTIONS(EDGE_CURL_MEMBER)
 #undef EDGE_CURL_MEMBER
 };
