@@ -222,7 +222,7 @@ static bool open_broker(struct watch *w, const cJSON *bus, const struct edge_log
 static enum edge_status ask(struct watch *w, struct edge_ctx *ctx, const char *target,
                             const cJSON **ret)
 {
-    static const struct edge_json_limits limits = {.nodes = 1000 * 1000};
+    static const struct edge_json_limits limits = {.nodes = (size_t)1000 * 1000};
     const struct edge_http_request request = {.method = "GET", .target = target};
     struct edge_http_response answer;
     EDGE_TRY(edge_client_call(w->client, ctx, w->core_data, &request,
@@ -258,7 +258,7 @@ static enum edge_status ask_for_new(struct watch *w)
     const cJSON *answer = NULL, *item;
     enum edge_status st = ask(w, ctx,
                               edge_printf(&ctx->arena, "/api/v3/event/start/%lld/end/%lld?limit=-1",
-                                          (long long)start, (long long)(now + overlap)),
+                                          (long long)start, (long long)now + overlap),
                               &answer);
     if (st != EDGE_OK) {
         fprintf(stderr, "%s\n", edge_ctx_message(ctx, st));
@@ -411,9 +411,24 @@ static int usage(const char *fault)
     return 2;
 }
 
+static bool option_number(struct watch *w, const char *name, const char *value)
+{
+    bool wanted = strcmp(name, "-n") == 0;
+    int64_t number = 0;
+    if ((!wanted && strcmp(name, "--patience") != 0) || !edge_int_parse(value, &number) ||
+        number < 1 || number > INT32_MAX) {
+        return false;
+    }
+    if (wanted) {
+        w->n_wanted = number;
+    } else {
+        w->patience_ms = number * 1000;
+    }
+    return true;
+}
+
 static bool option(struct watch *w, const char *name, const char *value)
 {
-    int64_t number = 0;
     if (strcmp(name, "--core-data") == 0) {
         w->core_data = value;
     } else if (strcmp(name, "--device") == 0) {
@@ -422,21 +437,15 @@ static bool option(struct watch *w, const char *name, const char *value)
         w->filter.source = value;
     } else if (strcmp(name, "--resource") == 0) {
         w->filter.resource = value;
-    } else if (!edge_int_parse(value, &number) || number < 1 || number > INT32_MAX) {
-        return false;
-    } else if (strcmp(name, "-n") == 0) {
-        w->n_wanted = number;
-    } else if (strcmp(name, "--patience") == 0) {
-        w->patience_ms = number * 1000;
     } else {
-        return false;
+        return option_number(w, name, value);
     }
     return true;
 }
 
 int main(int argc, char **argv)
 {
-    struct watch w = {.ctx = EDGE_CTX_INIT, .patience_ms = DEFAULT_PATIENCE * 1000};
+    struct watch w = {.ctx = EDGE_CTX_INIT, .patience_ms = INT64_C(1000) * DEFAULT_PATIENCE};
     sigset_t ends;
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc || !option(&w, argv[i], argv[i + 1])) {

@@ -64,8 +64,8 @@ static const struct edge_body NUMERIC_READINGS = {EDGE_B_LIST, "readings", &READ
 
 /* What rows of one kind have in common. What reads from the disk, or waits for what has gathered to be on
  * it, runs on workers. */
-#define EVENTS(which)   EDGE_ROUTE_WAITS, .params = which, .answer = {EDGE_B_LIST, "events", &EVENT, .other = &NUMERIC_EVENTS}, .roles = EDGE_FOR_READERS
-#define READINGS(which) EDGE_ROUTE_WAITS, .params = which, .answer = {EDGE_B_LIST, "readings", &READING, .other = &NUMERIC_READINGS}, .roles = EDGE_FOR_READERS
+#define EVENTS(which)   EDGE_ROUTE_WAITS, .params = (which), .answer = {EDGE_B_LIST, "events", &EVENT, .other = &NUMERIC_EVENTS}, .roles = EDGE_FOR_READERS
+#define READINGS(which) EDGE_ROUTE_WAITS, .params = (which), .answer = {EDGE_B_LIST, "readings", &READING, .other = &NUMERIC_READINGS}, .roles = EDGE_FOR_READERS
 #define COUNTS          EDGE_ROUTE_WAITS, .answer = {EDGE_B_DTO, .dto = &COUNT_RESPONSE}, .roles = EDGE_FOR_READERS
 #define PURGES          .answer = {EDGE_B_BASE, .code = 202}, .roles = EDGE_FOR_PURGING
 

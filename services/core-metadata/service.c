@@ -54,12 +54,12 @@ static const struct edge_param DEVICE_TREE_PARAMS[] = {
 };
 
 /* What rows of one kind have in common. */
-#define SHOWS(key, table)         EDGE_ROUTE_READS, .answer = {EDGE_B_OBJECT, key, &table}, .fails = "404", .roles = EDGE_FOR_READERS
-#define LISTS(key, table, which)  EDGE_ROUTE_READS, .answer = {EDGE_B_LIST, key, &table}, .params = which, .roles = EDGE_FOR_READERS
-#define ADDS(table)               .request = {EDGE_B_BATCH, .dto = &table}, .answer = {EDGE_B_BATCH_IDS}, .roles = EDGE_FOR_INSTALLERS
-#define TAKES(table)              .request = {EDGE_B_BATCH, .dto = &table}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
-#define CHANGES(key, table)       .request = {EDGE_B_PATCHES, key, &table}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
-#define REMOVES(refused)          EDGE_ROUTE_WAITS, .answer = {EDGE_B_BASE}, .fails = refused, .roles = EDGE_FOR_INSTALLERS
+#define SHOWS(key, table)         EDGE_ROUTE_READS, .answer = {EDGE_B_OBJECT, (key), &(table)}, .fails = "404", .roles = EDGE_FOR_READERS
+#define LISTS(key, table, which)  EDGE_ROUTE_READS, .answer = {EDGE_B_LIST, (key), &(table)}, .params = (which), .roles = EDGE_FOR_READERS
+#define ADDS(table)               .request = {EDGE_B_BATCH, .dto = &(table)}, .answer = {EDGE_B_BATCH_IDS}, .roles = EDGE_FOR_INSTALLERS
+#define TAKES(table)              .request = {EDGE_B_BATCH, .dto = &(table)}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
+#define CHANGES(key, table)       .request = {EDGE_B_PATCHES, (key), &(table)}, .answer = {EDGE_B_BATCH}, .roles = EDGE_FOR_INSTALLERS
+#define REMOVES(refused)          EDGE_ROUTE_WAITS, .answer = {EDGE_B_BASE}, .fails = (refused), .roles = EDGE_FOR_INSTALLERS
 #define FROM_FILE                 .request = {EDGE_B_FILE, .dto = &DEVICE_PROFILE}, .roles = EDGE_FOR_INSTALLERS
 
 static const struct edge_route routes[] = {
