@@ -143,7 +143,7 @@ void queue_catch_up(struct job_queue *q)
     }
 }
 
-void queue_settle(struct job_queue *q)
+void event_queue_settle(struct job_queue *q)
 {
     EDGE_LOCK(&q->lock);
     q->settling++;

@@ -47,7 +47,7 @@ void queue_flush(struct job_queue *q);
 /** Have what has gathered committed, and wait for that; at once where nothing has. */
 void queue_catch_up(struct job_queue *q);
 /** Nothing is left to be done, without a job either. */
-void queue_settle(struct job_queue *q);
+void event_queue_settle(struct job_queue *q);
 size_t queue_length(struct job_queue *q);
 
 /* by the writer */

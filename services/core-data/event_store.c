@@ -111,7 +111,7 @@ void event_store_flush(struct event_store *s)
 
 void event_store_settle(struct event_store *s)
 {
-    queue_settle(&s->queue);
+    event_queue_settle(&s->queue);
 }
 
 /* ---- questions ------------------------------------------------------------------------------------ */

@@ -591,7 +591,7 @@ static enum edge_status hear_metric(void *state, struct edge_ctx *ctx, const str
     EDGE_TRY(edge_message_decode(ctx, m, &METRIC, &object));
     const struct metric *metric = object;
     EDGE_LOCK(&h->lock);
-    if (metric->fields[0].value == 2) {
+    if (metric->fields[0].value->valuedouble == 2) {
         snprintf(h->topic, sizeof(h->topic), "%s", m->topic);
         snprintf(h->bytes, sizeof(h->bytes), "%s", metric->fields[0].name);
         h->n = 1;

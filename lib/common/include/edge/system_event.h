@@ -13,7 +13,7 @@ struct system_event {
 
 struct metric_field {
     const char *name;
-    double value;
+    const cJSON *value; /* a number, as ours always are; others send texts and truths, too */
 };
 struct metric_tag {
     const char *name, *value;

@@ -18,7 +18,7 @@ static const struct edge_field system_event_fields[] = {
 #define F(m, ...) EDGE_FIELD(struct metric_field, m, __VA_ARGS__)
 static const struct edge_field metric_field_fields[] = {
     F(name, "name", "counter-count, gauge-value, ...", .flags = EDGE_REQUIRED),
-    F(value, "value", "The figure.", .flags = EDGE_EMIT_EMPTY),
+    F(value, "value", "The figure.", .flags = EDGE_EMIT_NULL),
 };
 #undef F
 static const struct edge_dto METRIC_FIELD = EDGE_DTO(struct metric_field, "MetricField", metric_field_fields);

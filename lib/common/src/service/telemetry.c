@@ -41,8 +41,11 @@ static struct metric *metric_make(struct edge_arena *a, const struct publication
     m->timestamp = p->now_ns;
     m->fields = edge_new_n(a, struct metric_field, shown->n_fields);
     for (unsigned i = 0; i < shown->n_fields; i++) {
+        cJSON *value = edge_new(a, cJSON);
+        value->type = cJSON_Number;
+        value->valuedouble = shown->fields[i].value;
         m->fields[m->n_fields++] =
-            (struct metric_field){edge_strdup(a, shown->fields[i].name), shown->fields[i].value};
+            (struct metric_field){edge_strdup(a, shown->fields[i].name), value};
     }
     m->tags = edge_new_n(a, struct metric_tag, t->n_tags + 2);
     for (size_t i = 0; i < t->n_tags; i++) {
