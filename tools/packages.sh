@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Debian packages: to build and run the platform, and what else a broker, the tests and lint need.
 RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
-    libcjson-dev libcurl4-openssl-dev libsqlite3-dev libcbor-dev libyaml-dev zlib1g-dev
+    libcjson-dev libcurl4-openssl-dev libsqlite3-dev libcbor-dev libyaml-dev zlib1g-dev liblua5.4-dev
     libpaho-mqtt-dev libpcre2-dev libssl-dev)
 SPLIT_PACKAGES=(mosquitto)
 BENCH_PACKAGES=(libmicrohttpd-dev)
