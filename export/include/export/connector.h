@@ -23,8 +23,8 @@ struct export_outcome {
     const char
         *reason; /* not DELIVERED; what the peer or the line said; valid until settle returns */
     int64_t retry_after_ms; /* at least, where the peer said so; 0: it did not */
-    struct edge_bytes
-        response; /* DELIVERED: what the peer answered, or the batch, for the next function */
+    /* DELIVERED: what the peer answered, or the batch, for the next function; data NULL: what came in goes on */
+    struct edge_bytes response;
     uint8_t response_kind; /* as export_data_freeze() says; 0: bytes */
     const char *response_type;
 };
@@ -36,43 +36,52 @@ struct export_message {
         [33]; /* stable over restarts: the same message has the same one (Idempotency-Key, MQTT 5 `id`, $.mid) */
     const char *correlation_id, *content_type;
     const struct export_value *values; /* for {placeholders} */
-    const void *payload;
+    const void *
+        payload; /* the bytes the peer is to have; frozen, as the spool has it, where the connector gathers */
     size_t size;
     int64_t origin_ns;
     int64_t expires_ms; /* since 1970; 0: never */
     uint32_t attempt;   /* 1: the first */
+    uint8_t kind;       /* of the payload, as export_data_freeze() says; 0: bytes */
     void *token;
 };
 
 /**
  * The queue's side; any thread. Exactly once for each message that was sent. False: what follows could not be
- * done, and it is sent again (a batch then settles its others as RETRY).
+ * done, and it is sent again (a batch then settles its others as RETRY). That is known within send() and tick()
+ * only: from other threads what follows is done later, and the answer is true.
  */
 typedef bool export_settle(void *queue, void *token, const struct export_outcome *outcome);
+
+enum export_line { EXPORT_LINE_DOWN, EXPORT_LINE_UP, EXPORT_LINE_DENIED };
 
 struct export_connector_env {
     const struct export_host *host;
     const char *name; /* of the queue, for logs and client ids */
     struct edge_log *log;
     struct edge_metrics *metrics;
-    struct edge_client *client; /* of its own, for HTTP */
+    struct edge_client *client; /* how peers are spoken to; NULL: as usual */
     void *queue;
     export_settle *settle;
-    /** The line is up or down, with a reason: shown in the queue's state. */
-    void (*line)(void *queue, bool up, const char *reason);
+    /** How the line is, with a reason where it is not up: shown in the queue's state. */
+    void (*line)(void *queue, enum export_line line, const char *reason);
 };
 
 struct export_connector {
-    unsigned
-        window; /* messages in its hands at a time, where the stage does not say; 1: one after the other */
+    unsigned window;  /* messages in its hands at a time; 1: one after the other */
     size_t max_bytes; /* of one message; 0: the spool's */
+    bool gathers;     /* hands on when it has enough: never fewer in its hands after a failure */
+    /** NULL, or what the stage says instead of the two above. */
+    void (*limits)(const void *stage, unsigned *window, size_t *max_bytes);
     /** Never waits for the peer. */
     enum edge_status (*open)(struct edge_ctx *ctx, const void *stage,
                              const struct export_connector_env *env, void **ret);
     /** On the queue's thread; may wait for the peer where the window is 1. Settles before it returns, or later. */
     void (*send)(void *c, struct edge_ctx *ctx, const struct export_message *m);
+    /** NULL, or on the queue's thread whenever that is due: do what is, return when it is next (edge_now_mono_ms). */
+    int64_t (*tick)(void *c, struct edge_ctx *ctx);
     /** Everything in its hands is settled (UNSENT) until @p deadline_ms, then nothing more. */
-    void (*stop)(void *c, int64_t deadline_ms);
+    void (*stop)(void *c, int64_t deadline_ms); /* another thread; send() and tick() end early */
     void (*close)(void *c);
 };
 

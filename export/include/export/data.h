@@ -8,7 +8,7 @@
 #include "contracts/event.h"
 #include "edge/ctx.h"
 
-struct metric; /* contracts/metric.h */
+struct metric; /* edge/system_event.h */
 
 enum export_kind {
     EXPORT_NOTHING,
@@ -61,7 +61,8 @@ enum edge_status export_data_bytes(struct edge_ctx *ctx, const struct export_dat
                                    struct edge_bytes *ret, const char **ret_type);
 /** To be kept in a spool and made again: with its kind, so that the functions behind see what they would have. */
 enum edge_status export_data_freeze(struct edge_ctx *ctx, const struct export_data *data,
-                                    struct edge_bytes *ret, uint8_t *ret_kind);
+                                    struct edge_bytes *ret, uint8_t *ret_kind,
+                                    const char **ret_type);
 enum edge_status export_data_thaw(struct edge_ctx *ctx, uint8_t kind, struct edge_bytes bytes,
                                   const char *content_type, struct export_data *ret);
 

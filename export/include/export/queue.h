@@ -11,10 +11,18 @@
 
 struct export_queue;
 
+/*
+ * A record's context is a JSON object: "values" are the texts of {placeholders}, "id" is the event's. "mid", "reason"
+ * and "since" are the queue's own; what else is in it is the owner's.
+ */
+
 /** What the message's way goes on with, on the queue's thread, once delivered; before it is settled. */
 typedef enum edge_status export_continue(void *arg, struct edge_ctx *ctx,
                                          const struct export_record *record,
                                          const struct export_outcome *outcome);
+
+typedef void export_told(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+                         const struct export_outcome *outcome);
 
 struct export_queue_config {
     const char *name;                 /* "<pipeline>.<function>", unique; its folder, escaped */
@@ -31,6 +39,8 @@ struct export_queue_config {
     unsigned max_rejections; /* of the same message, before it goes to the quarantine; 0: 1 */
     double rate;             /* messages a second at most; 0: as fast as may be */
     export_continue *go_on;  /* NULL: nothing follows */
+    /* It failed for the first time, or for good (then it is no more); NULL: nobody wants to know. */
+    export_told *told;
     void *go_on_arg;
 };
 
@@ -46,7 +56,9 @@ enum export_queue_state {
 #define X(name, text) EXPORT_Q_##name,
     EXPORT_QUEUE_STATES(X)
 #undef X
+        EXPORT_QUEUE_N_STATES
 };
+extern const char *const EXPORT_QUEUE_STATE_NAMES[EXPORT_QUEUE_N_STATES];
 
 /** As GET /api/v3/export/queue/{name} shows it. */
 struct export_queue_status {
@@ -66,11 +78,11 @@ void export_queue_configure(struct export_queue *q, const struct export_queue_co
 void export_queue_stop(struct export_queue *q, int64_t deadline_ms);
 void export_queue_close(struct export_queue *q);
 
-/** As export_spool_append(); the connector's limits are checked here. */
+/** As export_spool_append(). What is too large for the connector goes to the quarantine in its turn. */
 enum edge_status export_queue_put(struct edge_ctx *ctx, struct export_queue *q,
                                   struct export_record *records, size_t n, int64_t deadline_ms);
 void export_queue_pause(struct export_queue *q, bool paused); /* survives a restart */
-/** Try now, whatever the back-off. */
+/** Try now, whatever the back-off; also where the network came up. */
 void export_queue_flush(struct export_queue *q);
 uint64_t export_queue_purge(struct export_queue *q);
 void export_queue_status(struct edge_ctx *ctx, struct export_queue *q,

@@ -67,7 +67,7 @@ struct export_function {
     const struct export_connector *connector;
 };
 
-extern const struct export_function EXPORT_FUNCTIONS[];
+extern const struct export_function *const EXPORT_FUNCTIONS[];
 extern const size_t EXPORT_N_FUNCTIONS;
 /** The function an instance's name means; NULL: none. */
 const struct export_function *export_function_find(const char *instance);

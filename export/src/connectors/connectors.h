@@ -1,0 +1,9 @@
+/** The functions that hand on, a row each; functions.c lists them. */
+#ifndef CONNECTORS_H
+#define CONNECTORS_H
+
+#include "export/connector.h"
+
+extern const struct export_function export_batch, export_http, export_mqtt, export_file;
+
+#endif

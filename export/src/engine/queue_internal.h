@@ -1,0 +1,87 @@
+/** What the files of a queue share. */
+#ifndef EXPORT_QUEUE_INTERNAL_H
+#define EXPORT_QUEUE_INTERNAL_H
+
+#include "edge/buf.h"
+#include "edge/json.h"
+#include "edge/log.h"
+#include "edge/metrics.h"
+#include "edge/thread.h"
+#include "export/queue.h"
+
+enum { QUEUE_ERROR_SIZE = 512 };
+
+/** A message in the connector's hands, or back from there and not settled yet. */
+struct queue_slot {
+    struct export_queue *q;
+    struct edge_ctx ctx;
+    struct export_record record;
+    struct export_message message;
+    struct edge_buf response; /* where what follows is done later */
+    bool back;                /* the fields below are valid */
+    bool went_on;             /* what follows is done */
+    enum export_fate fate;
+    int64_t retry_after_ms;
+    uint8_t response_kind;
+    bool has_response;
+    const char *response_type; /* in the slot's arena */
+    char reason[QUEUE_ERROR_SIZE];
+};
+
+struct export_queue {
+    struct export_queue_config config; /* texts in arena; limits change under the lock */
+    struct edge_arena arena;
+    unsigned window;
+    size_t max_bytes;
+    struct export_spool *spool;
+    void *connector;
+    pthread_t thread;
+    struct edge_gauge *size;
+
+    struct edge_mutex lock;
+    struct edge_cond changed EDGE_GUARDED;
+    struct export_spool *quarantine EDGE_GUARDED; /* NULL: nothing was ever in it */
+    struct queue_slot **slots EDGE_GUARDED;       /* a ring of `window` */
+    unsigned first EDGE_GUARDED, n EDGE_GUARDED;
+    unsigned n_out EDGE_GUARDED; /* of them with the connector */
+    uint64_t next_seq EDGE_GUARDED;
+    bool running EDGE_GUARDED, stopping EDGE_GUARDED, stopped EDGE_GUARDED;
+    bool paused EDGE_GUARDED, woken EDGE_GUARDED, full EDGE_GUARDED;
+    enum export_line line EDGE_GUARDED;
+    unsigned denied EDGE_GUARDED, failures EDGE_GUARDED; /* in a row */
+    unsigned secrets EDGE_GUARDED;                       /* version at the last denial */
+    uint64_t failed_seq EDGE_GUARDED;                    /* the one that failed last, */
+    unsigned failed_times EDGE_GUARDED, rejected_times EDGE_GUARDED; /* and how often */
+    int64_t not_before_ms EDGE_GUARDED, next_send_ns EDGE_GUARDED;   /* mono */
+    uint64_t acknowledged EDGE_GUARDED, retries EDGE_GUARDED;
+    int64_t last_error_ms EDGE_GUARDED;
+    char last_error[QUEUE_ERROR_SIZE] EDGE_GUARDED;
+};
+
+/* queue_message.c */
+/** The record as the connector is to have it; a failure is one of the message, for good. */
+enum edge_status queue_message_make(struct export_queue *q, struct queue_slot *slot);
+void queue_message_id(const char *queue, const struct export_record *record, const cJSON *context,
+                      char id[33]);
+enum edge_status queue_context_read(struct edge_ctx *ctx, const char *context, const cJSON **ret);
+/** NULL where there is none of that name. */
+const char *queue_context_text(const cJSON *tree, const char *name);
+
+/* queue_pump.c */
+void *queue_pump(void *q);
+export_settle queue_settle;
+void queue_line(void *q, enum export_line line, const char *reason);
+/** Settle, in order, what is back. */
+void queue_reap(struct export_queue *q);
+/** Whatever is still in the ring stays in the spool. */
+void queue_forget(struct export_queue *q);
+void queue_error(struct export_queue *q, const char *reason) EDGE_REQUIRES(q->lock);
+
+/* queue_quarantine.c */
+/** Open it where it is there, or must be. */
+enum edge_status queue_quarantine_open(struct edge_ctx *ctx, struct export_queue *q, bool make);
+/** False: it is full; the message is not there. */
+bool queue_quarantine_put(struct edge_ctx *ctx, struct export_queue *q,
+                          const struct queue_slot *slot, const char *reason);
+
+#endif

@@ -1,0 +1,30 @@
+/** The functions of this folder, a row each; functions.c lists them. */
+#ifndef STAGES_H
+#define STAGES_H
+
+#include "export/stage.h"
+
+extern const struct export_function export_filter_by_profile, export_filter_by_device,
+    export_filter_by_source, export_filter_by_resource, export_transform, export_compress,
+    export_encrypt, export_add_tags, export_json_logic, export_wrap_into_event,
+    export_set_response_data, export_to_line_protocol, export_script;
+
+/** "a, b" as a list, blanks around entries gone, empty ones left out. */
+const char **stage_list(struct edge_arena *a, const char *text, size_t *ret_n);
+/** Fails with what the function wants instead of what came. */
+enum export_verdict stage_wants(struct export_flow *flow, const char *what);
+/** A text or bytes in the place of what came. */
+void stage_put(struct export_flow *flow, const void *bytes, size_t n, const char *content_type);
+
+/** "name:value, ..." as pairs. */
+enum edge_status stage_tags(struct edge_ctx *ctx, struct edge_arena *a, const char *text,
+                            struct edge_named_text **ret, size_t *ret_n);
+/** A rule of JSONLogic on data; INVALID where it cannot be evaluated. *ret may be NULL: null. */
+enum edge_status export_logic_apply(struct edge_ctx *ctx, const cJSON *rule, const cJSON *data,
+                                    const cJSON **ret);
+/** For tests: with this IV (NULL: a random one). */
+enum edge_status export_encrypt_with(struct edge_ctx *ctx, const char *secret,
+                                     const unsigned char *iv, struct edge_bytes in,
+                                     struct edge_bytes *ret);
+
+#endif
