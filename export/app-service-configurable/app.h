@@ -1,0 +1,54 @@
+/** What the files of the application service share. */
+#ifndef APP_H
+#define APP_H
+
+#include "edge/mqtt.h"
+#include "edge/service.h"
+#include "export/engine.h"
+
+struct app_http_server {
+    const char *protocol, *secret_name, *cert_name, *key_name;
+};
+struct app_config {
+    struct edge_base_config base;
+    struct export_writable writable;
+    struct export_trigger_info trigger;
+    struct app_http_server http_server;
+    struct edge_named_text *settings; /* for functions written by others */
+    size_t n_settings;
+    int64_t max_event_size; /* KB; 0: no limit of its own */
+};
+
+struct external; /* trigger_external.c */
+struct app {
+    const struct edge_runtime *rt;
+    const struct app_config *config;
+    struct export_host host;
+    struct export_engine *engine;
+    struct external *external;        /* NULL: that is not where messages come from */
+    _Atomic unsigned secrets_version; /* counts reloads */
+};
+
+/* routes.c */
+edge_handler app_trigger, app_pipelines, app_pipeline_test, app_queues, app_queue, app_queue_do,
+    app_quarantine, app_quarantine_replay, app_quarantine_delete;
+extern const struct edge_dto EXPORT_QUEUE, EXPORT_QUARANTINED, EXPORT_STEP;
+
+/* trigger_bus.c */
+enum edge_status trigger_bus_start(struct edge_ctx *ctx, struct app *app);
+/** Publish a response on PublishTopic, {placeholders} replaced. */
+void trigger_bus_respond(struct app *app, const struct export_flow *flow);
+
+/* trigger_external.c */
+enum edge_status trigger_external_start(struct edge_ctx *ctx, struct app *app);
+void trigger_external_respond(struct app *app, const struct export_flow *flow);
+/** Nothing comes any more; responses are refused. */
+void trigger_external_stop(struct app *app);
+void trigger_external_free(struct app *app);
+
+/* The entries of "a, b", @p each called with one after the other. */
+enum edge_status app_each_topic(struct edge_ctx *ctx, struct app *app, const char *list,
+                                enum edge_status (*each)(struct edge_ctx *ctx, struct app *app,
+                                                         const char *topic));
+
+#endif

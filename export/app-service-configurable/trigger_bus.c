@@ -1,0 +1,71 @@
+/* Messages of the EdgeX message bus, and responses back to it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "edge/text.h"
+
+static enum edge_status bus_message(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    struct app *app = state;
+    if (m->retained) {
+        return EDGE_OK; /* it was had when it was new */
+    }
+    const struct export_input in = {.topic = m->topic, .message = m};
+    EDGE_TRY(edge_message_sound(ctx, m));
+    return export_engine_run(ctx, app->engine, &in, NULL, 0);
+}
+
+static enum edge_status subscribe(struct edge_ctx *ctx, struct app *app, const char *topic)
+{
+    return edge_bus_subscribe(ctx, app->rt->bus,
+                              edge_printf(&ctx->arena, "%s/%s", app->rt->base_topic, topic),
+                              bus_message, app, EDGE_SUB_EVENTS);
+}
+
+enum edge_status trigger_bus_start(struct edge_ctx *ctx, struct app *app)
+{
+    const char *topics = app->config->trigger.subscribe_topics;
+    if (!topics || !*topics) {
+        return edge_fail(ctx, EDGE_INVALID, "Trigger.SubscribeTopics is missing");
+    }
+    return app_each_topic(ctx, app, topics, subscribe);
+}
+
+void trigger_bus_respond(struct app *app, const struct export_flow *flow)
+{
+    struct edge_ctx *ctx = flow->ctx;
+    const char *wanted = app->config->trigger.publish_topic, *topic = NULL;
+    if (!wanted || !*wanted) {
+        return;
+    }
+    enum edge_status st = export_flow_format(flow, wanted, &topic);
+    struct edge_message *m = edge_message_create(flow->response.size + 512);
+    struct edge_arena *a = edge_message_arena(m);
+    if (st == EDGE_OK) {
+        edge_message_topic(m, "%s/%s", app->rt->base_topic, topic);
+        m->correlation_id = edge_strdup(a, ctx->correlation_id);
+        m->content_type = edge_strdup(a, flow->response_content_type ? flow->response_content_type
+                                                                     : "application/json");
+        const cJSON *tree = NULL;
+        EDGE_CTX_SCOPE(own);
+        if (edge_media_is(m->content_type, "application/json") &&
+            edge_json_parse(&own, flow->response.data, flow->response.size, NULL, &tree) ==
+                EDGE_OK) {
+            m->json = edge_json_clone(a, tree);
+        } else {
+            cJSON *bytes = edge_new(a, cJSON);
+            bytes->type = cJSON_String;
+            bytes->valuestring =
+                (char *)(uintptr_t)edge_base64_encode(a, flow->response.data, flow->response.size);
+            m->json = bytes;
+        }
+        st = edge_bus_publish(ctx, app->rt->bus, m);
+    }
+    edge_message_unref(m);
+    if (st != EDGE_OK) {
+        edge_log_warn(ctx, "response not published", "topic", wanted, "reason",
+                      edge_ctx_message(ctx, st), NULL);
+        edge_ctx_clear(ctx);
+    }
+}
