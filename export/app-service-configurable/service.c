@@ -203,6 +203,7 @@ const struct edge_service app_service_configurable = {
     .sdk_version = "4.1.0",
     .common_section = "app-services",
     .key_by_profile = "app-<profile>",
+    .keeps_session = true,
     .state_size = sizeof(struct app),
     .config = &APP_CONFIG,
     .writable_offset = offsetof(struct app_config, writable),

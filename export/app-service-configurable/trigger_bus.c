@@ -16,11 +16,22 @@ static enum edge_status bus_message(void *state, struct edge_ctx *ctx, const str
     return export_engine_run(ctx, app->engine, &in, NULL, 0);
 }
 
+/*
+ * What a broker brings is in its queue before the broker is told that it came, so that a kill between the two loses
+ * nothing. Where a full queue blocks it may not: who receives for all would wait for room that comes with what he
+ * receives.
+ */
+static unsigned flags(const struct app *app)
+{
+    const struct export_writable *w = edge_runtime_writable(app->rt);
+    return EDGE_SUB_EVENTS | (w->spool.full == EXPORT_BLOCK ? 0 : EDGE_SUB_AT_ONCE);
+}
+
 static enum edge_status subscribe(struct edge_ctx *ctx, struct app *app, const char *topic)
 {
     return edge_bus_subscribe(ctx, app->rt->bus,
                               edge_printf(&ctx->arena, "%s/%s", app->rt->base_topic, topic),
-                              bus_message, app, EDGE_SUB_EVENTS);
+                              bus_message, app, flags(app));
 }
 
 enum edge_status trigger_bus_start(struct edge_ctx *ctx, struct app *app)

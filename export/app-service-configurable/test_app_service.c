@@ -1,0 +1,255 @@
+/* The application service as a whole: what its trigger answers, what the bus brings, what a configuration may change. */
+#include <string.h>
+
+#include "app_service_configurable.h"
+#include "contracts/event.h"
+#include "edge/clock.h"
+#include "edge/text.h"
+#include "service_rig.h"
+#include "suites.h"
+#include "tcp_peer.h"
+#include "wait.h"
+
+enum { SOON_MS = 20000 };
+
+#define EVENT_OF(device)                                                                           \
+    "{\"apiVersion\":\"v3\",\"event\":{\"apiVersion\":\"v3\","                                     \
+    "\"id\":\"7a1707f0-166f-4c4b-bc9d-1d54c74e0137\",\"deviceName\":\"" device "\","               \
+    "\"profileName\":\"P\",\"sourceName\":\"S\",\"origin\":1602168089665565200,\"readings\":["     \
+    "{\"origin\":1602168089665565200,\"deviceName\":\"" device "\",\"resourceName\":\"R\","        \
+    "\"profileName\":\"P\",\"valueType\":\"Int8\",\"value\":\"1\"}]}}"
+
+static const char transformer[] =
+    "Writable:\n"
+    "  Pipeline:\n"
+    "    ExecutionOrder: FilterByDeviceName, Transform, SetResponseData\n"
+    "    Functions:\n"
+    "      FilterByDeviceName: {Parameters: {DeviceNames: Pump}}\n"
+    "      Transform: {Parameters: {Type: xml}}\n"
+    "      SetResponseData: {Parameters: {ResponseContentType: \"\"}}\n"
+    "      JSONLogic: {Parameters: {Rule: \"not even JSON\"}}\n"
+    "Trigger: {Type: http}\n";
+
+static const char *ask(struct edge_ctx *ctx, struct service_rig *r, const char *target,
+                       const char *body, int code, const char **ret_type)
+{
+    struct edge_http_response answer;
+    const struct edge_http_request request = {
+        .method = "POST", .target = target, .body = body, .body_size = strlen(body)};
+    edge_http_call(r->rt->http, ctx, &request, &answer);
+    if (answer.code != code) {
+        printf("(%s: %d %s) ", target, answer.code, answer.body);
+    }
+    CU_ASSERT_EQUAL(answer.code, code);
+    if (ret_type) {
+        *ret_type = answer.content_type;
+    }
+    return answer.body;
+}
+
+static void test_the_trigger_answers_what_comes_out(void)
+{
+    SERVICE_RIG(r, &app_service_configurable, transformer);
+    EDGE_CTX_SCOPE(ctx);
+    const char *type = NULL;
+    const char *body = ask(&ctx, &r, "/api/v3/trigger", EVENT_OF("Pump"), 200, &type);
+    CU_ASSERT_EQUAL(strncmp(body, "<Event><ApiVersion>v3</ApiVersion>", 34), 0);
+    CU_ASSERT_STRING_EQUAL(type, "application/xml");
+    CU_ASSERT_STRING_EQUAL(ask(&ctx, &r, "/api/v3/trigger", EVENT_OF("Fan"), 200, NULL), "");
+    ask(&ctx, &r, "/api/v3/trigger", "{\"neither\":1}", 400, NULL);
+    ask(&ctx, &r, "/api/v3/trigger", "{", 400, NULL);
+    ask(&ctx, &r, "/api/v3/trigger", "", 400, NULL);
+}
+
+static void test_each_function_is_shown(void)
+{
+    SERVICE_RIG(r, &app_service_configurable, transformer);
+    EDGE_CTX_SCOPE(ctx);
+    const char *body =
+        ask(&ctx, &r, "/api/v3/export/pipeline/default-pipeline/test", EVENT_OF("Pump"), 200, NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        body, "{\"function\":\"FilterByDeviceName\",\"verdict\":\"goes on\",\"kind\":\"event\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(body, "\"function\":\"SetResponseData\""));
+    body =
+        ask(&ctx, &r, "/api/v3/export/pipeline/default-pipeline/test", EVENT_OF("Fan"), 200, NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(body, "\"verdict\":\"stops\""));
+    CU_ASSERT_PTR_NULL(strstr(body, "Transform"));
+    ask(&ctx, &r, "/api/v3/export/pipeline/other/test", EVENT_OF("Fan"), 404, NULL);
+}
+
+/* ---- to a peer ------------------------------------------------------------------------------- */
+
+#define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\ndone"
+#define NO_ANSWER "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
+#define NEVER     "HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad"
+
+static const char *exporter(struct edge_arena *a, const struct tcp_peer *peer, const char *trigger,
+                            const char *more)
+{
+    return edge_printf(a,
+                       "Writable:\n"
+                       "  Pipeline:\n"
+                       "    ExecutionOrder: HTTPExport, SetResponseData\n"
+                       "    Functions:\n"
+                       "      SetResponseData: {Parameters: {ResponseContentType: \"\"}}\n"
+                       "      HTTPExport:\n"
+                       "        Parameters:\n"
+                       "          Method: post\n"
+                       "          Url: %s/{deviceName}\n"
+                       "          MimeType: \"\"\n"
+                       "%s"
+                       "Trigger: {Type: %s}\n",
+                       tcp_peer_url(peer), more, trigger);
+}
+
+static void test_what_the_peer_answers_goes_on(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const struct peer_step script[] = {
+        {PEER_ANSWER, OK_ANSWER}
+    };
+    struct tcp_peer *peer = tcp_peer_start(script, 1);
+    {
+        SERVICE_RIG(r, &app_service_configurable, exporter(&ctx.arena, peer, "http", ""));
+        CU_ASSERT_STRING_EQUAL(ask(&ctx, &r, "/api/v3/trigger", EVENT_OF("Pump"), 200, NULL),
+                               "done");
+        CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(peer), "POST /Pump HTTP/1.1\r\n"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(peer), "Idempotency-Key: "));
+    }
+    tcp_peer_free(peer);
+}
+
+static bool is_empty(void *arg)
+{
+    struct service_rig *r = arg;
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = service_rig_ask(
+        &ctx, r, "GET", "/api/v3/export/queue/default-pipeline.HTTPExport", NULL, 200);
+    const cJSON *queue = edge_json_member(body, "queue", true);
+    return edge_json_member(queue, "depth", true)->valueint == 0;
+}
+
+static void test_a_peer_that_is_not_there_is_tried_again(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const struct peer_step script[] = {
+        {PEER_ANSWER, NO_ANSWER},
+        {PEER_ANSWER, OK_ANSWER}
+    };
+    struct tcp_peer *peer = tcp_peer_start(script, 2);
+    {
+        SERVICE_RIG(r, &app_service_configurable, exporter(&ctx.arena, peer, "http", ""));
+        const char *body = ask(&ctx, &r, "/api/v3/trigger", EVENT_OF("Pump"), 422, NULL);
+        CU_ASSERT_PTR_NOT_NULL(strstr(body, "it is kept and tried again"));
+        CU_ASSERT(tcp_peer_wait_for(peer, 2));
+        CU_ASSERT(wait_until(is_empty, &r, SOON_MS));
+    }
+    tcp_peer_free(peer);
+}
+
+static void test_what_it_never_takes_is_set_aside(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const struct peer_step script[] = {
+        {PEER_ANSWER, NEVER    },
+        {PEER_ANSWER, OK_ANSWER}
+    };
+    struct tcp_peer *peer = tcp_peer_start(script, 2);
+    {
+        static const char queue[] = "/api/v3/export/queue/default-pipeline.HTTPExport";
+        SERVICE_RIG(r, &app_service_configurable, exporter(&ctx.arena, peer, "http", ""));
+        ask(&ctx, &r, "/api/v3/trigger", EVENT_OF("Pump"), 422, NULL);
+        CU_ASSERT(wait_until(is_empty, &r, SOON_MS));
+        const cJSON *list = service_rig_ask(
+            &ctx, &r, "GET", edge_printf(&ctx.arena, "%s/quarantine", queue), NULL, 200);
+        const cJSON *messages = edge_json_member(list, "messages", true);
+        CU_ASSERT_EQUAL_FATAL(cJSON_GetArraySize(messages), 1);
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(edge_json_member(messages->child, "reason", true)->valuestring, "400"));
+        service_rig_ask(&ctx, &r, "POST", edge_printf(&ctx.arena, "%s/quarantine/replay", queue),
+                        "", 200);
+        CU_ASSERT(tcp_peer_wait_for(peer, 2));
+        CU_ASSERT(wait_until(is_empty, &r, SOON_MS));
+        list = service_rig_ask(&ctx, &r, "GET", edge_printf(&ctx.arena, "%s/quarantine", queue),
+                               NULL, 200);
+        CU_ASSERT_EQUAL(cJSON_GetArraySize(edge_json_member(list, "messages", true)), 0);
+        service_rig_ask(&ctx, &r, "POST", edge_printf(&ctx.arena, "%s/dance", queue), "", 404);
+        service_rig_ask(&ctx, &r, "GET", "/api/v3/export/queue/nobody", NULL, 404);
+    }
+    tcp_peer_free(peer);
+}
+
+/* ---- from the bus ----------------------------------------------------------------------------- */
+
+static void say(struct service_rig *r, const char *topic, const char *json)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *tree = NULL;
+    struct edge_message *m = edge_message_create(0);
+    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, json, strlen(json), NULL, &tree), EDGE_OK);
+    edge_message_topic(m, "edgex/%s", topic);
+    m->json = edge_json_clone(edge_message_arena(m), tree);
+    m->content_type = "application/json";
+    CU_ASSERT_EQUAL(edge_bus_publish(&ctx, r->rt->bus, m), EDGE_OK);
+    edge_message_unref(m);
+}
+
+static void test_kept_over_a_restart(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const struct peer_step script[] = {
+        {PEER_ANSWER, OK_ANSWER}
+    };
+    struct tcp_peer *peer = tcp_peer_create(script, 1); /* refuses */
+    {
+        static const char queue[] = "/api/v3/export/queue/default-pipeline.HTTPExport";
+        SERVICE_RIG(r, &app_service_configurable,
+                    exporter(&ctx.arena, peer, "edgex-messagebus", ""));
+        for (int i = 0; i < 5; i++) {
+            say(&r, "events/device/svc/P/Pump/S", EVENT_OF("Pump"));
+        }
+        service_rig_stop(&r);
+        CU_ASSERT_EQUAL_FATAL(service_rig_start(&ctx, &r, NULL), EDGE_OK);
+        const cJSON *body = service_rig_ask(&ctx, &r, "GET", queue, NULL, 200);
+        CU_ASSERT_EQUAL(
+            edge_json_member(edge_json_member(body, "queue", true), "depth", true)->valueint, 5);
+        tcp_peer_listen(peer);
+        service_rig_ask(&ctx, &r, "POST", edge_printf(&ctx.arena, "%s/flush", queue), "", 200);
+        CU_ASSERT(tcp_peer_wait_for(peer, 5));
+        CU_ASSERT(wait_until(is_empty, &r, SOON_MS));
+    }
+    tcp_peer_free(peer);
+}
+
+/* ---- configuration ---------------------------------------------------------------------------- */
+
+static void test_a_wrong_pipeline_leaves_the_others_alone(void)
+{
+    SERVICE_RIG(r, &app_service_configurable,
+                "Writable:\n"
+                "  Pipeline:\n"
+                "    ExecutionOrder: Transform, NoSuch\n"
+                "    PerTopicPipelines:\n"
+                "      a: {Id: good, Topics: events/#, ExecutionOrder: TransformJson}\n"
+                "      b: {Id: bad, Topics: events/#, ExecutionOrder: TransformNone}\n"
+                "    Functions:\n"
+                "      Transform: {Parameters: {Type: xml}}\n"
+                "      TransformJson: {Parameters: {Type: json}}\n"
+                "      TransformNone: {Parameters: {Type: yaml}}\n");
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = service_rig_ask(&ctx, &r, "GET", "/api/v3/export/pipeline", NULL, 200);
+    const cJSON *list = edge_json_member(body, "pipelines", true);
+    CU_ASSERT_EQUAL_FATAL(cJSON_GetArraySize(list), 1);
+    CU_ASSERT_STRING_EQUAL(list->child->valuestring, "good");
+}
+
+CU_TestInfo app_service_tests[] = {
+    {"the trigger answers what comes out",       test_the_trigger_answers_what_comes_out      },
+    {"each function is shown",                   test_each_function_is_shown                  },
+    {"what the peer answers goes on",            test_what_the_peer_answers_goes_on           },
+    {"a peer that is not there is tried again",  test_a_peer_that_is_not_there_is_tried_again },
+    {"what it never takes is set aside",         test_what_it_never_takes_is_set_aside        },
+    {"kept over a restart",                      test_kept_over_a_restart                     },
+    {"a wrong pipeline leaves the others alone", test_a_wrong_pipeline_leaves_the_others_alone},
+    CU_TEST_INFO_NULL,
+};
