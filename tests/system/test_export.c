@@ -1,0 +1,296 @@
+/*
+ * Events through an application service that is killed again and again while they come and while its peer is away at
+ * times: each one the broker took is at the receiver, in order, some of them more than once.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "edge/arena.h"
+#include "edge/bus.h"
+#include "edge/clock.h"
+#include "edge/http.h"
+#include "edge/route.h"
+#include "edge/text.h"
+#include "edge/thread.h"
+#include "http_probe.h"
+#include "long_run.h"
+#include "ports.h"
+#include "scratch.h"
+#include "suites.h"
+#include "wait.h"
+
+enum { PATIENCE = 60 * 1000, LONG_KILLS = 1000, SHORT_KILLS = 20, PER_ROUND = 200, AWAY_EVERY = 5 };
+
+/* ---- the receiver ----------------------------------------------------------------------------- */
+
+struct receiver {
+    struct edge_mutex lock;
+    uint8_t *seen EDGE_GUARDED;
+    size_t cap;
+    int64_t last EDGE_GUARDED; /* the highest number so far */
+    uint64_t n EDGE_GUARDED, again EDGE_GUARDED, disorder EDGE_GUARDED;
+    atomic_bool away;
+};
+
+/* The number of an event is its origin. */
+static enum edge_status receive(struct edge_call *call)
+{
+    struct receiver *r = edge_call_state(call);
+    const cJSON *event = NULL;
+    int64_t number = -1;
+    if (atomic_load(&r->away)) {
+        return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE, "away");
+    }
+    EDGE_TRY(edge_call_json(call, &event));
+    (void)edge_json_int(edge_json_member(event, "origin", true), &number);
+    EDGE_LOCK(&r->lock);
+    if (number < 1 || (size_t)number >= r->cap) {
+        return edge_fail(edge_call_ctx(call), EDGE_INVALID, "not one of ours");
+    }
+    if (r->seen[number]++ > 0) {
+        r->again++;
+        return EDGE_OK;
+    }
+    r->n++;
+    r->disorder += number < r->last;
+    r->last = number > r->last ? number : r->last;
+    return EDGE_OK;
+}
+
+static const struct edge_route routes[] = {
+    {"POST", "/events", receive, "An event.", .request = {EDGE_B_ANY}, .answer = {EDGE_B_EMPTY}},
+};
+
+static struct edge_http *receiver_open(struct receiver *r, size_t most)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_http *http = NULL;
+    *r = (struct receiver){.cap = most + 1};
+    r->seen = edge_xalloc(most + 1, 1);
+    edge_mutex_init(&r->lock);
+    const struct edge_http_config config = {
+        .service = "receiver", .routes = EDGE_TABLE(routes), .state = r};
+    CU_ASSERT_EQUAL_FATAL(edge_http_start(&ctx, &config, &http), EDGE_OK);
+    return http;
+}
+
+/* ---- the service ------------------------------------------------------------------------------ */
+
+struct app {
+    struct scratch dir;
+    struct edge_arena arena;
+    const char *program, *config, *data, *log;
+    pid_t pid;
+    uint16_t port;
+};
+
+static void app_write(struct app *a, const char *text)
+{
+    const char *path = edge_printf(&a->arena, "%s/configuration.yaml", a->dir.path);
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void app_make(struct app *a, uint16_t broker, uint16_t receiver)
+{
+    *a = (struct app){0};
+    scratch_make(&a->dir);
+    a->port = test_port();
+    a->program = edge_printf(&a->arena, "%s/app-service-configurable", getenv("EDGE_BIN_DIR"));
+    a->data = edge_printf(&a->arena, "%s/data", a->dir.path);
+    a->log = edge_printf(&a->arena, "%s/log", a->dir.path);
+    app_write(
+        a,
+        edge_printf(
+            &a->arena,
+            "Writable:\n"
+            "  LogLevel: WARN\n"
+            "  Pipeline:\n"
+            "    ExecutionOrder: HTTPExport\n"
+            "    Functions:\n"
+            "      HTTPExport:\n"
+            "        Parameters: {Method: post, Url: \"http://127.0.0.1:%u/events\", MimeType: \"\"}\n"
+            "Service: {Port: %u}\n"
+            "MessageBus: {Protocol: tcp, Host: 127.0.0.1, Port: %u, Optional: {ClientId: app-test}}\n"
+            "Trigger: {SubscribeTopics: events/#}\n",
+            receiver, a->port, broker));
+}
+
+static void app_start(struct app *a)
+{
+    a->pid = fork();
+    CU_ASSERT_FATAL(a->pid >= 0);
+    if (a->pid == 0) {
+        int fd = open(a->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(fd, STDERR_FILENO);
+        dup2(fd, STDOUT_FILENO);
+        execl(a->program, a->program, "-cd", a->dir.path, "--data", a->data, (char *)NULL);
+        _exit(127);
+    }
+}
+
+static bool is_heard(void *arg)
+{
+    const struct app *a = arg;
+    EDGE_CTX_SCOPE(ctx);
+    struct http_answer answer;
+    http_probe_ask(&ctx.arena, a->port, "GET", "/api/v3/ping", "", NULL, &answer);
+    return answer.code == 200;
+}
+
+static void app_kill(struct app *a)
+{
+    kill(a->pid, SIGKILL);
+    waitpid(a->pid, NULL, 0);
+}
+
+static void app_done(struct app *a)
+{
+    int status = -1;
+    kill(a->pid, SIGTERM);
+    waitpid(a->pid, &status, 0);
+    CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    edge_arena_done(&a->arena);
+    scratch_done(&a->dir);
+}
+
+/* ---- the source ------------------------------------------------------------------------------- */
+
+static void publish(struct edge_bus *bus, int64_t number)
+{
+    EDGE_CTX_SCOPE(ctx);
+    char id[EDGE_UUID_SIZE];
+    const cJSON *tree = NULL;
+    struct edge_message *m = edge_message_create(2048);
+    edge_uuid_new(id);
+    const char *text = edge_printf(
+        &ctx.arena,
+        "{\"apiVersion\":\"v3\",\"event\":{\"apiVersion\":\"v3\",\"id\":\"%s\",\"deviceName\":\"D\","
+        "\"profileName\":\"P\",\"sourceName\":\"S\",\"origin\":%lld,\"readings\":[{\"origin\":%lld,"
+        "\"deviceName\":\"D\",\"resourceName\":\"S\",\"profileName\":\"P\",\"valueType\":\"Int8\","
+        "\"value\":\"1\"}]}}",
+        id, (long long)number, (long long)number);
+    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, text, strlen(text), NULL, &tree), EDGE_OK);
+    edge_message_topic(m, "edgex/events/device/test/P/D/S");
+    m->json = edge_json_clone(edge_message_arena(m), tree);
+    m->content_type = "application/json";
+    m->is_event = true;
+    CU_ASSERT_EQUAL(edge_bus_publish(&ctx, bus, m), EDGE_OK);
+    edge_message_unref(m);
+}
+
+static struct edge_bus *source_open(uint16_t broker)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_bus *bus = NULL;
+    const struct edge_bus_config config = {.type = "mqtt",
+                                           .service = "source",
+                                           .protocol = "tcp",
+                                           .host = "127.0.0.1",
+                                           .port = broker,
+                                           .client_id = "source",
+                                           .qos = 1,
+                                           .event_qos = 1};
+    CU_ASSERT_EQUAL_FATAL(edge_bus_open(&ctx, &config, &bus), EDGE_OK);
+    CU_ASSERT_FATAL(edge_bus_wait_connected(bus, edge_now_mono_ms() + PATIENCE));
+    return bus;
+}
+
+/* ---- together --------------------------------------------------------------------------------- */
+
+struct goal {
+    struct receiver *r;
+    uint64_t n;
+};
+
+static bool has_received(void *arg)
+{
+    struct goal *g = arg;
+    EDGE_LOCK(&g->r->lock);
+    return g->r->n >= g->n;
+}
+
+static bool receives(struct receiver *r, uint64_t n)
+{
+    struct goal g = {r, n};
+    return wait_until(has_received, &g, PATIENCE);
+}
+
+static uint64_t received(struct receiver *r)
+{
+    EDGE_LOCK(&r->lock);
+    return r->n;
+}
+
+static void print_log(const struct app *a)
+{
+    FILE *f = fopen(a->log, "r");
+    char line[400];
+    while (f && fgets(line, sizeof(line), f)) {
+        fputs(line, stdout);
+    }
+    if (f) {
+        fclose(f);
+    }
+}
+
+static void test_killed_amid_events(void)
+{
+    const int kills = long_run_rounds(LONG_KILLS, SHORT_KILLS);
+    const int64_t all = (int64_t)(kills + 1) * PER_ROUND;
+    struct receiver r;
+    struct app app;
+    struct broker *broker = broker_start("max_queued_messages 0\n");
+    struct edge_http *http = receiver_open(&r, (size_t)all);
+    app_make(&app, broker_port(broker), edge_http_port(http));
+    app_start(&app);
+    struct edge_bus *bus = source_open(broker_port(broker));
+    /* The broker keeps things for it from its first subscription on. */
+    CU_ASSERT_TRUE_FATAL(wait_until(is_heard, &app, PATIENCE));
+    int64_t number = 1;
+    for (int k = 0; k < kills; k++) {
+        atomic_store(&r.away, k % AWAY_EVERY == AWAY_EVERY - 1);
+        uint64_t before = received(&r);
+        for (int i = 0; i < PER_ROUND / 2; i++) {
+            publish(bus, number++);
+        }
+        if (!atomic_load(&r.away) && k % 2 == 0) {
+            CU_ASSERT(receives(&r, before + 1)); /* in the midst of it */
+        }
+        app_kill(&app);
+        for (int i = 0; i < PER_ROUND / 2; i++) {
+            publish(bus, number++);
+        }
+        app_start(&app);
+        long_run_tell("kills of the application service", k, kills);
+    }
+    atomic_store(&r.away, false);
+    bool whole = receives(&r, (uint64_t)number - 1);
+    EDGE_LOCK(&r.lock);
+    printf("(%lld sent, %llu received, %llu again) ", (long long)number - 1,
+           (unsigned long long)r.n, (unsigned long long)r.again);
+    CU_ASSERT(whole);
+    CU_ASSERT_EQUAL(r.disorder, 0);
+    if (!whole || r.disorder > 0) {
+        print_log(&app);
+    }
+    edge_bus_close(bus, 1000);
+    app_done(&app);
+    edge_http_stop(http, 1000);
+    broker_free(broker);
+    free(r.seen);
+}
+
+CU_TestInfo export_tests[] = {
+    {"killed amid events", test_killed_amid_events},
+    CU_TEST_INFO_NULL,
+};
