@@ -36,8 +36,8 @@ struct export_message {
         [33]; /* stable over restarts: the same message has the same one (Idempotency-Key, MQTT 5 `id`, $.mid) */
     const char *correlation_id, *content_type;
     const struct export_value *values; /* for {placeholders} */
-    const void *
-        payload; /* the bytes the peer is to have; frozen, as the spool has it, where the connector gathers */
+    /* The bytes the peer is to have; frozen, as the spool has it, where the connector gathers. */
+    const void *payload;
     size_t size;
     int64_t origin_ns;
     int64_t expires_ms; /* since 1970; 0: never */

@@ -411,7 +411,12 @@ static void mqtt_stop(void *connector, int64_t deadline_ms)
 static void mqtt_close(void *connector)
 {
     struct mqtt *c = connector;
-    edge_mqtt_free(c->client);
+    struct edge_mqtt *client;
+    {
+        EDGE_LOCK(&c->lock);
+        client = c->client;
+    }
+    edge_mqtt_free(client);
     edge_mutex_done(&c->lock);
     free(c);
 }

@@ -66,8 +66,13 @@ static enum edge_status open_parts(struct edge_ctx *ctx, struct export_queue *q)
     EDGE_TRY(export_spool_open(ctx, &q->config.spool, &q->spool));
     EDGE_TRY(queue_quarantine_open(ctx, q, false));
     export_spool_state(q->spool, &state);
-    q->next_seq = state.first;
-    q->paused = access(pause_file(&ctx->arena, q), F_OK) == 0;
+    bool paused = access(pause_file(&ctx->arena, q), F_OK) == 0;
+    {
+        EDGE_LOCK(&q->lock);
+        q->next_seq = state.first;
+        q->paused = paused;
+        q->line = EXPORT_LINE_UP; /* until somebody says otherwise */
+    }
     if (q->config.env.metrics) {
         q->size = edge_gauge_tagged(q->config.env.metrics, "StoreForwardQueueSize",
                                     "Messages that wait for their peer.", "queue", q->config.name);
@@ -83,10 +88,12 @@ enum edge_status export_queue_open(struct edge_ctx *ctx, const struct export_que
     edge_mutex_init(&q->lock);
     edge_cond_init(&q->changed);
     copy_config(q, config);
-    q->line = EXPORT_LINE_UP; /* until somebody says otherwise */
     enum edge_status st = open_parts(ctx, q);
     if (st != EDGE_OK) {
-        q->stopped = true;
+        {
+            EDGE_LOCK(&q->lock);
+            q->stopped = true;
+        }
         export_queue_close(q);
         return edge_wrap(ctx, st, "queue '%s'", config->name);
     }
@@ -123,7 +130,7 @@ void export_queue_stop(struct export_queue *q, int64_t deadline_ms)
         running = q->running; /* it waits for the peer */
     }
     export_spool_wake(q->spool);
-    if (running) {
+    if (running && !q->config.connector->gathers) { /* one that gathers waits for nobody but us */
         q->config.connector->stop(q->connector, deadline_ms);
         pthread_join(q->thread, NULL);
     } else {
@@ -146,7 +153,7 @@ void export_queue_close(struct export_queue *q)
     if (q->size) {
         edge_gauge_retire(q->size);
     }
-    export_spool_close(q->quarantine);
+    export_spool_close(queue_quarantine(q));
     export_spool_close(q->spool);
     free(q->slots);
     edge_cond_done(&q->changed);

@@ -41,9 +41,10 @@ struct export_queue {
     struct edge_mutex lock;
     struct edge_cond changed EDGE_GUARDED;
     struct export_spool *quarantine EDGE_GUARDED; /* NULL: nothing was ever in it */
-    struct queue_slot **slots EDGE_GUARDED;       /* a ring of `window` */
+    struct queue_slot **slots;                    /* a ring of `window`; what is in it is guarded */
     unsigned first EDGE_GUARDED, n EDGE_GUARDED;
     unsigned n_out EDGE_GUARDED; /* of them with the connector */
+    size_t ahead EDGE_GUARDED;   /* bytes in the ring */
     uint64_t next_seq EDGE_GUARDED;
     bool running EDGE_GUARDED, stopping EDGE_GUARDED, stopped EDGE_GUARDED;
     bool paused EDGE_GUARDED, woken EDGE_GUARDED, full EDGE_GUARDED;
@@ -80,6 +81,8 @@ void queue_error(struct export_queue *q, const char *reason) EDGE_REQUIRES(q->lo
 /* queue_quarantine.c */
 /** Open it where it is there, or must be. */
 enum edge_status queue_quarantine_open(struct edge_ctx *ctx, struct export_queue *q, bool make);
+/** NULL: nothing was ever in it. */
+struct export_spool *queue_quarantine(struct export_queue *q);
 /** False: it is full; the message is not there. */
 bool queue_quarantine_put(struct edge_ctx *ctx, struct export_queue *q,
                           const struct queue_slot *slot, const char *reason);

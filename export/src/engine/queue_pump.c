@@ -15,6 +15,7 @@
 enum {
     SECRETS_MS = 500, /* a new secret is seen within */
     READ_AGAIN_MS = 1000,
+    AHEAD_MAX = 16 << 20, /* bytes in memory, but a single message passes */
 };
 
 void queue_error(struct export_queue *q, const char *reason)
@@ -25,7 +26,7 @@ void queue_error(struct export_queue *q, const char *reason)
 
 /* ---- what comes back ---- */
 
-static bool on_pump(struct export_queue *q)
+static bool on_pump(struct export_queue *q) EDGE_REQUIRES(q->lock)
 {
     return q->running && pthread_equal(q->thread, pthread_self());
 }
@@ -235,6 +236,7 @@ static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict
     q->slots[q->first] = NULL;
     q->first = (q->first + 1) % q->window;
     q->n--;
+    q->ahead -= slot->record.size;
     q->full = false;
     slot_free(slot);
     edge_cond_broadcast(&q->changed);
@@ -250,12 +252,13 @@ static void rewind_to(struct export_queue *q, uint64_t seq)
         q->first = (q->first + 1) % q->window;
     }
     q->next_seq = seq;
+    q->ahead = 0;
     edge_cond_broadcast(&q->changed);
 }
 
 void queue_forget(struct export_queue *q)
 {
-    rewind_to(q, q->next_seq);
+    rewind_to(q, 0);
 }
 
 void queue_reap(struct export_queue *q)
@@ -307,7 +310,9 @@ static bool may_send(struct export_queue *q, int64_t *until_ms) EDGE_REQUIRES(q-
             *until_ms = now_ms + SECRETS_MS;
         }
     }
-    if (q->paused || q->n >= window) {
+    bool much =
+        q->ahead > AHEAD_MAX && !q->config.connector->gathers; /* that has a bound of its own */
+    if (q->paused || q->n >= window || much) {
         return false;
     }
     for (unsigned i = 0; i < q->n; i++) { /* one that failed: first it must be settled */
@@ -370,6 +375,7 @@ static bool send_next(struct export_queue *q)
         pace(q);
         q->slots[(q->first + q->n) % q->window] = slot;
         q->n++;
+        q->ahead += slot->record.size;
         q->n_out++;
     }
     if (made == EDGE_OK) {

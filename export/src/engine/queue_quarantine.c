@@ -36,7 +36,7 @@ enum edge_status queue_quarantine_open(struct edge_ctx *ctx, struct export_queue
     return EDGE_OK;
 }
 
-static struct export_spool *quarantine_of(struct export_queue *q)
+struct export_spool *queue_quarantine(struct export_queue *q)
 {
     EDGE_LOCK(&q->lock);
     return q->quarantine;
@@ -85,7 +85,7 @@ bool queue_quarantine_put(struct edge_ctx *ctx, struct export_queue *q,
         record.attempts += 1;
         record.expires_ms = 0;
         record.spooled_ms = 0;
-        st = export_spool_append(ctx, quarantine_of(q), &record, 1, 0);
+        st = export_spool_append(ctx, queue_quarantine(q), &record, 1, 0);
     }
     if (st != EDGE_OK) {
         edge_log_error(ctx, "message that the peer refused is lost", "queue", q->config.name,
@@ -98,7 +98,7 @@ enum edge_status export_quarantine_list(struct edge_ctx *ctx, struct export_queu
                                         uint64_t after, size_t limit,
                                         struct export_quarantined **ret, size_t *ret_n)
 {
-    struct export_spool *spool = quarantine_of(q);
+    struct export_spool *spool = queue_quarantine(q);
     size_t most = limit < LIST_MAX ? limit : LIST_MAX, n = 0;
     struct export_quarantined *list = edge_new_n(&ctx->arena, struct export_quarantined, most + 1);
     for (uint64_t seq = after + 1; spool && n < most; n++) {
@@ -138,7 +138,7 @@ static enum edge_status replay(struct edge_ctx *ctx, struct export_queue *q,
 /* One, or all that are there now. */
 static enum edge_status each(struct edge_ctx *ctx, struct export_queue *q, uint64_t seq, bool again)
 {
-    struct export_spool *spool = quarantine_of(q);
+    struct export_spool *spool = queue_quarantine(q);
     struct export_spool_state state = {0};
     bool found = false;
     if (spool) {
