@@ -1,0 +1,362 @@
+/* HTTPExport before web servers that answer, refuse, hang, break, and show wrong certificates. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certificates.h"
+#include "edge/clock.h"
+#include "http_probe.h"
+#include "ports.h"
+#include "queue_bench.h"
+#include "tcp_peer.h"
+#include "wait.h"
+
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+#define ANSWER(code, more, body, len)                                                              \
+    "HTTP/1.1 " code " Text\r\nContent-Length: " len "\r\n" more "\r\n" body
+#define OK ANSWER("200", "Content-Type: text/plain\r\n", "taken", "5")
+
+static const char *url(struct queue_bench *b, struct tcp_peer *p, const char *path)
+{
+    return edge_printf(&b->arena, "%s%s", tcp_peer_url(p), path);
+}
+
+/* More parameters: names and values in turn. */
+#define HTTP(b, address, ...)                                                                      \
+    CU_ASSERT_PTR_NULL_FATAL(bench_stage(b, "HTTPExport",                                          \
+                                         (const char *const[]){"Method", "post", "Url", address,   \
+                                                               "MimeType", "", __VA_ARGS__ NULL}))
+
+static void test_a_message_is_a_request(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    bench_secret(&b, "web/token", "s3cret");
+    HTTP(&b, url(&b, p, "/in/{devicename}?a={profilename}"), "HeaderName", "X-Token", "SecretName",
+         "web", "SecretValueKey", "token", "HttpRequestHeaders", "{\"X-Site\":\"north\"}", );
+    bench_open(&b);
+    bench_put_with(
+        &b, "{}", "{\"id\":\"e1\",\"values\":{\"devicename\":\"pump 1\",\"profilename\":\"P&Q\"}}");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    const char *got = tcp_peer_last(p);
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "POST /in/pump%201?a=P%26Q HTTP/1.1\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "X-Token: s3cret\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "X-Site: north\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "Content-Type: application/json\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strcasestr(got, "X-Correlation-ID: correlated\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "Idempotency-Key: "));
+    CU_ASSERT_EQUAL_FATAL(b.n_followed, 1);
+    CU_ASSERT_STRING_EQUAL(b.followed[0], "taken");
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
+static void test_what_came_in_may_go_on(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    HTTP(&b, url(&b, p, "/"), "ReturnInputData", "true", );
+    bench_open(&b);
+    bench_put(&b, "mine");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_STRING_EQUAL(b.followed[0], "mine");
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
+/* What fails is sent again, with the same key; nothing is lost, whatever the failure. */
+static void test_failures_that_pass(void)
+{
+    static const struct {
+        struct peer_step step;
+        const char *reason;
+    } rows[] = {
+        {{PEER_ANSWER, ANSWER("500", "", "broken", "6")},                   "answered 500: broken"},
+        {{PEER_ANSWER, ANSWER("503", "", "", "0")},                         "answered 503"        },
+        {{PEER_ANSWER, ANSWER("408", "", "", "0")},                         "answered 408"        },
+        {{PEER_ANSWER, ANSWER("425", "", "", "0")},                         "answered 425"        },
+        {{PEER_ANSWER, ANSWER("429", "", "", "0")},                         "answered 429"        },
+        {{PEER_ANSWER, ANSWER("302", "Location: /portal\r\n", "", "0")},    "answered 302"        },
+        {{PEER_ANSWER, ANSWER("401", "", "who?", "4")},                     "answered 401: who?"  },
+        {{PEER_ANSWER, ANSWER("403", "", "", "0")},                         "answered 403"        },
+        {{PEER_RESET, NULL},                                                "failed to send"      },
+        {{PEER_RESET, "HTTP/1.1 200 OK\r\nContent-Le"},                     "failed to send"      },
+        {{PEER_CLOSE, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"}, "failed to send"      },
+        {{PEER_HANG, NULL},                                                 "failed to send"      },
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct peer_step script[] = {
+            rows[i].step, {PEER_ANSWER, OK}
+        };
+        QUEUE_BENCH(b);
+        struct tcp_peer *p = tcp_peer_start(script, N(script));
+        HTTP(&b, url(&b, p, "/"), "Timeout", "200ms", );
+        bench_open(&b);
+        bench_put(&b, "a");
+        CU_ASSERT(bench_wait_depth(&b, 0));
+        CU_ASSERT_EQUAL(tcp_peer_requests(p), 2);
+        CU_ASSERT(bench_says(&b, rows[i].reason));
+        CU_ASSERT_EQUAL(bench_status(&b).retries, 1);
+        CU_ASSERT_EQUAL(b.n_followed, 1);
+        bench_close(&b);
+        tcp_peer_free(p);
+    }
+}
+
+static void test_failures_of_the_message_itself(void)
+{
+    static const char *const answers[] = {ANSWER("400", "", "", "0"), ANSWER("404", "", "", "0"),
+                                          ANSWER("413", "", "", "0"), ANSWER("422", "", "", "0")};
+    for (size_t i = 0; i < N(answers); i++) {
+        struct peer_step script[] = {
+            {PEER_ANSWER, answers[i]},
+            {PEER_ANSWER, OK        }
+        };
+        QUEUE_BENCH(b);
+        struct tcp_peer *p = tcp_peer_start(script, N(script));
+        HTTP(&b, url(&b, p, "/"), );
+        bench_open(&b);
+        bench_put(&b, "a");
+        bench_put(&b, "b");
+        CU_ASSERT(bench_wait_depth(&b, 0));
+        CU_ASSERT_EQUAL(tcp_peer_requests(p), 2);
+        CU_ASSERT(bench_wait_quarantined(&b, 1));
+        bench_close(&b);
+        tcp_peer_free(p);
+    }
+}
+
+static void test_retry_after(void)
+{
+    char date[64], answers[2][200];
+    time_t then = time(NULL) + 100;
+    struct tm tm;
+    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&then, &tm));
+    snprintf(answers[0], sizeof(answers[0]),
+             "HTTP/1.1 429 No\r\nContent-Length: 0\r\nRetry-After: 100\r\n\r\n");
+    snprintf(answers[1], sizeof(answers[1]),
+             "HTTP/1.1 503 No\r\nContent-Length: 0\r\nRetry-After: %s\r\n\r\n", date);
+    for (size_t i = 0; i < 2; i++) {
+        struct peer_step script[] = {
+            {PEER_ANSWER, answers[i]},
+            {PEER_ANSWER, OK        }
+        };
+        QUEUE_BENCH(b);
+        struct tcp_peer *p = tcp_peer_start(script, N(script));
+        HTTP(&b, url(&b, p, "/"), );
+        bench_open(&b);
+        bench_put(&b, "a");
+        CU_ASSERT(bench_wait_state(&b, EXPORT_Q_BACKOFF));
+        int64_t wait_ms = bench_status(&b).next_retry_ms - edge_now_ms();
+        CU_ASSERT(wait_ms > 90000 && wait_ms <= 100000);
+        export_queue_flush(b.q);
+        CU_ASSERT(bench_wait_depth(&b, 0));
+        bench_close(&b);
+        tcp_peer_free(p);
+    }
+}
+
+static void test_a_peer_that_is_not_there(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_create(script, N(script));
+    HTTP(&b, url(&b, p, "/"), );
+    bench_open(&b);
+    for (int i = 0; i < 20; i++) {
+        bench_put(&b, "a");
+    }
+    CU_ASSERT(bench_wait_retries(&b, 3));
+    bench_close(&b); /* a restart with a backlog */
+    bench_open(&b);
+    CU_ASSERT_EQUAL(bench_status(&b).depth, 20);
+    tcp_peer_listen(p);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_EQUAL(b.n_followed, 20);
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
+static void test_a_stop_does_not_wait_for_a_mute_peer(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_HANG, NULL}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    HTTP(&b, url(&b, p, "/"), );
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(tcp_peer_wait_for(p, 1));
+    int64_t began_ms = edge_now_mono_ms();
+    export_queue_stop(b.q, edge_now_mono_ms() + 50);
+    CU_ASSERT(edge_now_mono_ms() - began_ms < 5000);
+    CU_ASSERT_EQUAL(bench_status(&b).depth, 1);
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
+static void test_a_missing_secret_is_named_and_waited_for(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    HTTP(&b, url(&b, p, "/"), "HeaderName", "X-Token", "SecretName", "web", "SecretValueKey",
+         "token", );
+    b.config.denied_first_ms = b.config.denied_last_ms = 3600 * 1000;
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_state(&b, EXPORT_Q_DENIED));
+    CU_ASSERT(bench_says(&b, "secret 'web' has no 'token'"));
+    CU_ASSERT_EQUAL(tcp_peer_requests(p), 0);
+    bench_secret(&b, "web/token", "s3cret");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
+static void test_through_a_proxy(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    HTTP(&b, "http://far.example/in", "Proxy", url(&b, p, ""), );
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(p), "POST http://far.example/in HTTP/1.1\r\n"));
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
+static pid_t serve(const char *folder, const char *name, uint16_t port)
+{
+    char text[8];
+    snprintf(text, sizeof(text), "%u", port);
+    const char *cert = certificate_file(folder, name, ".pem"),
+               *key = certificate_file(folder, name, ".key");
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execlp("openssl", "openssl", "s_server", "-quiet", "-www", "-accept", text, "-cert", cert,
+               "-key", key, (char *)NULL);
+        _exit(127);
+    }
+    int fd = -1;
+    for (int64_t until = edge_now_mono_ms() + HTTP_PROBE_MS;
+         fd < 0 && edge_now_mono_ms() < until;) {
+        fd = http_probe_open(port);
+    }
+    CU_ASSERT_FATAL(fd >= 0);
+    close(fd);
+    return pid;
+}
+
+static void test_certificates_are_looked_at(void)
+{
+    static const struct {
+        const char *cert, *reason;
+    } rows[] = {
+        {"expired",   "expired"    },
+        {"elsewhere", "certificate"},
+        {"alone",     "certificate"}
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        QUEUE_BENCH(b);
+        CU_ASSERT_FATAL(certificates_make(b.dir.path));
+        uint16_t port = test_port();
+        pid_t pid = serve(b.dir.path, rows[i].cert, port);
+        HTTP(&b, edge_printf(&b.arena, "https://localhost:%u/", port), "CaFile",
+             certificate_file(b.dir.path, "ca", ".pem"), );
+        bench_open(&b);
+        bench_put(&b, "a");
+        CU_ASSERT(bench_wait_retries(&b, 2));
+        CU_ASSERT(bench_says(&b, rows[i].reason));
+        CU_ASSERT_EQUAL(bench_status(&b).depth, 1);
+        bench_close(&b);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+}
+
+static void test_parameters_are_checked(void)
+{
+    static const struct {
+        const char *params[14];
+        const char *says;
+    } rows[] = {
+        {{"Method", "post", "MimeType", ""},                                                    "Url"        },
+        {{"Method", "get", "MimeType", "", "Url", "http://a/"},                                 "Method"     },
+        {{"Method", "post", "MimeType", "", "Url", "ftp://a/"},                                 "Url"        },
+        {{"Method", "post", "MimeType", "", "Url", "http://{devicename}/"},                     "placeholder"},
+        {{"Method", "post", "MimeType", "", "Url", "http://a/", "HeaderName", "X"},             "SecretName" },
+        {{"Method", "post", "MimeType", "", "Url", "http://a/", "HttpRequestHeaders", "[1]"},
+         "HttpRequestHeaders"                                                                                },
+        {{"Method", "post", "MimeType", "", "Url", "http://a/", "ContinueOnSendError", "true"},
+         "ReturnInputData"                                                                                   },
+        {{"Method", "post", "MimeType", "", "Url", "http://a/", "ContinueOnSendError", "true",
+          "ReturnInputData", "true", "PersistOnError", "true"},
+         "PersistOnError"                                                                                    },
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        QUEUE_BENCH(b);
+        const char *said = bench_stage(&b, "HTTPExport", rows[i].params);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(said);
+        if (!strstr(said, rows[i].says)) {
+            printf("got: %s\nnot: %s\n", said, rows[i].says);
+            CU_FAIL("another text");
+        }
+    }
+}
+
+static void test_an_error_may_be_passed_over(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, ANSWER("500", "", "", "0")}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    HTTP(&b, url(&b, p, "/"), "ContinueOnSendError", "true", "ReturnInputData", "true", );
+    bench_open(&b);
+    bench_put(&b, "mine");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_EQUAL(tcp_peer_requests(p), 1);
+    CU_ASSERT_STRING_EQUAL(b.followed[0], "mine");
+    CU_ASSERT(bench_says(&b, "answered 500"));
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
+CU_TestInfo http_export_tests[] = {
+    {"a message is a request",                   test_a_message_is_a_request                  },
+    {"what came in may go on",                   test_what_came_in_may_go_on                  },
+    {"failures that pass",                       test_failures_that_pass                      },
+    {"failures of the message itself",           test_failures_of_the_message_itself          },
+    {"Retry-After",                              test_retry_after                             },
+    {"a peer that is not there",                 test_a_peer_that_is_not_there                },
+    {"a stop does not wait for a mute peer",     test_a_stop_does_not_wait_for_a_mute_peer    },
+    {"a missing secret is named and waited for", test_a_missing_secret_is_named_and_waited_for},
+    {"through a proxy",                          test_through_a_proxy                         },
+    {"certificates are looked at",               test_certificates_are_looked_at              },
+    {"parameters are checked",                   test_parameters_are_checked                  },
+    {"an error may be passed over",              test_an_error_may_be_passed_over             },
+    CU_TEST_INFO_NULL,
+};

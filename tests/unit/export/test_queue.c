@@ -1,0 +1,419 @@
+/* Queues before a peer that does as it is told: order, retries, quarantine, pauses, restarts, kills. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "edge/clock.h"
+#include "queue_bench.h"
+#include "wait.h"
+
+/* A peer in the same process. It settles at once, or holds what it has. */
+struct peer {
+    struct export_connector_env env;
+    pthread_mutex_t lock;
+    enum export_fate next[64]; /* of the next messages; after them DELIVERED */
+    unsigned n_next, at;
+    int64_t retry_after_ms;
+    bool holds;
+    const struct export_message *held[64];
+    unsigned n_held;
+    char seen[4000]; /* "a b c " */
+    char ids[8][33];
+    unsigned n_ids, sent;
+};
+static struct peer peer = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static enum edge_status peer_open(struct edge_ctx *ctx, const void *stage,
+                                  const struct export_connector_env *env, void **ret)
+{
+    (void)ctx, (void)stage;
+    peer.env = *env;
+    *ret = &peer;
+    return EDGE_OK;
+}
+
+static void answer(const struct export_message *m, enum export_fate fate)
+{
+    struct export_outcome outcome = {.fate = fate,
+                                     .reason = fate == EXPORT_DELIVERED ? NULL : "the peer says no",
+                                     .retry_after_ms = peer.retry_after_ms};
+    (void)peer.env.settle(peer.env.queue, m->token, &outcome);
+}
+
+static void peer_send(void *c, struct edge_ctx *ctx, const struct export_message *m)
+{
+    (void)c, (void)ctx;
+    pthread_mutex_lock(&peer.lock);
+    size_t len = strlen(peer.seen);
+    snprintf(peer.seen + len, sizeof(peer.seen) - len, "%.*s ", (int)m->size,
+             (const char *)m->payload);
+    if (peer.n_ids < 8) {
+        strcpy(peer.ids[peer.n_ids++], m->id);
+    }
+    peer.sent++;
+    enum export_fate fate = peer.at < peer.n_next ? peer.next[peer.at++] : EXPORT_DELIVERED;
+    bool holds = peer.holds;
+    if (holds) {
+        peer.held[peer.n_held++] = m;
+    }
+    pthread_mutex_unlock(&peer.lock);
+    if (!holds) {
+        answer(m, fate);
+    }
+}
+
+static void peer_stop(void *c, int64_t deadline_ms)
+{
+    (void)c, (void)deadline_ms;
+    for (unsigned i = 0; i < peer.n_held; i++) {
+        answer(peer.held[i], EXPORT_UNSENT);
+    }
+    peer.n_held = 0;
+}
+
+static void peer_close(void *c)
+{
+    (void)c;
+}
+
+static const struct export_connector PEER = {.window = 4,
+                                             .max_bytes = 100,
+                                             .open = peer_open,
+                                             .send = peer_send,
+                                             .stop = peer_stop,
+                                             .close = peer_close};
+
+static void script(const enum export_fate *fates, unsigned n)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    peer = (struct peer){.lock = lock, .n_next = n};
+    if (n > 0) {
+        memcpy(peer.next, fates, n * sizeof(*fates));
+    }
+}
+
+static bool has_held(void *arg)
+{
+    pthread_mutex_lock(&peer.lock);
+    bool yes = peer.n_held >= *(unsigned *)arg;
+    pthread_mutex_unlock(&peer.lock);
+    return yes;
+}
+
+static bool has_sent(void *arg)
+{
+    pthread_mutex_lock(&peer.lock);
+    bool yes = peer.sent >= *(unsigned *)arg;
+    pthread_mutex_unlock(&peer.lock);
+    return yes;
+}
+
+#define SAW(text) CU_ASSERT_STRING_EQUAL(peer.seen, text)
+
+static void test_everything_goes_in_order(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    bench_open(&b);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    bench_put(&b, "c");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a b c ");
+    CU_ASSERT_EQUAL(b.n_followed, 3);
+    CU_ASSERT_STRING_EQUAL(b.followed[2], "c");
+    CU_ASSERT_EQUAL(bench_status(&b).state, EXPORT_Q_IDLE);
+    CU_ASSERT_EQUAL(bench_status(&b).acknowledged, 3);
+}
+
+static void test_what_failed_is_sent_again_from_there(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    peer.holds = true;
+    unsigned three = 3;
+    b.config.connector = &PEER;
+    bench_open(&b);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    bench_put(&b, "c");
+    CU_ASSERT_FATAL(wait_until(has_held, &three, 10000));
+    pthread_mutex_lock(&peer.lock);
+    peer.holds = false;
+    peer.n_held = 0;
+    pthread_mutex_unlock(&peer.lock);
+    answer(peer.held[2], EXPORT_DELIVERED);
+    answer(peer.held[1], EXPORT_RETRY);
+    answer(peer.held[0], EXPORT_DELIVERED);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a b c b c ");
+    CU_ASSERT_EQUAL(b.n_followed, 3);
+    CU_ASSERT_EQUAL(b.told, 1);
+    CU_ASSERT_STRING_EQUAL(peer.ids[1], peer.ids[3]); /* the same message */
+    CU_ASSERT_STRING_NOT_EQUAL(peer.ids[1], peer.ids[2]);
+    CU_ASSERT(bench_says(&b, "the peer says no"));
+}
+
+static void test_while_the_peer_is_away_one_is_tried_at_a_time(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY, EXPORT_RETRY, EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    script(away, 3);
+    b.config.connector = &PEER;
+    b.config.window = 1;
+    bench_open(&b);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a a a a b ");
+    CU_ASSERT_EQUAL(bench_status(&b).retries, 3);
+}
+
+static void test_the_peer_says_when(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    script(away, 1);
+    peer.retry_after_ms = 60000;
+    b.config.connector = &PEER;
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_state(&b, EXPORT_Q_BACKOFF));
+    struct export_queue_status s = bench_status(&b);
+    CU_ASSERT(s.next_retry_ms > edge_now_ms() + 50000);
+    export_queue_flush(b.q); /* whatever it said */
+    CU_ASSERT(bench_wait_depth(&b, 0));
+}
+
+static void test_retries_are_counted_out(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY, EXPORT_RETRY, EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    script(away, 3);
+    b.config.connector = &PEER;
+    b.config.window = 1;
+    b.config.max_retries = 2;
+    b.config.retry_interval_ms = 1;
+    bench_open(&b);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a a a b ");
+    CU_ASSERT_EQUAL(bench_status(&b).dropped[EXPORT_DROP_RETRIES], 1);
+}
+
+static void test_what_is_not_kept_goes_with_the_first_failure(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    script(away, 1);
+    b.config.connector = &PEER;
+    b.config.keep = false;
+    bench_open(&b);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a b ");
+    CU_ASSERT_EQUAL(bench_status(&b).dropped[EXPORT_DROP_RETRIES], 1);
+    CU_ASSERT_EQUAL(b.told, 1);
+}
+
+static void test_what_the_peer_will_never_take_is_put_aside(void)
+{
+    static const enum export_fate never[] = {EXPORT_REJECTED};
+    struct export_quarantined *list;
+    size_t n;
+    QUEUE_BENCH(b);
+    EDGE_CTX_SCOPE(ctx);
+    script(never, 1);
+    b.config.connector = &PEER;
+    bench_open(&b);
+    bench_put_with(&b, "a", "{\"values\":{\"devicename\":\"pump\"}}");
+    bench_put(&b, "b");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT(bench_wait_quarantined(&b, 1));
+    bench_close(&b); /* and there it stays */
+    bench_open(&b);
+    CU_ASSERT_EQUAL_FATAL(export_quarantine_list(&ctx, b.q, 0, 10, &list, &n), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(n, 1);
+    CU_ASSERT_STRING_EQUAL(list[0].reason, "the peer says no");
+    CU_ASSERT(list[0].since_ms > 0);
+    CU_ASSERT_NSTRING_EQUAL(list[0].record.payload, "a", 1);
+    CU_ASSERT_EQUAL(export_quarantine_replay(&ctx, b.q, 99), EDGE_NOT_FOUND);
+    CU_ASSERT_EQUAL(export_quarantine_replay(&ctx, b.q, list[0].seq), EDGE_OK);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a b a ");
+    CU_ASSERT_STRING_EQUAL(peer.ids[0], peer.ids[2]); /* whatever its seq is now */
+    CU_ASSERT(bench_wait_quarantined(&b, 0));
+}
+
+static void test_what_is_too_large_is_not_sent(void)
+{
+    char large[200];
+    QUEUE_BENCH(b);
+    EDGE_CTX_SCOPE(ctx);
+    script(NULL, 0);
+    memset(large, 'x', sizeof(large) - 1);
+    large[sizeof(large) - 1] = '\0';
+    b.config.connector = &PEER;
+    bench_open(&b);
+    bench_put(&b, large);
+    bench_put(&b, "b");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("b ");
+    CU_ASSERT(bench_wait_quarantined(&b, 1));
+    CU_ASSERT(bench_says(&b, "199 bytes are more than the 100 the peer takes"));
+    CU_ASSERT_EQUAL(export_quarantine_delete(&ctx, b.q, 0), EDGE_OK);
+    CU_ASSERT(bench_wait_quarantined(&b, 0));
+}
+
+static void test_a_pause_survives_a_restart(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    bench_open(&b);
+    export_queue_pause(b.q, true);
+    bench_put(&b, "a");
+    bench_close(&b);
+    bench_open(&b);
+    CU_ASSERT_EQUAL(bench_status(&b).state, EXPORT_Q_PAUSED);
+    CU_ASSERT_EQUAL(bench_status(&b).depth, 1);
+    export_queue_pause(b.q, false);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a ");
+}
+
+static void test_a_purge_is_counted(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    bench_open(&b);
+    export_queue_pause(b.q, true);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    CU_ASSERT_EQUAL(export_queue_purge(b.q), 2);
+    CU_ASSERT_EQUAL(bench_status(&b).dropped[EXPORT_DROP_PURGED], 2);
+    export_queue_pause(b.q, false);
+    bench_put(&b, "c");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("c ");
+}
+
+static void test_a_denial_waits_for_other_secrets(void)
+{
+    static const enum export_fate denied[] = {EXPORT_DENIED};
+    QUEUE_BENCH(b);
+    script(denied, 1);
+    b.config.connector = &PEER;
+    b.config.denied_first_ms = b.config.denied_last_ms = 3600 * 1000;
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_state(&b, EXPORT_Q_DENIED));
+    bench_secret(&b, "any/key", "new");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a a ");
+}
+
+static void test_what_follows_may_fail(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    b.config.window = 1;
+    b.refuse = 2;
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a a a ");
+    CU_ASSERT_EQUAL(b.n_followed, 1);
+    CU_ASSERT(bench_says(&b, "no room behind"));
+}
+
+static void test_the_rate_has_a_bound(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    b.config.rate = 20;
+    bench_open(&b);
+    int64_t began_ms = edge_now_mono_ms();
+    for (int i = 0; i < 5; i++) {
+        bench_put(&b, "a");
+    }
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT(edge_now_mono_ms() - began_ms >= 190);
+}
+
+static void test_what_was_not_settled_comes_after_a_restart(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    peer.holds = true;
+    unsigned two = 2;
+    b.config.connector = &PEER;
+    bench_open(&b);
+    bench_put_with(&b, "a", "{\"id\":\"event-1\"}");
+    bench_put(&b, "b");
+    CU_ASSERT(wait_until(has_held, &two, 10000));
+    bench_close(&b);
+    peer.holds = false;
+    bench_open(&b);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a b a b ");
+    CU_ASSERT_STRING_EQUAL(peer.ids[0], peer.ids[2]);
+    CU_ASSERT_STRING_EQUAL(peer.ids[1], peer.ids[3]);
+}
+
+static void die_amid(struct queue_bench *b)
+{
+    unsigned two = 2;
+    peer.holds = true;
+    bench_open(b);
+    bench_put(b, "a");
+    bench_put(b, "b");
+    _exit(wait_until(has_sent, &two, 10000) ? raise(SIGKILL) : 1);
+}
+
+static void test_a_kill_loses_nothing(void)
+{
+    int status;
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    pid_t pid = fork();
+    if (pid == 0) {
+        die_amid(&b);
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    bench_open(&b);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a b ");
+    CU_ASSERT_EQUAL(b.n_followed, 2);
+}
+
+CU_TestInfo queue_tests[] = {
+    {"everything goes in order",                       test_everything_goes_in_order                  },
+    {"what failed is sent again from there",           test_what_failed_is_sent_again_from_there      },
+    {"while the peer is away, one is tried at a time",
+     test_while_the_peer_is_away_one_is_tried_at_a_time                                               },
+    {"the peer says when",                             test_the_peer_says_when                        },
+    {"retries are counted out",                        test_retries_are_counted_out                   },
+    {"what is not kept goes with the first failure",
+     test_what_is_not_kept_goes_with_the_first_failure                                                },
+    {"what the peer will never take is put aside",     test_what_the_peer_will_never_take_is_put_aside},
+    {"what is too large is not sent",                  test_what_is_too_large_is_not_sent             },
+    {"a pause survives a restart",                     test_a_pause_survives_a_restart                },
+    {"a purge is counted",                             test_a_purge_is_counted                        },
+    {"a denial waits for other secrets",               test_a_denial_waits_for_other_secrets          },
+    {"what follows may fail",                          test_what_follows_may_fail                     },
+    {"the rate has a bound",                           test_the_rate_has_a_bound                      },
+    {"what was not settled comes after a restart",     test_what_was_not_settled_comes_after_a_restart},
+    {"a kill loses nothing",                           test_a_kill_loses_nothing                      },
+    CU_TEST_INFO_NULL,
+};
