@@ -77,6 +77,8 @@ static enum edge_status open_parts(struct edge_ctx *ctx, struct export_queue *q)
         q->size = edge_gauge_tagged(q->config.env.metrics, "StoreForwardQueueSize",
                                     "Messages that wait for their peer.", "queue", q->config.name);
         edge_gauge_set(q->size, (int64_t)state.depth);
+        q->duration = edge_histogram(q->config.env.metrics, "ExportDuration",
+                                     "From a message's origin until its peer had it, in ns.");
     }
     return q->config.connector->open(ctx, q->config.stage, &q->config.env, &q->connector);
 }
@@ -166,6 +168,11 @@ enum edge_status export_queue_put(struct edge_ctx *ctx, struct export_queue *q,
                                   struct export_record *records, size_t n, int64_t deadline_ms)
 {
     enum edge_status st = export_spool_append(ctx, q->spool, records, n, deadline_ms);
+    if (q->size && st == EDGE_OK) {
+        struct export_spool_state state; /* the pump may be waiting for its peer */
+        export_spool_state(q->spool, &state);
+        edge_gauge_set(q->size, (int64_t)state.depth);
+    }
     EDGE_LOCK(&q->lock);
     q->full = st == EDGE_UNAVAILABLE;
     if (st != EDGE_OK) {
@@ -266,7 +273,4 @@ void export_queue_status(struct edge_ctx *ctx, struct export_queue *q,
         .paused = q->paused,
     };
     memcpy(ret->dropped, spool.dropped, sizeof(ret->dropped));
-    if (q->size) {
-        edge_gauge_set(q->size, (int64_t)spool.depth);
-    }
 }

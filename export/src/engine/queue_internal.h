@@ -36,7 +36,8 @@ struct export_queue {
     struct export_spool *spool;
     void *connector;
     pthread_t thread;
-    struct edge_gauge *size;
+    struct edge_gauge *size;         /* NULL without metrics, as the next */
+    struct edge_histogram *duration; /* from a message's origin until its peer had it */
 
     struct edge_mutex lock;
     struct edge_cond changed EDGE_GUARDED;

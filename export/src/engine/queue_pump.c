@@ -216,6 +216,20 @@ static struct queue_slot *first_back(struct export_queue *q)
     return q->n > 0 && q->slots[q->first]->back ? q->slots[q->first] : NULL;
 }
 
+static void measure(struct export_queue *q, const struct queue_slot *slot)
+{
+    struct export_spool_state state;
+    int64_t took_ns = edge_now_ns() - slot->record.origin_ns;
+    if (!q->size) {
+        return;
+    }
+    export_spool_state(q->spool, &state);
+    edge_gauge_set(q->size, (int64_t)state.depth);
+    if (slot->fate == EXPORT_DELIVERED && slot->record.origin_ns > 0 && took_ns >= 0) {
+        edge_histogram_add(q->duration, (uint64_t)took_ns);
+    }
+}
+
 static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict verdict)
 {
     uint64_t seq = slot->record.seq;
@@ -232,6 +246,7 @@ static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict
         edge_log_warn(&slot->ctx, verdict == ASIDE ? "message put aside" : "message dropped",
                       "queue", q->config.name, "reason", slot->reason, NULL);
     }
+    measure(q, slot);
     EDGE_LOCK(&q->lock);
     q->slots[q->first] = NULL;
     q->first = (q->first + 1) % q->window;

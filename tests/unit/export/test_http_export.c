@@ -190,6 +190,26 @@ static void test_a_peer_that_is_not_there(void)
     tcp_peer_free(p);
 }
 
+/* The client tries a PUT again by itself, but not for as long as it has time. */
+static void test_a_put_comes_back_soon(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_create(script, N(script));
+    const char *const params[] = {"Method", "put", "Url", url(&b, p, "/"), "MimeType", "", NULL};
+    CU_ASSERT_PTR_NULL_FATAL(bench_stage(&b, "HTTPExport", params));
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_retries(&b, 2));
+    tcp_peer_listen(p);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_NSTRING_EQUAL(tcp_peer_last(p), "PUT / ", 6);
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
 static void test_a_stop_does_not_wait_for_a_mute_peer(void)
 {
     static const struct peer_step script[] = {
@@ -352,6 +372,7 @@ CU_TestInfo http_export_tests[] = {
     {"failures of the message itself",           test_failures_of_the_message_itself          },
     {"Retry-After",                              test_retry_after                             },
     {"a peer that is not there",                 test_a_peer_that_is_not_there                },
+    {"a PUT comes back soon",                      test_a_put_comes_back_soon                     },
     {"a stop does not wait for a mute peer",     test_a_stop_does_not_wait_for_a_mute_peer    },
     {"a missing secret is named and waited for", test_a_missing_secret_is_named_and_waited_for},
     {"through a proxy",                          test_through_a_proxy                         },

@@ -282,9 +282,15 @@ static void test_a_pause_survives_a_restart(void)
     bench_open(&b);
     CU_ASSERT_EQUAL(bench_status(&b).state, EXPORT_Q_PAUSED);
     CU_ASSERT_EQUAL(bench_status(&b).depth, 1);
+    bench_put(&b, "b");
+    struct edge_gauge *size =
+        edge_gauge_tagged(b.metrics, "StoreForwardQueueSize", "", "queue", b.config.name);
+    CU_ASSERT_EQUAL(edge_gauge_get(size), 2);
     export_queue_pause(b.q, false);
     CU_ASSERT(bench_wait_depth(&b, 0));
-    SAW("a ");
+    SAW("a b ");
+    bench_close(&b);
+    CU_ASSERT_EQUAL(edge_histogram_count(edge_histogram(b.metrics, "ExportDuration", "")), 2);
 }
 
 static void test_a_purge_is_counted(void)
