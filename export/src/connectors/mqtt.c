@@ -16,7 +16,14 @@
 #include "edge/text.h"
 #include "edge/thread.h"
 
-enum { WINDOW = 64, ACK_MS = 30 * 1000, SECRETS_MS = 1000, QOS_MAX = 2, MQTT_MAX = 256 << 20 };
+enum {
+    WINDOW = 64,
+    ACK_MS = 30 * 1000,
+    SECRETS_MS = 1000,
+    REFUSED_MS = 30 * 1000,
+    QOS_MAX = 2,
+    MQTT_MAX = 256 << 20
+};
 
 enum auth_mode { AUTH_NONE, AUTH_PASSWORD, AUTH_CLIENT_CERT, AUTH_CA_CERT };
 static const char *const AUTH_MODES[] = {"none", "usernamepassword", "clientcert", "cacert", NULL};
@@ -257,6 +264,7 @@ static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
         .keep_alive_s = s->keep_alive_s,
         .connect_timeout_s = s->connect_timeout_s,
         .retry_last_ms = s->retry_last_ms,
+        .retry_refused_ms = REFUSED_MS,
         .ack_timeout_ms = s->ack_ms,
         .max_message = s->max_bytes,
         .window = WINDOW,
