@@ -243,6 +243,83 @@ static void test_a_wrong_pipeline_leaves_the_others_alone(void)
     CU_ASSERT_STRING_EQUAL(list->child->valuestring, "good");
 }
 
+static void rewrite(const struct service_rig *r, const char *yaml)
+{
+    char path[128], temporary[140];
+    snprintf(path, sizeof(path), "%s/configuration.yaml", r->dir.path);
+    snprintf(temporary, sizeof(temporary), "%s.new", path);
+    FILE *f = fopen(temporary, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs("Service:\n  Port: 0\nMessageBus:\n  Type: memory\n", f);
+    fputs(yaml, f);
+    fclose(f);
+    CU_ASSERT_EQUAL(rename(temporary, path), 0);
+}
+
+struct wanted {
+    struct service_rig *r;
+    const char *beginning; /* of the trigger's answer */
+};
+
+static bool answers_so(void *arg)
+{
+    const struct wanted *w = arg;
+    EDGE_CTX_SCOPE(ctx);
+    const char *body = ask(&ctx, w->r, "/api/v3/trigger", EVENT_OF("Pump"), 200, NULL);
+    return strncmp(body, w->beginning, strlen(w->beginning)) == 0;
+}
+
+static bool runs(struct edge_ctx *ctx, struct service_rig *r, const char *pipeline)
+{
+    const cJSON *body = service_rig_ask(ctx, r, "GET", "/api/v3/export/pipeline", NULL, 200), *id;
+    cJSON_ArrayForEach(id, edge_json_member(body, "pipelines", true))
+    {
+        if (strcmp(id->valuestring, pipeline) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool runs_second(void *arg)
+{
+    EDGE_CTX_SCOPE(ctx);
+    return runs(&ctx, arg, "second");
+}
+
+#define TRANSFORM_AS(order, type, more)                                                            \
+    "Writable:\n"                                                                                  \
+    "  LogLevel: TRACE\n"                                                                          \
+    "  Pipeline:\n"                                                                                \
+    "    ExecutionOrder: " order "\n"                                                              \
+    "    Functions:\n"                                                                             \
+    "      Transform: {Parameters: {Type: " type "}}\n"                                            \
+    "      SetResponseData: {Parameters: {ResponseContentType: \"\"}}\n" more                      \
+    "Trigger: {Type: http}\n"
+
+/* While it runs: a good change is taken up, a bad one leaves the pipeline as it was and takes up the rest. */
+static void test_a_changed_configuration(void)
+{
+    SERVICE_RIG(r, &app_service_configurable,
+                TRANSFORM_AS("Transform, SetResponseData", "xml", ""));
+    EDGE_CTX_SCOPE(ctx);
+    struct wanted xml = {&r, "<Event>"}, json = {&r, "{"};
+    CU_ASSERT(answers_so(&xml));
+    rewrite(&r, TRANSFORM_AS("Transform, SetResponseData", "json", ""));
+    CU_ASSERT(wait_until(answers_so, &json, SOON_MS));
+    rewrite(&r,
+            TRANSFORM_AS(
+                "Transform, SetResponseData", "yaml",
+                "    PerTopicPipelines:\n"
+                "      a: {Id: second, Topics: \"events/#\", ExecutionOrder: SetResponseData}\n"));
+    CU_ASSERT(wait_until(runs_second, &r, SOON_MS));
+    CU_ASSERT(runs(&ctx, &r, "default-pipeline"));
+    CU_ASSERT(answers_so(&json));
+    rewrite(&r, TRANSFORM_AS("Transform, SetResponseData", "xml", ""));
+    CU_ASSERT(wait_until(answers_so, &xml, SOON_MS));
+    CU_ASSERT_FALSE(runs(&ctx, &r, "second"));
+}
+
 CU_TestInfo app_service_tests[] = {
     {"the trigger answers what comes out",       test_the_trigger_answers_what_comes_out      },
     {"each function is shown",                   test_each_function_is_shown                  },
@@ -251,5 +328,6 @@ CU_TestInfo app_service_tests[] = {
     {"what it never takes is set aside",         test_what_it_never_takes_is_set_aside        },
     {"kept over a restart",                      test_kept_over_a_restart                     },
     {"a wrong pipeline leaves the others alone", test_a_wrong_pipeline_leaves_the_others_alone},
+    {"a changed configuration",                  test_a_changed_configuration                 },
     CU_TEST_INFO_NULL,
 };

@@ -27,6 +27,7 @@ struct export_engine_config {
     void (*respond)(void *state, const struct export_flow *flow);
 };
 
+/** Texts are copied; what else it points to outlives the engine. */
 struct export_engine *export_engine_create(const struct export_engine_config *config);
 /**
  * INVALID names each pipeline that was refused, and why; those that could be made run all the same.

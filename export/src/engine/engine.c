@@ -14,6 +14,8 @@ struct export_engine *export_engine_create(const struct export_engine_config *co
 {
     struct export_engine *e = edge_xalloc(1, sizeof(*e));
     e->config = *config;
+    e->config.dir = edge_strdup(&e->arena, config->dir);
+    e->config.base_topic = edge_strdup(&e->arena, config->base_topic);
     pthread_rwlockattr_t kind; /* messages that keep coming must not keep a new configuration out */
     pthread_rwlockattr_init(&kind);
     pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -234,6 +236,7 @@ void export_engine_free(struct export_engine *e)
     edge_cond_done(&e->ended);
     edge_mutex_done(&e->lock);
     pthread_rwlock_destroy(&e->swap);
+    edge_arena_done(&e->arena);
     free(e);
 }
 

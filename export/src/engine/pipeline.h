@@ -62,11 +62,11 @@ struct waiter {
 };
 
 struct export_engine {
+    struct edge_arena arena; /* of the texts of its configuration */
     struct export_engine_config config;
     pthread_rwlock_t swap; /* runs read, a new generation writes */
     struct generation *current;
     struct station *stations;        /* changed with swap held for writing */
-    struct export_writable settings; /* bounds of queues; texts are the generation's */
     struct edge_counter *received, *invalid;
     _Atomic uint64_t next_run;
     struct edge_mutex lock;
