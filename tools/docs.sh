@@ -31,6 +31,7 @@ docs_forget() { # pages of services that are gone
     local page name
     for page in "$EDGEX_HOME"/docs/api/*.md "$EDGEX_HOME"/docs/api/openapi/*.yaml; do
         name=${page##*/}
+        [ "$name" != functions.md ] || continue # of no service
         [ -n "${SERVICE_FOLDERS[${name%.*}]:-}" ] || rm -f "$page"
     done
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "edge_services.h"
+#include "export/stage.h"
 
 /* ---- the page ------------------------------------------------------------------------------ */
 
@@ -304,6 +305,52 @@ static FILE *open_file(const char *directory, const char *name, const char *tail
     return out;
 }
 
+/* ---- functions of pipelines ------------------------------------------------------------------ */
+
+static const char *kind_of(const struct export_param *p)
+{
+    switch (p->kind) {
+    case EXPORT_P_TEXT:
+        return "text";
+    case EXPORT_P_BOOL:
+        return "true or false";
+    case EXPORT_P_COUNT:
+        return "number";
+    case EXPORT_P_DURATION:
+        return "duration";
+    case EXPORT_P_ONE_OF:
+        return "one of those named";
+    }
+    return "";
+}
+
+static void write_function(const struct export_function *f, FILE *out)
+{
+    fprintf(out, "\n## %s\n\n%s%s\n\n", f->name, f->doc,
+            f->connector ? " What comes to it waits in a queue on disk." : "");
+    fputs("| Parameter | | Default | Meaning |\n|---|---|---|---|\n", out);
+    for (const struct export_param *p = f->params; p->name; p++) {
+        const char *def = !p->def ? "must be given" : !*p->def ? "none" : p->def;
+        const char *quote = p->def && *p->def ? "`" : "";
+        fprintf(out, "| `%s` | %s | %s%s%s | %s |\n", p->name, kind_of(p), quote, def, quote,
+                p->doc);
+    }
+}
+
+static bool write_functions(const char *dir)
+{
+    FILE *out = open_file(dir, "functions", ".md");
+    fputs(
+        "# Functions of pipelines\n\nMade from the table of functions. A name in `ExecutionOrder` means the function it "
+        "begins with, the longest one;\nparameters are texts, their names in any case. An empty text is as none. "
+        "[export.md](../export.md) teaches how they are put together.\n",
+        out);
+    for (size_t i = 0; i < EXPORT_N_FUNCTIONS; i++) {
+        write_function(EXPORT_FUNCTIONS[i], out);
+    }
+    return fclose(out) == 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -324,5 +371,6 @@ int main(int argc, char **argv)
         ok = write_document(services[i], document) && ok;
         ok = fclose(document) == 0 && ok;
     }
+    ok = write_functions(argv[1]) && ok;
     return ok ? 0 : 1;
 }

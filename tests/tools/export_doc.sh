@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# docs/export.md: its first pipeline, as the page has it, hands an event from a real broker to a web server; then its
+# script and its questions. Only ports are others than the page's.
+set -euo pipefail
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PAGE=$SOURCE/docs/export.md
+# shellcheck source=tests/tools/ports.sh
+. "$SOURCE/tests/tools/ports.sh"
+read -r BROKER SINK SERVICE _ <<<"$EDGE_TEST_PORTS"
+SCRATCH=$(mktemp -d)
+fail() { echo "$1" >&2; cat "$SCRATCH"/*.log >&2; exit 1; }
+end() {
+    # shellcheck disable=SC2046
+    kill $(jobs -p) 2>/dev/null || true
+    wait
+    rm -rf "$SCRATCH"
+}
+trap end EXIT
+PATH=$EDGE_BIN_DIR:$PATH:/usr/sbin
+
+here() { sed -e "s/localhost:8000/localhost:$SINK/;s/59704/$SERVICE/g"; }
+block() { # block N LANGUAGE: the N-th of the page
+    awk -v want="$1" -v lang="$2" '/^ *```/ {if (inside) {inside = 0} else if ($0 ~ "```" lang) {n++; inside = n == want}; next} inside' "$PAGE" | here
+}
+soon() { # soon COMMAND...: within 20 s
+    local i
+    for ((i = 0; i < 200; i++)); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+cat >"$SCRATCH/sink.py" <<'PY'
+import http.server, sys
+class Sink(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        print(self.path, self.headers["Content-Type"], body, flush=True)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("localhost", int(sys.argv[1])), Sink).serve_forever()
+PY
+mosquitto -p "$BROKER" >"$SCRATCH/broker.log" 2>&1 &
+python3 "$SCRATCH/sink.py" "$SINK" >"$SCRATCH/sink.log" 2>&1 &
+cd "$SCRATCH"
+mkdir -p app/http-export
+block 1 yaml >app/http-export/configuration.yaml
+block 2 yaml >script.yaml # the page's script, one more function in front of the exporter
+sed -i -e "s/\(ExecutionOrder: .*\), HTTPExport/\1, Script, HTTPExport/" -e "/^    Functions:/r script.yaml" app/http-export/configuration.yaml
+export MESSAGEBUS_PORT=$BROKER MESSAGEBUS_HOST=localhost EDGEX_DATA_DIR=$SCRATCH/data
+block 1 sh >start.sh
+# shellcheck source=/dev/null
+. ./start.sh >service.log 2>&1 &
+soon curl -sf "localhost:$SERVICE/api/v3/ping" || fail "the service is not up"
+
+EVENT='{"apiVersion":"v3","event":{"apiVersion":"v3","id":"7a1707f0-166f-4c4b-bc9d-1d54c74e0137","deviceName":"DEVICE","profileName":"P","sourceName":"all","origin":1602168089665565200,"readings":[{"origin":1602168089665565200,"deviceName":"DEVICE","resourceName":"Temp","profileName":"P","valueType":"Float64","value":"212"}]}}'
+for device in Valve Pump; do
+    printf '{"apiVersion":"v3","correlationID":"c","requestID":"","errorCode":0,"contentType":"application/json","payload":%s}' \
+        "${EVENT//DEVICE/$device}" >message.json
+    mosquitto_pub -p "$BROKER" -q 1 -t "edgex/events/device/svc/P/$device/all" -f message.json
+done
+soon grep -q '^/Pump/all application/json .*"value":"100' sink.log || fail "the event did not come, or the script did not change it"
+! grep -q Valve sink.log || fail "the filter lets others pass"
+
+printf '%s' "${EVENT//DEVICE/Pump}" >event.json
+block 2 sh >test.sh
+bash test.sh 2>/dev/null | grep -q '"function":"Script","verdict":"goes on"' || fail "the test shows no script: $(bash test.sh)"
+block 3 sh >queue.sh
+while IFS= read -r line; do
+    case $line in "") continue ;; esac
+    (eval "${line%%  #*}") >answer 2>&1 || fail "$line"
+    grep -q '"statusCode":200\|"statusCode":404' answer || fail "$line: $(cat answer)"
+done <queue.sh
+echo passed
