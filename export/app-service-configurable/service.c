@@ -131,6 +131,19 @@ static enum edge_status apply(struct edge_ctx *ctx, struct app *app)
     return EDGE_OK;
 }
 
+static enum edge_status open_trigger(struct edge_ctx *ctx, struct app *app)
+{
+    switch ((enum export_trigger_type)app->config->trigger.type) {
+    case EXPORT_TRIGGER_BUS:
+        return trigger_bus_start(ctx, app);
+    case EXPORT_TRIGGER_EXTERNAL:
+        return trigger_external_start(ctx, app);
+    case EXPORT_TRIGGER_HTTP:
+        break;
+    }
+    return EDGE_OK;
+}
+
 static enum edge_status app_start(struct edge_ctx *ctx, const struct edge_runtime *rt)
 {
     struct app *app = rt->state;
@@ -152,14 +165,13 @@ static enum edge_status app_start(struct edge_ctx *ctx, const struct edge_runtim
     };
     app->engine = export_engine_create(&config);
     EDGE_TRY(apply(ctx, app));
-    switch ((enum export_trigger_type)app->config->trigger.type) {
-    case EXPORT_TRIGGER_BUS:
-        return trigger_bus_start(ctx, app);
-    case EXPORT_TRIGGER_EXTERNAL:
-        return trigger_external_start(ctx, app);
-    case EXPORT_TRIGGER_HTTP:
-        break;
+    enum edge_status st = open_trigger(ctx, app);
+    if (st == EDGE_OK || !rt->options->config_provider) {
+        return st;
     }
+    /* Who mends the value in core-keeper needs a service that runs. */
+    edge_log_error(ctx, "no messages come", "reason", edge_ctx_message(ctx, st), NULL);
+    edge_ctx_clear(ctx);
     return EDGE_OK;
 }
 

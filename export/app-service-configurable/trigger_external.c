@@ -121,7 +121,7 @@ void trigger_external_respond(struct app *app, const struct export_flow *flow)
     const struct export_external_mqtt *c = &app->config->trigger.external;
     const char *topic = NULL;
     const char *wanted = app->config->trigger.publish_topic;
-    if (!wanted || !*wanted) {
+    if (!wanted || !*wanted || !app->external || !app->external->mqtt) {
         return;
     }
     enum edge_status st = export_flow_format(flow, wanted, &topic);

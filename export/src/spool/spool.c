@@ -490,8 +490,11 @@ enum edge_status export_spool_open(struct edge_ctx *ctx, const struct export_spo
         export_spool_close(s);
         return st;
     }
-    look_for_room(s);
-    segments_trim(s);
+    {
+        EDGE_LOCK(&s->lock);
+        look_for_room(s);
+        segments_trim(s);
+    }
     s->flusher = edge_thread_start("spool", flusher_main, s);
     s->running = true;
     *ret = s;
