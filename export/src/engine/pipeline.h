@@ -66,7 +66,7 @@ struct export_engine {
     struct export_engine_config config;
     pthread_rwlock_t swap; /* runs read, a new generation writes */
     struct generation *current;
-    struct station *stations;        /* changed with swap held for writing */
+    struct station *stations; /* changed with swap held for writing */
     struct edge_counter *received, *invalid;
     _Atomic uint64_t next_run;
     struct edge_mutex lock;
