@@ -54,6 +54,8 @@ static void test_credentials_are_known_by_name_and_form(void)
     };
     static const char *const innocent[] = {
         "",
+        "SecretValueKey",
+        "HTTPSKeyName",
         "Pinned",
         "PinNumber",
         "Pins",

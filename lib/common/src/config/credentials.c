@@ -373,7 +373,14 @@ static bool is_credential_text(const char *text)
            (strncasecmp(text, bearer, strlen(bearer)) == 0 && !strchr(text + strlen(bearer), ' '));
 }
 
+/* Official keys that say where a secret is. */
+static bool is_name_of_secret(const char *key)
+{
+    return strcasecmp(key, "SecretValueKey") == 0 || strcasecmp(key, "HTTPSKeyName") == 0;
+}
+
 bool edge_config_is_credential(const char *key, const char *text)
 {
-    return (key && is_credential_name(key)) || (text && is_credential_text(text));
+    return (key && is_credential_name(key) && !is_name_of_secret(key)) ||
+           (text && is_credential_text(text));
 }
