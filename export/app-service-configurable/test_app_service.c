@@ -2,9 +2,12 @@
 #include <string.h>
 
 #include "app_service_configurable.h"
+#include "broker.h"
 #include "contracts/event.h"
 #include "edge/clock.h"
+#include "edge/mqtt.h"
 #include "edge/text.h"
+#include "edge/thread.h"
 #include "service_rig.h"
 #include "suites.h"
 #include "tcp_peer.h"
@@ -221,6 +224,80 @@ static void test_kept_over_a_restart(void)
     tcp_peer_free(peer);
 }
 
+/* ---- from a broker outside ---------------------------------------------------------------------- */
+
+struct outside {
+    struct edge_mutex lock;
+    char topic[100] EDGE_GUARDED, payload[100] EDGE_GUARDED;
+};
+
+static void outside_hears(void *state, const struct edge_mqtt_message *m)
+{
+    struct outside *o = state;
+    EDGE_LOCK(&o->lock);
+    snprintf(o->topic, sizeof(o->topic), "%s", m->topic);
+    snprintf(o->payload, sizeof(o->payload), "%.*s", (int)m->size, (const char *)m->payload);
+}
+
+static bool outside_heard(void *arg)
+{
+    struct outside *o = arg;
+    EDGE_LOCK(&o->lock);
+    return o->topic[0] != '\0';
+}
+
+static void test_a_broker_outside(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct broker *broker = broker_start(NULL);
+    struct outside o = {0};
+    struct edge_mqtt *client = NULL;
+    edge_mutex_init(&o.lock);
+    const struct edge_mqtt_config config = {.protocol = "tcp",
+                                            .host = "127.0.0.1",
+                                            .port = broker_port(broker),
+                                            .client_id = "outside",
+                                            .state = &o,
+                                            .received = outside_hears};
+    CU_ASSERT_EQUAL_FATAL(edge_mqtt_open(&ctx, &config, &client), EDGE_OK);
+    edge_mqtt_subscribe(client, "answers/#", 1);
+    {
+        SERVICE_RIG(
+            r, &app_service_configurable,
+            edge_printf(
+                &ctx.arena,
+                "Writable:\n"
+                "  Pipeline:\n"
+                "    TargetType: raw\n"
+                "    ExecutionOrder: Script, SetResponseData\n"
+                "    Functions:\n"
+                "      Script: {Parameters: {Script: \"function process(t) return t:upper() end\"}}\n"
+                "      SetResponseData: {Parameters: {ResponseContentType: text/plain}}\n"
+                "Trigger:\n"
+                "  Type: external-mqtt\n"
+                "  SubscribeTopics: questions/#\n"
+                "  PublishTopic: \"answers/{receivedtopic}\"\n"
+                "  ExternalMqtt: {Url: \"tcp://127.0.0.1:%u\", ClientId: inside, QoS: 1}\n",
+                broker_port(broker)));
+        CU_ASSERT(edge_mqtt_wait_connected(client, edge_now_mono_ms() + SOON_MS));
+        const struct edge_mqtt_message m = {
+            .topic = "questions/a", .payload = "how much?", .size = 9, .qos = 1};
+        bool answered = false;
+        for (int i = 0; i < 100 && !answered; i++) { /* it may not have subscribed yet */
+            CU_ASSERT_EQUAL(edge_mqtt_publish(&ctx, client, &m, &(struct edge_mqtt_delivery){0}),
+                            EDGE_OK);
+            answered = wait_until(outside_heard, &o, 200);
+        }
+        CU_ASSERT(answered);
+        EDGE_LOCK(&o.lock);
+        CU_ASSERT_STRING_EQUAL(o.topic, "answers/questions/a");
+        CU_ASSERT_STRING_EQUAL(o.payload, "HOW MUCH?");
+    }
+    edge_mqtt_free(client);
+    edge_mutex_done(&o.lock);
+    broker_free(broker);
+}
+
 /* ---- configuration ---------------------------------------------------------------------------- */
 
 static void test_a_wrong_pipeline_leaves_the_others_alone(void)
@@ -328,6 +405,7 @@ CU_TestInfo app_service_tests[] = {
     {"what it never takes is set aside",         test_what_it_never_takes_is_set_aside        },
     {"kept over a restart",                      test_kept_over_a_restart                     },
     {"a wrong pipeline leaves the others alone", test_a_wrong_pipeline_leaves_the_others_alone},
+    {"a broker outside",                         test_a_broker_outside                        },
     {"a changed configuration",                  test_a_changed_configuration                 },
     CU_TEST_INFO_NULL,
 };
