@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "edge_services.h"
-#include "export/stage.h"
+#include "export/engine.h"
 
 /* ---- the page ------------------------------------------------------------------------------ */
 

@@ -56,6 +56,27 @@ while IFS=: read -r file include; do
     fault "$file includes a flow: $include"
 done < <(grep -rE '^#include "([^"]*/)?flows' "$SDK/model")
 
+# The north side: spool, stages, connectors, engine, in this order (export/README.md).
+NORTH_SIDE="export"
+declare -A NORTH=([spool]=0 [stages]=1 [connectors]=2 [engine]=3
+    [spool.h]=0 [data.h]=1 [stage.h]=1 [connector.h]=2 [queue.h]=3 [settings.h]=3 [engine.h]=3)
+while IFS=: read -r file include; do
+    included=${include#*\"} included=${included%\"*}
+    case "$file" in
+    */include/*) room=${file##*/} ;;
+    *) room=${file#"$NORTH_SIDE"/src/} room=${room%%/*} ;;
+    esac
+    case "$included" in
+    export/*) other=${included#export/} ;;
+    edge/* | contracts/*) continue ;;
+    */*) other=${included%%/*} ;;
+    *) continue ;;
+    esac
+    if [ "${NORTH[$other]:-99}" -gt "${NORTH[$room]:--1}" ]; then
+        fault "$file includes $included: '$room' stands before '$other'"
+    fi
+done < <(grep -r '^#include "' "$NORTH_SIDE"/src "$NORTH_SIDE"/include)
+
 # The environment is read where something starts, by the configuration: never for a message or a request.
 while read -r file; do
     fault "$file reads the environment"

@@ -15,6 +15,12 @@
 
 struct export_engine;
 
+/** All functions there are. */
+extern const struct export_function *const EXPORT_FUNCTIONS[];
+extern const size_t EXPORT_N_FUNCTIONS;
+/** The function an instance's name means; NULL: none. */
+const struct export_function *export_function_find(const char *instance);
+
 struct export_engine_config {
     const char *dir;        /* of the queues, a folder each */
     const char *base_topic; /* before topics of pipelines */

@@ -67,10 +67,6 @@ struct export_function {
     const struct export_connector *connector;
 };
 
-extern const struct export_function *const EXPORT_FUNCTIONS[];
-extern const size_t EXPORT_N_FUNCTIONS;
-/** The function an instance's name means; NULL: none. */
-const struct export_function *export_function_find(const char *instance);
 /** Check @p given (name, value pairs, names in any case) against the function's table; all faults at once. */
 enum edge_status export_params_check(struct edge_ctx *ctx, struct edge_arena *a,
                                      const struct export_function *f, const char *instance,

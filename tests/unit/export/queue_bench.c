@@ -5,6 +5,7 @@
 
 #include "edge/clock.h"
 #include "edge/log.h"
+#include "export/engine.h"
 #include "wait.h"
 
 static enum edge_status secret(void *state, struct edge_ctx *ctx, struct edge_arena *a,

@@ -6,6 +6,7 @@
 
 #include "edge/system_event.h"
 #include "edge/text.h"
+#include "export/engine.h"
 #include "stages/stages.h"
 #include "suites.h"
 

@@ -3,7 +3,8 @@
 #include <strings.h>
 
 #include "connectors/connectors.h"
-#include "stages.h"
+#include "export/engine.h"
+#include "stages/stages.h"
 
 const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_filter_by_profile,
