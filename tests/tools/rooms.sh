@@ -68,7 +68,7 @@ while IFS=: read -r file include; do
     esac
     case "$included" in
     export/*) other=${included#export/} ;;
-    edge/* | contracts/*) continue ;;
+    edge/* | edgex/* | contracts/*) continue ;;
     */*) other=${included%%/*} ;;
     *) continue ;;
     esac

@@ -19,6 +19,7 @@ const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_compress,
     &export_encrypt,
     &export_script,
+    &export_plugin,
     &export_set_response_data,
     &export_batch,
     &export_http,

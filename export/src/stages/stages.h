@@ -7,7 +7,7 @@
 extern const struct export_function export_filter_by_profile, export_filter_by_device,
     export_filter_by_source, export_filter_by_resource, export_transform, export_compress,
     export_encrypt, export_add_tags, export_json_logic, export_wrap_into_event,
-    export_set_response_data, export_to_line_protocol, export_script;
+    export_set_response_data, export_to_line_protocol, export_script, export_plugin;
 
 /** "a, b" as a list, blanks around entries gone, empty ones left out. */
 const char **stage_list(struct edge_arena *a, const char *text, size_t *ret_n);

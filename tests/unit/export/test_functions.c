@@ -1,12 +1,15 @@
 /* Functions of pipelines: what is refused when they are made, what they let pass, what they make of it. */
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "edge/system_event.h"
 #include "edge/text.h"
 #include "export/engine.h"
+#include "scratch.h"
 #include "stages/stages.h"
 #include "suites.h"
 
@@ -504,6 +507,48 @@ static void test_scripts_are_bounded(void)
     CU_ASSERT_EQUAL(ends.st, EDGE_INVALID);
 }
 
+static void test_shared_objects(void)
+{
+    char library[300], copy[100], command[900];
+    SCRATCH(dir);
+    snprintf(library, sizeof(library), "%s/stages/fahrenheit.so", getenv("EDGE_BIN_DIR"));
+    snprintf(copy, sizeof(copy), "%s/stage.so", dir.path);
+    snprintf(command, sizeof(command), "cp %s %s && chmod 755 %s %s", library, copy, copy,
+             dir.path);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    {
+        MADE(m, "Plugin", "Library", copy, "Settings", "Temp");
+        if (m.st != EDGE_OK) {
+            printf("(%s) ", why(&m));
+        }
+        give_event(&m, EVENT_TEXT);
+        CU_ASSERT_EQUAL(run(&m), EXPORT_GO_ON);
+        CU_ASSERT_EQUAL(m.flow.data.kind, EXPORT_EVENT);
+        CU_ASSERT_EQUAL(atof(m.flow.data.event->readings[0].value), 100.4);
+        give_text(&m, "no JSON");
+        CU_ASSERT_EQUAL(run(&m), EXPORT_FAIL);
+        CU_ASSERT_STRING_EQUAL(why(&m), "no event in JSON");
+    }
+    MADE(unset, "Plugin", "Library", copy);
+    CU_ASSERT_EQUAL(unset.st, EDGE_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&unset), "Settings must name a resource"));
+    MADE(relative, "Plugin", "Library", "stage.so");
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&relative), "must begin with /"));
+    MADE(none, "Plugin", "Library", "/no/such/stage.so");
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&none), "No such file"));
+    CU_ASSERT_EQUAL(chmod(copy, 0777), 0);
+    MADE(open, "Plugin", "Library", copy, "Settings", "Temp");
+    CU_ASSERT_EQUAL(open.st, EDGE_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&open), "may write"));
+    CU_ASSERT_EQUAL(chmod(copy, 0755), 0);
+    snprintf(copy, sizeof(copy), "%s/other.so", dir.path);
+    FILE *f = fopen(copy, "w");
+    fputs("no object", f);
+    fclose(f);
+    MADE(other, "Plugin", "Library", copy, "Settings", "Temp");
+    CU_ASSERT_EQUAL(other.st, EDGE_INVALID);
+}
+
 /* ---- on the way -------------------------------------------------------------------------------- */
 
 static void test_places_in_texts(void)
@@ -573,6 +618,7 @@ CU_TestInfo functions_tests[] = {
     {"rules end",                       test_rules_end                      },
     {"scripts",                         test_scripts                        },
     {"scripts are bounded",             test_scripts_are_bounded            },
+    {"shared objects",                  test_shared_objects                 },
     {"places in texts",                 test_places_in_texts                },
     {"frozen and thawed",               test_frozen_and_thawed              },
     CU_TEST_INFO_NULL,
