@@ -136,6 +136,9 @@ struct export_spool_state {
     uint64_t dropped[EXPORT_DROP_REASONS];
     uint64_t written_bytes; /* since the start: wear */
 };
+/** What oldest_ms costs may be a look at a file. */
 void export_spool_state(struct export_spool *s, struct export_spool_state *ret);
+/** What waits, alone: costs nothing. */
+uint64_t export_spool_depth(struct export_spool *s);
 
 #endif

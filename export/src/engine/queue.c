@@ -169,9 +169,8 @@ enum edge_status export_queue_put(struct edge_ctx *ctx, struct export_queue *q,
 {
     enum edge_status st = export_spool_append(ctx, q->spool, records, n, deadline_ms);
     if (q->size && st == EDGE_OK) {
-        struct export_spool_state state; /* the pump may be waiting for its peer */
-        export_spool_state(q->spool, &state);
-        edge_gauge_set(q->size, (int64_t)state.depth);
+        /* Here too: the pump may be waiting for its peer. */
+        edge_gauge_set(q->size, (int64_t)export_spool_depth(q->spool));
     }
     EDGE_LOCK(&q->lock);
     q->full = st == EDGE_UNAVAILABLE;

@@ -218,13 +218,11 @@ static struct queue_slot *first_back(struct export_queue *q)
 
 static void measure(struct export_queue *q, const struct queue_slot *slot)
 {
-    struct export_spool_state state;
     int64_t took_ns = edge_now_ns() - slot->record.origin_ns;
     if (!q->size) {
         return;
     }
-    export_spool_state(q->spool, &state);
-    edge_gauge_set(q->size, (int64_t)state.depth);
+    edge_gauge_set(q->size, (int64_t)export_spool_depth(q->spool));
     if (slot->fate == EXPORT_DELIVERED && slot->record.origin_ns > 0 && took_ns >= 0) {
         edge_histogram_add(q->duration, (uint64_t)took_ns);
     }

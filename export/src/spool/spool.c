@@ -537,6 +537,12 @@ void export_spool_close(struct export_spool *s)
     free(s);
 }
 
+uint64_t export_spool_depth(struct export_spool *s)
+{
+    EDGE_LOCK(&s->lock);
+    return depth(s);
+}
+
 void export_spool_state(struct export_spool *s, struct export_spool_state *ret)
 {
     EDGE_CTX_SCOPE(ctx);

@@ -20,24 +20,70 @@ static void pattern_end(void *p)
     edge_pattern_free(p);
 }
 
-/* Outside of Go's syntax: (?=, (?!, (?<=, (?<!, (?>, \1 to \9, \k<name>, possessive ones. */
+/* ---- what Go's expressions have -------------------------------------------------------------- */
+
+/* Behind a backslash: how many bytes belong to it, 0 where Go has no such thing. */
+static size_t escape(const char *at)
+{
+    if (*at == '0' || (*at >= '1' && *at <= '7' && at[1] >= '0' && at[1] <= '7')) {
+        return 1; /* a number of a character; one digit alone would be a reference back */
+    }
+    bool word = (*at >= '0' && *at <= '9') || ((*at | 0x20) >= 'a' && (*at | 0x20) <= 'z');
+    return *at && (!word || strchr("dDsSwWbBAzaftnrvxpPQE", *at)) ? 1 : 0;
+}
+
+/* Behind "(?": a group without number, one with a name, flags. */
+static bool group(const char *at)
+{
+    size_t flags = strspn(at, "imsU-");
+    return at[flags] == ':' || (flags > 0 && at[flags] == ')') || strncmp(at, "P<", 2) == 0 ||
+           (*at == '<' && at[1] != '=' && at[1] != '!');
+}
+
+/* The end of a class that begins at @p at, behind its "["; NULL where an escape in it is not Go's. */
+static const char *class_end(const char *at)
+{
+    at += *at == '^';
+    at += *at == ']';
+    while (*at && *at != ']') {
+        const char *named = strncmp(at, "[:", 2) == 0 ? strstr(at, ":]") : NULL;
+        if (*at == '\\' && escape(at + 1) == 0) {
+            return NULL;
+        }
+        at = named ? named + 2 : at + (*at == '\\' ? 2 : 1);
+    }
+    return at;
+}
+
+/* What of @p text Go does not know; NULL: nothing. The rest of its grammar is as here. */
 static const char *foreign(const char *text)
 {
-    static const char *const never[] = {"(?=", "(?!", "(?<=", "(?<!", "(?>", "(?R", "(?(",
-                                        "(?#", "\\k", "\\g",  "*+",   "++",  "?+",  "(*"};
     for (const char *at = text; *at; at++) {
-        if (*at == '\\' && at[1] >= '1' && at[1] <= '9') {
-            return "a reference back";
-        }
-        for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-            if (strncmp(at, never[i], strlen(never[i])) == 0) {
-                return never[i];
+        const char *repeat = strchr("*+?}", *at);
+        if (strncmp(at, "\\Q", 2) == 0) {
+            const char *end = strstr(at, "\\E");
+            at = end ? end + 1 : at + strlen(at) - 1;
+        } else if (*at == '\\') {
+            if (escape(at + 1) == 0) {
+                return at[1] >= '1' && at[1] <= '9' ? "a reference back" : "an escape";
             }
+            at++;
+        } else if (*at == '[') {
+            at = class_end(at + 1);
+            if (!at) {
+                return "an escape";
+            }
+            at -= *at == '\0';
+        } else if (*at == '(' && (at[1] == '*' || (at[1] == '?' && !group(at + 2)))) {
+            return "a group";
+        } else if (repeat && at > text && at[1] == '+') {
+            return "a repetition that gives nothing back";
         }
-        at += *at == '\\' && at[1] ? 1 : 0;
     }
     return NULL;
 }
+
+/* ---- filters ---------------------------------------------------------------------------------- */
 
 static enum edge_status add(struct edge_ctx *ctx, struct edge_arena *a, struct filter *f,
                             const char *text)
@@ -48,7 +94,7 @@ static enum edge_status add(struct edge_ctx *ctx, struct edge_arena *a, struct f
     } else {
         const char *what = foreign(text);
         if (what) {
-            return edge_fail(ctx, EDGE_INVALID, "'%s' has %s, which expressions here do not know",
+            return edge_fail(ctx, EDGE_INVALID, "'%s' has %s that expressions of Go do not have",
                              text, what);
         }
         EDGE_TRY(edge_pattern_create(ctx, text, EDGE_PATTERN_SEARCH, &f->patterns[i]));

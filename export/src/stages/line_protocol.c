@@ -11,11 +11,11 @@ struct line {
     size_t n_tags;
 };
 
-/* Line ends cannot be in names; a blank stands for them. */
+/* Line ends cannot be in names, nor a backslash at their end, which would escape what follows: a blank stands for them. */
 static void put_escaped(struct edge_buf *b, const char *text, const char *special)
 {
     for (; *text; text++) {
-        if (*text == '\n' || *text == '\r') {
+        if (*text == '\n' || *text == '\r' || (*text == '\\' && !text[1])) {
             edge_buf_puts(b, "\\ ");
         } else {
             if (strchr(special, *text)) {
@@ -62,6 +62,9 @@ static enum edge_status put_value(struct edge_ctx *ctx, struct edge_buf *b,
 static enum edge_status put_line(struct edge_ctx *ctx, struct edge_buf *b, const struct line *l,
                                  const struct metric *m)
 {
+    if (m->n_fields == 0) {
+        return edge_fail(ctx, EDGE_INVALID, "metric '%s' has no fields", m->name);
+    }
     put_escaped(b, m->name, ", ");
     for (size_t i = 0; i < m->n_tags; i++) {
         put_tag(b, m->tags[i].name, m->tags[i].value);

@@ -124,7 +124,7 @@ static void test_faults_name_what_may_be(void)
         {"AddTags",             {"Tags", "a:b,c"},                                  "Tags: 'c' is not of the form name:value"        },
         {"AddTags",             {"Tags", "a:b:c"},                                  "'a:b:c' is not of the form"                     },
         {"FilterBySourceName",  {"SourceNames", "a(b"},                             "a(b"                                            },
-        {"FilterBySourceName",  {"SourceNames", "(?=a)b"},                          "'(?=a)b' has (?="                               },
+        {"FilterBySourceName",  {"SourceNames", "(?=a)b"},                          "'(?=a)b' has a group that"                      },
         {"FilterBySourceName",  {"SourceNames", "(a)\\1"},                          "a reference back"                               },
         {"JSONLogic",           {"Rule", "{"},                                      "Rule"                                           },
         {"JSONLogic",           {"Rule", "{\"filtre\":[]}"},                        "no operation 'filtre', the nearest is filter"   },
@@ -150,6 +150,31 @@ static void test_instances_by_the_longest_prefix(void)
     CU_ASSERT_STRING_EQUAL(export_function_find("filterbydevicename")->name, "FilterByDeviceName");
     CU_ASSERT_PTR_NULL(export_function_find("Filter"));
     CU_ASSERT_PTR_NULL(export_function_find(""));
+}
+
+static void test_expressions_are_those_of_go(void)
+{
+    static const char *const good[] = {"[*+]",     "[(?=]x",   "\\Qa*+\\E+",  "a{2,3}?", "(?i)pump",
+                                       "(?P<n>a)", "(?:a|b)+", "[[:alpha:]]", "\\pL",    "\\x41",
+                                       "[]a]",     "\\.",      "\\d+$",       "\\101",   "(?i:a)b"};
+    static const char *const bad[] = {"(?=a)",  "(?<=a)b", "(?>a)",     "(a)\\1", "(?P=n)",
+                                      "(?1)",   "(?R)",    "(?|a)",     "a*+",    "a{2}+",
+                                      "\\Ka",   "\\R",     "\\X",       "\\h",    "\\Z",
+                                      "\\k<n>", "\\g1",    "(*ACCEPT)", "[\\h]"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        MADE(m, "FilterByDeviceName", "DeviceNames", good[i]);
+        if (m.st != EDGE_OK && !strchr(good[i], ',')) {
+            printf("(%s: %s) ", good[i], why(&m));
+            CU_FAIL("refused");
+        }
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        MADE(m, "FilterByDeviceName", "DeviceNames", bad[i]);
+        if (m.st == EDGE_OK) {
+            printf("(%s) ", bad[i]);
+            CU_FAIL("taken");
+        }
+    }
 }
 
 /* ---- filters --------------------------------------------------------------------------------- */
@@ -606,6 +631,7 @@ CU_TestInfo functions_tests[] = {
     {"faults name what may be",         test_faults_name_what_may_be        },
     {"instances by the longest prefix", test_instances_by_the_longest_prefix},
     {"filters",                         test_filters                        },
+    {"expressions are those of Go",     test_expressions_are_those_of_go    },
     {"readings are filtered in a copy", test_readings_are_filtered_in_a_copy},
     {"Transform",                       test_transform                      },
     {"Compress",                        test_compress                       },

@@ -26,7 +26,7 @@ enum edge_status edge_pattern_create(struct edge_ctx *ctx, const char *text,
         return edge_fail(ctx, EDGE_INVALID, "regular expression of %zu bytes is longer than %d",
                          len, MAX_PATTERN);
     }
-    uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C;
+    uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
     if (mode == EDGE_PATTERN_WHOLE) {
         options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
     }
