@@ -25,7 +25,6 @@ static bool slot_read(const struct export_spool *s, int slot, unsigned char *b)
            get_u32(b + 4) == crc32c(0, b + 8, CURSOR_HEAD - 8 + (size_t)runs * RUN);
 }
 
-/* Runs are in order and beyond the cursor, as they were written; anything else is no slot of ours. */
 static void slot_take(struct export_spool *s, const unsigned char *b)
 {
     uint32_t runs = get_u32(b + 32);
@@ -33,12 +32,18 @@ static void slot_take(struct export_spool *s, const unsigned char *b)
     s->cursor = get_u64(b + 16);
     s->next = get_u64(b + 24);
     ranges_done(&s->beyond);
+    uint64_t end =
+        s->cursor; /* runs are in order, behind the cursor; what is not was no run of ours */
     for (uint32_t i = 0; i < runs; i++) {
         const unsigned char *at = b + CURSOR_HEAD + (size_t)i * RUN;
         const struct range r = {get_u64(at), get_u64(at + 8)};
+        if (r.from <= end || r.to <= r.from || r.to > s->next) {
+            break;
+        }
         edge_make_room(NULL, s->beyond.at, s->beyond.n, s->beyond.cap);
         s->beyond.at[s->beyond.n++] = r;
         s->beyond.total += r.to - r.from;
+        end = r.to;
     }
 }
 

@@ -98,6 +98,13 @@ static const unsigned char *reader_bytes(struct export_spool *s, uint64_t offset
     return s->reader.buffer_n >= n ? s->reader.buffer : NULL;
 }
 
+/* A record there has no higher number: those before it take so many bytes at least. */
+static uint64_t bound_at(const struct export_spool *s, uint64_t offset, uint64_t below)
+{
+    uint64_t most = s->reader.first + offset / RECORD_HEAD + 1;
+    return most < below ? most : below;
+}
+
 /* Somewhere behind @p offset: the next head that can be one. */
 static bool find_head(struct export_spool *s, uint64_t *offset, uint64_t size, uint64_t above,
                       uint64_t below)
@@ -109,7 +116,8 @@ static bool find_head(struct export_spool *s, uint64_t *offset, uint64_t size, u
         if (!head) {
             return false;
         }
-        if (head[0] == 'E' && record_head_get(head, &seq, &body) && seq >= above && seq < below) {
+        if (head[0] == 'E' && record_head_get(head, &seq, &body) && seq >= above &&
+            seq < bound_at(s, at, below)) {
             *offset = at;
             return true;
         }
@@ -124,7 +132,8 @@ static const unsigned char *sound_head(struct export_spool *s, uint64_t size, ui
     for (;;) {
         const unsigned char *head = reader_bytes(s, s->reader.offset, RECORD_HEAD, size);
         if (head && record_head_get(head, ret_seq, ret_body) && *ret_seq >= s->reader.seq &&
-            *ret_seq < below && s->reader.offset + RECORD_HEAD + *ret_body <= size) {
+            *ret_seq < bound_at(s, s->reader.offset, below) &&
+            s->reader.offset + RECORD_HEAD + *ret_body <= size) {
             return head;
         }
         if (!find_head(s, &s->reader.offset, size, s->reader.seq, below)) {
@@ -221,8 +230,9 @@ static void judge_last(struct edge_ctx *ctx, struct export_spool *s)
         uint64_t at = s->reader.offset;
         head = reader_bytes(s, at, RECORD_HEAD + body, seg->size);
         bool sound = head && get_u32(head + 8) == crc32c(0, head + RECORD_HEAD, body);
+        /* A sound head says where its body ends, sound or not: what stands in it is no record. */
         s->reader.seq = seq + 1;
-        s->reader.offset = sound ? at + RECORD_HEAD + body : at + 1;
+        s->reader.offset = at + RECORD_HEAD + body;
         next = seq + 1; /* one whose body is torn is missed when it is read */
         if (sound) {
             sound_end = at + RECORD_HEAD + body;
@@ -254,6 +264,29 @@ static bool parse_name(const char *name, uint64_t *ret_first)
     return end - name == NAME_DIGITS && strcmp(end, ".seg") == 0 && *ret_first > 0;
 }
 
+/*
+ * Files that are none of ours, whatever they are called: too short for a head (a start was cut off there), or numbered
+ * beyond what the one before and the cursor allow.
+ */
+static void drop_strangers(struct edge_ctx *ctx, struct export_spool *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n_segments; i++) {
+        const struct segment seg = s->segments[i];
+        const struct segment *before = kept > 0 ? &s->segments[kept - 1] : NULL;
+        uint64_t most = before ? before->first + before->size / RECORD_HEAD + 1 : seg.first;
+        if (seg.size >= SEGMENT_HEAD && (seg.first <= most || seg.first <= s->next)) {
+            s->segments[kept++] = seg;
+            continue;
+        }
+        char name[NAME_SIZE];
+        s->disk_bytes -= seg.size;
+        edge_log_warn(ctx, "spool: a file that is no segment is left alone", "folder",
+                      s->config.dir, "file", segment_name(name, seg.first), NULL);
+    }
+    s->n_segments = kept;
+}
+
 static enum edge_status list_segments(struct edge_ctx *ctx, struct export_spool *s)
 {
     int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -273,6 +306,7 @@ static enum edge_status list_segments(struct edge_ctx *ctx, struct export_spool 
     closedir(dir);
     if (s->n_segments > 0) {
         qsort(s->segments, s->n_segments, sizeof(*s->segments), by_first);
+        drop_strangers(ctx, s);
     }
     return EDGE_OK;
 }
@@ -320,6 +354,33 @@ enum edge_status segments_open(struct edge_ctx *ctx, struct export_spool *s)
     return usable ? open_last(ctx, s) : EDGE_OK;
 }
 
+/* The segment that ends, and the folder that knows the new one; both, whatever becomes of the other. */
+static bool sync_both(struct export_spool *s)
+{
+    bool data = s->fd < 0 || fdatasync(s->fd) == 0;
+    return fsync(s->dir_fd) == 0 && data;
+}
+
+bool segments_sync(struct export_spool *s)
+{
+    bool ok = true;
+    for (size_t i = segment_of(s, s->synced); i < s->n_segments; i++) {
+        char name[NAME_SIZE];
+        int fd = openat(s->dir_fd, segment_name(name, s->segments[i].first), O_RDONLY | O_CLOEXEC);
+        ok = fd >= 0 && fdatasync(fd) == 0 && ok;
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    ok = fsync(s->dir_fd) == 0 && ok;
+    if (ok) {
+        s->synced = s->n_segments > 0 ? last_of(s)->first : s->next;
+    } else {
+        s->unsure = s->next;
+    }
+    return ok;
+}
+
 enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s)
 {
     char name[NAME_SIZE];
@@ -336,8 +397,17 @@ enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s)
         return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot write %s/%s: %s", s->config.dir, name,
                          strerror(why));
     }
-    if (s->config.durability != EXPORT_OS &&
-        (fsync(s->dir_fd) != 0 || (s->fd >= 0 && fdatasync(s->fd) != 0))) {
+    bool synced = s->config.durability == EXPORT_OS || sync_both(s);
+    if (!synced && s->config.durability == EXPORT_SYNC) {
+        int why = errno;
+        close(fd);
+        unlinkat(s->dir_fd, name, 0);
+        s->unsure = s->next;
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "the disk does not take what is written to %s: %s",
+                         s->config.dir, strerror(why));
+    }
+    if (!synced) {
+        s->unsure = s->next;
         edge_log_error(ctx, "spool: the disk does not take what is written", "folder",
                        s->config.dir, "reason", strerror(errno), NULL);
     }

@@ -24,6 +24,8 @@ struct export_spool {
     int fd;          /* of the last one */
     uint64_t next;   /* seq of the next record */
     uint64_t cursor; /* the first that is not settled */
+    uint64_t unsure; /* records before it may not be on the disk: it did not take them */
+    uint64_t synced; /* segments before the one with it are on the disk */
     struct ranges beyond;
     uint64_t disk_bytes;
     int64_t first_spooled_ms; /* of the record at the cursor; 0: not known */
@@ -58,6 +60,8 @@ struct export_spool {
 enum edge_status segments_open(struct edge_ctx *ctx, struct export_spool *s);
 /** A new one that begins with s->next. */
 enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s) EDGE_REQUIRES(&s->lock);
+/** All that was written so far is on the disk; false where it is not. */
+bool segments_sync(struct export_spool *s) EDGE_REQUIRES(&s->lock);
 /** Remove those before the one with the cursor; all, where everything is settled, but the last. */
 void segments_trim(struct export_spool *s) EDGE_REQUIRES(&s->lock);
 /** The first record of [seq, next) that can be read, whatever is settled; what is damaged on the way is dropped. */

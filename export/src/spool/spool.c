@@ -19,6 +19,7 @@ enum {
     GROUP_RECORDS = 256,
     OUT_MAX = 1 << 20,    /* kept of an append's buffer */
     LOOK_EVERY = 1 << 20, /* bytes between looks at the room of the file system */
+    LOOK_MS = 500,
     DIR_MODE = 0750,
 };
 #define SEGMENT_BYTES  (UINT64_C(4) << 20)
@@ -154,12 +155,38 @@ static void tell_drop(struct edge_ctx *ctx, const struct export_spool *s, enum e
                   NULL);
 }
 
+/* Nothing waits, and the last segment still takes room: it goes. */
+static enum edge_status give_back(struct edge_ctx *ctx, struct export_spool *s)
+    EDGE_REQUIRES(&s->lock)
+{
+    if (depth(s) == 0 && s->n_segments > 0 && s->disk_bytes > SEGMENT_HEAD) {
+        EDGE_TRY(segments_add(ctx, s));
+        segments_trim(s);
+    }
+    return EDGE_OK;
+}
+
+/*
+ * Whether what waits is to go for what comes. Where the file system is full of other things that would be in vain, and
+ * all would be lost for nothing: one segment at a time, and only where ours is what takes the room.
+ */
+static bool may_drop(const struct export_spool *s, enum export_drop why, unsigned dropped)
+{
+    return s->config.full == EXPORT_DROP_OLDEST && s->next > s->cursor &&
+           (why != EXPORT_DROP_DISK ||
+            (dropped == 0 && s->n_segments > 1 && s->disk_bytes >= s->config.min_free_bytes));
+}
+
 static enum edge_status make_room(struct edge_ctx *ctx, struct export_spool *s, uint64_t bytes,
                                   size_t n, int64_t deadline_ms) EDGE_REQUIRES(&s->lock)
 {
     bool told = false;
-    for (;;) {
+    for (unsigned dropped = 0;;) {
         enum export_drop why = broken_bound(s, bytes, n);
+        if (why == EXPORT_DROP_BYTES && depth(s) == 0) {
+            EDGE_TRY(give_back(ctx, s));
+            why = broken_bound(s, bytes, n);
+        }
         if (why == EXPORT_DROP_REASONS) {
             return EDGE_OK;
         }
@@ -167,13 +194,15 @@ static enum edge_status make_room(struct edge_ctx *ctx, struct export_spool *s, 
             tell_drop(ctx, s, why);
             told = true;
         }
-        bool nothing_left = depth(s) == 0 && s->n_segments <= 1 && why != EXPORT_DROP_BYTES;
-        if (s->config.full == EXPORT_DROP_OLDEST && !nothing_left) {
+        if (may_drop(s, why, dropped)) {
             EDGE_TRY(drop_oldest(ctx, s, why));
+            dropped++;
             continue;
         }
-        if (s->config.full == EXPORT_BLOCK && !s->woken &&
-            edge_cond_wait_until(&s->room, &s->lock, deadline_ms)) {
+        if (s->config.full == EXPORT_BLOCK && !s->woken && edge_now_mono_ms() < deadline_ms) {
+            int64_t look_ms = edge_now_mono_ms() + LOOK_MS; /* nobody tells of room on the disk */
+            (void)edge_cond_wait_until(&s->room, &s->lock,
+                                       look_ms < deadline_ms ? look_ms : deadline_ms);
             continue;
         }
         s->dropped[why] += n;
@@ -255,7 +284,11 @@ static enum edge_status append_locked(struct edge_ctx *ctx, struct export_spool 
     const struct segment *seg = s->n_segments > 0 ? &s->segments[s->n_segments - 1] : NULL;
     if (s->fd < 0 || !seg ||
         (seg->size + bytes > s->config.segment_bytes && seg->size > SEGMENT_HEAD)) {
-        EDGE_TRY(segments_add(ctx, s));
+        enum edge_status st = segments_add(ctx, s);
+        if (st != EDGE_OK) {
+            s->dropped[EXPORT_DROP_DISK] += n;
+            return st;
+        }
         segments_trim(s);
     }
     encode(s, records, n);
@@ -277,7 +310,7 @@ enum edge_status export_spool_append(struct edge_ctx *ctx, struct export_spool *
     }
     if (st == EDGE_OK) {
         edge_cond_broadcast(&s->appended);
-        if (s->unsynced == s->config.group_records) {
+        if (s->unsynced >= s->config.group_records && s->unsynced - n < s->config.group_records) {
             edge_cond_signal(&s->work);
         }
     }
@@ -356,18 +389,24 @@ static void flush(struct export_spool *s)
 {
     size_t cursor = 0;
     int fd = -1;
+    uint64_t next;
     {
         EDGE_LOCK(&s->lock);
         if (s->unsynced > 0 && s->config.durability == EXPORT_GROUP && s->fd >= 0) {
             fd = dup(s->fd);
         }
         s->unsynced = 0;
+        next = s->next;
         if (s->cursor_dirty) {
             cursor = cursor_bytes(s);
             s->cursor_dirty = false;
         }
     }
     bool ok = sync_data(fd);
+    if (!ok) {
+        EDGE_LOCK(&s->lock);
+        s->unsure = next;
+    }
     ok = (cursor == 0 || cursor_write(s, cursor)) && ok;
     if (!ok) {
         struct edge_ctx ctx = {.log = s->config.log};
@@ -399,14 +438,13 @@ static void *flusher_main(void *arg)
 
 enum edge_status export_spool_sync(struct edge_ctx *ctx, struct export_spool *s)
 {
-    int fd;
-    {
-        EDGE_LOCK(&s->lock);
-        fd = s->fd >= 0 ? dup(s->fd) : -1;
-    }
-    return sync_data(fd)
+    EDGE_LOCK(&s->lock);
+    bool ok = segments_sync(s);
+    /* What it did not take once it may have forgotten, whatever it says now. */
+    return ok && s->unsure <= s->cursor
                ? EDGE_OK
-               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s: the disk does not take it", s->config.dir);
+               : edge_fail(ctx, EDGE_UNAVAILABLE, "%s: the disk does not take what is written",
+                           s->config.dir);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

@@ -290,7 +290,7 @@ static void test_any_bit_flipped(void)
     bench_close(&b);
     const char *path = only_segment(&ctx.arena, b.dir.path);
     size_t n = load(path, bytes, sizeof(bytes));
-    for (size_t bit = 0; bit < n * 8; bit += 3) {
+    for (size_t bit = 0; bit < n * 8; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
         store(path, bytes, n);
         bench_open(&b);
@@ -307,6 +307,58 @@ static void test_any_bit_flipped(void)
             unlink(p);
         }
     }
+}
+
+/* What a payload holds is no record, whatever it looks like, and whatever happens to the record around it. */
+static void test_a_record_in_a_record(void)
+{
+    BENCH(b);
+    EDGE_CTX_SCOPE(ctx);
+    static const uint64_t numbers[] = {2, 3, UINT64_C(1) << 36};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        unsigned char inner[200], bytes[FILE_MAX];
+        const struct export_record forged = {.seq = numbers[i], .payload = "666", .size = 3};
+        record_put(inner, &forged);
+        struct export_record outer = {.payload = inner, .size = record_size(&forged)};
+        bench_open(&b);
+        CU_ASSERT_EQUAL(put(&b, "1"), EDGE_OK);
+        CU_ASSERT_EQUAL(export_spool_append(&ctx, b.spool, &outer, 1, 0), EDGE_OK);
+        bench_close(&b);
+        const char *path = only_segment(&ctx.arena, b.dir.path);
+        size_t n = load(path, bytes, sizeof(bytes));
+        bytes[n - 1] ^= 1; /* in the outer body, behind the inner record's head */
+        store(path, bytes, n);
+        bench_open(&b);
+        uint64_t seq = 0;
+        CU_ASSERT_EQUAL(take(&b, &seq), 1);
+        CU_ASSERT_EQUAL(take(&b, &seq), -1);
+        CU_ASSERT_EQUAL(state(&b).next, outer.seq + 1);
+        bench_close(&b);
+        unlink(path);
+        unlink(edge_printf(&ctx.arena, "%s/cursor", b.dir.path));
+    }
+}
+
+static void test_files_of_others_are_left_alone(void)
+{
+    BENCH(b);
+    EDGE_CTX_SCOPE(ctx);
+    bench_open(&b);
+    put_numbers(&b, 0, 3);
+    bench_close(&b);
+    unsigned char head[SEGMENT_HEAD];
+    segment_head_put(head, UINT64_C(0xfffffffff));
+    store(edge_printf(&ctx.arena, "%s/000000000000ffff.seg", b.dir.path), "", 0);
+    store(edge_printf(&ctx.arena, "%s/0000000fffffffff.seg", b.dir.path), head, sizeof(head));
+    store(edge_printf(&ctx.arena, "%s/read.me", b.dir.path), "x", 1);
+    bench_open(&b);
+    uint64_t seq = 0;
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(take(&b, &seq), i);
+    }
+    put_numbers(&b, 3, 4);
+    CU_ASSERT_EQUAL(take(&b, &seq), 3);
+    CU_ASSERT_EQUAL(state(&b).next, 5);
 }
 
 static void test_a_damaged_cursor_sends_again(void)
@@ -367,7 +419,7 @@ static void test_folders_of_others_are_refused(void)
 
 /* ---- kill -9 -------------------------------------------------------------------------------- */
 
-/* Appends numbers, says each on the pipe once it is there, settles every second one, until it is killed. */
+/* Appends numbers, says each on the pipe once it is there, until it is killed. */
 static void child(struct spool_bench *b, int out, int from)
 {
     bench_open(b);
@@ -453,6 +505,30 @@ static void test_bounds_by_bytes(void)
     memset(huge, 'x', MAX - 1);
     CU_ASSERT_EQUAL(put(&b, huge), EDGE_TOO_LARGE);
     free(huge);
+}
+
+/* A bound that is lowered below what the last segment takes, and nothing waits: there is room again. */
+static void test_a_lower_bound(void)
+{
+    static const enum export_full policies[] = {EXPORT_DROP_OLDEST, EXPORT_DROP_NEWEST,
+                                                EXPORT_BLOCK};
+    for (size_t p = 0; p < 3; p++) {
+        BENCH(b);
+        char text[1001];
+        memset(text, 'x', sizeof(text));
+        text[1000] = '\0';
+        bench_open(&b);
+        for (int i = 0; i < 2000; i++) {
+            CU_ASSERT_EQUAL(put(&b, text), EDGE_OK);
+            export_spool_settle(b.spool, (uint64_t)i + 1);
+        }
+        b.config.max_bytes = 1 << 20;
+        b.config.full = policies[p];
+        export_spool_limit(b.spool, &b.config);
+        CU_ASSERT_EQUAL(put(&b, text), EDGE_OK);
+        CU_ASSERT_EQUAL(state(&b).depth, 1);
+        CU_ASSERT(state(&b).disk_bytes < 1 << 20);
+    }
 }
 
 struct blocked {
@@ -606,6 +682,9 @@ CU_TestInfo spool_tests[] = {
     {"settled in any order, and remembered", test_settled_in_any_order_and_remembered},
     {"cut at every byte",                    test_cut_at_every_byte                  },
     {"any bit flipped",                      test_any_bit_flipped                    },
+    {"a record in a record",                 test_a_record_in_a_record               },
+    {"files of others are left alone",       test_files_of_others_are_left_alone     },
+    {"a lower bound",                        test_a_lower_bound                      },
     {"a damaged cursor sends again",         test_a_damaged_cursor_sends_again       },
     {"numbers are never used again",         test_numbers_are_never_used_again       },
     {"folders of others are refused",        test_folders_of_others_are_refused      },
