@@ -98,7 +98,7 @@ static const struct edge_field external_fields[] = {
     F(skip_cert_verify, "SkipCertVerify", "Trust any broker."),
     F(secret_name, "SecretName", "Of the secret with what AuthMode takes."),
     ROW_ENUM(struct export_external_mqtt, auth_mode, "AuthMode", "How to show who one is.", AUTH_MODES),
-    F(retry_duration, "RetryDuration", "Means nothing: a broker is waited for.", .def = "600"),
+    F(retry_duration, "RetryDuration", "Means nothing: a broker is waited for.", .def = "600", .min = 0, .max = INT32_MAX),
     F(retry_interval, "RetryInterval", "Seconds to the next attempt.", .def = "5", .min = 0, .max = 3600),
     EDGE_OBJECT(struct export_external_mqtt, will, "Will", "The last word.", &WILL, .flags = EDGE_EMIT_EMPTY),
 };

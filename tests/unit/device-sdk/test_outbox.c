@@ -213,12 +213,12 @@ static bool make(struct fixture *f)
     f->svc.rt = &f->rt;
     f->svc.config = &f->config;
     counters(&f->svc, f->metrics);
+    f->svc.outbox = sdk_outbox_create(&f->svc, 1000, 1 << 20); /* before anybody may speak to it */
     listen(f->rt.bus, BASE "/event-acks/core-data/events/" SERVICE, sdk_outbox_acks, &f->svc);
     listen(f->rt.bus, BASE "/event-acks/core-data/hello", sdk_outbox_hello, &f->svc);
     int64_t deadline = edge_now_mono_ms() + SOON_MS;
     CU_ASSERT_FATAL(edge_bus_wait_connected(k->bus, deadline));
     CU_ASSERT_FATAL(edge_bus_wait_connected(f->rt.bus, deadline));
-    f->svc.outbox = sdk_outbox_create(&f->svc, 1000, 1 << 20);
     /* What is sent before the two know each other comes twice. */
     put(f, FIRST_EVENT);
     CU_ASSERT_TRUE_FATAL(wait_until(is_empty, f, SOON_MS));

@@ -62,6 +62,7 @@ static bool may_be_negative(const char *path)
         "Retention.DefaultMinCap",
         "ExternalCommand.MaxConcurrentRequests",
         "Service.CORSConfiguration.CORSMaxAge",
+        "Writable.StoreAndForward.MaxRetryCount", /* 1 */
     };
     for (size_t i = 0; i < N(keys); i++) {
         if (strcmp(path, keys[i]) == 0) {
