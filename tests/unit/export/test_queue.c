@@ -403,6 +403,37 @@ static void test_a_kill_loses_nothing(void)
     CU_ASSERT_EQUAL(b.n_followed, 2);
 }
 
+/* By this process, from files and others. */
+static long long bytes_read(void)
+{
+    long long n = -1;
+    FILE *f = fopen("/proc/self/io", "r");
+    CU_ASSERT_FATAL(f && fscanf(f, "rchar: %lld", &n) == 1);
+    fclose(f);
+    return n;
+}
+
+/* What is measured for each message must not have the spool begin anew in its segment. */
+static void test_a_backlog_is_read_once(void)
+{
+    enum { N = 3000, TEXT = 90, MOST = 1024 };
+    char text[TEXT + 1];
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    bench_open(&b);
+    export_queue_pause(b.q, true);
+    for (int i = 0; i < N; i++) {
+        snprintf(text, sizeof(text), "%0*d", TEXT, i);
+        bench_put(&b, text);
+    }
+    long long before = bytes_read();
+    export_queue_pause(b.q, false);
+    unsigned all = N; /* not by the queue's state: that reads, too */
+    CU_ASSERT(wait_until(has_sent, &all, 10000));
+    CU_ASSERT(bytes_read() - before < (long long)N * MOST);
+}
+
 CU_TestInfo queue_tests[] = {
     {"everything goes in order",                       test_everything_goes_in_order                  },
     {"what failed is sent again from there",           test_what_failed_is_sent_again_from_there      },
@@ -420,6 +451,7 @@ CU_TestInfo queue_tests[] = {
     {"what follows may fail",                          test_what_follows_may_fail                     },
     {"the rate has a bound",                           test_the_rate_has_a_bound                      },
     {"what was not settled comes after a restart",     test_what_was_not_settled_comes_after_a_restart},
+    {"a backlog is read once",                         test_a_backlog_is_read_once                    },
     {"a kill loses nothing",                           test_a_kill_loses_nothing                      },
     CU_TEST_INFO_NULL,
 };
