@@ -16,13 +16,27 @@
 enum { SLOT = 128 * 1024, CURSOR_HEAD = 40, RUN = 16, RUNS_MAX = 4096 };
 static const unsigned char MAGIC[4] = {'E', 'C', 'U', 'R'};
 
+/* Whether it can be: a checksum says that it is as it was written, not by whom. */
+static bool slot_makes_sense(const unsigned char *b, uint32_t runs)
+{
+    uint64_t last = get_u64(b + 16), next = get_u64(b + 24);
+    bool ok = last > 0 && last <= next && next < SEQ_LIMIT;
+    for (uint32_t i = 0; i < runs && ok; i++) {
+        const unsigned char *at = b + CURSOR_HEAD + (size_t)i * RUN;
+        ok = get_u64(at) > last && get_u64(at + 8) > get_u64(at) && get_u64(at + 8) <= next;
+        last = get_u64(at + 8);
+    }
+    return ok;
+}
+
 static bool slot_read(const struct export_spool *s, int slot, unsigned char *b)
 {
     ssize_t n = pread(s->cursor_fd, b, SLOT, (off_t)slot * SLOT);
     uint32_t runs = n >= CURSOR_HEAD ? get_u32(b + 32) : 0;
     return n >= CURSOR_HEAD && memcmp(b, MAGIC, sizeof(MAGIC)) == 0 && runs <= RUNS_MAX &&
            (size_t)n >= CURSOR_HEAD + (size_t)runs * RUN &&
-           get_u32(b + 4) == crc32c(0, b + 8, CURSOR_HEAD - 8 + (size_t)runs * RUN);
+           get_u32(b + 4) == crc32c(0, b + 8, CURSOR_HEAD - 8 + (size_t)runs * RUN) &&
+           slot_makes_sense(b, runs);
 }
 
 static void slot_take(struct export_spool *s, const unsigned char *b)

@@ -15,6 +15,8 @@
 #include "export/spool.h"
 
 enum { SEGMENT_HEAD = 32, RECORD_HEAD = 72, FORMAT_VERSION = 1, NO_TEXT = 0xffff };
+/* What a file says of numbers from here on is not believed: they would come to their end. */
+#define SEQ_LIMIT (UINT64_C(1) << 62)
 
 /** CRC-32C (Castagnoli) of @p n bytes, going on from @p crc (0: the beginning). */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t n);

@@ -35,29 +35,30 @@ static void remove_at(struct ranges *r, size_t i, size_t n)
     }
 }
 
-bool ranges_add(struct ranges *r, uint64_t seq)
+uint64_t ranges_add(struct ranges *r, uint64_t from, uint64_t to)
 {
-    size_t i = find(r, seq);
-    if (i < r->n && r->at[i].from <= seq) {
-        return false;
+    uint64_t added = to - from - ranges_count(r, from, to);
+    if (added == 0) {
+        return 0;
     }
-    bool joins_before = i > 0 && r->at[i - 1].to == seq;
-    bool joins_behind = i < r->n && r->at[i].from == seq + 1;
-    r->total++;
-    if (joins_before) {
-        r->at[i - 1].to = joins_behind ? r->at[i].to : seq + 1;
-        if (joins_behind) {
-            remove_at(r, i, 1);
-        }
-    } else if (joins_behind) {
-        r->at[i].from = seq;
-    } else {
+    size_t i = find(r, from);
+    i -= i > 0 && r->at[i - 1].to == from;
+    size_t end = i;
+    struct range run = {from, to};
+    for (; end < r->n && r->at[end].from <= to; end++) {
+        run.from = r->at[end].from < run.from ? r->at[end].from : run.from;
+        run.to = r->at[end].to > run.to ? r->at[end].to : run.to;
+    }
+    if (end == i) {
         edge_make_room(NULL, r->at, r->n, r->cap);
         memmove(r->at + i + 1, r->at + i, (r->n - i) * sizeof(*r->at));
-        r->at[i] = (struct range){seq, seq + 1};
         r->n++;
+    } else {
+        remove_at(r, i, end - i - 1);
     }
-    return true;
+    r->at[i] = run;
+    r->total += added;
+    return added;
 }
 
 uint64_t ranges_skip(const struct ranges *r, uint64_t seq)

@@ -2,7 +2,6 @@
 #ifndef SPOOL_RANGES_H
 #define SPOOL_RANGES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +14,8 @@ struct ranges {
     uint64_t total; /* numbers in all of them */
 };
 void ranges_done(struct ranges *r);
-/** False where it is there already. */
-bool ranges_add(struct ranges *r, uint64_t seq);
+/** [from, to); how many of them were not there yet. */
+uint64_t ranges_add(struct ranges *r, uint64_t from, uint64_t to);
 /** The first number at or after @p seq that is in none. */
 uint64_t ranges_skip(const struct ranges *r, uint64_t seq);
 /** Forget what is below @p seq; numbers of runs that reach it from below count. */

@@ -142,13 +142,6 @@ static const unsigned char *sound_head(struct export_spool *s, uint64_t size, ui
     }
 }
 
-static void drop_range(struct export_spool *s, uint64_t from, uint64_t to) EDGE_REQUIRES(&s->lock)
-{
-    for (uint64_t seq = from; seq < to; seq++) {
-        spool_drop_locked(s, seq, EXPORT_DROP_DAMAGED);
-    }
-}
-
 /* Within one segment. NOT_FOUND: nothing (more) can be read of it from @p seq on. */
 static enum edge_status read_in(struct edge_ctx *ctx, struct export_spool *s, size_t i,
                                 uint64_t seq, struct export_record *ret) EDGE_REQUIRES(&s->lock)
@@ -174,7 +167,7 @@ static enum edge_status read_in(struct edge_ctx *ctx, struct export_spool *s, si
         }
         head = reader_bytes(s, at, RECORD_HEAD + body, size);
         bool sound = head && record_get(&ctx->arena, head, head + RECORD_HEAD, ret);
-        drop_range(s, seq, found + !sound);
+        spool_drop_locked(s, seq, found + !sound, EXPORT_DROP_DAMAGED);
         s->reader.seq = found + 1;
         s->reader.offset = at + RECORD_HEAD + body;
         if (sound) {
@@ -191,7 +184,7 @@ enum edge_status segments_read(struct edge_ctx *ctx, struct export_spool *s, uin
         size_t i = segment_of(s, seq);
         uint64_t end = end_of(s, i);
         if (seq < s->segments[i].first) {
-            drop_range(s, seq, s->segments[i].first);
+            spool_drop_locked(s, seq, s->segments[i].first, EXPORT_DROP_DAMAGED);
             seq = s->segments[i].first;
         }
         if (read_in(ctx, s, i, seq, ret) == EDGE_OK) {
@@ -203,7 +196,7 @@ enum edge_status segments_read(struct edge_ctx *ctx, struct export_spool *s, uin
                            edge_printf(&ctx->arena, "%llu", (unsigned long long)from), "to",
                            edge_printf(&ctx->arena, "%llu", (unsigned long long)end - 1), NULL);
         }
-        drop_range(s, from, end);
+        spool_drop_locked(s, from, end, EXPORT_DROP_DAMAGED);
         seq = end;
         reader_close(s);
     }
@@ -223,7 +216,7 @@ static void judge_last(struct edge_ctx *ctx, struct export_spool *s)
     while (s->reader.fd >= 0) {
         uint64_t seq = 0;
         size_t body = 0;
-        const unsigned char *head = sound_head(s, seg->size, UINT64_MAX, &seq, &body);
+        const unsigned char *head = sound_head(s, seg->size, SEQ_LIMIT, &seq, &body);
         if (!head) {
             break;
         }
@@ -261,7 +254,8 @@ static bool parse_name(const char *name, uint64_t *ret_first)
 {
     char *end;
     *ret_first = strtoull(name, &end, 16);
-    return end - name == NAME_DIGITS && strcmp(end, ".seg") == 0 && *ret_first > 0;
+    return end - name == NAME_DIGITS && strcmp(end, ".seg") == 0 && *ret_first > 0 &&
+           *ret_first < SEQ_LIMIT;
 }
 
 /*

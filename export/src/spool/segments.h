@@ -75,9 +75,10 @@ enum edge_status cursor_open(struct edge_ctx *ctx, struct export_spool *s);
 size_t cursor_bytes(struct export_spool *s) EDGE_REQUIRES(&s->lock);
 bool cursor_write(struct export_spool *s, size_t n);
 
-/** Settled, with the lock held. */
-void spool_settle_locked(struct export_spool *s, uint64_t seq) EDGE_REQUIRES(&s->lock);
-void spool_drop_locked(struct export_spool *s, uint64_t seq, enum export_drop why)
+/** [from, to) is settled; how many of them were not yet. */
+uint64_t spool_settle_locked(struct export_spool *s, uint64_t from, uint64_t to)
+    EDGE_REQUIRES(&s->lock);
+void spool_drop_locked(struct export_spool *s, uint64_t from, uint64_t to, enum export_drop why)
     EDGE_REQUIRES(&s->lock);
 
 #endif

@@ -49,12 +49,14 @@ static void mark_dirty(struct export_spool *s) EDGE_REQUIRES(&s->lock)
     }
 }
 
-void spool_settle_locked(struct export_spool *s, uint64_t seq)
+uint64_t spool_settle_locked(struct export_spool *s, uint64_t from, uint64_t to)
 {
-    if (seq < s->cursor || seq >= s->next || !ranges_add(&s->beyond, seq)) {
-        return;
+    from = from < s->cursor ? s->cursor : from;
+    to = to > s->next ? s->next : to;
+    uint64_t n = from < to ? ranges_add(&s->beyond, from, to) : 0;
+    if (n == 0) {
+        return 0;
     }
-    s->settled_n++;
     mark_dirty(s);
     uint64_t cursor = ranges_skip(&s->beyond, s->cursor);
     if (cursor != s->cursor) {
@@ -63,26 +65,24 @@ void spool_settle_locked(struct export_spool *s, uint64_t seq)
         segments_trim(s);
         edge_cond_broadcast(&s->room);
     }
+    return n;
 }
 
-void spool_drop_locked(struct export_spool *s, uint64_t seq, enum export_drop why)
+void spool_drop_locked(struct export_spool *s, uint64_t from, uint64_t to, enum export_drop why)
 {
-    uint64_t before = s->settled_n;
-    spool_settle_locked(s, seq);
-    s->dropped[why] += s->settled_n - before;
-    s->settled_n = before;
+    s->dropped[why] += spool_settle_locked(s, from, to);
 }
 
 void export_spool_settle(struct export_spool *s, uint64_t seq)
 {
     EDGE_LOCK(&s->lock);
-    spool_settle_locked(s, seq);
+    s->settled_n += spool_settle_locked(s, seq, seq + 1);
 }
 
 void export_spool_drop(struct export_spool *s, uint64_t seq, enum export_drop reason)
 {
     EDGE_LOCK(&s->lock);
-    spool_drop_locked(s, seq, reason);
+    spool_drop_locked(s, seq, seq + 1, reason);
 }
 
 uint64_t export_spool_purge(struct export_spool *s)
@@ -128,7 +128,7 @@ static enum edge_status drop_oldest(struct edge_ctx *ctx, struct export_spool *s
                                     enum export_drop why) EDGE_REQUIRES(&s->lock)
 {
     if (why == EXPORT_DROP_COUNT) {
-        spool_drop_locked(s, s->cursor, why);
+        spool_drop_locked(s, s->cursor, s->cursor + 1, why);
         return EDGE_OK;
     }
     if (s->n_segments < 2) {
@@ -342,7 +342,7 @@ enum edge_status export_spool_read(struct edge_ctx *ctx, struct export_spool *s,
         }
         enum export_drop over = is_over(s, ret, now_ms);
         if (over != EXPORT_DROP_REASONS) {
-            spool_drop_locked(s, ret->seq, over);
+            spool_drop_locked(s, ret->seq, ret->seq + 1, over);
         } else if (ranges_skip(&s->beyond, ret->seq) == ret->seq) {
             if (ret->seq == s->cursor) {
                 s->first_known = ret->seq;

@@ -381,6 +381,72 @@ static void test_a_damaged_cursor_sends_again(void)
     CU_ASSERT_EQUAL(state(&b).depth, 10);
 }
 
+/* A cursor file with sound checksums, whatever it says. */
+static void store_cursor(struct spool_bench *b, uint64_t cursor, uint64_t next, uint64_t from,
+                         uint64_t to)
+{
+    EDGE_CTX_SCOPE(ctx);
+    unsigned char slot[56] = "ECUR";
+    put_u64(slot + 8, 1000);
+    put_u64(slot + 16, cursor);
+    put_u64(slot + 24, next);
+    put_u32(slot + 32, 1);
+    put_u64(slot + 40, from);
+    put_u64(slot + 48, to);
+    put_u32(slot + 4, crc32c(0, slot + 8, sizeof(slot) - 8));
+    store(edge_printf(&ctx.arena, "%s/cursor", b->dir.path), slot, sizeof(slot));
+}
+
+static void test_absurd_numbers(void)
+{
+    static const struct {
+        uint64_t cursor, next, from, to, gone;
+    } rows[] = {
+        {1,          UINT64_C(1) << 40, 20, 20,         0                       },
+        {1,          UINT64_C(1) << 40, 20, 30,         (UINT64_C(1) << 40) - 14},
+        {1,          UINT64_MAX,        5,  6,          0                       },
+        {UINT64_MAX, UINT64_MAX,        5,  6,          0                       },
+        {1,          10,                8,  6,          0                       },
+        {1,          10,                5,  UINT64_MAX, 0                       },
+        {9,          4,                 5,  6,          0                       },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        BENCH(b);
+        bench_open(&b);
+        put_numbers(&b, 0, 3);
+        bench_close(&b);
+        store_cursor(&b, rows[i].cursor, rows[i].next, rows[i].from, rows[i].to);
+        bench_open(&b);
+        uint64_t seq = 0;
+        bool refused = rows[i].gone == 0;
+        CU_ASSERT_EQUAL(take(&b, &seq), 0);
+        CU_ASSERT_EQUAL(state(&b).depth, refused ? 3 : rows[i].gone + 3);
+        put_numbers(&b, 7, 8);
+        CU_ASSERT_EQUAL(take(&b, &seq), 1);
+        CU_ASSERT_EQUAL(take(&b, &seq), 2);
+        CU_ASSERT_EQUAL(take(&b, &seq), 7);
+        CU_ASSERT_EQUAL(state(&b).dropped[EXPORT_DROP_DAMAGED], refused ? 0 : rows[i].gone);
+    }
+}
+
+static void test_the_last_number_is_no_ones(void)
+{
+    BENCH(b);
+    EDGE_CTX_SCOPE(ctx);
+    unsigned char bytes[SEGMENT_HEAD + RECORD_HEAD];
+    struct export_record r = {.seq = UINT64_MAX};
+    segment_head_put(bytes, UINT64_MAX);
+    record_put(bytes + SEGMENT_HEAD, &r);
+    store(edge_printf(&ctx.arena, "%s/ffffffffffffffff.seg", b.dir.path), bytes, sizeof(bytes));
+    segment_head_put(bytes, 1);
+    store(edge_printf(&ctx.arena, "%s/0000000000000001.seg", b.dir.path), bytes, sizeof(bytes));
+    bench_open(&b);
+    put_numbers(&b, 0, 1);
+    uint64_t seq = 0;
+    CU_ASSERT_EQUAL(take(&b, &seq), 0);
+    CU_ASSERT_EQUAL(state(&b).next, 2);
+}
+
 static void test_numbers_are_never_used_again(void)
 {
     BENCH(b);
@@ -655,8 +721,13 @@ static void test_runs(void)
     for (int i = 0; i < 400; i++) {
         random = random * 1103515245 + 12345;
         uint64_t seq = random / 65536 % N;
-        CU_ASSERT_EQUAL(ranges_add(&r, seq), !in[seq]);
-        in[seq] = true;
+        uint64_t to = seq + random / 7 % 4, fresh = 0;
+        to = to < N ? to : N;
+        for (uint64_t k = seq; k < to; k++) {
+            fresh += !in[k];
+            in[k] = true;
+        }
+        CU_ASSERT_EQUAL(ranges_add(&r, seq, to), fresh);
         uint64_t total = 0, skip = 0, low = 0;
         for (uint64_t k = 0; k < N; k++) {
             total += in[k];
@@ -686,6 +757,8 @@ CU_TestInfo spool_tests[] = {
     {"files of others are left alone",       test_files_of_others_are_left_alone     },
     {"a lower bound",                        test_a_lower_bound                      },
     {"a damaged cursor sends again",         test_a_damaged_cursor_sends_again       },
+    {"absurd numbers",                       test_absurd_numbers                     },
+    {"the last number is no one's",          test_the_last_number_is_no_ones         },
     {"numbers are never used again",         test_numbers_are_never_used_again       },
     {"folders of others are refused",        test_folders_of_others_are_refused      },
     {"killed amid appends",                  test_killed_amid_appends                },
