@@ -206,7 +206,8 @@ enum edge_status segments_read(struct edge_ctx *ctx, struct export_spool *s, uin
 /* ---- the end of the last one ---------------------------------------------------------------- */
 
 /* Where its last sound record ends; what is torn or damaged before that is found when it is read. */
-static void judge_last(struct edge_ctx *ctx, struct export_spool *s)
+/* Returns the number behind its last record. */
+static uint64_t judge_last(struct edge_ctx *ctx, struct export_spool *s)
 {
     struct segment *seg = last_of(s);
     uint64_t sound_end = SEGMENT_HEAD, next = seg->first;
@@ -240,6 +241,7 @@ static void judge_last(struct edge_ctx *ctx, struct export_spool *s)
     s->disk_bytes -= seg->size - (sound_end < seg->size ? sound_end : seg->size);
     seg->size = sound_end < seg->size ? sound_end : seg->size;
     s->next = next > s->next ? next : s->next;
+    return next;
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -258,6 +260,19 @@ static bool parse_name(const char *name, uint64_t *ret_first)
            *ret_first < SEQ_LIMIT;
 }
 
+static bool has_head(const struct export_spool *s, uint64_t first)
+{
+    char name[NAME_SIZE];
+    unsigned char head[SEGMENT_HEAD];
+    uint64_t said = 0;
+    int fd = openat(s->dir_fd, segment_name(name, first), O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0 && pread(fd, head, SEGMENT_HEAD, 0) == SEGMENT_HEAD;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return whole && segment_head_get(head, &said) == EDGE_OK && said == first;
+}
+
 /*
  * Files that are none of ours, whatever they are called: too short for a head (a start was cut off there), or numbered
  * beyond what the one before and the cursor allow.
@@ -269,7 +284,9 @@ static void drop_strangers(struct edge_ctx *ctx, struct export_spool *s)
         const struct segment seg = s->segments[i];
         const struct segment *before = kept > 0 ? &s->segments[kept - 1] : NULL;
         uint64_t most = before ? before->first + before->size / RECORD_HEAD + 1 : seg.first;
-        if (seg.size >= SEGMENT_HEAD && (seg.first <= most || seg.first <= s->next)) {
+        bool may_be = seg.first <= most || seg.first <= s->next ||
+                      (seg.size > SEGMENT_HEAD && has_head(s, seg.first));
+        if (seg.size >= SEGMENT_HEAD && may_be) {
             s->segments[kept++] = seg;
             continue;
         }
@@ -334,17 +351,19 @@ static enum edge_status open_last(struct edge_ctx *ctx, struct export_spool *s)
 
 enum edge_status segments_open(struct edge_ctx *ctx, struct export_spool *s)
 {
+    uint64_t behind = 0;
     s->fd = s->reader.fd = -1;
     EDGE_TRY(list_segments(ctx, s));
     if (s->n_segments > 0) {
         EDGE_TRY(check_version(ctx, s));
-        judge_last(ctx, s);
+        behind = judge_last(ctx, s);
         s->cursor = s->cursor < s->segments[0].first ? s->segments[0].first : s->cursor;
     }
     s->next = s->next < s->cursor ? s->cursor : s->next;
     ranges_trim(&s->beyond, s->cursor);
-    /* Behind a damaged head nothing is appended; nor where numbers would repeat. */
-    bool usable = s->n_segments > 0 && last_of(s)->size > SEGMENT_HEAD;
+    /* Behind a damaged head nothing is appended; and in a segment numbers have no gaps: where some are lost, a new one
+     * begins. */
+    bool usable = s->n_segments > 0 && last_of(s)->size > SEGMENT_HEAD && s->next == behind;
     return usable ? open_last(ctx, s) : EDGE_OK;
 }
 
