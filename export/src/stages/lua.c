@@ -398,10 +398,11 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
     struct script *s = edge_new(a, struct script);
     int64_t kb = export_params_count(params, "MemoryKB");
     int64_t thousands = export_params_count(params, "KiloInstructions");
-    if (kb < 1 || kb > MANY_KB || thousands < 1) {
+    if (kb < 1 || kb > MANY_KB || thousands < 1 || thousands > INT64_MAX / THOUSAND) {
         return edge_fail(ctx, EDGE_INVALID,
-                         "MemoryKB and KiloInstructions must be at least 1, MemoryKB at most %d",
-                         MANY_KB);
+                         "MemoryKB and KiloInstructions must be at least 1, MemoryKB at most %d, "
+                         "KiloInstructions at most %lld",
+                         MANY_KB, (long long)(INT64_MAX / THOUSAND));
     }
     s->name = params->function;
     s->max_bytes = (size_t)kb * KB;

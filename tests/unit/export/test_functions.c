@@ -470,6 +470,38 @@ static void test_rules_end(void)
     CU_PASS("it ended");
 }
 
+/* Each round doubles, or goes one deeper. */
+static void test_logic_that_grows(void)
+{
+    static const struct {
+        const char *rule;
+        int rounds;
+        const char *why;
+    } rows[] = {
+        {"{\"reduce\":[{\"var\":\"\"},{\"merge\":[{\"var\":\"accumulator\"},{\"var\":\"accumulator\"}]},[1]]}",
+         40,                                                                                                          "steps"},
+        {"{\"cat\":[{\"reduce\":[{\"var\":\"\"},[{\"var\":\"accumulator\"},{\"var\":\"accumulator\"}],\"\"]}]}",
+         40,                                                                                                          "steps"},
+        {"{\"cat\":[{\"reduce\":[{\"var\":\"\"},[{\"var\":\"accumulator\"},\"x\"],\"x\"]}]}",                    100,
+         "too deep"                                                                                                          },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        EDGE_CLEANUP(edge_buf_done) struct edge_buf list = EDGE_BUF_INIT;
+        for (int n = 0; n < rows[i].rounds; n++) {
+            edge_buf_puts(&list, n > 0 ? ",0" : "[0");
+        }
+        edge_buf_puts(&list, "]");
+        const cJSON *rule = NULL, *data = NULL, *result;
+        CU_ASSERT_EQUAL_FATAL(
+            edge_json_parse(&ctx, rows[i].rule, strlen(rows[i].rule), NULL, &rule), EDGE_OK);
+        CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, list.data, list.len, NULL, &data), EDGE_OK);
+        enum edge_status st = export_logic_apply(&ctx, rule, data, &result);
+        CU_ASSERT_EQUAL(st, EDGE_INVALID);
+        CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, st), rows[i].why));
+    }
+}
+
 static void test_scripts(void)
 {
     MADE(
@@ -523,6 +555,8 @@ static void test_scripts_are_bounded(void)
             edge_ctx_clear(&m.ctx);
         }
     }
+    MADE(forever, "Script", "Script", "process = print", "KiloInstructions", "9223372036854775807");
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&forever), "KiloInstructions at most"));
     MADE(none, "Script", "Script", "x = 1");
     CU_ASSERT_EQUAL(none.st, EDGE_INVALID);
     MADE(wrong, "Script", "Script", "function process(");
@@ -642,6 +676,7 @@ CU_TestInfo functions_tests[] = {
     {"ToLineProtocol",                  test_line_protocol                  },
     {"JSONLogic",                       test_json_logic                     },
     {"rules end",                       test_rules_end                      },
+    {"logic that grows",                test_logic_that_grows               },
     {"scripts",                         test_scripts                        },
     {"scripts are bounded",             test_scripts_are_bounded            },
     {"shared objects",                  test_shared_objects                 },
