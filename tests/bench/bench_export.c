@@ -35,6 +35,20 @@ struct bench {
     struct broker *bus, *peer;
 };
 
+/* Of each part its own: for a service that left, a broker keeps what comes. */
+static void brokers_start(struct bench *b)
+{
+    b->bus = broker_start(UNBOUNDED);
+    b->peer = broker_start(UNBOUNDED);
+    hops_tally_reset(b->tally);
+}
+
+static void brokers_stop(struct bench *b)
+{
+    broker_free(b->bus);
+    broker_free(b->peer);
+}
+
 static double per_second(const struct hops_tally *t, int64_t begin_ns)
 {
     return (double)t->n / ((double)(t->last_ns - begin_ns) / 1e9);
@@ -158,12 +172,13 @@ static void push(struct bench *b, uint64_t n, double rate, struct through *ret)
 static struct through bare(struct bench *b, uint64_t n, double rate)
 {
     struct through ret = {0};
-    hops_tally_reset(b->tally);
+    brokers_start(b);
     pid_t sink = hops_sink(b->tally, broker_port(b->peer));
     pid_t relay = hops_relay(b->tally, broker_port(b->bus), broker_port(b->peer));
     push(b, n, rate, &ret);
     hops_kill(relay);
     hops_kill(sink);
+    brokers_stop(b);
     return ret;
 }
 
@@ -171,7 +186,7 @@ static struct through ours(struct bench *b, bool http, uint64_t n, double rate)
 {
     struct through ret = {0};
     struct platform p;
-    hops_tally_reset(b->tally);
+    brokers_start(b);
     pid_t sink = http ? hops_receiver(b->tally) : hops_sink(b->tally, broker_port(b->peer));
     app_start(&p, b, http);
     ret.idle_mb = (double)rig_pss_kb(&p) / 1024;
@@ -181,6 +196,7 @@ static struct through ours(struct bench *b, bool http, uint64_t n, double rate)
     ret.end_mb = (double)rig_pss_kb(&p) / 1024;
     app_stop(&p);
     hops_kill(sink);
+    brokers_stop(b);
     return ret;
 }
 
@@ -233,7 +249,7 @@ static struct backlog backlog(struct bench *b)
 {
     struct backlog ret = {0};
     struct platform p;
-    hops_tally_reset(b->tally);
+    brokers_start(b);
     broker_stop(b->peer);
     app_start(&p, b, false);
     ret.idle_mb = (double)rig_pss_kb(&p) / 1024;
@@ -259,6 +275,7 @@ static struct backlog backlog(struct bench *b)
     rig_must(hops_arrived(b->tally, b->n) && hops_ended(source), "the bare loop");
     ret.bare_s = per_second(b->tally, b->tally->first_ns);
     hops_kill(sink);
+    brokers_stop(b);
     return ret;
 }
 
@@ -282,10 +299,7 @@ int main(int argc, char **argv)
     rig_must((argc < 2 || edge_int_parse(argv[1], &n)) && n > 1, "usage: bench_export [EVENTS]");
     uint64_t cap =
         (uint64_t)n > (uint64_t)RATE * RATE_SECONDS ? (uint64_t)n : (uint64_t)RATE * RATE_SECONDS;
-    struct bench b = {.n = (uint64_t)n,
-                      .tally = hops_tally_new(cap),
-                      .bus = broker_start(UNBOUNDED),
-                      .peer = broker_start(UNBOUNDED)};
+    struct bench b = {.n = (uint64_t)n, .tally = hops_tally_new(cap)};
     struct through relay = bare(&b, b.n, 0);
     say("relay of Paho", &relay);
     struct through mqtt = ours(&b, false, b.n, 0);
@@ -304,8 +318,6 @@ int main(int argc, char **argv)
         "loop %.0f), %.1f MB, %llu twice\n",
         away.idle_mb, away.half_mb, away.full_mb, away.drain_s, away.bare_s, away.drained_mb,
         (unsigned long long)away.again);
-    broker_free(b.bus);
-    broker_free(b.peer);
     printf(
         "bench export events=%llu mqtt_s=%.0f relay_s=%.0f http_s=%.0f bare_http_s=%.0f idle_mb=%.1f "
         "end_mb=%.1f cpu_us=%.1f paced_s=%.0f p50_ms=%.2f p99_ms=%.2f paced_relay_s=%.0f relay_p50_ms=%.2f "
