@@ -95,7 +95,7 @@ static void measure_appends(struct figures *f)
     for (int k = 0; k < 2; k++) {
         f->bare[0][k] = bare_rate(false, at_once[k]);
         f->bare[1][k] = bare_rate(true, at_once[k]);
-        for (int d = EXPORT_GROUP; d <= EXPORT_OS; d++) {
+        for (enum export_durability d = EXPORT_GROUP; d <= EXPORT_OS; d++) {
             f->rate[d][k] = spool_rate(d, at_once[k]);
             printf("%-5s %2zu a write: %9.0f records/s, bare %9.0f\n", NAMES[d], at_once[k],
                    f->rate[d][k], f->bare[d == EXPORT_SYNC][k]);

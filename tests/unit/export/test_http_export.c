@@ -372,7 +372,7 @@ CU_TestInfo http_export_tests[] = {
     {"failures of the message itself",           test_failures_of_the_message_itself          },
     {"Retry-After",                              test_retry_after                             },
     {"a peer that is not there",                 test_a_peer_that_is_not_there                },
-    {"a PUT comes back soon",                      test_a_put_comes_back_soon                     },
+    {"a PUT comes back soon",                    test_a_put_comes_back_soon                   },
     {"a stop does not wait for a mute peer",     test_a_stop_does_not_wait_for_a_mute_peer    },
     {"a missing secret is named and waited for", test_a_missing_secret_is_named_and_waited_for},
     {"through a proxy",                          test_through_a_proxy                         },
