@@ -22,12 +22,14 @@ static int64_t either(int64_t given, int64_t otherwise)
     return given > 0 ? given : otherwise;
 }
 
+#define SECOND INT64_C(1000) /* ms */
+
 static void take_limits(struct export_queue *q, const struct export_queue_config *c)
 {
-    q->config.retry_first_ms = either(c->retry_first_ms, 1000);
-    q->config.retry_last_ms = either(c->retry_last_ms, 120 * 1000);
-    q->config.denied_first_ms = either(c->denied_first_ms, 30 * 1000);
-    q->config.denied_last_ms = either(c->denied_last_ms, 15 * 60 * 1000);
+    q->config.retry_first_ms = either(c->retry_first_ms, SECOND);
+    q->config.retry_last_ms = either(c->retry_last_ms, 120 * SECOND);
+    q->config.denied_first_ms = either(c->denied_first_ms, 30 * SECOND);
+    q->config.denied_last_ms = either(c->denied_last_ms, 900 * SECOND);
     q->config.retry_interval_ms = c->retry_interval_ms;
     q->config.max_retries = c->max_retries;
     q->config.max_rejections = c->max_rejections > 0 ? c->max_rejections : 1;

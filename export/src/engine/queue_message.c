@@ -57,7 +57,7 @@ void queue_message_id(const char *queue, const struct export_record *record, con
     edge_buf_puts(&text, queue);
     EVP_Digest(text.data, text.len, hash, NULL, EVP_sha256(), NULL);
     edge_buf_done(&text);
-    for (int i = 0; i < 16; i++) {
+    for (size_t i = 0; i < 16; i++) {
         id[2 * i] = "0123456789abcdef"[hash[i] >> 4];
         id[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
     }

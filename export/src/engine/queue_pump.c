@@ -231,12 +231,11 @@ static void measure(struct export_queue *q, const struct queue_slot *slot)
 static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict verdict)
 {
     uint64_t seq = slot->record.seq;
-    if (verdict == DONE) {
+    bool aside = verdict == ASIDE && queue_quarantine_put(&slot->ctx, q, slot, slot->reason);
+    if (verdict == DONE || aside) {
         export_spool_settle(q->spool, seq);
     } else if (verdict == DROPPED) {
         export_spool_drop(q->spool, seq, EXPORT_DROP_RETRIES);
-    } else if (queue_quarantine_put(&slot->ctx, q, slot, slot->reason)) {
-        export_spool_settle(q->spool, seq);
     } else {
         export_spool_drop(q->spool, seq, EXPORT_DROP_REJECTED);
     }
