@@ -9,7 +9,7 @@ SYSROOT=$ARM64/sysroot
 arm64_packages() { # what is linked: the -dev packages among those to build with
     local package
     for package in libc6-dev "${RUN_PACKAGES[@]}" libcunit1-dev; do
-        case "$package" in lib*-dev) echo "$package" ;; esac
+        case "$package" in *-dev) echo "$package" ;; esac
     done | sort -u
 }
 
