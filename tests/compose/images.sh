@@ -4,7 +4,8 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-BIGGEST_KB=12000 TOGETHER_KB=16000 # a kB has 1000 bytes
+BIGGEST_KB=12000 # a kB has 1000 bytes
+SHARED_KB=11500 EACH_KB=800 # of all together: what they share, edgexd; and a program each
 BROKER_KB=12300 # mosquitto is Debian's, with libraries no daemon has
 
 image() { echo "edgex-c/$1:$EDGEX_VERSION"; }
@@ -12,7 +13,7 @@ size_kb() { echo $(($("$DOCKER" image inspect -f '{{.Size}}' "$1") / 1000)); }
 layers() { "$DOCKER" image inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}' "$1" | grep .; }
 
 test_sizes() {
-    local base name added shared limit all=0
+    local base name added shared limit all=0 most=$SHARED_KB
     base=$(size_kb debian:bookworm-slim)
     shared=$(($(size_kb "$(image shared)") - base))
     for name in $(services) edgexd; do
@@ -21,11 +22,11 @@ test_sizes() {
         limit=$BIGGEST_KB
         [ "$name" != mqtt-broker ] || limit=$BROKER_KB
         [ $added -lt $limit ] || fail "$name adds $added kB to its base"
-        all=$((all + added - shared))
+        all=$((all + added - shared)) most=$((most + EACH_KB))
     done
     all=$((all + shared))
     say "all together add $all kB"
-    [ $all -lt $TOGETHER_KB ] || fail "all together add $all kB"
+    [ $all -lt $most ] || fail "all together add $all kB"
 }
 
 # A layer is shared where its digest is the same.
