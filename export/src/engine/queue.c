@@ -26,10 +26,12 @@ static int64_t either(int64_t given, int64_t otherwise)
 
 static void take_limits(struct export_queue *q, const struct export_queue_config *c)
 {
-    q->config.retry_first_ms = either(c->retry_first_ms, SECOND);
-    q->config.retry_last_ms = either(c->retry_last_ms, 120 * SECOND);
-    q->config.denied_first_ms = either(c->denied_first_ms, 30 * SECOND);
-    q->config.denied_last_ms = either(c->denied_last_ms, 900 * SECOND);
+    enum { ALL = 100 }; /* full jitter */
+    q->retry_pause.first_ms = either(c->retry_first_ms, SECOND);
+    q->retry_pause.last_ms = either(c->retry_last_ms, 120 * SECOND);
+    q->denied_pause.first_ms = either(c->denied_first_ms, 30 * SECOND);
+    q->denied_pause.last_ms = either(c->denied_last_ms, 900 * SECOND);
+    q->retry_pause.spread_percent = q->denied_pause.spread_percent = ALL;
     q->config.retry_interval_ms = c->retry_interval_ms;
     q->config.max_retries = c->max_retries;
     q->config.max_rejections = c->max_rejections > 0 ? c->max_rejections : 1;

@@ -2,6 +2,7 @@
 #ifndef EXPORT_QUEUE_INTERNAL_H
 #define EXPORT_QUEUE_INTERNAL_H
 
+#include "edge/backoff.h"
 #include "edge/buf.h"
 #include "edge/json.h"
 #include "edge/log.h"
@@ -51,8 +52,9 @@ struct export_queue {
     bool paused EDGE_GUARDED, woken EDGE_GUARDED, full EDGE_GUARDED;
     enum export_line line EDGE_GUARDED;
     unsigned denied EDGE_GUARDED, failures EDGE_GUARDED; /* in a row */
-    unsigned secrets EDGE_GUARDED;                       /* version at the last denial */
-    uint64_t failed_seq EDGE_GUARDED;                    /* the one that failed last, */
+    struct edge_backoff retry_pause EDGE_GUARDED, denied_pause EDGE_GUARDED;
+    unsigned secrets EDGE_GUARDED;    /* version at the last denial */
+    uint64_t failed_seq EDGE_GUARDED; /* the one that failed last, */
     unsigned failed_times EDGE_GUARDED, rejected_times EDGE_GUARDED; /* and how often */
     int64_t not_before_ms EDGE_GUARDED, next_send_ns EDGE_GUARDED;   /* mono */
     uint64_t acknowledged EDGE_GUARDED, retries EDGE_GUARDED;

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "edge/clock.h"
 #include "edge/text.h"
@@ -102,41 +101,24 @@ void queue_line(void *queue, enum export_line line, const char *reason)
 
 /* ---- settling ---- */
 
-static int64_t jittered(int64_t most_ms)
-{
-    uint64_t r = 0;
-    while (getrandom(&r, sizeof(r), 0) != sizeof(r)) {
-    }
-    return most_ms > 0 ? (int64_t)(r % (uint64_t)most_ms) + 1 : 0;
-}
-
-static int64_t grown(int64_t first_ms, int64_t last_ms, unsigned times)
-{
-    int64_t ms = first_ms;
-    while (times-- > 1 && ms < last_ms) {
-        ms *= 2;
-    }
-    return ms < last_ms ? ms : last_ms;
-}
-
 static void back_off(struct export_queue *q, const struct queue_slot *slot) EDGE_REQUIRES(q->lock)
 {
     const struct export_queue_config *c = &q->config;
-    int64_t wait_ms;
+    bool denied = slot->fate == EXPORT_DENIED;
+    struct edge_backoff *pause = denied ? &q->denied_pause : &q->retry_pause;
     q->retries++;
-    if (slot->fate == EXPORT_DENIED) {
+    if (denied) {
         q->denied++;
         q->secrets = c->env.host && c->env.host->secrets_version
                          ? c->env.host->secrets_version(c->env.host->state)
                          : 0;
-        wait_ms = jittered(grown(c->denied_first_ms, c->denied_last_ms, q->denied));
     } else {
         q->denied = 0;
         q->failures++;
-        wait_ms = c->retry_interval_ms > 0
-                      ? c->retry_interval_ms
-                      : jittered(grown(c->retry_first_ms, c->retry_last_ms, q->failures));
+        edge_backoff_reset(&q->denied_pause);
     }
+    bool fixed = !denied && c->retry_interval_ms > 0;
+    int64_t wait_ms = fixed ? c->retry_interval_ms : edge_backoff_next(pause);
     wait_ms = wait_ms > slot->retry_after_ms ? wait_ms : slot->retry_after_ms;
     q->not_before_ms = edge_now_mono_ms() + wait_ms;
 }
@@ -162,6 +144,8 @@ static enum verdict judge(struct export_queue *q, struct queue_slot *slot) EDGE_
         if (seen) {
             q->acknowledged++;
             q->failures = q->denied = 0;
+            edge_backoff_reset(&q->retry_pause);
+            edge_backoff_reset(&q->denied_pause);
             q->not_before_ms = 0;
             q->line = EXPORT_LINE_UP;
         }
