@@ -16,7 +16,6 @@ struct app_config {
     struct app_http_server http_server;
     struct edge_named_text *settings; /* for functions written by others */
     size_t n_settings;
-    int64_t max_event_size; /* KB; 0: no limit of its own */
 };
 
 struct external; /* trigger_external.c */
@@ -45,10 +44,5 @@ void trigger_external_respond(struct app *app, const struct export_flow *flow);
 /** Nothing comes any more; responses are refused. */
 void trigger_external_stop(struct app *app);
 void trigger_external_free(struct app *app);
-
-/* The entries of "a, b", @p each called with one after the other. */
-enum edge_status app_each_topic(struct edge_ctx *ctx, struct app *app, const char *list,
-                                enum edge_status (*each)(struct edge_ctx *ctx, struct app *app,
-                                                         const char *topic));
 
 #endif

@@ -101,19 +101,6 @@ static void respond(void *state, const struct export_flow *flow)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-enum edge_status app_each_topic(struct edge_ctx *ctx, struct app *app, const char *list,
-                                enum edge_status (*each)(struct edge_ctx *ctx, struct app *app,
-                                                         const char *topic))
-{
-    static const char between[] = ", \t";
-    for (const char *at = list + strspn(list, between); *at; at += strspn(at, between)) {
-        size_t len = strcspn(at, between);
-        EDGE_TRY(each(ctx, app, edge_strndup(&ctx->arena, at, len)));
-        at += len;
-    }
-    return EDGE_OK;
-}
-
 static enum edge_status apply(struct edge_ctx *ctx, struct app *app)
 {
     enum edge_status st = export_engine_apply(ctx, app->engine, edge_runtime_writable(app->rt));

@@ -27,20 +27,20 @@ static unsigned flags(const struct app *app)
     return EDGE_SUB_EVENTS | (w->spool.full == EXPORT_BLOCK ? 0 : EDGE_SUB_AT_ONCE);
 }
 
-static enum edge_status subscribe(struct edge_ctx *ctx, struct app *app, const char *topic)
-{
-    return edge_bus_subscribe(ctx, app->rt->bus,
-                              edge_printf(&ctx->arena, "%s/%s", app->rt->base_topic, topic),
-                              bus_message, app, flags(app));
-}
-
 enum edge_status trigger_bus_start(struct edge_ctx *ctx, struct app *app)
 {
-    const char *topics = app->config->trigger.subscribe_topics;
-    if (!topics || !*topics) {
+    const struct edge_runtime *rt = app->rt;
+    const char *list = app->config->trigger.subscribe_topics;
+    size_t n;
+    const char **topics = export_list(&ctx->arena, list ? list : "", &n);
+    if (n == 0) {
         return edge_fail(ctx, EDGE_INVALID, "Trigger.SubscribeTopics is missing");
     }
-    return app_each_topic(ctx, app, topics, subscribe);
+    for (size_t i = 0; i < n; i++) {
+        const char *pattern = edge_printf(&ctx->arena, "%s/%s", rt->base_topic, topics[i]);
+        EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, pattern, bus_message, app, flags(app)));
+    }
+    return EDGE_OK;
 }
 
 void trigger_bus_respond(struct app *app, const struct export_flow *flow)

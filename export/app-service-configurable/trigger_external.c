@@ -15,8 +15,6 @@ struct external {
     struct edge_mqtt *mqtt;
 };
 
-static const char *const AUTH_MODES[] = {"none", "usernamepassword", "clientcert", "cacert"};
-
 /* On the receiving thread: the message is acknowledged when this returns, so it is in its queue by then. */
 static void received(void *state, const struct edge_mqtt_message *m)
 {
@@ -44,7 +42,7 @@ static enum edge_status credentials(struct edge_ctx *ctx, struct external *x,
     struct edge_bus_config bus = {0};
     const struct edge_broker_secret secret = {
         .section = "Trigger.ExternalMqtt",
-        .auth_mode = AUTH_MODES[c->auth_mode],
+        .auth_mode = EDGE_AUTH_MODES[c->auth_mode],
         .secret_name = c->secret_name,
         .writable = edge_runtime_writable(x->app->rt),
         .metrics = x->app->rt->metrics,
@@ -55,13 +53,6 @@ static enum edge_status credentials(struct edge_ctx *ctx, struct external *x,
     ret->ca = bus.ca;
     ret->cert = bus.cert;
     ret->key = bus.key;
-    return EDGE_OK;
-}
-
-static enum edge_status subscribe(struct edge_ctx *ctx, struct app *app, const char *topic)
-{
-    (void)ctx;
-    edge_mqtt_subscribe(app->external->mqtt, topic, (int)app->config->trigger.external.qos);
     return EDGE_OK;
 }
 
@@ -108,11 +99,16 @@ static enum edge_status open_client(struct edge_ctx *ctx, struct external *x,
 enum edge_status trigger_external_start(struct edge_ctx *ctx, struct app *app)
 {
     const struct export_external_mqtt *c = &app->config->trigger.external;
-    const char *topics = app->config->trigger.subscribe_topics;
+    const char *list = app->config->trigger.subscribe_topics;
+    size_t n;
+    const char **topics = export_list(&ctx->arena, list ? list : "", &n);
     app->external = edge_xalloc(1, sizeof(*app->external));
     app->external->app = app;
     EDGE_TRY(open_client(ctx, app->external, c));
-    return app_each_topic(ctx, app, topics ? topics : "", subscribe);
+    for (size_t i = 0; i < n; i++) {
+        edge_mqtt_subscribe(app->external->mqtt, topics[i], (int)c->qos);
+    }
+    return EDGE_OK;
 }
 
 void trigger_external_respond(struct app *app, const struct export_flow *flow)

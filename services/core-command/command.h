@@ -17,11 +17,10 @@ struct external_topics {
 struct external_mqtt {
     bool enabled, auto_reconnect, retain, skip_cert_verify;
     const char *url, *client_id, *connect_timeout, *secret_name;
-    unsigned auth_mode; /* of EXTERNAL_AUTH_MODES */
+    unsigned auth_mode; /* of EDGE_AUTH_MODES */
     int64_t keep_alive, qos;
     struct external_topics topics;
 };
-extern const char *const EXTERNAL_AUTH_MODES[];
 struct external_command {
     int64_t max_concurrent_requests;
 };

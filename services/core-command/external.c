@@ -91,7 +91,7 @@ static enum edge_status read_config(struct edge_ctx *ctx, struct command_state *
     int64_t timeout = 0;
     const struct edge_broker_secret secret = {
         .section = "ExternalMQTT",
-        .auth_mode = EXTERNAL_AUTH_MODES[config->auth_mode],
+        .auth_mode = EDGE_AUTH_MODES[config->auth_mode],
         .secret_name = config->secret_name,
         .writable = edge_runtime_writable(cmd->rt),
         .metrics = cmd->rt->metrics,

@@ -16,8 +16,6 @@ static const struct edge_field topics_fields[] = {
 #undef F
 static const struct edge_dto EXTERNAL_TOPICS = EDGE_DTO(struct external_topics, "Topics", topics_fields);
 
-const char *const EXTERNAL_AUTH_MODES[] = {"none", "usernamepassword", "clientcert", "cacert", NULL};
-
 #define F(m, ...) EDGE_FIELD(struct external_mqtt, m, __VA_ARGS__)
 static const struct edge_field external_mqtt_fields[] = {
     F(enabled, "Enabled", "Take commands from a broker outside.", .flags = EDGE_EMIT_EMPTY, .def = "false"),
@@ -30,7 +28,7 @@ static const struct edge_field external_mqtt_fields[] = {
     F(retain, "Retain", "Whether the broker keeps answers.", .flags = EDGE_EMIT_EMPTY, .def = "true"),
     F(skip_cert_verify, "SkipCertVerify", "Trust any broker.", .flags = EDGE_EMIT_EMPTY, .def = "false"),
     F(secret_name, "SecretName", "Of the secret with what AuthMode takes.", .flags = EDGE_EMIT_EMPTY, .def = "mqtt"),
-    F(auth_mode, "AuthMode", "How to show who one is: usernamepassword, clientcert, cacert or none.", .flags = EDGE_EMIT_EMPTY, .def = "none", .names = EXTERNAL_AUTH_MODES),
+    F(auth_mode, "AuthMode", "How to show who one is: usernamepassword, clientcert, cacert or none.", .flags = EDGE_EMIT_EMPTY, .def = "none", .names = EDGE_AUTH_MODES),
     EDGE_OBJECT(struct external_mqtt, topics, "Topics", "Where commands come and answers go.", &EXTERNAL_TOPICS),
 };
 #undef F

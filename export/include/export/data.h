@@ -47,6 +47,8 @@ struct export_flow {
     const char *response_content_type;
 };
 
+/** "a, b" as a list; blanks around entries are gone, empty ones left out. */
+const char **export_list(struct edge_arena *a, const char *text, size_t *ret_n);
 /** The value of @p name, in any case; NULL: there is none. */
 const char *export_flow_value(const struct export_flow *flow, const char *name);
 void export_flow_set(struct export_flow *flow, const char *name, const char *value);

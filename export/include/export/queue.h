@@ -15,8 +15,15 @@ struct export_queue;
  * A record's context is a JSON object: "values" are the texts of {placeholders}, "id" is the event's. "mid", "reason"
  * and "since" are the queue's own; what else is in it is the owner's.
  */
+/** In @p ctx's arena; *ret_tree may be NULL: there is none. */
+enum edge_status export_context_read(struct edge_ctx *ctx, const char *context,
+                                     const cJSON **ret_tree,
+                                     const struct export_value **ret_values);
 
-/** What the message's way goes on with, on the queue's thread, once delivered; before it is settled. */
+/**
+ * What the message's way goes on with, on the queue's thread, once delivered; before it is settled. The outcome's
+ * response is what came in where the peer gave none.
+ */
 typedef enum edge_status export_continue(void *arg, struct edge_ctx *ctx,
                                          const struct export_record *record,
                                          const struct export_outcome *outcome);

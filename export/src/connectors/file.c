@@ -12,8 +12,9 @@
 #include "connectors.h"
 #include "edge/clock.h"
 #include "edge/log.h"
+#include "words.h"
 
-enum { MB = 1 << 20, RETRY_MS = 1000, FILES_MAX = 1000 };
+enum { MB = 1 << 20, FILES_MAX = 1000 };
 
 struct file_stage {
     const char *path;
@@ -27,20 +28,6 @@ struct file {
     int fd;
     int64_t size; /* of what is whole */
 };
-
-static void settle(struct file *f, const struct export_message *m, enum export_fate fate,
-                   const char *reason)
-{
-    const struct export_outcome outcome = {
-        .fate = fate,
-        .reason = reason,
-        .retry_after_ms = fate == EXPORT_RETRY ? RETRY_MS : 0,
-        .response = {m->payload, m->size},
-        .response_type = m->content_type,
-        .response_kind = m->kind,
-    };
-    f->env.settle(f->env.queue, m->token, &outcome);
-}
 
 static const char *reason_of(struct edge_ctx *ctx, const struct file *f, const char *what)
 {
@@ -143,11 +130,11 @@ static void send_line(void *c, struct edge_ctx *ctx, const struct export_message
         const char *reason = reason_of(ctx, f, "open");
         close_file(f);
         f->env.line(f->env.queue, EXPORT_LINE_DOWN, reason);
-        settle(f, m, EXPORT_RETRY, reason);
+        connector_settle(&f->env, m, EXPORT_RETRY, reason);
     } else if (!append(f, line.data, line.len)) {
-        settle(f, m, EXPORT_RETRY, reason_of(ctx, f, "write"));
+        connector_settle(&f->env, m, EXPORT_RETRY, reason_of(ctx, f, "write"));
     } else {
-        settle(f, m, EXPORT_DELIVERED, NULL);
+        connector_settle(&f->env, m, EXPORT_DELIVERED, NULL);
     }
 }
 

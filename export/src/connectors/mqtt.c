@@ -13,6 +13,7 @@
 #include "edge/log.h"
 #include "edge/metrics.h"
 #include "edge/mqtt.h"
+#include "edge/service.h"
 #include "edge/text.h"
 #include "edge/thread.h"
 
@@ -25,8 +26,8 @@ enum {
     MQTT_MAX = 256 << 20
 };
 
+/* As EDGE_AUTH_MODES. */
 enum auth_mode { AUTH_NONE, AUTH_PASSWORD, AUTH_CLIENT_CERT, AUTH_CA_CERT };
-static const char *const AUTH_MODES[] = {"none", "usernamepassword", "clientcert", "cacert", NULL};
 static const char *const VERSIONS[] = {"3.1.1", "5", NULL};
 
 struct mqtt_stage {
@@ -57,13 +58,13 @@ static const struct export_param params[] = {
     {"Topic",                                  "May have {placeholders}.", EXPORT_P_TEXT},
     {"SecretName",                                         "username password clientcert clientkey cacert, as AuthMode needs them.",
      EXPORT_P_TEXT, .may_be_empty = true},
-    {"AuthMode",                                  "What the broker wants to see.", EXPORT_P_ONE_OF, .names = AUTH_MODES},
+    {"AuthMode",                                  "What the broker wants to see.", EXPORT_P_ONE_OF, .names = EDGE_AUTH_MODES},
     {"ClientId",                                    "Each client of a broker has its own.", EXPORT_P_TEXT},
     {"Qos",                                   "0, 1 or 2. With 0 nobody knows what arrives.", EXPORT_P_COUNT, .def = "0"},
     {"Retain",                                               "The broker keeps the last one.", EXPORT_P_BOOL, .def = "false"},
     {"AutoReconnect","Taken for its name: a lost connection is always made again.", EXPORT_P_BOOL,
      .def = "false"},
-    {"SkipVerify",                            "Do not look at the broker's certificate.", EXPORT_P_BOOL, .def = "false"},
+    {"SkipVerify",                       "Do not look at the broker's certificate.", EXPORT_P_BOOL, .def = "false"},
     {"ConnectTimeout",                                      "Of one attempt.", EXPORT_P_DURATION, .def = "5s"},
     {"KeepAlive",                                  "Without a word so long, the broker is asked.", EXPORT_P_DURATION, .def = "10s"},
     {"MaxReconnectInterval",                                           "Between two attempts, at most.", EXPORT_P_DURATION, .def = "2m"},
@@ -166,7 +167,7 @@ static enum edge_status mqtt_compile(struct edge_ctx *ctx, struct edge_arena *a,
     EDGE_TRY(take_will(ctx, a, p, s));
     if (s->auth != AUTH_NONE && !*s->secret_name) {
         return edge_fail(ctx, EDGE_INVALID, "parameter SecretName must be given with AuthMode %s",
-                         AUTH_MODES[s->auth]);
+                         EDGE_AUTH_MODES[s->auth]);
     }
     if (strpbrk(s->topic, "+#")) {
         return edge_fail(ctx, EDGE_INVALID, "parameter Topic must have no wildcard");

@@ -39,9 +39,7 @@ static enum edge_status format(struct edge_ctx *ctx, const struct export_message
     }
     struct export_flow flow = {.ctx = ctx};
     for (const struct export_value *v = m->values; v; v = v->next) {
-        if (v->name[0] != '.') {
-            export_flow_set(&flow, v->name, escaped(&ctx->arena, v->value, takes));
-        }
+        export_flow_set(&flow, v->name, escaped(&ctx->arena, v->value, takes));
     }
     return export_flow_format(&flow, text, ret);
 }

@@ -5,7 +5,6 @@
 
 #include "edge/text.h"
 #include "pipeline.h"
-#include "stages/stages.h"
 
 static const char DEFAULT_PIPELINE[] = "default-pipeline";
 
@@ -144,7 +143,7 @@ static void make_metrics(const struct export_engine *e, struct edge_arena *a, st
 static enum edge_status check_topics(struct compiler *c, const char *topics, struct pipeline *p)
 {
     struct edge_arena *a = &c->g->arena;
-    p->topics = stage_list(a, topics, &p->n_topics);
+    p->topics = export_list(a, topics, &p->n_topics);
     for (size_t i = 0; i < p->n_topics; i++) {
         p->topics[i] = edge_printf(a, "%s/%s", c->e->config.base_topic, p->topics[i]);
     }
@@ -162,7 +161,7 @@ static enum edge_status make_pipeline(struct compiler *c, const char *id, const 
 {
     struct edge_arena *a = &c->g->arena;
     size_t n;
-    const char **names = stage_list(a, order, &n);
+    const char **names = export_list(a, order, &n);
     p->id = edge_strdup(a, id);
     p->steps = edge_new_n(a, struct step, n);
     p->n_steps = n;

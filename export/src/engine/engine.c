@@ -84,7 +84,7 @@ static enum edge_status open_queue(struct edge_ctx *ctx, struct export_engine *e
                                    const struct export_writable *w)
 {
     struct export_queue_config c = queue_config(&s->arena, e, s, w);
-    return edge_wrap(ctx, export_queue_open(ctx, &c, &s->queue), "queue %s", s->name);
+    return export_queue_open(ctx, &c, &s->queue);
 }
 
 static void configure_queue(struct export_engine *e, struct station *s,

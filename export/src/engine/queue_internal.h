@@ -67,7 +67,6 @@ struct export_queue {
 enum edge_status queue_message_make(struct export_queue *q, struct queue_slot *slot);
 void queue_message_id(const char *queue, const struct export_record *record, const cJSON *context,
                       char id[33]);
-enum edge_status queue_context_read(struct edge_ctx *ctx, const char *context, const cJSON **ret);
 /** NULL where there is none of that name. */
 const char *queue_context_text(const cJSON *tree, const char *name);
 

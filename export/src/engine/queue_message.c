@@ -7,13 +7,6 @@
 
 #include "edge/json.h"
 
-enum edge_status queue_context_read(struct edge_ctx *ctx, const char *context, const cJSON **ret)
-{
-    *ret = NULL;
-    return context && *context ? edge_json_parse(ctx, context, strlen(context), NULL, ret)
-                               : EDGE_OK;
-}
-
 const char *queue_context_text(const cJSON *tree, const char *name)
 {
     const cJSON *member = tree ? edge_json_member(tree, name, true) : NULL;
@@ -34,6 +27,18 @@ static const struct export_value *values_of(struct edge_arena *a, const cJSON *t
         }
     }
     return first;
+}
+
+enum edge_status export_context_read(struct edge_ctx *ctx, const char *context,
+                                     const cJSON **ret_tree, const struct export_value **ret_values)
+{
+    *ret_tree = NULL;
+    *ret_values = NULL;
+    if (context && *context) {
+        EDGE_TRY(edge_json_parse(ctx, context, strlen(context), NULL, ret_tree));
+        *ret_values = values_of(&ctx->arena, *ret_tree);
+    }
+    return EDGE_OK;
 }
 
 void queue_message_id(const char *queue, const struct export_record *record, const cJSON *context,
@@ -83,10 +88,9 @@ enum edge_status queue_message_make(struct export_queue *q, struct queue_slot *s
     };
     const cJSON *context;
     queue_message_id(q->config.name, r, NULL, m->id);
-    EDGE_TRY(
-        edge_wrap(ctx, queue_context_read(ctx, r->context, &context), "the message's context"));
+    EDGE_TRY(edge_wrap(ctx, export_context_read(ctx, r->context, &context, &m->values),
+                       "the message's context"));
     queue_message_id(q->config.name, r, context, m->id);
-    m->values = values_of(&ctx->arena, context);
     if (r->kind != 0 && !q->config.connector->gathers) {
         struct export_data data;
         struct edge_bytes bytes = {r->payload, r->size};

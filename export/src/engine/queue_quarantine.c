@@ -78,7 +78,8 @@ bool queue_quarantine_put(struct edge_ctx *ctx, struct export_queue *q,
     const cJSON *context = NULL;
     enum edge_status st = queue_quarantine_open(ctx, q, true);
     if (st == EDGE_OK) {
-        if (queue_context_read(ctx, record.context, &context) != EDGE_OK) {
+        const struct export_value *values;
+        if (export_context_read(ctx, record.context, &context, &values) != EDGE_OK) {
             edge_ctx_clear(ctx); /* that may be why it is here */
         }
         record.context = context_with(a, context, own_members(a, slot->message.id, reason));
@@ -110,7 +111,8 @@ enum edge_status export_quarantine_list(struct edge_ctx *ctx, struct export_queu
         }
         EDGE_TRY(st);
         const cJSON *context;
-        EDGE_TRY(queue_context_read(ctx, one->record.context, &context));
+        const struct export_value *values;
+        EDGE_TRY(export_context_read(ctx, one->record.context, &context, &values));
         const char *since = queue_context_text(context, "since");
         one->seq = one->record.seq;
         one->reason = queue_context_text(context, "reason");
@@ -127,7 +129,8 @@ static enum edge_status replay(struct edge_ctx *ctx, struct export_queue *q,
 {
     struct export_record record = one->record;
     const cJSON *context;
-    EDGE_TRY(queue_context_read(ctx, record.context, &context));
+    const struct export_value *values;
+    EDGE_TRY(export_context_read(ctx, record.context, &context, &values));
     const char *id = queue_context_text(context, "mid");
     record.context = context_with(&ctx->arena, context,
                                   edge_printf(&ctx->arena, "\"mid\":\"%s\"", id ? id : ""));

@@ -90,18 +90,11 @@ static const char *context_text(struct edge_ctx *ctx, uint64_t run, const struct
 
 static uint64_t context_read(struct edge_ctx *ctx, const char *text, struct export_flow *flow)
 {
-    const cJSON *tree = NULL, *value;
+    const cJSON *tree;
     uint64_t run = 0;
-    if (!text || edge_json_parse(ctx, text, strlen(text), NULL, &tree) != EDGE_OK) {
+    if (export_context_read(ctx, text, &tree, &flow->values) != EDGE_OK) {
         edge_ctx_clear(ctx);
         return 0;
-    }
-    const cJSON *values = edge_json_member(tree, "values", true);
-    cJSON_ArrayForEach(value, values)
-    {
-        if (value->string && cJSON_IsString(value)) {
-            export_flow_set(flow, value->string, value->valuestring);
-        }
     }
     const cJSON *number = edge_json_member(tree, "run", true);
     return cJSON_IsString(number) && edge_uint_parse(number->valuestring, &run) ? run : 0;
@@ -206,13 +199,8 @@ enum edge_status run_continue(void *arg, struct edge_ctx *ctx, const struct expo
     uint64_t run;
     bool parked = false;
     struct export_flow flow = flow_behind(ctx, record, &run);
-    bool as_it_came = !outcome->response.data;
-    enum edge_status st = as_it_came
-                              ? export_data_thaw(ctx, record->kind,
-                                                 (struct edge_bytes){record->payload, record->size},
-                                                 record->content_type, &flow.data)
-                              : export_data_thaw(ctx, outcome->response_kind, outcome->response,
-                                                 outcome->response_type, &flow.data);
+    enum edge_status st = export_data_thaw(ctx, outcome->response_kind, outcome->response,
+                                           outcome->response_type, &flow.data);
     pthread_rwlock_rdlock(&e->swap);
     const struct pipeline *p = pipeline_find(e->current, s->pipeline);
     if (st == EDGE_OK && p) {

@@ -1,6 +1,8 @@
 /* Tables of what an application service's files say. */
 #include "export/settings.h"
 
+#include "edge/service.h"
+
 #define ROW(T, m, key, text, ...)                                                                  \
     EDGE_FIELD(T, m, key, text, .flags = EDGE_EMIT_EMPTY __VA_OPT__(, ) __VA_ARGS__)
 #define ROW_ENUM(T, m, key, text, list, ...)                                                       \
@@ -11,7 +13,6 @@ static const char *const TARGETS[] = {"event", "raw", "metric", NULL};
 static const char *const FULL[] = {"drop-oldest", "drop-newest", "block", NULL};
 static const char *const DURABILITY[] = {"group", "sync", "os", NULL};
 static const char *const TRIGGERS[] = {"edgex-messagebus", "http", "external-mqtt", NULL};
-static const char *const AUTH_MODES[] = {"none", "usernamepassword", "clientcert", "cacert", NULL};
 
 /* clang-format off */
 static const struct edge_field parameter_fields[] = {
@@ -97,7 +98,7 @@ static const struct edge_field external_fields[] = {
     F(retain, "Retain", "Whether the broker keeps responses."),
     F(skip_cert_verify, "SkipCertVerify", "Trust any broker."),
     F(secret_name, "SecretName", "Of the secret with what AuthMode takes."),
-    ROW_ENUM(struct export_external_mqtt, auth_mode, "AuthMode", "How to show who one is.", AUTH_MODES),
+    ROW_ENUM(struct export_external_mqtt, auth_mode, "AuthMode", "How to show who one is.", EDGE_AUTH_MODES),
     F(retry_duration, "RetryDuration", "Means nothing: a broker is waited for.", .def = "600", .min = 0, .max = INT32_MAX),
     F(retry_interval, "RetryInterval", "Seconds to the next attempt.", .def = "5", .min = 0, .max = 3600),
     EDGE_OBJECT(struct export_external_mqtt, will, "Will", "The last word.", &WILL, .flags = EDGE_EMIT_EMPTY),

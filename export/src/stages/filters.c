@@ -112,7 +112,7 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
     struct filter *f = edge_new(a, struct filter);
     const char *names = params->table[0].name;
     size_t n;
-    const char **list = stage_list(a, export_params_text(params, names), &n);
+    const char **list = export_list(a, export_params_text(params, names), &n);
     f->out = export_params_true(params, "FilterOut");
     f->words = edge_new_n(a, const char *, n);
     f->patterns = edge_new_n(a, struct edge_pattern *, n);

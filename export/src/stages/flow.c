@@ -72,7 +72,7 @@ void stage_put(struct export_flow *flow, const void *bytes, size_t n, const char
     };
 }
 
-const char **stage_list(struct edge_arena *a, const char *text, size_t *ret_n)
+const char **export_list(struct edge_arena *a, const char *text, size_t *ret_n)
 {
     static const char blank[] = " \t\r\n";
     const char **list = edge_new_n(a, const char *, strlen(text) + 1);

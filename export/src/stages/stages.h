@@ -9,8 +9,6 @@ extern const struct export_function export_filter_by_profile, export_filter_by_d
     export_encrypt, export_add_tags, export_json_logic, export_wrap_into_event,
     export_set_response_data, export_to_line_protocol, export_script, export_plugin;
 
-/** "a, b" as a list, blanks around entries gone, empty ones left out. */
-const char **stage_list(struct edge_arena *a, const char *text, size_t *ret_n);
 /** Fails with what the function wants instead of what came. */
 enum export_verdict stage_wants(struct export_flow *flow, const char *what);
 /** A text or bytes in the place of what came. */

@@ -17,7 +17,7 @@ enum edge_status stage_tags(struct edge_ctx *ctx, struct edge_arena *a, const ch
                             struct edge_named_text **ret, size_t *ret_n)
 {
     size_t n;
-    const char **list = stage_list(a, text, &n);
+    const char **list = export_list(a, text, &n);
     *ret = edge_new_n(a, struct edge_named_text, n);
     *ret_n = n;
     for (size_t i = 0; i < n; i++) {

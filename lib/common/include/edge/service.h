@@ -117,6 +117,8 @@ const void *edge_runtime_writable(const struct edge_runtime *rt);
 /** A value of Writable.InsecureSecrets; NULL if there is none. Valid as the writable struct is. */
 const char *edge_runtime_secret(const struct edge_runtime *rt, const char *secret_name,
                                 const char *key);
+/** How to show a broker who one is: none, usernamepassword, clientcert, cacert; NULL-ended. */
+extern const char *const EDGE_AUTH_MODES[];
 /** Where what is shown to a broker comes from. */
 struct edge_broker_secret {
     const char *section; /* of the configuration, for texts: "MessageBus" */

@@ -7,6 +7,8 @@
 #include "edge/text.h"
 #include "instance.h"
 
+const char *const EDGE_AUTH_MODES[] = {"none", "usernamepassword", "clientcert", "cacert", NULL};
+
 static bool given(const char *text)
 {
     return text && *text;
