@@ -123,10 +123,12 @@ static void send_line(void *c, struct edge_ctx *ctx, const struct export_message
         line.data[i] = line.data[i] == '\n' || line.data[i] == '\r' ? ' ' : line.data[i];
     }
     edge_buf_putc(&line, '\n');
-    if (f->fd >= 0 && f->size > 0 && f->size + (int64_t)line.len > f->stage->max_bytes) {
+    bool open = open_file(f);
+    if (open && f->size > 0 && f->size + (int64_t)line.len > f->stage->max_bytes) {
         rotate(ctx, f);
+        open = open_file(f);
     }
-    if (!open_file(f)) {
+    if (!open) {
         const char *reason = reason_of(ctx, f, "open");
         close_file(f);
         f->env.line(f->env.queue, EXPORT_LINE_DOWN, reason);
