@@ -25,6 +25,7 @@ struct app {
     struct export_host host;
     struct export_engine *engine;
     struct external *external;        /* NULL: that is not where messages come from */
+    bool listens;                     /* messages were asked for, for good */
     _Atomic unsigned secrets_version; /* counts reloads */
 };
 

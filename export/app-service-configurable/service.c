@@ -101,23 +101,6 @@ static void respond(void *state, const struct export_flow *flow)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static enum edge_status apply(struct edge_ctx *ctx, struct app *app)
-{
-    enum edge_status st = export_engine_apply(ctx, app->engine, edge_runtime_writable(app->rt));
-    if (st != EDGE_OK) {
-        edge_log_error(ctx, "configuration refused", "file",
-                       edge_printf(&ctx->arena, "%s/configuration.yaml", app->rt->resource_dir),
-                       "reason", edge_ctx_message(ctx, st), NULL);
-        edge_ctx_clear(ctx);
-    }
-    size_t n;
-    const char **ids = export_engine_pipelines(&ctx->arena, app->engine, &n);
-    for (size_t i = 0; i < n; i++) {
-        edge_log_debug(ctx, "pipeline runs", "pipeline", ids[i], NULL);
-    }
-    return EDGE_OK;
-}
-
 static enum edge_status open_trigger(struct edge_ctx *ctx, struct app *app)
 {
     switch ((enum export_trigger_type)app->config->trigger.type) {
@@ -129,6 +112,38 @@ static enum edge_status open_trigger(struct edge_ctx *ctx, struct app *app)
         break;
     }
     return EDGE_OK;
+}
+
+/* Messages are asked for when the first pipeline is there: who has none is spared all of them. */
+static enum edge_status listen_when_needed(struct edge_ctx *ctx, struct app *app)
+{
+    size_t n;
+    (void)export_engine_pipelines(&ctx->arena, app->engine, &n);
+    if (n == 0 || app->listens) {
+        return EDGE_OK;
+    }
+    app->listens = true;
+    return open_trigger(ctx, app);
+}
+
+/* A pipeline that is refused is told, and leaves the others alone. */
+static void apply(struct edge_ctx *ctx, struct app *app)
+{
+    enum edge_status st = export_engine_apply(ctx, app->engine, edge_runtime_writable(app->rt));
+    if (st != EDGE_OK) {
+        edge_log_error(ctx, "configuration refused", "file",
+                       edge_printf(&ctx->arena, "%s/configuration.yaml", app->rt->resource_dir),
+                       "reason", edge_ctx_message(ctx, st), NULL);
+        edge_ctx_clear(ctx);
+    }
+}
+
+static void tell_silence(struct edge_ctx *ctx, enum edge_status st)
+{
+    if (st != EDGE_OK) {
+        edge_log_error(ctx, "no messages come", "reason", edge_ctx_message(ctx, st), NULL);
+        edge_ctx_clear(ctx);
+    }
 }
 
 static enum edge_status app_start(struct edge_ctx *ctx, const struct edge_runtime *rt)
@@ -151,14 +166,12 @@ static enum edge_status app_start(struct edge_ctx *ctx, const struct edge_runtim
         .respond = respond,
     };
     app->engine = export_engine_create(&config);
-    EDGE_TRY(apply(ctx, app));
-    enum edge_status st = open_trigger(ctx, app);
+    apply(ctx, app);
+    enum edge_status st = listen_when_needed(ctx, app);
     if (st == EDGE_OK || !rt->options->config_provider) {
         return st;
     }
-    /* Who mends the value in core-keeper needs a service that runs. */
-    edge_log_error(ctx, "no messages come", "reason", edge_ctx_message(ctx, st), NULL);
-    edge_ctx_clear(ctx);
+    tell_silence(ctx, st); /* who mends the value in core-keeper needs a service that runs */
     return EDGE_OK;
 }
 
@@ -185,7 +198,8 @@ static void app_reconfigured(const struct edge_runtime *rt)
     struct app *app = rt->state;
     ctx.log = rt->log;
     app->secrets_version++;
-    (void)!apply(&ctx, app);
+    apply(&ctx, app);
+    tell_silence(&ctx, listen_when_needed(&ctx, app));
 }
 
 static const char default_config[] = "Service:\n"

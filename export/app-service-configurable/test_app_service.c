@@ -397,6 +397,33 @@ static void test_a_changed_configuration(void)
     CU_ASSERT_FALSE(runs(&ctx, &r, "second"));
 }
 
+static bool peer_has_one(void *arg)
+{
+    return tcp_peer_requests(arg) > 0;
+}
+
+/* Without a pipeline nothing is asked for; the first one that comes is heard. */
+static void test_the_first_pipeline_comes_later(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const struct peer_step script[] = {
+        {PEER_ANSWER, OK_ANSWER}
+    };
+    struct tcp_peer *peer = tcp_peer_start(script, 1);
+    {
+        SERVICE_RIG(r, &app_service_configurable, "Trigger: {Type: edgex-messagebus}\n");
+        CU_ASSERT_FALSE(edge_bus_wanted(r.rt->bus, "edgex/events/device/svc/P/Pump/S"));
+        rewrite(&r, exporter(&ctx.arena, peer, "edgex-messagebus", ""));
+        bool came = false;
+        for (int i = 0; i < 100 && !came; i++) {
+            say(&r, "events/device/svc/P/Pump/S", EVENT_OF("Pump"));
+            came = wait_until(peer_has_one, peer, 200);
+        }
+        CU_ASSERT(came);
+    }
+    tcp_peer_free(peer);
+}
+
 CU_TestInfo app_service_tests[] = {
     {"the trigger answers what comes out",       test_the_trigger_answers_what_comes_out      },
     {"each function is shown",                   test_each_function_is_shown                  },
@@ -406,6 +433,7 @@ CU_TestInfo app_service_tests[] = {
     {"kept over a restart",                      test_kept_over_a_restart                     },
     {"a wrong pipeline leaves the others alone", test_a_wrong_pipeline_leaves_the_others_alone},
     {"a broker outside",                         test_a_broker_outside                        },
+    {"the first pipeline comes later",           test_the_first_pipeline_comes_later          },
     {"a changed configuration",                  test_a_changed_configuration                 },
     CU_TEST_INFO_NULL,
 };

@@ -368,19 +368,31 @@ static enum edge_status wait_end(struct export_engine *e, struct waiter *w, int6
     return w->outcome;
 }
 
-/* Each pipeline it is for; how many there were. */
+static bool is_for_any(const struct generation *g, const char *topic)
+{
+    bool any = false;
+    for (size_t i = 0; g && i < g->n_pipelines && !any; i++) {
+        any = is_for(&g->pipelines[i], topic);
+    }
+    return any;
+}
+
+/* Each pipeline it is for; what is for none is not even read. */
 static enum edge_status run_all(struct edge_ctx *ctx, struct export_engine *e,
                                 const struct export_input *in, struct waiter *w, bool *ret_any)
 {
     const struct generation *g = e->current;
     struct export_flow flow;
-    enum edge_status st = take(ctx, g ? g->target : EXPORT_TARGET_EVENT, in, &flow);
-    *ret_any = false;
+    *ret_any = is_for_any(g, in->topic);
+    if (!*ret_any) {
+        return EDGE_OK;
+    }
+    enum edge_status st = take(ctx, g->target, in, &flow);
     if (st != EDGE_OK) {
         edge_counter_add(e->invalid, 1);
         return st;
     }
-    for (size_t i = 0; g && i < g->n_pipelines; i++) {
+    for (size_t i = 0; i < g->n_pipelines; i++) {
         if (!is_for(&g->pipelines[i], in->topic)) {
             continue;
         }
@@ -388,7 +400,6 @@ static enum edge_status run_all(struct edge_ctx *ctx, struct export_engine *e,
             EDGE_LOCK(&e->lock);
             w->open++;
         }
-        *ret_any = true;
         /* Its failure was logged and told to who waits; the others run all the same. */
         (void)!run_pipeline(e, &g->pipelines[i], &flow, w ? w->run : 0);
         edge_ctx_clear(ctx);
