@@ -31,12 +31,7 @@ struct step_view {
     const cJSON *values;
 };
 
-#define X(name, text) text,
-static const char *const STATES[] = {EXPORT_QUEUE_STATES(X) NULL};
-#undef X
 static const char *const VERDICTS[] = {"goes on", "stops", "fails", NULL};
-static const char *const KINDS[] = {"nothing", "event", "addEventRequest",
-                                    "metric",  "bytes", "list"};
 
 /* clang-format off */
 static const struct edge_field count_fields[] = {
@@ -48,7 +43,7 @@ static const struct edge_dto COUNT = EDGE_DTO(struct count, "Count", count_field
 #define F(m, key, text, ...) EDGE_FIELD(struct queue_view, m, key, text, .flags = EDGE_EMIT_EMPTY __VA_OPT__(, ) __VA_ARGS__)
 static const struct edge_field queue_fields[] = {
     F(s.name, "name", "Pipeline and function, a dot between them."),
-    F(s.state, "state", "idle, sending, backoff, blocked, paused, waiting-clock or auth-failed.", .names = STATES),
+    F(s.state, "state", "idle, sending, backoff, blocked, paused, waiting-clock or auth-failed.", .names = EXPORT_QUEUE_STATE_NAMES),
     F(s.depth, "depth", "Messages that wait."),
     F(s.bytes, "bytes", "Of them, on disk."),
     F(s.oldest_age_ms, "oldestAge", "Of the first, in ms."),
@@ -158,7 +153,7 @@ static void show_step(void *arg, struct edge_ctx *ctx, const char *function,
                export_data_bytes(ctx, &flow->data, &bytes, &view.content_type) == EDGE_OK) {
         view.output = shown(&ctx->arena, bytes.data, bytes.size);
     }
-    view.kind = KINDS[flow->data.kind];
+    view.kind = EXPORT_KIND_NAMES[flow->data.kind];
     edge_reply_list_item(call);
     edge_dto_encode(&EXPORT_STEP, &view, EDGE_JSON, edge_reply_body(call));
 }

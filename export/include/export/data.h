@@ -19,6 +19,9 @@ enum export_kind {
     EXPORT_LIST,  /* of a batch */
 };
 
+/** As answers and plug-ins have them: event, addEventRequest, ... */
+extern const char *const EXPORT_KIND_NAMES[];
+
 struct export_data {
     enum export_kind kind;
     const struct event *event;       /* EVENT, ADD_EVENT */

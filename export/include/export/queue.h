@@ -63,9 +63,8 @@ enum export_queue_state {
 #define X(name, text) EXPORT_Q_##name,
     EXPORT_QUEUE_STATES(X)
 #undef X
-        EXPORT_QUEUE_N_STATES
 };
-extern const char *const EXPORT_QUEUE_STATE_NAMES[EXPORT_QUEUE_N_STATES];
+extern const char *const EXPORT_QUEUE_STATE_NAMES[]; /* NULL-ended */
 
 /** As GET /api/v3/export/queue/{name} shows it. */
 struct export_queue_status {

@@ -11,10 +11,11 @@
 #include "edge/clock.h"
 #include "edge/text.h"
 
-const char *const EXPORT_QUEUE_STATE_NAMES[EXPORT_QUEUE_N_STATES] = {
+const char *const EXPORT_QUEUE_STATE_NAMES[] = {
 #define X(name, text) text,
     EXPORT_QUEUE_STATES(X)
 #undef X
+        NULL,
 };
 
 static int64_t either(int64_t given, int64_t otherwise)

@@ -138,9 +138,9 @@ static bool cipher(const unsigned char *key, const unsigned char *iv, struct edg
     return ok;
 }
 
-/* @p iv NULL: a random one. For tests there may be another. */
-static enum edge_status seal(struct edge_ctx *ctx, const char *secret, const unsigned char *iv,
-                             struct edge_bytes in, struct edge_bytes *ret)
+enum edge_status export_encrypt_with(struct edge_ctx *ctx, const char *secret,
+                                     const unsigned char *iv, struct edge_bytes in,
+                                     struct edge_bytes *ret)
 {
     static const unsigned char length[LENGTH_BYTES] = {0};
     unsigned char keys[2 * KEY_BYTES] = {0}, tag[EVP_MAX_MD_SIZE];
@@ -171,13 +171,6 @@ static enum edge_status seal(struct edge_ctx *ctx, const char *secret, const uns
     return ok ? EDGE_OK : edge_fail(ctx, EDGE_INTERNAL, "cannot be encrypted");
 }
 
-enum edge_status export_encrypt_with(struct edge_ctx *ctx, const char *secret,
-                                     const unsigned char *iv, struct edge_bytes in,
-                                     struct edge_bytes *ret)
-{
-    return seal(ctx, secret, iv, in, ret);
-}
-
 static enum export_verdict encrypt_run(const void *stage, struct export_flow *flow)
 {
     const struct encrypt *e = stage;
@@ -186,7 +179,7 @@ static enum export_verdict encrypt_run(const void *stage, struct export_flow *fl
     const char *type, *secret = NULL;
     if (export_data_bytes(ctx, &flow->data, &in, &type) != EDGE_OK ||
         e->host->secret(e->host->state, ctx, &ctx->arena, e->secret, e->key, &secret) != EDGE_OK ||
-        seal(ctx, secret, NULL, in, &out) != EDGE_OK) {
+        export_encrypt_with(ctx, secret, NULL, in, &out) != EDGE_OK) {
         return EXPORT_FAIL;
     }
     put_base64(flow, out.data, out.size);

@@ -5,6 +5,9 @@
 #include "edge/buf.h"
 #include "stages.h"
 
+const char *const EXPORT_KIND_NAMES[] = {"nothing", "event", "addEventRequest",
+                                         "metric",  "bytes", "list"};
+
 const char *export_flow_value(const struct export_flow *flow, const char *name)
 {
     const struct export_value *v = flow->values;

@@ -98,8 +98,6 @@ static enum export_verdict verdict_of(struct run *r, enum edgex_stage_verdict v)
 
 static enum export_verdict run_plugin(const void *stage, struct export_flow *flow)
 {
-    static const char *const kinds[] = {"nothing", "event", "addEventRequest",
-                                        "metric",  "bytes", "list"};
     struct plugin *p = (struct plugin *)(uintptr_t)stage;
     struct run r = {.flow = flow};
     struct edge_bytes bytes;
@@ -108,7 +106,7 @@ static enum export_verdict run_plugin(const void *stage, struct export_flow *flo
         return EXPORT_FAIL;
     }
     const struct edgex_stage_message m = {
-        .kind = kinds[flow->data.kind],
+        .kind = EXPORT_KIND_NAMES[flow->data.kind],
         .content_type = type ? type : "",
         .data = bytes.data,
         .size = bytes.size,

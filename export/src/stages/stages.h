@@ -20,7 +20,7 @@ enum edge_status stage_tags(struct edge_ctx *ctx, struct edge_arena *a, const ch
 /** A rule of JSONLogic on data; INVALID where it cannot be evaluated. *ret may be NULL: null. */
 enum edge_status export_logic_apply(struct edge_ctx *ctx, const cJSON *rule, const cJSON *data,
                                     const cJSON **ret);
-/** For tests: with this IV (NULL: a random one). */
+/** @p iv: NULL, a random one; tests have their own. */
 enum edge_status export_encrypt_with(struct edge_ctx *ctx, const char *secret,
                                      const unsigned char *iv, struct edge_bytes in,
                                      struct edge_bytes *ret);
