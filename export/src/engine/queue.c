@@ -26,6 +26,7 @@ static int64_t either(int64_t given, int64_t otherwise)
 #define SECOND INT64_C(1000) /* ms */
 
 static void take_limits(struct export_queue *q, const struct export_queue_config *c)
+    EDGE_REQUIRES(q->lock)
 {
     enum { ALL = 100 }; /* full jitter */
     q->retry_pause.first_ms = either(c->retry_first_ms, SECOND);
@@ -49,7 +50,10 @@ static void copy_config(struct export_queue *q, const struct export_queue_config
     q->config.env.queue = q;
     q->config.env.settle = queue_settle;
     q->config.env.line = queue_line;
-    take_limits(q, c);
+    {
+        EDGE_LOCK(&q->lock);
+        take_limits(q, c);
+    }
     unsigned window = c->connector->window;
     q->max_bytes = c->connector->max_bytes;
     if (c->connector->limits) {
