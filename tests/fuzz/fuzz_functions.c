@@ -4,8 +4,6 @@
  */
 #include "fuzz_functions.h"
 
-#include "export/engine.h"
-
 enum { GIVEN_MAX = 16 };
 
 static const char *until(const char *at, const char *end, char stop)

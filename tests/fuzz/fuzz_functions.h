@@ -8,7 +8,7 @@
 
 #include "edge/system_event.h"
 #include "edge/text.h"
-#include "export/stage.h"
+#include "export/engine.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

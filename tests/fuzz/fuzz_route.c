@@ -14,7 +14,7 @@ static enum edge_status nothing(struct edge_call *call)
 
 #define ROW(method, path)                                                                          \
     {                                                                                              \
-        method, path, nothing, "", 0, 0, NULL                                                      \
+        method, path, nothing, ""                                                                  \
     }
 static const struct edge_route rows[] = {
     ROW("GET", "/a"),         ROW("GET", "/a/{x}"),         ROW("PUT", "/a/{x}"),

@@ -321,7 +321,7 @@ static enum edge_status call_by_socket(struct edge_client *c, struct edge_ctx *c
                                        const struct edge_http_request *req, int64_t deadline_ms,
                                        struct edge_http_response *ret)
 {
-    struct edge_transfers *transfers;
+    struct edge_transfers *transfers = NULL;
     EDGE_TRY(edge_wrap(ctx, transfers_of(c, ctx, &transfers),
                        "failed to send a http request: %s %s%s", req->method, base_url,
                        req->target));
