@@ -28,6 +28,7 @@ struct export_param {
     const char *def;          /* NULL: must be given */
     const char *const *names; /* ONE_OF: NULL-ended, any case */
     bool may_be_empty;        /* given, but "": else as though it were not */
+    int64_t min, max;         /* COUNT; max 0: INT32_MAX */
 };
 
 /** The parameters of one function of a configuration, checked against its table. */

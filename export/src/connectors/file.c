@@ -173,9 +173,6 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
     s->files = export_params_count(params, "Files");
     s->sync = export_params_true(params, "Sync");
     *ret = s;
-    if (s->max_bytes < MB || s->files < 1 || s->files > FILES_MAX) {
-        return edge_fail(ctx, EDGE_INVALID, "MaxMB must be at least 1, Files 1 to %d", FILES_MAX);
-    }
     return *s->path == '/'
                ? EDGE_OK
                : edge_fail(ctx, EDGE_INVALID, "Path must begin with /, not '%s'", s->path);
@@ -183,11 +180,12 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
 
 static const struct export_param params[] = {
     {"Path",          "Of the file; older ones are called Path.1, Path.2, ...", EXPORT_P_TEXT},
-    {"MaxMB",  "A new one is begun beyond.", EXPORT_P_COUNT, .def = "100"},
-    {"Files",         "How many there may be; the oldest goes.", EXPORT_P_COUNT, .def = "10"},
+    {"MaxMB",  "A new one is begun beyond.", EXPORT_P_COUNT, .def = "100", .min = 1},
+    {"Files",         "How many there may be; the oldest goes.", EXPORT_P_COUNT, .def = "10", .min = 1,
+     .max = FILES_MAX},
     {"Sync", "Each line is on the disk before it counts as delivered; false: with the system.",
      EXPORT_P_BOOL, .def = "false"},
-    {0              },
+    {0      },
 };
 
 static const struct export_connector connector = {

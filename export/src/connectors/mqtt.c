@@ -54,54 +54,44 @@ struct mqtt {
 };
 
 static const struct export_param params[] = {
-    {"BrokerAddress",                                 "scheme://host:port; tcp, mqtt, ssl, tls, mqtts.", EXPORT_P_TEXT},
-    {"Topic",                                  "May have {placeholders}.", EXPORT_P_TEXT},
-    {"SecretName",                                         "username password clientcert clientkey cacert, as AuthMode needs them.",
+    {"BrokerAddress",                                                "scheme://host:port; tcp, mqtt, ssl, tls, mqtts.", EXPORT_P_TEXT},
+    {"Topic",                                                 "May have {placeholders}.", EXPORT_P_TEXT},
+    {"SecretName",                                                        "username password clientcert clientkey cacert, as AuthMode needs them.",
      EXPORT_P_TEXT, .may_be_empty = true},
-    {"AuthMode",                                  "What the broker wants to see.", EXPORT_P_ONE_OF, .names = EDGE_AUTH_MODES},
-    {"ClientId",                                    "Each client of a broker has its own.", EXPORT_P_TEXT},
-    {"Qos",                                   "0, 1 or 2. With 0 nobody knows what arrives.", EXPORT_P_COUNT, .def = "0"},
-    {"Retain",                                               "The broker keeps the last one.", EXPORT_P_BOOL, .def = "false"},
+    {"AuthMode",                                                 "What the broker wants to see.", EXPORT_P_ONE_OF, .names = EDGE_AUTH_MODES},
+    {"ClientId",                                                   "Each client of a broker has its own.", EXPORT_P_TEXT},
+    {"Qos",                                                  "0, 1 or 2. With 0 nobody knows what arrives.", EXPORT_P_COUNT, .def = "0",
+     .max = QOS_MAX},
+    {"Retain",                                                              "The broker keeps the last one.", EXPORT_P_BOOL, .def = "false"},
     {"AutoReconnect","Taken for its name: a lost connection is always made again.", EXPORT_P_BOOL,
      .def = "false"},
-    {"SkipVerify",                       "Do not look at the broker's certificate.", EXPORT_P_BOOL, .def = "false"},
-    {"ConnectTimeout",                                      "Of one attempt.", EXPORT_P_DURATION, .def = "5s"},
-    {"KeepAlive",                                  "Without a word so long, the broker is asked.", EXPORT_P_DURATION, .def = "10s"},
-    {"MaxReconnectInterval",                                           "Between two attempts, at most.", EXPORT_P_DURATION, .def = "2m"},
-    {"PersistOnError",                                 "Keep what could not be sent, and send it later.", EXPORT_P_BOOL,
+    {"SkipVerify",                                      "Do not look at the broker's certificate.", EXPORT_P_BOOL, .def = "false"},
+    {"ConnectTimeout",                                                     "Of one attempt.", EXPORT_P_DURATION, .def = "5s"},
+    {"KeepAlive",                                                 "Without a word so long, the broker is asked.", EXPORT_P_DURATION, .def = "10s"},
+    {"MaxReconnectInterval",                                                          "Between two attempts, at most.", EXPORT_P_DURATION, .def = "2m"},
+    {"PersistOnError",                                                "Keep what could not be sent, and send it later.", EXPORT_P_BOOL,
      .def = "false"},
-    {"WillEnabled",                                               "The broker says something when the connection breaks.", EXPORT_P_BOOL,
+    {"WillEnabled",                                                 "The broker says something when the connection breaks.", EXPORT_P_BOOL,
      .def = "false"},
-    {"WillTopic","Where.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
-    {"WillPayload",                                 "What.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
-    {"WillQos",                                 "Of the will alone.", EXPORT_P_COUNT, .def = "0"},
-    {"WillRetained",                                  "The broker keeps it.", EXPORT_P_BOOL, .def = "false"},
-    {"PreConnect",                                               "Connect before the first message comes; nothing waits for it.", EXPORT_P_BOOL,
+    {"WillTopic",                                                       "Where.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"WillPayload",                                                 "What.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"WillQos",                                                              "Of the will alone.", EXPORT_P_COUNT, .def = "0", .max = QOS_MAX},
+    {"WillRetained",                   "The broker keeps it.", EXPORT_P_BOOL, .def = "false"},
+    {"PreConnect",                                                 "Connect before the first message comes; nothing waits for it.", EXPORT_P_BOOL,
      .def = "false"},
-    {"PreConnectRetryCount","Taken for its name: there are attempts until one succeeds.",
+    {"PreConnectRetryCount",                                                   "Taken for its name: there are attempts until one succeeds.",
      EXPORT_P_COUNT, .def = "6"},
-    {"PreConnectRetryInterval",                                 "Likewise.", EXPORT_P_DURATION, .def = "10s"},
-    {"Version",                                "Of MQTT.", EXPORT_P_ONE_OF, .def = "3.1.1", .names = VERSIONS},
-    {"AckTimeout",                              "Without an acknowledgement so long: connect anew, send again.",
+    {"PreConnectRetryInterval",                                                 "Likewise.", EXPORT_P_DURATION, .def = "10s"},
+    {"Version",                                                              "Of MQTT.", EXPORT_P_ONE_OF, .def = "3.1.1", .names = VERSIONS},
+    {"AckTimeout","Without an acknowledgement so long: connect anew, send again.",
      EXPORT_P_DURATION, .def = "30s"},
     {"MaxMessageSize",
      "Bytes the broker takes; larger ones are put aside unsent: brokers acknowledge "
      "and drop them. 0: what MQTT has room for.", EXPORT_P_COUNT, .def = "0"},
-    {NULL},
+    {NULL                                                   },
 };
 
 /* ---- compiling ---- */
-
-static enum edge_status take_qos(struct edge_ctx *ctx, const struct export_params *p,
-                                 const char *name, int *ret)
-{
-    int64_t qos = export_params_count(p, name);
-    if (qos < 0 || qos > QOS_MAX) {
-        return edge_fail(ctx, EDGE_INVALID, "parameter %s must be 0, 1 or 2", name);
-    }
-    *ret = (int)qos;
-    return EDGE_OK;
-}
 
 static int seconds(const struct export_params *p, const char *name)
 {
@@ -130,7 +120,7 @@ static enum edge_status take_will(struct edge_ctx *ctx, struct edge_arena *a,
 {
     const char *payload = export_params_text(p, "WillPayload");
     s->has_will = export_params_true(p, "WillEnabled");
-    EDGE_TRY(take_qos(ctx, p, "WillQos", &s->will.qos));
+    s->will.qos = (int)export_params_count(p, "WillQos");
     s->will.topic = edge_strdup(a, export_params_text(p, "WillTopic"));
     s->will.payload = edge_strdup(a, payload);
     s->will.size = strlen(payload);
@@ -162,7 +152,7 @@ static enum edge_status mqtt_compile(struct edge_ctx *ctx, struct edge_arena *a,
     s->skip_verify = export_params_true(p, "SkipVerify");
     s->connect_first = export_params_true(p, "PreConnect");
     s->max_bytes = max > 0 && max < MQTT_MAX ? (size_t)max : EXPORT_RECORD_MAX;
-    EDGE_TRY(take_qos(ctx, p, "Qos", &s->qos));
+    s->qos = (int)export_params_count(p, "Qos");
     EDGE_TRY(take_broker(ctx, a, export_params_text(p, "BrokerAddress"), s));
     EDGE_TRY(take_will(ctx, a, p, s));
     if (s->auth != AUTH_NONE && !*s->secret_name) {

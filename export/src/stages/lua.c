@@ -396,17 +396,9 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
     (void)host;
     enum { KB = 1024, THOUSAND = 1000 };
     struct script *s = edge_new(a, struct script);
-    int64_t kb = export_params_count(params, "MemoryKB");
-    int64_t thousands = export_params_count(params, "KiloInstructions");
-    if (kb < 1 || kb > MANY_KB || thousands < 1 || thousands > INT64_MAX / THOUSAND) {
-        return edge_fail(ctx, EDGE_INVALID,
-                         "MemoryKB and KiloInstructions must be at least 1, MemoryKB at most %d, "
-                         "KiloInstructions at most %lld",
-                         MANY_KB, (long long)(INT64_MAX / THOUSAND));
-    }
     s->name = params->function;
-    s->max_bytes = (size_t)kb * KB;
-    s->max_instructions = thousands * THOUSAND;
+    s->max_bytes = (size_t)export_params_count(params, "MemoryKB") * KB;
+    s->max_instructions = export_params_count(params, "KiloInstructions") * THOUSAND;
     edge_mutex_init(&s->lock);
     edge_defer(a, script_end, s);
     s->lua = lua_newstate(allocate, s);
@@ -421,9 +413,9 @@ static const struct export_param params[] = {
     {"Script",
      "Defines process(data, values): data is a table (events, metrics, JSON) or a text. It returns true "
      "(unchanged), false or nil (filtered out), a table or a text (instead of it).", EXPORT_P_TEXT},
-    {"MemoryKB",  "It may use so much.", EXPORT_P_COUNT, .def = "1024"},
+    {"MemoryKB",  "It may use so much.", EXPORT_P_COUNT, .def = "1024", .min = 1, .max = MANY_KB},
     {"KiloInstructions",      "It may take so many thousand for one message.", EXPORT_P_COUNT,
-     .def = "1000"},
+     .def = "1000", .min = 1},
     {0},
 };
 

@@ -43,7 +43,7 @@ int64_t export_params_ms(const struct export_params *p, const char *name)
     enum { NS_PER_MS = 1000000 };
     int64_t ns = 0;
     const char *text = value_of(p, name);
-    return text && edge_duration_parse(text, true, &ns) ? (ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+    return text && edge_duration_parse(text, true, &ns) ? ns / NS_PER_MS + (ns % NS_PER_MS > 0) : 0;
 }
 
 static bool choose(const char *const *names, const char *text, unsigned *ret)
@@ -74,6 +74,16 @@ static const char *choices(struct edge_arena *a, const char *const *names)
     return text;
 }
 
+static const char *fault_of_count(struct edge_arena *a, const struct export_param *row,
+                                  const char *text)
+{
+    int64_t n;
+    int64_t max = row->max > 0 ? row->max : INT32_MAX;
+    return edge_int_parse(text, &n) && n >= row->min && n <= max
+               ? NULL
+               : edge_printf(a, "a number from %lld to %lld", (long long)row->min, (long long)max);
+}
+
 /* NULL: it may be that; else what it must be. */
 static const char *fault_of(struct edge_arena *a, const struct export_param *row, const char *text)
 {
@@ -86,7 +96,7 @@ static const char *fault_of(struct edge_arena *a, const struct export_param *row
     case EXPORT_P_BOOL:
         return edge_bool_parse(text, &truth) ? NULL : "true or false";
     case EXPORT_P_COUNT:
-        return edge_int_parse(text, &n) && n >= 0 ? NULL : "a number, 0 or more";
+        return fault_of_count(a, row, text);
     case EXPORT_P_DURATION:
         return edge_duration_parse(text, true, &n) && n >= 0 ? NULL
                                                              : "a duration such as 500ms or 1m30s";

@@ -110,10 +110,11 @@ static void test_faults_of_parameters(void)
     static const struct {
         const char *params[8], *text;
     } rows[] = {
-        {{"Path", "out"},                  "Path must begin with /"},
-        {{"Path", "/tmp/x", "MaxMB", "0"}, "MaxMB"                 },
-        {{"Path", "/tmp/x", "Files", "0"}, "Files"                 },
-        {{NULL},                           "Path is missing"       },
+        {{"Path", "out"},                                   "Path must begin with /"                     },
+        {{"Path", "/tmp/x", "MaxMB", "0"},                  "MaxMB must be a number from 1 to 2147483647"},
+        {{"Path", "/tmp/x", "MaxMB", "111111111111111111"}, "MaxMB must be a number"                     },
+        {{"Path", "/tmp/x", "Files", "0"},                  "Files must be a number from 1 to"           },
+        {{NULL},                                            "Path is missing"                            },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const char *why = bench_stage(&b, "FileExport", rows[i].params);
