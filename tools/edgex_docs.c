@@ -307,34 +307,49 @@ static FILE *open_file(const char *directory, const char *name, const char *tail
 
 /* ---- functions of pipelines ------------------------------------------------------------------ */
 
-static const char *kind_of(const struct export_param *p)
+static void write_kind(const struct export_param *p, FILE *out)
 {
     switch (p->kind) {
     case EXPORT_P_TEXT:
-        return "text";
+        fputs("text", out);
+        break;
     case EXPORT_P_BOOL:
-        return "true or false";
+        fputs("true or false", out);
+        break;
     case EXPORT_P_COUNT:
-        return "number";
+        fprintf(out, "number from %lld", (long long)p->min);
+        if (p->max > 0) {
+            fprintf(out, " to %lld", (long long)p->max);
+        }
+        break;
     case EXPORT_P_DURATION:
-        return "duration";
+        fputs("duration", out);
+        break;
     case EXPORT_P_ONE_OF:
-        return "one of those named";
+        for (const char *const *name = p->names; *name; name++) {
+            fprintf(out, "%s`%s`", name == p->names ? "" : name[1] ? ", " : " or ", *name);
+        }
+        break;
     }
-    return "";
+}
+
+static void write_params(const struct export_param *p, FILE *out)
+{
+    fputs("| Parameter | | Default | Meaning |\n|---|---|---|---|\n", out);
+    for (; p->name; p++) {
+        const char *def = !p->def ? "must be given" : !*p->def ? "none" : p->def;
+        const char *quote = p->def && *p->def ? "`" : "";
+        fprintf(out, "| `%s` | ", p->name);
+        write_kind(p, out);
+        fprintf(out, " | %s%s%s | %s |\n", quote, def, quote, p->doc);
+    }
 }
 
 static void write_function(const struct export_function *f, FILE *out)
 {
     fprintf(out, "\n## %s\n\n%s%s\n\n", f->name, f->doc,
-            f->connector ? " What comes to it waits in a queue on disk." : "");
-    fputs("| Parameter | | Default | Meaning |\n|---|---|---|---|\n", out);
-    for (const struct export_param *p = f->params; p->name; p++) {
-        const char *def = !p->def ? "must be given" : !*p->def ? "none" : p->def;
-        const char *quote = p->def && *p->def ? "`" : "";
-        fprintf(out, "| `%s` | %s | %s%s%s | %s |\n", p->name, kind_of(p), quote, def, quote,
-                p->doc);
-    }
+            f->connector ? " What comes to it waits in a [queue](#queues) on disk." : "");
+    write_params(f->params, out);
 }
 
 static bool write_functions(const char *dir)
@@ -348,6 +363,11 @@ static bool write_functions(const char *dir)
     for (size_t i = 0; i < EXPORT_N_FUNCTIONS; i++) {
         write_function(EXPORT_FUNCTIONS[i], out);
     }
+    fputs(
+        "\n## Queues\n\nA function that hands on has a queue on disk, and may have these parameters beside its "
+        "own.\n\n",
+        out);
+    write_params(EXPORT_QUEUE_PARAMS, out);
     return fclose(out) == 0;
 }
 

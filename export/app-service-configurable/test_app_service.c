@@ -424,6 +424,45 @@ static void test_the_first_pipeline_comes_later(void)
     tcp_peer_free(peer);
 }
 
+static int64_t expired(struct service_rig *r)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *body = service_rig_ask(
+        &ctx, r, "GET", "/api/v3/export/queue/default-pipeline.HTTPExport", NULL, 200);
+    const cJSON *dropped = edge_json_member(edge_json_member(body, "queue", true), "dropped", true);
+    const cJSON *n = edge_json_member(dropped, "expired", true);
+    return n ? n->valueint : 0;
+}
+
+static bool has_expired(void *arg)
+{
+    return expired(arg) > 0;
+}
+
+/* The event is of 2020. */
+static void test_what_is_of_no_use_any_more(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const struct peer_step script[] = {
+        {PEER_ANSWER, OK_ANSWER}
+    };
+    struct tcp_peer *peer = tcp_peer_start(script, 1);
+    {
+        SERVICE_RIG(r, &app_service_configurable,
+                    exporter(&ctx.arena, peer, "edgex-messagebus", "          queuettl: 1h\n"));
+        say(&r, "events/device/svc/P/Pump/S", EVENT_OF("Pump"));
+        CU_ASSERT(wait_until(has_expired, &r, SOON_MS));
+        CU_ASSERT_EQUAL(tcp_peer_requests(peer), 0);
+    }
+    {
+        SERVICE_RIG(r, &app_service_configurable,
+                    exporter(&ctx.arena, peer, "http", "          QueueOrder: newest\n"));
+        const cJSON *body = service_rig_ask(&ctx, &r, "GET", "/api/v3/export/pipeline", NULL, 200);
+        CU_ASSERT_EQUAL(cJSON_GetArraySize(edge_json_member(body, "pipelines", true)), 0);
+    }
+    tcp_peer_free(peer);
+}
+
 CU_TestInfo app_service_tests[] = {
     {"the trigger answers what comes out",       test_the_trigger_answers_what_comes_out      },
     {"each function is shown",                   test_each_function_is_shown                  },
@@ -434,6 +473,7 @@ CU_TestInfo app_service_tests[] = {
     {"a wrong pipeline leaves the others alone", test_a_wrong_pipeline_leaves_the_others_alone},
     {"a broker outside",                         test_a_broker_outside                        },
     {"the first pipeline comes later",           test_the_first_pipeline_comes_later          },
+    {"what is of no use any more",               test_what_is_of_no_use_any_more              },
     {"a changed configuration",                  test_a_changed_configuration                 },
     CU_TEST_INFO_NULL,
 };

@@ -18,6 +18,8 @@ struct export_engine;
 /** All functions there are. */
 extern const struct export_function *const EXPORT_FUNCTIONS[];
 extern const size_t EXPORT_N_FUNCTIONS;
+/** What each that hands on may have beside its own: of its queue. */
+extern const struct export_param EXPORT_QUEUE_PARAMS[];
 /** The function an instance's name means; NULL: none. */
 const struct export_function *export_function_find(const char *instance);
 

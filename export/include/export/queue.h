@@ -44,8 +44,9 @@ struct export_queue_config {
     unsigned max_retries;      /* StoreAndForward.MaxRetryCount; 0: for ever */
     bool keep; /* false: a message that fails once is dropped (StoreAndForward off, by choice) */
     unsigned max_rejections; /* of the same message, before it goes to the quarantine; 0: 1 */
-    double rate;             /* messages a second at most; 0: as fast as may be */
-    export_continue *go_on;  /* NULL: nothing follows */
+    double rate, bytes_rate; /* a second at most; 0: as fast as may be */
+    bool live_first; /* after an outage new ones go beside those that waited; else in order */
+    export_continue *go_on; /* NULL: nothing follows */
     /* It failed for the first time, or for good (then it is no more); NULL: nobody wants to know. */
     export_told *told;
     void *go_on_arg;

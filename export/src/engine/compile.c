@@ -94,11 +94,14 @@ static enum edge_status make_station(struct compiler *c, const char *pipeline,
     s->signature = signature;
     s->type = type;
     s->persists = truth_given(f, "PersistOnError");
-    enum edge_status st = make_stage(ctx, &s->arena, c->e, type, f, &s->stage);
+    enum edge_status st = queue_params_check(ctx, &s->arena, f, &s->limits);
+    enum edge_status made = make_stage(ctx, &s->arena, c->e, type, f, &s->stage);
+    st = st == EDGE_OK ? made : st;
     if (st != EDGE_OK) {
         station_free(s);
         return st;
     }
+    s->ttl_ms = export_params_ms(&s->limits, "QueueTTL");
     s->next = c->made;
     c->made = s;
     *ret = s;

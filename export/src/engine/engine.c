@@ -45,7 +45,7 @@ static struct export_queue_config queue_config(struct edge_arena *a, struct expo
     const struct export_store_and_forward *f = &w->store_and_forward;
     bool official = f->enabled && s->persists;
     int64_t interval = duration_ms(f->retry_interval);
-    return (struct export_queue_config){
+    struct export_queue_config config = {
         .name = s->name,
         .spool =
             {
@@ -78,6 +78,8 @@ static struct export_queue_config queue_config(struct edge_arena *a, struct expo
         .told = run_told,
         .go_on_arg = s,
     };
+    queue_params_apply(&s->limits, &config);
+    return config;
 }
 
 static enum edge_status open_queue(struct edge_ctx *ctx, struct export_engine *e, struct station *s,

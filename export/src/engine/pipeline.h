@@ -18,9 +18,11 @@ struct station {
     uint64_t signature; /* of function and parameters */
     const struct export_function *type;
     void *stage;
-    bool persists;              /* PersistOnError: StoreAndForward's settings are for it */
-    struct export_queue *queue; /* NULL: it could not be opened */
-    bool wanted;                /* by the generation that is being made */
+    bool persists;               /* PersistOnError: StoreAndForward's settings are for it */
+    struct export_params limits; /* EXPORT_QUEUE_PARAMS */
+    int64_t ttl_ms;              /* of each message; 0: none */
+    struct export_queue *queue;  /* NULL: it could not be opened */
+    bool wanted;                 /* by the generation that is being made */
 };
 
 struct step {
@@ -81,6 +83,13 @@ struct generation *pipelines_compile(struct edge_ctx *ctx, struct export_engine 
                                      struct station **ret_new);
 void generation_free(struct generation *g);
 void station_free(struct station *s); /* closes its queue */
+
+/** queue_params.c: of the queue, among the parameters of its function. */
+enum edge_status queue_params_check(struct edge_ctx *ctx, struct edge_arena *a,
+                                    const struct export_function_info *f,
+                                    struct export_params *ret);
+/** What is given takes the place of what @p c has. */
+void queue_params_apply(const struct export_params *p, struct export_queue_config *c);
 
 /** The pipeline called @p id in this generation; NULL. */
 struct pipeline *pipeline_find(const struct generation *g, const char *id);

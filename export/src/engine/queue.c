@@ -38,6 +38,8 @@ static void take_limits(struct export_queue *q, const struct export_queue_config
     q->config.max_retries = c->max_retries;
     q->config.max_rejections = c->max_rejections > 0 ? c->max_rejections : 1;
     q->config.rate = c->rate;
+    q->config.bytes_rate = c->bytes_rate;
+    q->config.live_first = c->live_first;
     q->config.keep = c->keep;
 }
 
@@ -81,6 +83,7 @@ static enum edge_status open_parts(struct edge_ctx *ctx, struct export_queue *q)
         q->next_seq = state.first;
         q->paused = paused;
         q->line = EXPORT_LINE_UP; /* until somebody says otherwise */
+        queue_lanes(q);
     }
     if (q->config.env.metrics) {
         q->size = edge_gauge_tagged(q->config.env.metrics, "StoreForwardQueueSize",
@@ -211,6 +214,9 @@ void export_queue_pause(struct export_queue *q, bool paused)
     EDGE_LOCK(&q->lock);
     q->paused = paused;
     q->woken = true;
+    if (!paused) {
+        queue_lanes(q);
+    }
     edge_cond_broadcast(&q->changed);
 }
 

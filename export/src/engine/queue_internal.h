@@ -56,7 +56,10 @@ struct export_queue {
     unsigned secrets EDGE_GUARDED;    /* version at the last denial */
     uint64_t failed_seq EDGE_GUARDED; /* the one that failed last, */
     unsigned failed_times EDGE_GUARDED, rejected_times EDGE_GUARDED; /* and how often */
-    int64_t not_before_ms EDGE_GUARDED, next_send_ns EDGE_GUARDED;   /* mono */
+    /* live_first, after an outage: those below boundary waited, the others are new; 0: there is one lane. */
+    uint64_t boundary EDGE_GUARDED, live_seq EDGE_GUARDED;
+    unsigned turn EDGE_GUARDED;
+    int64_t not_before_ms EDGE_GUARDED, next_send_ns EDGE_GUARDED; /* mono */
     uint64_t acknowledged EDGE_GUARDED, retries EDGE_GUARDED;
     int64_t last_error_ms EDGE_GUARDED;
     char last_error[QUEUE_ERROR_SIZE] EDGE_GUARDED;
@@ -76,6 +79,8 @@ export_settle queue_settle;
 void queue_line(void *q, enum export_line line, const char *reason);
 /** Settle, in order, what is back. */
 void queue_reap(struct export_queue *q);
+/** With live_first: what is in the spool now waited, what comes is new. */
+void queue_lanes(struct export_queue *q) EDGE_REQUIRES(q->lock);
 /** Whatever is still in the ring stays in the spool. */
 void queue_forget(struct export_queue *q);
 void queue_error(struct export_queue *q, const char *reason) EDGE_REQUIRES(q->lock);

@@ -2,6 +2,7 @@
  * The queue's thread. It reads ahead of the spool up to the window and hands messages to the connector; what comes
  * back waits in its slot until all before it are settled. Where one failed, nothing more is sent; when the connector
  * has given back everything, reading begins again at the one that failed. So order is kept, at the price of duplicates.
+ * With live_first there are two lanes after an outage, each in order: what waited, and what came since.
  */
 #include "queue_internal.h"
 
@@ -15,6 +16,7 @@ enum {
     SECRETS_MS = 500, /* a new secret is seen within */
     READ_AGAIN_MS = 1000,
     AHEAD_MAX = 16 << 20, /* bytes in memory, but a single message passes */
+    LIVE_SHARE = 4,       /* live ones for each that waited */
 };
 
 void queue_error(struct export_queue *q, const char *reason)
@@ -92,6 +94,9 @@ void queue_line(void *queue, enum export_line line, const char *reason)
 {
     struct export_queue *q = queue;
     EDGE_LOCK(&q->lock);
+    if (line == EXPORT_LINE_UP && q->line != EXPORT_LINE_UP) {
+        queue_lanes(q);
+    }
     q->line = line;
     if (line != EXPORT_LINE_UP) {
         queue_error(q, reason);
@@ -143,6 +148,9 @@ static enum verdict judge(struct export_queue *q, struct queue_slot *slot) EDGE_
     if (seen || slot->fate == EXPORT_UNSENT) {
         if (seen) {
             q->acknowledged++;
+            if (q->failures + q->denied > 0) {
+                queue_lanes(q);
+            }
             q->failures = q->denied = 0;
             edge_backoff_reset(&q->retry_pause);
             edge_backoff_reset(&q->denied_pause);
@@ -247,7 +255,8 @@ static void rewind_to(struct export_queue *q, uint64_t seq)
         q->slots[q->first] = NULL;
         q->first = (q->first + 1) % q->window;
     }
-    q->next_seq = seq;
+    q->next_seq = q->config.live_first ? 0 : seq; /* of two lanes either may be behind */
+    q->live_seq = q->boundary;
     q->ahead = 0;
     edge_cond_broadcast(&q->changed);
 }
@@ -317,7 +326,7 @@ static bool may_send(struct export_queue *q, int64_t *until_ms) EDGE_REQUIRES(q-
             return false;
         }
     }
-    int64_t rate_ms = q->config.rate > 0 ? (q->next_send_ns + 999999) / 1000000 : 0;
+    int64_t rate_ms = (q->next_send_ns + 999999) / 1000000;
     int64_t at_ms = q->not_before_ms > rate_ms ? q->not_before_ms : rate_ms;
     if (at_ms > now_ms) {
         *until_ms = at_ms < *until_ms ? at_ms : *until_ms;
@@ -326,28 +335,82 @@ static bool may_send(struct export_queue *q, int64_t *until_ms) EDGE_REQUIRES(q-
     return true;
 }
 
-static void pace(struct export_queue *q) EDGE_REQUIRES(q->lock)
+static void pace(struct export_queue *q, size_t size) EDGE_REQUIRES(q->lock)
 {
-    if (q->config.rate > 0) {
-        int64_t now_ns = edge_now_mono_ns();
-        int64_t base_ns = q->next_send_ns > now_ns ? q->next_send_ns : now_ns;
-        q->next_send_ns = base_ns + (int64_t)(1e9 / q->config.rate);
+    const struct export_queue_config *c = &q->config;
+    double by_number = c->rate > 0 ? 1 / c->rate : 0;
+    double by_size = c->bytes_rate > 0 ? (double)size / c->bytes_rate : 0;
+    int64_t now_ns = edge_now_mono_ns();
+    int64_t base_ns = q->next_send_ns > now_ns ? q->next_send_ns : now_ns;
+    double pause_s = by_number > by_size ? by_number : by_size;
+    q->next_send_ns = pause_s > 0 ? base_ns + (int64_t)(pause_s * 1e9) : 0;
+}
+
+/* ---- lanes ---- */
+
+enum lane { ONLY, LIVE, BACKLOG };
+
+void queue_lanes(struct export_queue *q)
+{
+    struct export_spool_state state;
+    if (q->config.live_first) {
+        export_spool_state(q->spool, &state);
+        q->boundary = q->live_seq = state.next;
+        q->turn = 0;
     }
 }
+
+/* While nothing is delivered, the oldest is tried again and again: it has a number of attempts. */
+static enum lane turn_of(struct export_queue *q, uint64_t *ret_seq, uint64_t *ret_boundary)
+{
+    EDGE_LOCK(&q->lock);
+    enum lane lane = q->boundary == 0                                       ? ONLY
+                     : q->turn < LIVE_SHARE && q->failures + q->denied == 0 ? LIVE
+                                                                            : BACKLOG;
+    *ret_seq = lane == LIVE ? q->live_seq : q->next_seq;
+    *ret_boundary = q->boundary;
+    return lane;
+}
+
+/* The next one of the lane whose turn it is; where there is none, of the other. */
+static enum edge_status read_next(struct export_queue *q, struct queue_slot *slot,
+                                  enum lane *ret_lane)
+{
+    for (;;) {
+        uint64_t seq, boundary;
+        enum lane lane = *ret_lane = turn_of(q, &seq, &boundary);
+        enum edge_status st = export_spool_read(&slot->ctx, q->spool, seq, &slot->record);
+        bool over = lane == BACKLOG && st == EDGE_OK && slot->record.seq >= boundary;
+        if (lane == ONLY || (st == EDGE_OK && !over) || (st != EDGE_OK && st != EDGE_NOT_FOUND)) {
+            return st;
+        }
+        EDGE_LOCK(&q->lock);
+        if (lane == LIVE) {
+            q->turn = LIVE_SHARE;
+        } else { /* what waited is gone */
+            q->next_seq = q->live_seq;
+            q->boundary = 0;
+        }
+    }
+}
+
+static void step_on(struct export_queue *q, enum lane lane, uint64_t seq) EDGE_REQUIRES(q->lock)
+{
+    *(lane == LIVE ? &q->live_seq : &q->next_seq) = seq + 1;
+    q->turn = lane == LIVE ? q->turn + 1 : 0;
+}
+
+/* ---- one message ---- */
 
 /* Read the next one and hand it over. False: there is none. */
 static bool send_next(struct export_queue *q)
 {
     struct queue_slot *slot = edge_xalloc(1, sizeof(*slot));
-    uint64_t seq;
+    enum lane lane;
     slot->q = q;
     slot->ctx = (struct edge_ctx)EDGE_CTX_INIT;
     slot->ctx.log = q->config.env.log;
-    {
-        EDGE_LOCK(&q->lock);
-        seq = q->next_seq;
-    }
-    enum edge_status st = export_spool_read(&slot->ctx, q->spool, seq, &slot->record);
+    enum edge_status st = read_next(q, slot, &lane);
     if (st != EDGE_OK) {
         if (st != EDGE_NOT_FOUND) {
             EDGE_LOCK(&q->lock);
@@ -364,11 +427,11 @@ static bool send_next(struct export_queue *q)
     enum edge_status made = queue_message_make(q, slot);
     {
         EDGE_LOCK(&q->lock);
-        q->next_seq = slot->record.seq + 1;
+        step_on(q, lane, slot->record.seq);
         if (slot->record.seq == q->failed_seq) {
             slot->message.attempt += q->failed_times + q->rejected_times;
         }
-        pace(q);
+        pace(q, slot->record.size);
         q->slots[(q->first + q->n) % q->window] = slot;
         q->n++;
         q->ahead += slot->record.size;

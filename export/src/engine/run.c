@@ -104,8 +104,10 @@ static enum edge_status hand_on(struct station *s, struct export_flow *flow, uin
 {
     struct edge_ctx *ctx = flow->ctx;
     struct edge_bytes bytes;
+    int64_t origin_ms = flow->origin_ns > 0 ? flow->origin_ns / 1000000 : edge_now_ms();
     struct export_record record = {
         .origin_ns = flow->origin_ns,
+        .expires_ms = s->ttl_ms > 0 ? origin_ms + s->ttl_ms : 0,
         .correlation_id = ctx->correlation_id,
         .context = context_text(ctx, run, flow),
     };

@@ -355,6 +355,83 @@ static void test_the_rate_has_a_bound(void)
     CU_ASSERT(edge_now_mono_ms() - began_ms >= 190);
 }
 
+static void test_the_bytes_have_a_bound(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    b.config.bytes_rate = 100;
+    bench_open(&b);
+    int64_t began_ms = edge_now_mono_ms();
+    for (unsigned i = 0; i < 4; i++) {
+        bench_put(&b, "ten bytes.");
+    }
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT(edge_now_mono_ms() - began_ms >= 295); /* three pauses of 100 ms */
+}
+
+/* a is tried until the peer is there; b to f waited, A to D came since. */
+static void test_live_ones_go_first_after_an_outage(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    script(away, 1);
+    peer.retry_after_ms = 60000;
+    b.config.connector = &PEER;
+    b.config.window = 1;
+    b.config.live_first = true;
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_state(&b, EXPORT_Q_BACKOFF));
+    for (const char *name = "bcdef"; *name; name++) {
+        bench_put(&b, (char[2]){*name});
+    }
+    peer.holds = true;
+    export_queue_flush(b.q);
+    unsigned one = 1;
+    CU_ASSERT_FATAL(wait_until(has_held, &one, 10000));
+    answer(peer.held[0], EXPORT_DELIVERED); /* it is back: from here on there are two lanes */
+    unsigned two = 2;
+    CU_ASSERT_FATAL(wait_until(has_held, &two, 10000));
+    for (const char *name = "ABCDEF"; *name; name++) {
+        bench_put(&b, (char[2]){*name});
+    }
+    pthread_mutex_lock(&peer.lock);
+    peer.holds = false;
+    pthread_mutex_unlock(&peer.lock);
+    answer(peer.held[1], EXPORT_DELIVERED);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    SAW("a a b A B C D c E F d e f ");
+    peer.n_held = 0;
+}
+
+/* A failure amid two lanes: what was sent ahead of its turn comes again, what is settled does not. */
+static void test_lanes_lose_nothing(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY, EXPORT_DELIVERED, EXPORT_DELIVERED,
+                                            EXPORT_RETRY, EXPORT_RETRY,     EXPORT_DELIVERED,
+                                            EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    script(away, sizeof(away) / sizeof(away[0]));
+    b.config.connector = &PEER;
+    b.config.live_first = true;
+    b.config.retry_interval_ms = 1;
+    bench_open(&b);
+    enum { N = 200 };
+    bool seen[N] = {0};
+    for (unsigned i = 0; i < N; i++) {
+        char name[8];
+        snprintf(name, sizeof(name), "%u", i);
+        bench_put(&b, name);
+    }
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    for (size_t i = 0; i < b.n_followed; i++) {
+        CU_ASSERT_FALSE(seen[atoi(b.followed[i])]);
+        seen[atoi(b.followed[i])] = true;
+    }
+    CU_ASSERT_EQUAL(b.n_followed, N);
+}
+
 static void test_what_was_not_settled_comes_after_a_restart(void)
 {
     QUEUE_BENCH(b);
@@ -450,6 +527,9 @@ CU_TestInfo queue_tests[] = {
     {"a denial waits for other secrets",               test_a_denial_waits_for_other_secrets          },
     {"what follows may fail",                          test_what_follows_may_fail                     },
     {"the rate has a bound",                           test_the_rate_has_a_bound                      },
+    {"the bytes have a bound",                         test_the_bytes_have_a_bound                    },
+    {"live ones go first after an outage",             test_live_ones_go_first_after_an_outage        },
+    {"lanes lose nothing",                             test_lanes_lose_nothing                        },
     {"what was not settled comes after a restart",     test_what_was_not_settled_comes_after_a_restart},
     {"a backlog is read once",                         test_a_backlog_is_read_once                    },
     {"a kill loses nothing",                           test_a_kill_loses_nothing                      },
