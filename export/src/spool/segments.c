@@ -75,6 +75,37 @@ static bool reader_open(struct export_spool *s, const struct segment *seg)
            segment_head_get(head, &first) == EDGE_OK && first == seg->first;
 }
 
+static bool stands_in(const struct spool_reader *r, const struct segment *seg, uint64_t seq)
+{
+    return r->fd >= 0 && r->first == seg->first && r->seq > 0 && r->seq <= seq;
+}
+
+static void swap_readers(struct export_spool *s)
+{
+    struct spool_reader r = s->reader;
+    s->reader = s->other;
+    s->other = r;
+}
+
+/*
+ * The reader that stands next before @p seq, or has come to the end of the segment before: one that reads on. Somewhere else it
+ * is the one that was not used last: two who read in turn (queue_pump.c's lanes) have one each.
+ */
+static bool reader_seek(struct export_spool *s, const struct segment *seg, uint64_t seq)
+{
+    bool here = stands_in(&s->reader, seg, seq), there = stands_in(&s->other, seg, seq);
+    if (there && (!here || s->other.seq > s->reader.seq)) {
+        swap_readers(s);
+    }
+    if (here || there) {
+        return true;
+    }
+    if (s->reader.fd < 0 || s->reader.seq != seg->first) {
+        swap_readers(s);
+    }
+    return reader_open(s, seg);
+}
+
 /* @p n bytes at @p offset of the open segment, of which @p size bytes count; NULL where there are not so many. */
 static const unsigned char *reader_bytes(struct export_spool *s, uint64_t offset, size_t n,
                                          uint64_t size)
@@ -147,9 +178,7 @@ static enum edge_status read_in(struct edge_ctx *ctx, struct export_spool *s, si
                                 uint64_t seq, struct export_record *ret) EDGE_REQUIRES(&s->lock)
 {
     uint64_t end = end_of(s, i), size = s->segments[i].size;
-    bool here = s->reader.fd >= 0 && s->reader.first == s->segments[i].first && s->reader.seq > 0 &&
-                s->reader.seq <= seq;
-    if (!here && !reader_open(s, &s->segments[i]) && s->reader.fd < 0) {
+    if (!reader_seek(s, &s->segments[i], seq) && s->reader.fd < 0) {
         return EDGE_NOT_FOUND;
     }
     for (;;) {
@@ -449,8 +478,10 @@ void segments_trim(struct export_spool *s)
         gone++;
     }
     if (gone > 0) {
-        if (s->reader.fd >= 0 && s->reader.first < s->segments[gone].first) {
-            reader_close(s);
+        for (unsigned i = 0; i < 2; i++, swap_readers(s)) {
+            if (s->reader.fd >= 0 && s->reader.first < s->segments[gone].first) {
+                reader_close(s);
+            }
         }
         memmove(s->segments, s->segments + gone, (s->n_segments - gone) * sizeof(*s->segments));
         s->n_segments -= gone;
@@ -459,10 +490,12 @@ void segments_trim(struct export_spool *s)
 
 void segments_close(struct export_spool *s)
 {
-    reader_close(s);
+    for (unsigned i = 0; i < 2; i++, swap_readers(s)) {
+        reader_close(s);
+        free(s->reader.buffer);
+    }
     if (s->fd >= 0) {
         close(s->fd);
     }
-    free(s->reader.buffer);
     free(s->segments);
 }

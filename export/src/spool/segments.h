@@ -12,6 +12,17 @@ struct segment {
     uint64_t size;  /* bytes */
 };
 
+/** Reading goes on where it stopped. */
+struct spool_reader {
+    uint64_t seq;   /* of the record at offset; 0: nowhere */
+    uint64_t first; /* of the open segment */
+    uint64_t offset;
+    int fd;
+    unsigned char *buffer;
+    uint64_t buffer_at; /* offset of its first byte in the file */
+    size_t buffer_n, buffer_cap;
+};
+
 struct export_spool {
     struct export_spool_config config;
     struct edge_arena arena;
@@ -31,16 +42,8 @@ struct export_spool {
     int64_t first_spooled_ms; /* of the record at the cursor; 0: not known */
     uint64_t first_known;     /* the seq that is of */
 
-    /* Reading goes on where it stopped. */
-    struct {
-        uint64_t seq;   /* of the record at offset; 0: nowhere */
-        uint64_t first; /* of the open segment */
-        uint64_t offset;
-        int fd;
-        unsigned char *buffer;
-        uint64_t buffer_at; /* offset of its first byte in the file */
-        size_t buffer_n, buffer_cap;
-    } reader;
+    struct spool_reader reader,
+        other; /* the one in use, and another place somebody reads on from */
 
     struct edge_buf out; /* of an append */
     uint64_t appended_n, settled_n, written_bytes, dropped[EXPORT_DROP_REASONS];

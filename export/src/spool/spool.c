@@ -515,7 +515,7 @@ enum edge_status export_spool_open(struct edge_ctx *ctx, const struct export_spo
                                    struct export_spool **ret)
 {
     struct export_spool *s = edge_xalloc(1, sizeof(*s));
-    s->dir_fd = s->lock_fd = s->cursor_fd = s->fd = s->reader.fd = -1;
+    s->dir_fd = s->lock_fd = s->cursor_fd = s->fd = s->reader.fd = s->other.fd = -1;
     set_limits(s, config);
     edge_mutex_init(&s->lock);
     edge_cond_init(&s->appended);

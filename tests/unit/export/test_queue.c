@@ -511,6 +511,41 @@ static void test_a_backlog_is_read_once(void)
     CU_ASSERT(bytes_read() - before < (long long)N * MOST);
 }
 
+/* Two lanes are two places of one file: each is read on from. */
+static void test_lanes_are_read_once(void)
+{
+    enum { N = 1500, TEXT = 90, MOST = 1024 };
+    char text[TEXT + 1];
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    b.config.connector = &PEER;
+    b.config.live_first = true;
+    bench_open(&b);
+    export_queue_pause(b.q, true);
+    for (int i = 0; i < 2 * N; i++) {
+        if (i == N) {
+            peer.holds = true;
+            export_queue_pause(b.q, false); /* what is put from here on is live */
+        }
+        snprintf(text, sizeof(text), "%0*d", TEXT, i);
+        bench_put(&b, text);
+    }
+    unsigned four = 4, all = 2 * N;
+    CU_ASSERT_FATAL(wait_until(has_held, &four, 10000));
+    pthread_mutex_lock(&peer.lock);
+    peer.holds = false;
+    pthread_mutex_unlock(&peer.lock);
+    long long before = bytes_read();
+    for (unsigned i = 0; i < four; i++) {
+        answer(peer.held[i], EXPORT_DELIVERED);
+    }
+    peer.n_held = 0;
+    CU_ASSERT(wait_until(has_sent, &all, 10000));
+    CU_ASSERT(bytes_read() - before < (long long)all * MOST);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_EQUAL(b.n_followed, all);
+}
+
 CU_TestInfo queue_tests[] = {
     {"everything goes in order",                       test_everything_goes_in_order                  },
     {"what failed is sent again from there",           test_what_failed_is_sent_again_from_there      },
@@ -532,6 +567,7 @@ CU_TestInfo queue_tests[] = {
     {"lanes lose nothing",                             test_lanes_lose_nothing                        },
     {"what was not settled comes after a restart",     test_what_was_not_settled_comes_after_a_restart},
     {"a backlog is read once",                         test_a_backlog_is_read_once                    },
+    {"lanes are read once",                            test_lanes_are_read_once                       },
     {"a kill loses nothing",                           test_a_kill_loses_nothing                      },
     CU_TEST_INFO_NULL,
 };
