@@ -87,6 +87,13 @@ static void swap_readers(struct export_spool *s)
     s->other = r;
 }
 
+static void readers_close(struct export_spool *s)
+{
+    reader_close(s);
+    swap_readers(s);
+    reader_close(s);
+}
+
 /*
  * The reader that stands next before @p seq, or has come to the end of the segment before: one that reads on. Somewhere else it
  * is the one that was not used last: two who read in turn (queue_pump.c's lanes) have one each.
@@ -460,7 +467,7 @@ enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s)
     if (s->n_segments > 0 && last_of(s)->first == s->next) {
         s->disk_bytes -= last_of(s)->size; /* it was empty, or damaged from its head on */
         s->n_segments--;
-        reader_close(s);
+        readers_close(s);
     }
     edge_make_room(NULL, s->segments, s->n_segments, s->cap_segments);
     s->segments[s->n_segments++] = (struct segment){s->next, SEGMENT_HEAD};
@@ -490,10 +497,9 @@ void segments_trim(struct export_spool *s)
 
 void segments_close(struct export_spool *s)
 {
-    for (unsigned i = 0; i < 2; i++, swap_readers(s)) {
-        reader_close(s);
-        free(s->reader.buffer);
-    }
+    readers_close(s);
+    free(s->reader.buffer);
+    free(s->other.buffer);
     if (s->fd >= 0) {
         close(s->fd);
     }

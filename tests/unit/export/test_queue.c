@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "edge/clock.h"
+#include "faulty_system.h"
 #include "queue_bench.h"
 #include "wait.h"
 
@@ -62,6 +63,12 @@ static void peer_send(void *c, struct edge_ctx *ctx, const struct export_message
     if (!holds) {
         answer(m, fate);
     }
+}
+
+static void peer_send_quietly(void *c, struct edge_ctx *ctx, const struct export_message *m)
+{
+    (void)c, (void)ctx;
+    answer(m, peer.at < peer.n_next ? peer.next[peer.at++] : EXPORT_DELIVERED);
 }
 
 static void peer_stop(void *c, int64_t deadline_ms)
@@ -248,6 +255,81 @@ static void test_what_the_peer_will_never_take_is_put_aside(void)
     SAW("a b a ");
     CU_ASSERT_STRING_EQUAL(peer.ids[0], peer.ids[2]); /* whatever its seq is now */
     CU_ASSERT(bench_wait_quarantined(&b, 0));
+}
+
+/* It holds 64 MiB; what the peer refuses then is dropped, counted and told, and the queue goes on. */
+static void test_a_full_quarantine(void)
+{
+    enum { SIZE = 9 << 20, N = 9 };
+    static enum export_fate never[N];
+    QUEUE_BENCH(b);
+    char *text = calloc(1, SIZE + 1);
+    memset(text, 'x', SIZE);
+    for (unsigned i = 0; i < N; i++) {
+        never[i] = EXPORT_REJECTED;
+    }
+    script(never, N);
+    struct export_connector large = PEER;
+    large.max_bytes = SIZE;
+    large.send = peer_send_quietly;
+    b.config.connector = &large;
+    bench_open(&b);
+    for (unsigned i = 0; i < N; i++) {
+        bench_put(&b, text);
+    }
+    bench_put(&b, "goes on");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    struct export_queue_status s = bench_status(&b);
+    CU_ASSERT_EQUAL(s.quarantined, 7);
+    CU_ASSERT_EQUAL(s.dropped[EXPORT_DROP_REJECTED], 2);
+    CU_ASSERT_EQUAL(s.acknowledged, 1);
+    CU_ASSERT_EQUAL(b.told, N);
+    bench_close(&b);
+    free(text);
+}
+
+static void test_a_full_queue_that_drops_nothing(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    EDGE_CTX_SCOPE(ctx);
+    script(away, 1);
+    peer.retry_after_ms = 60000;
+    b.config.connector = &PEER;
+    b.config.spool.max_count = 2;
+    b.config.spool.full = EXPORT_BLOCK;
+    bench_open(&b);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    CU_ASSERT(bench_wait_retries(&b, 1));
+    struct export_record third = {.payload = "c", .size = 1};
+    CU_ASSERT_EQUAL(export_queue_put(&ctx, b.q, &third, 1, edge_now_mono_ms()), EDGE_UNAVAILABLE);
+    CU_ASSERT_EQUAL(bench_status(&b).state, EXPORT_Q_BLOCKED);
+    CU_ASSERT(bench_says(&b, "the queue is full (count)"));
+    export_queue_flush(b.q);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    bench_put(&b, "d");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_EQUAL(bench_status(&b).state, EXPORT_Q_IDLE);
+    SAW("a a b d ");
+}
+
+/* Before the time this was written no certificate is valid: that is not the peer's fault. */
+static void test_a_clock_that_is_wrong(void)
+{
+    static const enum export_fate away[] = {EXPORT_RETRY};
+    QUEUE_BENCH(b);
+    script(away, 1);
+    peer.retry_after_ms = 60000;
+    b.config.connector = &PEER;
+    bench_open(&b);
+    faulty_clock_off_s = -20LL * 365 * 86400;
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_state(&b, EXPORT_Q_CLOCK));
+    faulty_clock_off_s = 0;
+    CU_ASSERT(bench_wait_state(&b, EXPORT_Q_BACKOFF));
+    export_queue_flush(b.q);
+    CU_ASSERT(bench_wait_depth(&b, 0));
 }
 
 static void test_what_is_too_large_is_not_sent(void)
@@ -556,6 +638,9 @@ CU_TestInfo queue_tests[] = {
     {"what is not kept goes with the first failure",
      test_what_is_not_kept_goes_with_the_first_failure                                                },
     {"what the peer will never take is put aside",     test_what_the_peer_will_never_take_is_put_aside},
+    {"a full quarantine",                              test_a_full_quarantine                         },
+    {"a full queue that drops nothing",                test_a_full_queue_that_drops_nothing           },
+    {"a clock that is wrong",                          test_a_clock_that_is_wrong                     },
     {"what is too large is not sent",                  test_what_is_too_large_is_not_sent             },
     {"a pause survives a restart",                     test_a_pause_survives_a_restart                },
     {"a purge is counted",                             test_a_purge_is_counted                        },
