@@ -21,13 +21,6 @@
 
 #define EVENTS_TOPIC "edgex/events/device/bench/P/D/S"
 #define EXPORT_TOPIC "export"
-#define EVENT                                                                                      \
-    "{\"apiVersion\":\"v3\",\"event\":{\"apiVersion\":\"v3\",\"id\":\"00000000-0000-4000-8000-"    \
-    "%012llx\",\"deviceName\":\"D\",\"profileName\":\"P\",\"sourceName\":\"S\",\"origin\":%lld,"   \
-    "\"readings\":[{\"id\":\"00000000-0000-4000-9000-%012llx\",\"origin\":%lld,\"deviceName\":"    \
-    "\"D\",\"resourceName\":\"S\",\"profileName\":\"P\",\"valueType\":\"Int64\",\"value\":"        \
-    "\"%llu\"}]}}"
-
 enum { PATIENCE = 20 * 1000, REQUEST_MAX = 64 * 1024, KEEP_ALIVE_S = 60 };
 
 /* ---- the tally ---- */
@@ -95,18 +88,31 @@ static void note(struct hops_tally *t, const char *text, size_t size)
     }
 }
 
-size_t hops_event(char text[HOPS_EVENT_SIZE], uint64_t i, bool envelope)
+size_t hops_event(char text[HOPS_EVENT_SIZE], uint64_t i, unsigned readings, bool envelope)
 {
     unsigned long long number = i;
     long long now = edge_now_ns();
-    int n = snprintf(text, HOPS_EVENT_SIZE,
-                     envelope ? "{\"apiVersion\":\"v3\",\"receivedTopic\":\"\",\"correlationID\":"
-                                "\"00000000-0000-4000-a000-000000000000\",\"requestID\":\"\","
-                                "\"errorCode\":0,\"payload\":" EVENT
-                                ",\"contentType\":\"application/json\"}"
-                              : EVENT,
-                     number, now, number, now, number);
-    return (size_t)n;
+    size_t n = 0;
+#define PUT(...) n += (size_t)snprintf(text + n, HOPS_EVENT_SIZE - n, __VA_ARGS__)
+    if (envelope) {
+        PUT("{\"apiVersion\":\"v3\",\"receivedTopic\":\"\",\"correlationID\":"
+            "\"00000000-0000-4000-a000-000000000000\",\"requestID\":\"\","
+            "\"errorCode\":0,\"payload\":");
+    }
+    PUT("{\"apiVersion\":\"v3\",\"event\":{\"apiVersion\":\"v3\",\"id\":\"00000000-0000-4000-8000-%012llx\","
+        "\"deviceName\":\"D\",\"profileName\":\"P\",\"sourceName\":\"S\",\"origin\":%lld,\"readings\":[",
+        number, now);
+    for (unsigned k = 0; k < readings; k++) {
+        PUT("%s{\"id\":\"00000000-0000-4000-9%03x-%012llx\",\"origin\":%lld,\"deviceName\":\"D\","
+            "\"resourceName\":\"S%u\",\"profileName\":\"P\",\"valueType\":\"Int64\",\"value\":\"%llu\"}",
+            k > 0 ? "," : "", k, number, now, k, number);
+    }
+    PUT("]}}");
+    if (envelope) {
+        PUT(",\"contentType\":\"application/json\"}");
+    }
+#undef PUT
+    return n;
 }
 
 /* ---- processes ---- */
@@ -265,7 +271,8 @@ static void sender_drain(struct sender *s)
     }
 }
 
-pid_t hops_source(uint16_t port, uint64_t first, uint64_t end, double rate, bool envelope)
+pid_t hops_source(uint16_t port, uint64_t first, uint64_t end, double rate, unsigned readings,
+                  bool envelope)
 {
     pid_t pid = start();
     if (pid > 0) {
@@ -281,7 +288,7 @@ pid_t hops_source(uint16_t port, uint64_t first, uint64_t end, double rate, bool
         if (early > 0) {
             nanosleep(&(struct timespec){early / 1000000000, early % 1000000000}, NULL);
         }
-        size_t size = hops_event(text, i, envelope);
+        size_t size = hops_event(text, i, readings, envelope);
         sender_send(&s, envelope ? EVENTS_TOPIC : EXPORT_TOPIC, text, size);
     }
     sender_drain(&s);

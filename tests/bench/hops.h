@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { HOPS_EVENT_SIZE = 1024, HOPS_WINDOW = 64 };
+enum { HOPS_EVENT_SIZE = 4096, HOPS_WINDOW = 64 };
 
 /** What arrived, seen by all processes. */
 struct hops_tally {
@@ -31,8 +31,8 @@ void hops_tally_reset(struct hops_tally *t);
 /** Until @p n have arrived; false where none has for 20 s. */
 bool hops_arrived(struct hops_tally *t, uint64_t n);
 
-/** Event number @p i of now, as JSON; in the bus's envelope or bare. Returns the size. */
-size_t hops_event(char text[HOPS_EVENT_SIZE], uint64_t i, bool envelope);
+/** Event number @p i of now with so many readings (10 at most), as JSON; in the bus's envelope or bare. Returns the size. */
+size_t hops_event(char text[HOPS_EVENT_SIZE], uint64_t i, unsigned readings, bool envelope);
 
 /** Counts what comes to topic export of that broker; returns once it hears it. */
 pid_t hops_sink(struct hops_tally *t, uint16_t port);
@@ -44,7 +44,8 @@ pid_t hops_relay(struct hops_tally *t, uint16_t from, uint16_t to);
  * Publishes events @p first to @p end - 1, QoS 1, at @p rate a second (0: as fast as they are acknowledged): to the bus's
  * topic in envelopes, or bare to topic export.
  */
-pid_t hops_source(uint16_t port, uint64_t first, uint64_t end, double rate, bool envelope);
+pid_t hops_source(uint16_t port, uint64_t first, uint64_t end, double rate, unsigned readings,
+                  bool envelope);
 
 /** Waits for its end; was that a good one? */
 bool hops_ended(pid_t pid);
