@@ -80,6 +80,8 @@ struct export_connector {
     void (*send)(void *c, struct edge_ctx *ctx, const struct export_message *m);
     /** NULL, or on the queue's thread whenever that is due: do what is, return when it is next (edge_now_mono_ms). */
     int64_t (*tick)(void *c, struct edge_ctx *ctx);
+    /** NULL, or: the peer may be there now, if a pause of its own is on, it ends. Any thread. */
+    void (*retry)(void *c);
     /** Everything in its hands is settled (UNSENT) until @p deadline_ms, then nothing more. */
     void (*stop)(void *c, int64_t deadline_ms); /* another thread; send() and tick() end early */
     void (*close)(void *c);

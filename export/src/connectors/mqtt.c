@@ -393,6 +393,15 @@ static int64_t mqtt_tick(void *connector, struct edge_ctx *ctx)
     return edge_now_mono_ms();
 }
 
+static void mqtt_retry(void *connector)
+{
+    struct mqtt *c = connector;
+    EDGE_LOCK(&c->lock); /* the client is not freed meanwhile */
+    if (c->client) {
+        edge_mqtt_retry(c->client);
+    }
+}
+
 static void mqtt_stop(void *connector, int64_t deadline_ms)
 {
     struct mqtt *c = connector;
@@ -426,6 +435,7 @@ static const struct export_connector MQTT = {
     .open = mqtt_open,
     .send = mqtt_send,
     .tick = mqtt_tick,
+    .retry = mqtt_retry,
     .stop = mqtt_stop,
     .close = mqtt_close,
 };

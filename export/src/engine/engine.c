@@ -6,6 +6,7 @@
 #include "edge/clock.h"
 #include "edge/log.h"
 #include "edge/text.h"
+#include "network.h"
 #include "pipeline.h"
 
 enum { HAND_OVER_MS = 2000 }; /* for what a queue that changes has on the way */
@@ -97,6 +98,19 @@ static void configure_queue(struct export_engine *e, struct station *s,
     if (s->queue) {
         export_queue_configure(s->queue, &c);
     }
+}
+
+/* Whatever waits for its peer tries now. */
+static void flush_all(void *arg)
+{
+    struct export_engine *e = arg;
+    pthread_rwlock_rdlock(&e->swap);
+    for (struct station *s = e->stations; s; s = s->next) {
+        if (s->queue) {
+            export_queue_flush(s->queue);
+        }
+    }
+    pthread_rwlock_unlock(&e->swap);
 }
 
 static struct station *station_called(struct station *list, const char *name)
@@ -208,6 +222,9 @@ enum edge_status export_engine_apply(struct edge_ctx *ctx, struct export_engine 
     }
     enum edge_status opened = swap_in(ctx, e, g, made);
     tell_orphans(ctx, e);
+    if (e->stations && !e->network) {
+        e->network = network_watch_start(flush_all, e);
+    }
     return compiled != EDGE_OK ? compiled : opened;
 }
 
@@ -215,6 +232,8 @@ enum edge_status export_engine_apply(struct edge_ctx *ctx, struct export_engine 
 
 void export_engine_stop(struct export_engine *e, int64_t deadline_ms)
 {
+    network_watch_stop(e->network);
+    e->network = NULL;
     for (struct station *s = e->stations; s; s = s->next) {
         if (s->queue) {
             export_queue_stop(s->queue, deadline_ms);
@@ -233,6 +252,7 @@ void export_engine_free(struct export_engine *e)
     if (!e) {
         return;
     }
+    network_watch_stop(e->network);
     free_stations(e->stations);
     generation_free(e->current);
     edge_cond_done(&e->ended);

@@ -71,6 +71,7 @@ struct export_engine {
     struct station *stations; /* changed with swap held for writing */
     struct edge_counter *received, *invalid;
     _Atomic uint64_t next_run;
+    struct network_watch *network; /* while there are stations; NULL: nobody tells */
     struct edge_mutex lock;
     struct edge_cond ended;
     struct waiter *waiters EDGE_GUARDED;

@@ -222,6 +222,9 @@ void export_queue_pause(struct export_queue *q, bool paused)
 
 void export_queue_flush(struct export_queue *q)
 {
+    if (q->config.connector->retry) {
+        q->config.connector->retry(q->connector);
+    }
     EDGE_LOCK(&q->lock);
     q->not_before_ms = 0;
     q->woken = true;

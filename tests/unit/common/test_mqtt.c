@@ -423,6 +423,23 @@ static void test_an_absent_broker_is_waited_for(void)
     broker_free(b);
 }
 
+/* It would wait for ten minutes. */
+static void test_a_pause_may_be_cut_short(void)
+{
+    DIARY(d);
+    struct broker *b = broker_prepare(NULL);
+    struct edge_mqtt_config c = config_for(broker_port(b), &d, "patient");
+    c.retry_first_ms = c.retry_last_ms = 600 * 1000;
+    struct edge_mqtt *m = client_open(&c);
+    CU_ASSERT_TRUE(wait_reason(&d, "Connection refused"));
+    if (broker_restart(b)) {
+        edge_mqtt_retry(m);
+        CU_ASSERT_TRUE(edge_mqtt_wait_connected(m, edge_now_mono_ms() + SOON_MS));
+    }
+    edge_mqtt_free(m);
+    broker_free(b);
+}
+
 /* Either it was under way, or it waited and is sent now. */
 static bool both_are_settled(void *arg)
 {
@@ -685,6 +702,7 @@ CU_TestInfo mqtt_tests[] = {
     {"what is too large is said so",                  test_what_is_too_large_is_said_so        },
     {"what has expired is not sent",                  test_what_has_expired_is_not_sent        },
     {"an absent broker is waited for",                test_an_absent_broker_is_waited_for      },
+    {"a pause may be cut short",                      test_a_pause_may_be_cut_short            },
     {"a killed broker is found again",                test_a_killed_broker_is_found_again      },
     {"what is not acknowledged in time is sent anew",
      test_what_is_not_acknowledged_in_time_is_sent_anew                                        },

@@ -143,6 +143,9 @@ enum edge_status edge_mqtt_publish(struct edge_ctx *ctx, struct edge_mqtt *m,
                                    const struct edge_mqtt_message *message,
                                    const struct edge_mqtt_delivery *delivery);
 
+/** The broker may be there now: where it is waited for, it is tried at once. */
+void edge_mqtt_retry(struct edge_mqtt *m);
+
 /** Connected, and the broker has answered to all that was subscribed to so far. */
 bool edge_mqtt_connected(struct edge_mqtt *m);
 /** Wait for that until @p deadline_ms, or edge_mqtt_hurry(). */

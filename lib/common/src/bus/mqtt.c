@@ -502,6 +502,16 @@ void edge_mqtt_release(struct edge_mqtt *m)
     edge_cond_signal(&m->wake);
 }
 
+void edge_mqtt_retry(struct edge_mqtt *m)
+{
+    EDGE_LOCK(&m->lock);
+    if (m->state == MQTT_DOWN) {
+        edge_backoff_reset(&m->backoff);
+        m->next_ms = 0;
+        edge_cond_signal(&m->wake);
+    }
+}
+
 /* ---- whether it is up -------------------------------------------------------------------------- */
 
 static bool is_connected(const struct edge_mqtt *m) EDGE_REQUIRES(m->lock)
