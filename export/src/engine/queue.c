@@ -91,6 +91,10 @@ static enum edge_status open_parts(struct edge_ctx *ctx, struct export_queue *q)
         edge_gauge_set(q->size, (int64_t)state.depth);
         q->duration = edge_histogram(q->config.env.metrics, "ExportDuration",
                                      "From a message's origin until its peer had it, in ns.");
+        q->waited = edge_histogram(q->config.env.metrics, "ExportWaiting",
+                                   "From the spool until it was handed on, in ns.");
+        q->answered = edge_histogram(q->config.env.metrics, "ExportAnswering",
+                                     "From when it was handed on until its peer had it, in ns.");
     }
     return q->config.connector->open(ctx, q->config.stage, &q->config.env, &q->connector);
 }

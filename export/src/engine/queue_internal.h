@@ -22,6 +22,7 @@ struct queue_slot {
     bool back;                /* the fields below are valid */
     bool went_on;             /* what follows is done */
     enum export_fate fate;
+    int64_t sent_ns, back_ns; /* mono */
     int64_t retry_after_ms;
     uint8_t response_kind;
     bool has_response;
@@ -38,7 +39,9 @@ struct export_queue {
     void *connector;
     pthread_t thread;
     struct edge_gauge *size;         /* NULL without metrics, as the next */
-    struct edge_histogram *duration; /* from a message's origin until its peer had it */
+    struct edge_histogram *duration; /* from a message's origin until its peer had it, */
+    struct edge_histogram *waited;   /* of that in the spool, */
+    struct edge_histogram *answered; /* and from when it was handed on */
 
     struct edge_mutex lock;
     struct edge_cond changed EDGE_GUARDED;

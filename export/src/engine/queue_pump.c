@@ -17,6 +17,7 @@ enum {
     READ_AGAIN_MS = 1000,
     AHEAD_MAX = 16 << 20, /* bytes in memory, but a single message passes */
     LIVE_SHARE = 4,       /* live ones for each that waited */
+    NS_PER_MS = 1000000,
 };
 
 void queue_error(struct export_queue *q, const char *reason)
@@ -85,6 +86,7 @@ bool queue_settle(void *queue, void *token, const struct export_outcome *outcome
     slot->fate = fate;
     slot->retry_after_ms = outcome->retry_after_ms;
     slot->back = true;
+    slot->back_ns = edge_now_mono_ns();
     q->n_out--;
     edge_cond_broadcast(&q->changed);
     return fate == outcome->fate;
@@ -210,14 +212,20 @@ static struct queue_slot *first_back(struct export_queue *q)
 
 static void measure(struct export_queue *q, const struct queue_slot *slot)
 {
-    int64_t took_ns = edge_now_ns() - slot->record.origin_ns;
     if (!q->size) {
         return;
     }
     edge_gauge_set(q->size, (int64_t)export_spool_depth(q->spool));
-    if (slot->fate == EXPORT_DELIVERED && slot->record.origin_ns > 0 && took_ns >= 0) {
-        edge_histogram_add(q->duration, (uint64_t)took_ns);
+    if (slot->fate != EXPORT_DELIVERED) {
+        return;
     }
+    int64_t now_ns = edge_now_ns(), answer_ns = slot->back_ns - slot->sent_ns;
+    int64_t waited_ns = now_ns - slot->record.spooled_ms * NS_PER_MS - answer_ns;
+    if (slot->record.origin_ns > 0 && now_ns >= slot->record.origin_ns) {
+        edge_histogram_add(q->duration, (uint64_t)(now_ns - slot->record.origin_ns));
+    }
+    edge_histogram_add(q->waited, waited_ns > 0 ? (uint64_t)waited_ns : 0);
+    edge_histogram_add(q->answered, (uint64_t)answer_ns);
 }
 
 static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict verdict)
@@ -436,6 +444,7 @@ static bool send_next(struct export_queue *q)
         q->n++;
         q->ahead += slot->record.size;
         q->n_out++;
+        slot->sent_ns = edge_now_mono_ns();
     }
     if (made == EDGE_OK) {
         q->config.connector->send(q->connector, &slot->ctx, &slot->message);
