@@ -148,6 +148,7 @@ static enum edge_status remove_id(struct edge_ctx *ctx, void *db, const unsigned
 {
     struct event_db *s = db;
     edge_data_file_make_way(s->file);
+    EDGE_TRY(edge_data_log_room(ctx, &s->log, atomic_load(&s->inside)));
     enum edge_status st = remove_by_id(ctx, s, id);
     if (log_makes_room(ctx, s, st)) {
         st = remove_by_id(ctx, s, id);
@@ -160,6 +161,7 @@ static enum edge_status note_removals(struct edge_ctx *ctx, void *db,
 {
     struct event_db *s = db;
     edge_data_file_make_way(s->file);
+    EDGE_TRY(edge_data_log_room(ctx, &s->log, atomic_load(&s->inside)));
     enum edge_status st = removals_note(ctx, s, removals, n);
     if (log_makes_room(ctx, s, st)) {
         st = removals_note(ctx, s, removals, n);

@@ -43,6 +43,11 @@ static bool smaller_steps(struct event_db *s)
 static enum edge_status removal_steps(struct edge_ctx *ctx, struct event_db *s, bool *ret_did)
 {
     enum edge_status st;
+    if (edge_data_log_room(ctx, &s->log, atomic_load(&s->inside)) != EDGE_OK) {
+        edge_ctx_clear(ctx);
+        s->next_carry_ms = edge_now_mono_ms() + CARRY_AGAIN_MS;
+        return EDGE_OK; /* when the reader has left */
+    }
     do {
         edge_ctx_clear(ctx);
         st = removal_step(ctx, s, ret_did);

@@ -410,6 +410,22 @@ static void step_on(struct export_queue *q, enum lane lane, uint64_t seq) EDGE_R
 
 /* ---- one message ---- */
 
+/* It is in the connector's hands from here on. */
+static void take(struct export_queue *q, struct queue_slot *slot, enum lane lane)
+    EDGE_REQUIRES(q->lock)
+{
+    step_on(q, lane, slot->record.seq);
+    if (slot->record.seq == q->failed_seq) {
+        slot->message.attempt += q->failed_times + q->rejected_times;
+    }
+    pace(q, slot->record.size);
+    q->slots[(q->first + q->n) % q->window] = slot;
+    q->n++;
+    q->ahead += slot->record.size;
+    q->n_out++;
+    slot->sent_ns = edge_now_mono_ns();
+}
+
 /* Read the next one and hand it over. False: there is none. */
 static bool send_next(struct export_queue *q)
 {
@@ -433,18 +449,17 @@ static bool send_next(struct export_queue *q)
                       slot->record.correlation_id);
     }
     enum edge_status made = queue_message_make(q, slot);
+    bool paused;
     {
         EDGE_LOCK(&q->lock);
-        step_on(q, lane, slot->record.seq);
-        if (slot->record.seq == q->failed_seq) {
-            slot->message.attempt += q->failed_times + q->rejected_times;
+        paused = q->paused; /* since it was seen that something may be sent */
+        if (!paused) {
+            take(q, slot, lane);
         }
-        pace(q, slot->record.size);
-        q->slots[(q->first + q->n) % q->window] = slot;
-        q->n++;
-        q->ahead += slot->record.size;
-        q->n_out++;
-        slot->sent_ns = edge_now_mono_ns();
+    }
+    if (paused) {
+        slot_free(slot);
+        return true;
     }
     if (made == EDGE_OK) {
         q->config.connector->send(q->connector, &slot->ctx, &slot->message);

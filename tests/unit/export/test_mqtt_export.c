@@ -142,6 +142,7 @@ static void test_an_outage_loses_nothing(void)
     bench_open(&q);
     PUMP(&q, "0");
     CU_ASSERT(ear_wait(&e, 1));
+    CU_ASSERT(bench_wait_depth(&q, 0));
     broker_kill(b);
     strcat(expected, "0 ");
     for (int i = 1; i < 200; i++) {

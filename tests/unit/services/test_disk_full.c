@@ -2,6 +2,7 @@
  * restart, and that what was acknowledged is there when room is back. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,6 +339,43 @@ static void test_a_small_disk_is_no_trap(void)
     }
 }
 
+/* Somebody reads for long, a backup, say: the log cannot begin anew, and removing would fill the disk with it. Then the
+ * file could not grow by what is in the log, and nothing would ever work again. */
+static void test_a_reader_is_no_trap(void)
+{
+    struct world w;
+    if (!world_make(&w, 5)) {
+        return;
+    }
+    sqlite3 *reader = NULL;
+    char path[128];
+    CU_ASSERT_EQUAL(post(&w, "d", 0, 8000), 201);
+    snprintf(path, sizeof(path), "%s/core-data/core-data.db", w.data);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM sqlite_master", NULL, NULL, NULL),
+        SQLITE_OK);
+    int code = 201;
+    while (code == 201) {
+        code = post(&w, "d", 0, 8000);
+    }
+    CU_ASSERT_EQUAL(code, 503);
+    unsigned n = w.n_posted - 1, removed = 0;
+    for (unsigned k = 1; k <= n; k++) {
+        struct edge_http_response r = ask(
+            &w, "core-data", "DELETE",
+            edge_printf(&w.ctx.arena, "/api/v3/event/id/%08x-0000-4000-8000-9d2b2e5e0000", k), "");
+        removed += r.code == 200;
+        CU_ASSERT_TRUE(r.code == 200 || r.code == 503);
+    }
+    CU_ASSERT_EQUAL(sqlite3_close(reader), SQLITE_OK);
+    CU_ASSERT_TRUE(wait_until(has_events, &(struct wanted){&w, "d", (int64_t)n - removed}, 20000));
+    expect(&w, "core-data", "DELETE", "/api/v3/event/device/name/d", "", 202);
+    CU_ASSERT_TRUE(wait_until(has_events, &(struct wanted){&w, "d", 0}, 20000));
+    CU_ASSERT_TRUE(wait_until(takes_events, &(struct wanted){&w, "new", 0}, 20000));
+    world_done(&w);
+}
+
 /* Who is refused waits for the file to grow less: its log is carried over, however short, as nothing else will
  * come and make it longer. */
 static void test_a_low_disk_is_tight(void)
@@ -396,6 +434,39 @@ static void fill_with_values(struct world *w, size_t size, unsigned at_once)
         edge_buf_done(&body);
     }
     CU_ASSERT_EQUAL(code, 503);
+}
+
+/* As with events: changes that are small may use the reserve, but not the room the log will need. */
+static void test_a_reader_is_no_trap_for_documents(void)
+{
+    struct world w;
+    if (!world_make(&w, 6)) {
+        return;
+    }
+    sqlite3 *reader = NULL;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/core-keeper/keeper.db", w.data);
+    expect(&w, "core-keeper", "PUT", "/api/v3/kvs/key/k/a",
+           "{\"apiVersion\":\"v3\",\"value\":\"1\"}", 200);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM sqlite_master", NULL, NULL, NULL),
+        SQLITE_OK);
+    fill_with_values(&w, 5000, 1);
+    unsigned changed = 0, refused = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        struct edge_http_response r =
+            ask(&w, "core-keeper", "PUT", "/api/v3/kvs/key/k/a",
+                edge_printf(&w.ctx.arena, "{\"apiVersion\":\"v3\",\"value\":\"%u\"}", i));
+        changed += r.code == 200;
+        refused += r.code == 503;
+    }
+    CU_ASSERT_EQUAL(changed + refused, 3000);
+    CU_ASSERT_EQUAL(sqlite3_close(reader), SQLITE_OK);
+    expect(&w, "core-keeper", "DELETE", "/api/v3/kvs/key/tree?prefixMatch=true", "", 200);
+    expect(&w, "core-keeper", "PUT", "/api/v3/kvs/key/k/new",
+           "{\"apiVersion\":\"v3\",\"value\":\"1\"}", 200);
+    world_done(&w);
 }
 
 /* However much is removed at once, and however little room there is for it. */
@@ -511,6 +582,8 @@ static void test_an_unknown_database_is_refused(void)
 CU_TestInfo disk_full_tests[] = {
     {"removing works on a full disk",     test_removing_works_on_a_full_disk         },
     {"ingest leaves room for retention",  test_ingest_leaves_room_for_retention      },
+    {"a reader is no trap",               test_a_reader_is_no_trap                   },
+    {"a reader is no trap for documents", test_a_reader_is_no_trap_for_documents     },
     {"a small disk is no trap",           test_a_small_disk_is_no_trap               },
     {"a low disk is tight",               test_a_low_disk_is_tight                   },
     {"a large event turns no small away", test_a_large_event_turns_no_small_ones_away},

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "edge/data_file.h"
+#include "edge/status.h"
 
 struct sqlite3;
 
@@ -34,6 +35,11 @@ bool edge_data_log_is_due(struct edge_data_log *l);
 /** Do it; SQLite's code. A reader may hold some of it back, and then it stays due: who works in a loop
  * waits a while. */
 int edge_data_log_carry(struct edge_data_log *l);
+/**
+ * Before a change that may use the last room there is: could the log still be carried over after it, with @p inside bytes
+ * free in the file? Carries over what can be; UNAVAILABLE where a reader holds back too much.
+ */
+enum edge_status edge_data_log_room(struct edge_ctx *ctx, struct edge_data_log *l, int64_t inside);
 /** Bytes not carried over. Any thread. */
 int64_t edge_data_log_bytes(const struct edge_data_log *l);
 

@@ -4,7 +4,9 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-enum { PAGE = 4096 };
+#include "edge/ctx.h"
+
+enum { PAGE = 4096, CHANGE = 64 * 1024 /* what one adds to the log, at most */ };
 
 /* Told the pages of the log, those carried over among them, until it begins anew. */
 static int committed(void *arg, sqlite3 *db, const char *name, int pages)
@@ -60,4 +62,22 @@ int edge_data_log_carry(struct edge_data_log *l)
     atomic_store(&l->bytes, left);
     l->fresh = left > 0;
     return SQLITE_OK;
+}
+
+static bool leaves_room(const struct edge_data_log *l, int64_t inside)
+{
+    int64_t bytes = edge_data_log_bytes(l);
+    return bytes == 0 || edge_data_file_has_bytes(l->file, bytes + CHANGE - inside);
+}
+
+enum edge_status edge_data_log_room(struct edge_ctx *ctx, struct edge_data_log *l, int64_t inside)
+{
+    if (leaves_room(l, inside)) {
+        return EDGE_OK;
+    }
+    int rc = edge_data_log_carry(l);
+    return rc == SQLITE_OK && leaves_room(l, inside)
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_UNAVAILABLE,
+                           "the disk is full, and somebody reads for long: try again later");
 }

@@ -290,7 +290,8 @@ static enum edge_status store_begin(struct edge_ctx *ctx, void *db)
     sqlite_writer_take(s);
     edge_data_file_make_way(s->file);
     carry_over(s);
-    enum edge_status st = begin(ctx, s);
+    enum edge_status st = edge_data_log_room(ctx, &s->log, 0);
+    st = st == EDGE_OK ? begin(ctx, s) : st;
     if (st != EDGE_OK) {
         sqlite_writer_drop(&s);
     }
