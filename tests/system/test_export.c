@@ -16,6 +16,7 @@
 #include "edge/bus.h"
 #include "edge/clock.h"
 #include "edge/http.h"
+#include "edge/mqtt.h"
 #include "edge/route.h"
 #include "edge/text.h"
 #include "edge/thread.h"
@@ -26,7 +27,15 @@
 #include "suites.h"
 #include "wait.h"
 
-enum { PATIENCE = 60 * 1000, LONG_KILLS = 1000, SHORT_KILLS = 20, PER_ROUND = 200, AWAY_EVERY = 5 };
+enum {
+    PATIENCE = 60 * 1000,
+    LONG_KILLS = 1000,
+    SHORT_KILLS = 20,
+    LONG_RESTARTS = 100,
+    SHORT_RESTARTS = 4,
+    PER_ROUND = 200,
+    AWAY_EVERY = 5,
+};
 
 /* ---- the receiver ----------------------------------------------------------------------------- */
 
@@ -39,46 +48,87 @@ struct receiver {
     atomic_bool away;
 };
 
-/* The number of an event is its origin. */
-static enum edge_status receive(struct edge_call *call)
+/* The number of an event is its origin. False: it is none of ours. */
+static bool note(struct receiver *r, const cJSON *event)
 {
-    struct receiver *r = edge_call_state(call);
-    const cJSON *event = NULL;
     int64_t number = -1;
-    if (atomic_load(&r->away)) {
-        return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE, "away");
-    }
-    EDGE_TRY(edge_call_json(call, &event));
     (void)edge_json_int(edge_json_member(event, "origin", true), &number);
     EDGE_LOCK(&r->lock);
     if (number < 1 || (size_t)number >= r->cap) {
-        return edge_fail(edge_call_ctx(call), EDGE_INVALID, "not one of ours");
+        return false;
     }
     if (r->seen[number]++ > 0) {
         r->again++;
-        return EDGE_OK;
+        return true;
     }
     r->n++;
     r->disorder += number < r->last;
     r->last = number > r->last ? number : r->last;
-    return EDGE_OK;
+    return true;
+}
+
+static enum edge_status receive(struct edge_call *call)
+{
+    struct receiver *r = edge_call_state(call);
+    const cJSON *event = NULL;
+    if (atomic_load(&r->away)) {
+        return edge_fail(edge_call_ctx(call), EDGE_UNAVAILABLE, "away");
+    }
+    EDGE_TRY(edge_call_json(call, &event));
+    return note(r, event) ? EDGE_OK
+                          : edge_fail(edge_call_ctx(call), EDGE_INVALID, "not one of ours");
 }
 
 static const struct edge_route routes[] = {
     {"POST", "/events", receive, "An event.", .request = {EDGE_B_ANY}, .answer = {EDGE_B_EMPTY}},
 };
 
+static void receiver_make(struct receiver *r, size_t most)
+{
+    *r = (struct receiver){.cap = most + 1};
+    r->seen = edge_xalloc(most + 1, 1);
+    edge_mutex_init(&r->lock);
+}
+
 static struct edge_http *receiver_open(struct receiver *r, size_t most)
 {
     EDGE_CTX_SCOPE(ctx);
     struct edge_http *http = NULL;
-    *r = (struct receiver){.cap = most + 1};
-    r->seen = edge_xalloc(most + 1, 1);
-    edge_mutex_init(&r->lock);
+    receiver_make(r, most);
     const struct edge_http_config config = {
         .service = "receiver", .routes = EDGE_TABLE(routes), .state = r};
     CU_ASSERT_EQUAL_FATAL(edge_http_start(&ctx, &config, &http), EDGE_OK);
     return http;
+}
+
+static void hear(void *state, const struct edge_mqtt_message *m)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *event = NULL;
+    if (edge_json_parse(&ctx, m->payload, m->size, NULL, &event) == EDGE_OK) {
+        (void)note(state, event);
+    }
+}
+
+/* A client of a broker that keeps its session. */
+static struct edge_mqtt *sink_open(struct receiver *r, size_t most, uint16_t broker)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_mqtt *sink = NULL;
+    receiver_make(r, most);
+    const struct edge_mqtt_config config = {.protocol = "tcp",
+                                            .host = "127.0.0.1",
+                                            .port = broker,
+                                            .client_id = "sink",
+                                            .session_s = 3600,
+                                            .retry_first_ms = 20,
+                                            .retry_last_ms = 100,
+                                            .state = r,
+                                            .received = hear};
+    CU_ASSERT_EQUAL_FATAL(edge_mqtt_open(&ctx, &config, &sink), EDGE_OK);
+    edge_mqtt_subscribe(sink, "export", 1);
+    CU_ASSERT_FATAL(edge_mqtt_wait_connected(sink, edge_now_mono_ms() + PATIENCE));
+    return sink;
 }
 
 /* ---- the service ------------------------------------------------------------------------------ */
@@ -100,7 +150,8 @@ static void app_write(struct app *a, const char *text)
     fclose(f);
 }
 
-static void app_make(struct app *a, uint16_t broker, uint16_t receiver)
+/* @p function and its parameters: who it hands on to. */
+static void app_make(struct app *a, uint16_t broker, const char *function, const char *parameters)
 {
     *a = (struct app){0};
     scratch_make(&a->dir);
@@ -115,14 +166,13 @@ static void app_make(struct app *a, uint16_t broker, uint16_t receiver)
             "Writable:\n"
             "  LogLevel: WARN\n"
             "  Pipeline:\n"
-            "    ExecutionOrder: HTTPExport\n"
+            "    ExecutionOrder: %s\n"
             "    Functions:\n"
-            "      HTTPExport:\n"
-            "        Parameters: {Method: post, Url: \"http://127.0.0.1:%u/events\", MimeType: \"\"}\n"
+            "      %s: {Parameters: {%s}}\n"
             "Service: {Port: %u}\n"
             "MessageBus: {Protocol: tcp, Host: 127.0.0.1, Port: %u, Optional: {ClientId: app-test}}\n"
             "Trigger: {SubscribeTopics: events/#}\n",
-            receiver, a->port, broker));
+            function, function, parameters, a->port, broker));
 }
 
 static void app_start(struct app *a)
@@ -243,15 +293,35 @@ static void print_log(const struct app *a)
     }
 }
 
+static const char PERSISTENT[] =
+    "max_queued_messages 0\npersistence true\npersistence_location %s/\n";
+
+static void check(struct receiver *r, const struct app *app, int64_t sent)
+{
+    bool whole = receives(r, (uint64_t)sent);
+    EDGE_LOCK(&r->lock);
+    printf("(%lld sent, %llu received, %llu again) ", (long long)sent, (unsigned long long)r->n,
+           (unsigned long long)r->again);
+    CU_ASSERT(whole);
+    CU_ASSERT_EQUAL(r->disorder, 0);
+    if (!whole || r->disorder > 0) {
+        print_log(app);
+    }
+}
+
 static void test_killed_amid_events(void)
 {
+    EDGE_CTX_SCOPE(ctx);
     const int kills = long_run_rounds(LONG_KILLS, SHORT_KILLS);
     const int64_t all = (int64_t)(kills + 1) * PER_ROUND;
     struct receiver r;
     struct app app;
     struct broker *broker = broker_start("max_queued_messages 0\n");
     struct edge_http *http = receiver_open(&r, (size_t)all);
-    app_make(&app, broker_port(broker), edge_http_port(http));
+    app_make(&app, broker_port(broker), "HTTPExport",
+             edge_printf(&ctx.arena,
+                         "Method: post, Url: \"http://127.0.0.1:%u/events\", MimeType: \"\"",
+                         edge_http_port(http)));
     app_start(&app);
     struct edge_bus *bus = source_open(broker_port(broker));
     /* The broker keeps things for it from its first subscription on. */
@@ -274,15 +344,7 @@ static void test_killed_amid_events(void)
         long_run_tell("kills of the application service", k, kills);
     }
     atomic_store(&r.away, false);
-    bool whole = receives(&r, (uint64_t)number - 1);
-    EDGE_LOCK(&r.lock);
-    printf("(%lld sent, %llu received, %llu again) ", (long long)number - 1,
-           (unsigned long long)r.n, (unsigned long long)r.again);
-    CU_ASSERT(whole);
-    CU_ASSERT_EQUAL(r.disorder, 0);
-    if (!whole || r.disorder > 0) {
-        print_log(&app);
-    }
+    check(&r, &app, number - 1);
     edge_bus_close(bus, 1000);
     app_done(&app);
     edge_http_stop(http, 1000);
@@ -290,7 +352,51 @@ static void test_killed_amid_events(void)
     free(r.seen);
 }
 
+/* The bus's broker and the peer's in turn, each with what it has on disk. */
+static void test_brokers_that_restart(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const int restarts = long_run_rounds(LONG_RESTARTS, SHORT_RESTARTS);
+    struct receiver r;
+    struct app app;
+    struct broker *brokers[] = {broker_start(PERSISTENT), broker_start(PERSISTENT)};
+    struct edge_mqtt *sink =
+        sink_open(&r, (size_t)(restarts + 1) * PER_ROUND, broker_port(brokers[1]));
+    app_make(&app, broker_port(brokers[0]), "MQTTExport",
+             edge_printf(&ctx.arena,
+                         "BrokerAddress: \"tcp://127.0.0.1:%u\", Topic: export, Qos: \"1\", "
+                         "ClientId: app-out, AuthMode: none, SecretName: none, "
+                         "MaxReconnectInterval: 200ms",
+                         broker_port(brokers[1])));
+    app_start(&app);
+    struct edge_bus *bus = source_open(broker_port(brokers[0]));
+    CU_ASSERT_TRUE_FATAL(wait_until(is_heard, &app, PATIENCE));
+    int64_t number = 1;
+    for (int k = 0; k < restarts; k++) {
+        struct broker *one = brokers[k % 2];
+        uint64_t before = received(&r);
+        for (int i = 0; i < PER_ROUND / 2; i++) {
+            publish(bus, number++);
+        }
+        CU_ASSERT(receives(&r, before + 1)); /* in the midst of it */
+        broker_stop(one);
+        for (int i = 0; i < PER_ROUND / 2; i++) {
+            publish(bus, number++);
+        }
+        CU_ASSERT_FATAL(broker_restart(one));
+        long_run_tell("restarts of brokers", k, restarts);
+    }
+    check(&r, &app, number - 1);
+    edge_bus_close(bus, 1000);
+    app_done(&app);
+    edge_mqtt_free(sink);
+    broker_free(brokers[0]);
+    broker_free(brokers[1]);
+    free(r.seen);
+}
+
 CU_TestInfo export_tests[] = {
-    {"killed amid events", test_killed_amid_events},
+    {"killed amid events",   test_killed_amid_events  },
+    {"brokers that restart", test_brokers_that_restart},
     CU_TEST_INFO_NULL,
 };
