@@ -286,6 +286,35 @@ static void test_folders_in_their_place_stop_their_service_only(void)
     }
 }
 
+/* The disk of one service is not mounted, say: links to it lead nowhere, or a file stands there. */
+static void test_what_cannot_be_opened_stops_its_service_only(void)
+{
+    for (int s = 0; s < N_SERVICES; s++) {
+        GATEWAY(g);
+        const char *text = "", *file = file_of(&g, s, "");
+        const char *folder = edge_strndup(&g.ctx.arena, file, (size_t)(strrchr(file, '/') - file));
+        const char *away = edge_printf(&g.ctx.arena, "%s.away", folder);
+        for (int i = 0; i < 3; i++) {
+            const char *stands = i == 0 ? file : folder;
+            CU_ASSERT_EQUAL_FATAL(rename(stands, away), 0);
+            if (i < 2) {
+                CU_ASSERT_EQUAL_FATAL(symlink("/nowhere/of/that/name", stands), 0);
+            } else {
+                file_write(&g.sound[s], stands);
+            }
+            CU_ASSERT_EQUAL_FATAL(gateway_start(&g, &g.ctx, 0, N_SERVICES), EDGE_OK);
+            for (int k = 0; k < N_SERVICES; k++) {
+                CU_ASSERT_EQUAL(ping(&g, k, &text), k == s ? 503 : 200);
+            }
+            ping(&g, s, &text);
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, "cannot open"));
+            gateway_stop(&g);
+            CU_ASSERT_EQUAL(unlink(stands), 0);
+            CU_ASSERT_EQUAL(rename(away, stands), 0);
+        }
+    }
+}
+
 /* Without a log beside it SQLite takes an empty file for a new database: that is said at least. */
 static void test_emptied_files_are_told(void)
 {
@@ -368,6 +397,8 @@ CU_TestInfo damaged_services_tests[] = {
     {"foreign stores stop their service only",             test_foreign_stores_stop_their_service_only },
     {"folders in their place stop their service only",
      test_folders_in_their_place_stop_their_service_only                                               },
+    {"what cannot be opened stops its service only",
+     test_what_cannot_be_opened_stops_its_service_only                                                 },
     {"emptied files are told",                             test_emptied_files_are_told                 },
     {"what can be read of configuration is served",
      test_what_can_be_read_of_configuration_is_served                                                  },

@@ -65,23 +65,22 @@ static int holder_of(int fd)
     return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (int)strtol(text, NULL, 10) : 0;
 }
 
-/* Two writers would each trust what only they changed: the second is refused. The lock ends with the
- * process, however that ends. */
-/* A folder by one of our names, say: its neighbours can be used all the same. */
-static enum edge_status check_kind(struct edge_ctx *ctx, struct edge_data_file *f)
+/* A folder by one of our names, say. */
+static enum edge_status check_kind(struct edge_ctx *ctx, const struct edge_data_file *f)
 {
     static const char *const KINDS[] = {"", ".lock"};
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
         const char *name = edge_printf(&ctx->arena, "%s%s", f->path, KINDS[i]);
         struct stat st;
         if (stat(name, &st) == 0 && !S_ISREG(st.st_mode)) {
-            edge_data_file_unusable(f);
             return edge_fail(ctx, EDGE_FORBIDDEN, "cannot use '%s': it is no regular file", name);
         }
     }
     return EDGE_OK;
 }
 
+/* Two writers would each trust what only they changed: the second is refused. The lock ends with the
+ * process, however that ends. */
 static enum edge_status take_lock(struct edge_ctx *ctx, struct edge_data_file *f)
 {
     const char *name = edge_printf(&ctx->arena, "%s.lock", f->path);
@@ -463,7 +462,8 @@ enum edge_status edge_data_file_open(struct edge_ctx *ctx,
     f->lock_fd = -1;
     edge_mutex_init(&f->lock);
     enum edge_status st = make_directories(ctx, f->path);
-    if (st == EDGE_OK) {
+    bool has_folder = st == EDGE_OK;
+    if (has_folder) {
         st = check_kind(ctx, f);
     }
     if (st == EDGE_OK) {
@@ -478,7 +478,8 @@ enum edge_status edge_data_file_open(struct edge_ctx *ctx,
         st = set_modes(ctx, f);
     }
     if (st != EDGE_OK) {
-        if (st == EDGE_DAMAGED) {
+        /* Its neighbours can use theirs all the same, unless it is another process that has this one. */
+        if (has_folder && st != EDGE_UNAVAILABLE) {
             edge_data_file_unusable(f);
         }
         edge_data_file_close(f);
