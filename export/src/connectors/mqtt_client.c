@@ -1,0 +1,432 @@
+/**
+ * The client behind MQTTExport and the clouds. A message is delivered when the broker has acknowledged it (QoS 0: when
+ * it is written), which has a deadline. While the secret is missing, messages are denied, and wait.
+ */
+#include "mqtt_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/backoff.h"
+#include "edge/clock.h"
+#include "edge/log.h"
+#include "edge/metrics.h"
+#include "edge/thread.h"
+#include "words.h"
+
+enum {
+    WINDOW = 64,
+    ACK_MS = 30 * 1000,
+    SECRETS_MS = 1000,
+    REFUSED_MS = 30 * 1000,
+    REFUSED_LAST_MS = 900 * 1000,
+    CLOCK_MS = 30 * 1000, /* the wall clock was set: tokens count by it */
+    ALL = 100,
+};
+
+struct mqtt {
+    const struct mqtt_stage *stage;
+    struct export_connector_env env;
+    struct edge_counter *errors;
+    struct edge_histogram *size;
+
+    struct edge_mutex lock;
+    struct edge_cond changed EDGE_GUARDED;
+    struct edge_mqtt *client EDGE_GUARDED; /* NULL: none yet, or its secret is missing */
+    bool stopping EDGE_GUARDED;
+    unsigned out EDGE_GUARDED; /* messages with the client */
+    int64_t renew_ms EDGE_GUARDED;
+    struct edge_backoff refused EDGE_GUARDED;
+
+    unsigned secrets; /* of the client, as the next: the queue's thread */
+    int64_t wall_to_mono_ms;
+};
+
+/* ---- parameters ---- */
+
+static int milliseconds(const struct export_params *p, const char *name)
+{
+    int64_t ms = export_params_ms(p, name);
+    return ms <= 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int seconds(const struct export_params *p, const char *name)
+{
+    int64_t ms = export_params_ms(p, name);
+    return ms <= 0 ? 0 : ms > 60000 * 1000 ? 60000 : (int)((ms + 999) / 1000);
+}
+
+void mqtt_take_params(struct edge_arena *a, const struct export_host *host,
+                      const struct export_params *p, struct mqtt_stage *s)
+{
+    s->host = host;
+    s->secret_name = edge_strdup(a, export_params_text(p, "SecretName"));
+    s->connect_timeout_s = seconds(p, "ConnectTimeout");
+    s->keep_alive_s = seconds(p, "KeepAlive");
+    s->retry_last_ms = milliseconds(p, "MaxReconnectInterval");
+    s->ack_ms = milliseconds(p, "AckTimeout");
+    s->ack_ms = s->ack_ms > 0 ? s->ack_ms : ACK_MS;
+}
+
+/* ---- secrets ---- */
+
+enum edge_status mqtt_secret(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key,
+                             const char **ret)
+{
+    return edge_wrap(ctx,
+                     s->host->secret(s->host->state, ctx, &ctx->arena, s->secret_name, key, ret),
+                     "secret '%s'", s->secret_name);
+}
+
+const char *mqtt_secret_if_any(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key)
+{
+    const char *value = NULL;
+    if (mqtt_secret(ctx, s, key, &value) != EDGE_OK) {
+        edge_ctx_clear(ctx);
+        return NULL;
+    }
+    return value;
+}
+
+enum edge_status mqtt_certificate(struct edge_ctx *ctx, const struct mqtt_stage *s,
+                                  struct edge_mqtt_config *config)
+{
+    EDGE_TRY(mqtt_secret(ctx, s, "clientcert", &config->cert));
+    EDGE_TRY(mqtt_secret(ctx, s, "clientkey", &config->key));
+    config->ca = mqtt_secret_if_any(ctx, s, "cacert");
+    return EDGE_OK;
+}
+
+static unsigned version_of(const struct mqtt_stage *s)
+{
+    return s->credentials && s->host->secrets_version ? s->host->secrets_version(s->host->state)
+                                                      : 0;
+}
+
+/* ---- what the client says ---- */
+
+static void on_settled(void *state, void *token, enum edge_mqtt_fate fate, const char *reason)
+{
+    struct mqtt *c = state;
+    struct export_outcome outcome = {.reason = reason};
+    switch (fate) {
+    case EDGE_MQTT_SENT:
+        outcome.fate = EXPORT_DELIVERED;
+        break;
+    case EDGE_MQTT_REFUSED:
+        outcome.fate = !reason || strstr(reason, "uota") || strstr(reason, "busy") ? EXPORT_RETRY
+                       : strcasestr(reason, "not authorized")                      ? EXPORT_DENIED
+                                                              : EXPORT_REJECTED;
+        break;
+    case EDGE_MQTT_EXPIRED: /* the spool drops it when it is read again */
+    case EDGE_MQTT_DISPLACED:
+    case EDGE_MQTT_BROKE:
+        outcome.fate = EXPORT_RETRY;
+        break;
+    case EDGE_MQTT_UNSENT:
+        outcome.fate = EXPORT_UNSENT;
+        break;
+    }
+    if (c->errors && outcome.fate != EXPORT_DELIVERED && outcome.fate != EXPORT_UNSENT) {
+        edge_counter_add(c->errors, 1);
+    }
+    (void)c->env.settle(c->env.queue, token, &outcome);
+    EDGE_LOCK(&c->lock);
+    c->out--;
+    edge_cond_broadcast(&c->changed);
+}
+
+/* Where a token is refused the next attempt has a new one. */
+static void mark(struct mqtt *c, bool up, bool denied)
+{
+    EDGE_LOCK(&c->lock);
+    if (up) {
+        edge_backoff_reset(&c->refused);
+    } else if (denied && c->renew_ms < INT64_MAX) {
+        c->renew_ms = edge_now_mono_ms() + edge_backoff_next(&c->refused);
+    }
+}
+
+static void on_changed(void *state, bool up, const char *reason)
+{
+    struct mqtt *c = state;
+    bool denied =
+        reason && (strstr(reason, "refused: user name") || strcasestr(reason, "not authorized"));
+    mark(c, up, denied);
+    c->env.line(c->env.queue,
+                up       ? EXPORT_LINE_UP
+                : denied ? EXPORT_LINE_DENIED
+                         : EXPORT_LINE_DOWN,
+                reason);
+}
+
+/* ---- the client ---- */
+
+static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
+{
+    const struct mqtt_stage *s = c->stage;
+    struct edge_mqtt_config config = {
+        .protocol = s->protocol,
+        .host = s->broker_host,
+        .port = s->port,
+        .version = s->version,
+        .client_id = s->client_id,
+        .skip_cert_verify = s->skip_verify,
+        .alpn = s->alpn,
+        .keep_alive_s = s->keep_alive_s,
+        .connect_timeout_s = s->connect_timeout_s,
+        .retry_last_ms = s->retry_last_ms,
+        .retry_refused_ms = REFUSED_MS,
+        .ack_timeout_ms = s->ack_ms,
+        .max_message = s->max_bytes,
+        .window = WINDOW,
+        .will = s->has_will ? &s->will : NULL,
+        .state = c,
+        .settled = on_settled,
+        .changed = on_changed,
+        .log = c->env.log,
+    };
+    struct mqtt_login login = {.config = &config, .renew_ms = INT64_MAX};
+    struct edge_mqtt *client = NULL;
+    c->secrets = version_of(s);
+    c->wall_to_mono_ms = edge_now_ms() - edge_now_mono_ms();
+    if (s->credentials) {
+        EDGE_TRY(s->credentials(ctx, s, &login));
+    }
+    {
+        EDGE_LOCK(&c->lock);
+        c->renew_ms = login.renew_ms;
+    }
+    EDGE_TRY(edge_mqtt_open(ctx, &config, &client));
+    {
+        EDGE_LOCK(&c->lock);
+        if (!c->stopping) {
+            c->client = client;
+            return EDGE_OK;
+        }
+    }
+    edge_mqtt_free(client);
+    return edge_fail(ctx, EDGE_UNAVAILABLE, "stopping");
+}
+
+static struct edge_mqtt *client_of(struct mqtt *c)
+{
+    EDGE_LOCK(&c->lock);
+    return c->stopping ? NULL : c->client;
+}
+
+static bool stops(struct mqtt *c)
+{
+    EDGE_LOCK(&c->lock);
+    return c->stopping;
+}
+
+/* ---- the connector ---- */
+
+static void try_to_connect(struct edge_ctx *ctx, struct mqtt *c)
+{
+    if (connect_to(ctx, c) != EDGE_OK) {
+        edge_ctx_clear(ctx); /* the next message has a place for the reason */
+    }
+}
+
+static enum edge_status mqtt_open(struct edge_ctx *ctx, const void *stage,
+                                  const struct export_connector_env *env, void **ret)
+{
+    struct mqtt *c = edge_xalloc(1, sizeof(*c));
+    c->stage = stage;
+    c->env = *env;
+    edge_mutex_init(&c->lock);
+    edge_cond_init(&c->changed);
+    c->refused = (struct edge_backoff){
+        .first_ms = REFUSED_MS, .last_ms = REFUSED_LAST_MS, .spread_percent = ALL};
+    if (env->metrics) {
+        c->errors = edge_counter(env->metrics, "MqttExportErrors", "Messages that failed.");
+        c->size = edge_histogram(env->metrics, "MqttExportSize", "Bytes of what was sent.");
+    }
+    if (c->stage->connect_first) {
+        try_to_connect(ctx, c);
+    }
+    *ret = c;
+    return EDGE_OK;
+}
+
+static enum edge_status compose(struct edge_ctx *ctx, const struct mqtt_stage *s,
+                                const struct export_message *m, struct edge_mqtt_message *out)
+{
+    *out = (struct edge_mqtt_message){
+        .payload = m->payload,
+        .size = m->size,
+        .qos = s->qos,
+        .retained = s->retain,
+        .content_type = m->content_type,
+    };
+    EDGE_TRY(connector_topic(ctx, m, s->topic, &out->topic));
+    return s->compose ? s->compose(ctx, s, m, out) : EDGE_OK;
+}
+
+static enum edge_status publish(struct edge_ctx *ctx, struct mqtt *c, struct edge_mqtt *client,
+                                const struct export_message *m, struct edge_mqtt_message *out)
+{
+    struct edge_mqtt_property id = {"id", m->id};
+    struct edge_mqtt_delivery delivery = {.token = m->token};
+    out->properties = &id;
+    out->n_properties = 1;
+    if (m->expires_ms > 0) {
+        int64_t left_ms = m->expires_ms - edge_now_ms();
+        delivery.expires_ms = edge_now_mono_ms() + (left_ms > 0 ? left_ms : 0);
+        out->expiry_s = left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 1;
+    }
+    {
+        EDGE_LOCK(&c->lock);
+        c->out++;
+    }
+    enum edge_status st = edge_mqtt_publish(ctx, client, out, &delivery);
+    if (st != EDGE_OK) {
+        EDGE_LOCK(&c->lock);
+        c->out--;
+    }
+    return st;
+}
+
+static void mqtt_send(void *connector, struct edge_ctx *ctx, const struct export_message *m)
+{
+    struct mqtt *c = connector;
+    struct edge_mqtt *client = client_of(c);
+    struct edge_mqtt_message out;
+    enum export_fate otherwise = EXPORT_REJECTED;
+    enum edge_status st = compose(ctx, c->stage, m, &out);
+    if (st == EDGE_OK && !client) {
+        st = connect_to(ctx, c);
+        otherwise = st == EDGE_UNAVAILABLE ? EXPORT_RETRY : EXPORT_DENIED;
+        client = client_of(c);
+    }
+    if (st == EDGE_OK && client) {
+        size_t size = out.size; /* m may be settled before publish returns */
+        st = publish(ctx, c, client, m, &out);
+        if (st == EDGE_OK) {
+            if (c->size) {
+                edge_histogram_add(c->size, size);
+            }
+            return;
+        }
+        otherwise = st == EDGE_UNAVAILABLE ? EXPORT_RETRY : EXPORT_REJECTED;
+    }
+    connector_settle(&c->env, m, stops(c) ? EXPORT_UNSENT : otherwise, edge_ctx_message(ctx, st));
+}
+
+static void mqtt_limits(const void *stage, unsigned *window, size_t *max_bytes)
+{
+    (void)window;
+    *max_bytes = ((const struct mqtt_stage *)stage)->max_bytes;
+}
+
+/* ---- another connection instead of this one ---- */
+
+/* NULL: it stays. */
+static const char *why_anew(struct mqtt *c, int64_t *ret_next_ms)
+{
+    int64_t now_ms = edge_now_mono_ms(), skew_ms = edge_now_ms() - now_ms - c->wall_to_mono_ms;
+    if (version_of(c->stage) != c->secrets) {
+        return "secrets changed";
+    }
+    EDGE_LOCK(&c->lock);
+    *ret_next_ms = now_ms + SECRETS_MS < c->renew_ms ? now_ms + SECRETS_MS : c->renew_ms;
+    if (c->renew_ms == INT64_MAX) {
+        return NULL;
+    }
+    if (skew_ms > CLOCK_MS || skew_ms < -CLOCK_MS) {
+        return "the clock was set";
+    }
+    return now_ms >= c->renew_ms ? "the token grows old" : NULL;
+}
+
+/* What is under way is waited for, so that none of it is sent twice. False: it is being stopped already. */
+static bool hang_up(struct mqtt *c, struct edge_mqtt *old)
+{
+    int64_t until_ms = edge_now_mono_ms() + c->stage->ack_ms;
+    bool wait = edge_mqtt_connected(old);
+    {
+        EDGE_LOCK(&c->lock);
+        if (c->stopping) {
+            return false;
+        }
+        c->client = NULL;
+        while (wait && c->out > 0 && !c->stopping &&
+               edge_cond_wait_until(&c->changed, &c->lock, until_ms)) {
+        }
+    }
+    edge_mqtt_stop(old, edge_now_mono_ms());
+    edge_mqtt_free(old);
+    return true;
+}
+
+static int64_t mqtt_tick(void *connector, struct edge_ctx *ctx)
+{
+    struct mqtt *c = connector;
+    struct edge_mqtt *old = client_of(c);
+    int64_t next_ms = INT64_MAX;
+    if (!c->stage->credentials || !old) {
+        return INT64_MAX;
+    }
+    const char *why = why_anew(c, &next_ms);
+    if (!why) {
+        return next_ms;
+    }
+    ctx->log = c->env.log;
+    edge_log_info(ctx, "connecting anew", "queue", c->env.name, "reason", why, NULL);
+    if (!hang_up(c, old)) {
+        return INT64_MAX;
+    }
+    try_to_connect(ctx, c);
+    return edge_now_mono_ms();
+}
+
+static void mqtt_retry(void *connector)
+{
+    struct mqtt *c = connector;
+    EDGE_LOCK(&c->lock); /* the client is not freed meanwhile */
+    if (c->client) {
+        edge_mqtt_retry(c->client);
+    }
+}
+
+static void mqtt_stop(void *connector, int64_t deadline_ms)
+{
+    struct mqtt *c = connector;
+    struct edge_mqtt *client;
+    {
+        EDGE_LOCK(&c->lock);
+        c->stopping = true;
+        client = c->client;
+        edge_cond_broadcast(&c->changed);
+    }
+    if (client) {
+        edge_mqtt_stop(client, deadline_ms);
+    }
+}
+
+static void mqtt_close(void *connector)
+{
+    struct mqtt *c = connector;
+    struct edge_mqtt *client;
+    {
+        EDGE_LOCK(&c->lock);
+        client = c->client;
+    }
+    edge_mqtt_free(client);
+    edge_cond_done(&c->changed);
+    edge_mutex_done(&c->lock);
+    free(c);
+}
+
+const struct export_connector mqtt_connector = {
+    .window = WINDOW,
+    .limits = mqtt_limits,
+    .open = mqtt_open,
+    .send = mqtt_send,
+    .tick = mqtt_tick,
+    .retry = mqtt_retry,
+    .stop = mqtt_stop,
+    .close = mqtt_close,
+};

@@ -1,0 +1,70 @@
+/**
+ * What every destination that speaks MQTT needs: a client, made when the first message comes and made anew when its
+ * secret changes or its token grows old; the window, what became of each message, stop. What one destination does in
+ * its own way are hooks of its stage.
+ */
+#ifndef EXPORT_MQTT_CLIENT_H
+#define EXPORT_MQTT_CLIENT_H
+
+#include "edge/mqtt.h"
+#include "export/connector.h"
+
+struct mqtt_stage;
+
+/** A connection that is being made. Texts in the context's arena. */
+struct mqtt_login {
+    struct edge_mqtt_config *config; /* what the stage says is there; credentials go to it */
+    int64_t renew_ms;                /* edge_now_mono_ms: then it is made anew; INT64_MAX: never */
+};
+
+/** A function's own begins with it. Texts live as long as the stage. */
+struct mqtt_stage {
+    const struct export_host *host;
+    const char *protocol, *broker_host, *client_id, *secret_name;
+    const char *topic; /* may have {placeholders} */
+    const char *alpn;
+    uint16_t port;
+    int version, qos, connect_timeout_s, keep_alive_s, retry_last_ms, ack_ms;
+    bool retain, skip_verify, connect_first, has_will;
+    struct edge_mqtt_message will;
+    size_t max_bytes;
+
+    /**
+     * On the queue's thread, for each connection; NULL: it needs none. UNAVAILABLE: not now, tried again; else messages
+     * wait for another secret.
+     */
+    enum edge_status (*credentials)(struct edge_ctx *ctx, const struct mqtt_stage *s,
+                                    struct mqtt_login *login);
+    /** Topic, payload and properties are the message's as they came; NULL: they go as they are. */
+    enum edge_status (*compose)(struct edge_ctx *ctx, const struct mqtt_stage *s,
+                                const struct export_message *m, struct edge_mqtt_message *out);
+};
+
+extern const struct export_connector mqtt_connector;
+
+/** A value of the stage's secret, in the context's arena. */
+enum edge_status mqtt_secret(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key,
+                             const char **ret);
+/** NULL where it has none. */
+const char *mqtt_secret_if_any(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key);
+/** The client's certificate, its key, and who vouches for the broker, if that is given. */
+enum edge_status mqtt_certificate(struct edge_ctx *ctx, const struct mqtt_stage *s,
+                                  struct edge_mqtt_config *config);
+
+/** Rows all tables have, and what is taken from them. */
+#define MQTT_PARAMS                                                                                \
+    {"KeepAlive", "Without a word so long, the broker is asked.", EXPORT_P_DURATION,               \
+     .def = "60s"},                                                                                \
+        {"ConnectTimeout", "Of one attempt.", EXPORT_P_DURATION, .def = "30s"},                    \
+        {"MaxReconnectInterval", "Between two attempts, at most.", EXPORT_P_DURATION,              \
+         .def = "2m"},                                                                             \
+        {"AckTimeout", "Without an acknowledgement so long: connect anew, send again.",            \
+         EXPORT_P_DURATION, .def = "30s"},                                                         \
+    {                                                                                              \
+        "PersistOnError", "Keep what could not be sent, and send it later.", EXPORT_P_BOOL,        \
+            .def = "false"                                                                         \
+    }
+void mqtt_take_params(struct edge_arena *a, const struct export_host *host,
+                      const struct export_params *p, struct mqtt_stage *s);
+
+#endif
