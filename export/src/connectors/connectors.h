@@ -4,6 +4,7 @@
 
 #include "export/connector.h"
 
-extern const struct export_function export_batch, export_http, export_mqtt, export_file;
+extern const struct export_function export_batch, export_http, export_mqtt, export_file,
+    export_azure;
 
 #endif

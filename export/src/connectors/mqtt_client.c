@@ -22,6 +22,8 @@ enum {
     REFUSED_LAST_MS = 900 * 1000,
     CLOCK_MS = 30 * 1000, /* the wall clock was set: tokens count by it */
     ALL = 100,
+    SECOND_MS = 1000,
+    HOUR_MS = 3600 * 1000,
 };
 
 struct mqtt {
@@ -68,6 +70,45 @@ void mqtt_take_params(struct edge_arena *a, const struct export_host *host,
     s->ack_ms = s->ack_ms > 0 ? s->ack_ms : ACK_MS;
 }
 
+void mqtt_take_cloud(struct edge_arena *a, const struct export_host *host,
+                     const struct export_params *p, const char *broker_host, struct mqtt_stage *s)
+{
+    mqtt_take_params(a, host, p, s);
+    s->protocol = "ssl";
+    s->broker_host = broker_host;
+    s->port = (uint16_t)export_params_count(p, "Port");
+    s->version = 4;
+    s->qos = 1;
+}
+
+enum edge_status mqtt_check_keep_alive(struct edge_ctx *ctx, const struct mqtt_stage *s,
+                                       int least_s, int most_s)
+{
+    return s->keep_alive_s >= least_s && s->keep_alive_s <= most_s
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_INVALID, "parameter KeepAlive must be %ds to %ds", least_s,
+                           most_s);
+}
+
+enum edge_status mqtt_take_life(struct edge_ctx *ctx, const struct export_params *p,
+                                int64_t most_ms, int64_t *ret_ms)
+{
+    *ret_ms = export_params_ms(p, "TokenLife");
+    return *ret_ms >= 2 * SECOND_MS && *ret_ms <= most_ms
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_INVALID, "parameter TokenLife must be 2s to %dh",
+                           (int)(most_ms / HOUR_MS));
+}
+
+enum edge_status mqtt_take_level(struct edge_ctx *ctx, struct edge_arena *a,
+                                 const struct export_params *p, const char *name, const char **ret)
+{
+    *ret = edge_strdup(a, export_params_text(p, name));
+    return **ret && !strpbrk(*ret, "/+#")
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_INVALID, "parameter %s must be given, without / + #", name);
+}
+
 /* ---- secrets ---- */
 
 enum edge_status mqtt_secret(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key,
@@ -94,6 +135,21 @@ enum edge_status mqtt_certificate(struct edge_ctx *ctx, const struct mqtt_stage 
     EDGE_TRY(mqtt_secret(ctx, s, "clientcert", &config->cert));
     EDGE_TRY(mqtt_secret(ctx, s, "clientkey", &config->key));
     config->ca = mqtt_secret_if_any(ctx, s, "cacert");
+    return EDGE_OK;
+}
+
+enum edge_status mqtt_token_life(struct edge_ctx *ctx, int64_t life_ms, struct mqtt_login *login,
+                                 int64_t *ret_from_s, int64_t *ret_until_s)
+{
+    enum { FRESH_PERCENT = 80 };
+    if (edge_now_ns() < EDGE_TIME_WRITTEN) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "a token needs the time, and the clock is not set");
+    }
+    int64_t now_ms = edge_now_ms();
+    *ret_from_s = now_ms / SECOND_MS;
+    *ret_until_s = *ret_from_s + life_ms / SECOND_MS;
+    int64_t left_ms = *ret_until_s * SECOND_MS - now_ms;
+    login->renew_ms = edge_now_mono_ms() + left_ms / ALL * FRESH_PERCENT;
     return EDGE_OK;
 }
 
@@ -238,8 +294,11 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, const void *stage,
     c->env = *env;
     edge_mutex_init(&c->lock);
     edge_cond_init(&c->changed);
-    c->refused = (struct edge_backoff){
-        .first_ms = REFUSED_MS, .last_ms = REFUSED_LAST_MS, .spread_percent = ALL};
+    {
+        EDGE_LOCK(&c->lock);
+        c->refused = (struct edge_backoff){
+            .first_ms = REFUSED_MS, .last_ms = REFUSED_LAST_MS, .spread_percent = ALL};
+    }
     if (env->metrics) {
         c->errors = edge_counter(env->metrics, "MqttExportErrors", "Messages that failed.");
         c->size = edge_histogram(env->metrics, "MqttExportSize", "Bytes of what was sent.");

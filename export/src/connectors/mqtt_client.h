@@ -50,6 +50,12 @@ const char *mqtt_secret_if_any(struct edge_ctx *ctx, const struct mqtt_stage *s,
 /** The client's certificate, its key, and who vouches for the broker, if that is given. */
 enum edge_status mqtt_certificate(struct edge_ctx *ctx, const struct mqtt_stage *s,
                                   struct edge_mqtt_config *config);
+/**
+ * Seconds since 1970 of a token that lives so long from now; the connection is made anew at 80 % of it. UNAVAILABLE
+ * while the clock shows a time that cannot be.
+ */
+enum edge_status mqtt_token_life(struct edge_ctx *ctx, int64_t life_ms, struct mqtt_login *login,
+                                 int64_t *ret_from_s, int64_t *ret_until_s);
 
 /** Rows all tables have, and what is taken from them. */
 #define MQTT_PARAMS                                                                                \
@@ -66,5 +72,16 @@ enum edge_status mqtt_certificate(struct edge_ctx *ctx, const struct mqtt_stage 
     }
 void mqtt_take_params(struct edge_arena *a, const struct export_host *host,
                       const struct export_params *p, struct mqtt_stage *s);
+/** What a cloud looks like: TLS, MQTT 3.1.1, QoS 1, SecretName and Port of the table. */
+void mqtt_take_cloud(struct edge_arena *a, const struct export_host *host,
+                     const struct export_params *p, const char *broker_host, struct mqtt_stage *s);
+enum edge_status mqtt_check_keep_alive(struct edge_ctx *ctx, const struct mqtt_stage *s,
+                                       int least_s, int most_s);
+/** TokenLife, which is between 2 s and @p most_ms. */
+enum edge_status mqtt_take_life(struct edge_ctx *ctx, const struct export_params *p,
+                                int64_t most_ms, int64_t *ret_ms);
+/** What stands in a topic's level as it is: no separator, no wildcard, not empty. */
+enum edge_status mqtt_take_level(struct edge_ctx *ctx, struct edge_arena *a,
+                                 const struct export_params *p, const char *name, const char **ret);
 
 #endif

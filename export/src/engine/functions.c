@@ -25,6 +25,7 @@ const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_http,
     &export_mqtt,
     &export_file,
+    &export_azure,
 };
 const size_t EXPORT_N_FUNCTIONS = sizeof(EXPORT_FUNCTIONS) / sizeof(EXPORT_FUNCTIONS[0]);
 

@@ -1,0 +1,178 @@
+/**
+ * AzureExport: device-to-cloud messages of an Azure IoT Hub. The token stands for one connection, which is made anew before
+ * it ends; what is under way then may come twice, and has the same $.mid.
+ */
+#include "connectors.h"
+#include "mqtt_client.h"
+#include "tokens.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "edge/buf.h"
+
+enum { MESSAGE_MAX = 256 << 10, KEEP_ALIVE_MAX_S = 1177 };
+#define LIFE_MAX_MS (INT64_C(365) * 24 * 3600 * 1000)
+
+enum auth_mode { AUTH_SAS, AUTH_X509 };
+static const char *const AUTH_MODES[] = {"sas", "x509", NULL};
+
+struct property {
+    const char *name, *value; /* the name is escaped, the value may have {placeholders} */
+};
+
+struct azure_stage {
+    struct mqtt_stage mqtt; /* the first */
+    const char *hub, *device, *module, *version, *client_type, *model;
+    enum auth_mode auth;
+    int64_t life_ms;
+    struct property *properties;
+    size_t n_properties;
+};
+
+static const struct export_param params[] = {
+    {"Host",                "The hub: name.azure-devices.net.", EXPORT_P_TEXT},
+    {"DeviceId",        "As the hub knows it.", EXPORT_P_TEXT},
+    {"ModuleId",            "Of a module of the device.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"AuthMode",        "A token made of the device's key, or a certificate.", EXPORT_P_ONE_OF,
+     .def = "sas", .names = AUTH_MODES},
+    {"SecretName",
+     "sharedaccesskey; x509: clientcert clientkey; cacert, where it is not the system's.", EXPORT_P_TEXT},
+    {"TokenLife",        "The connection is made anew, with another token, at 80 % of it.",
+     EXPORT_P_DURATION, .def = "1h"},
+    {"Properties", "Of the message, to route by: name=value, name=value; {placeholders} in values.",
+     EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"DeviceClientType",            "Who sends, as the hub's operator sees it.", EXPORT_P_TEXT, .def = "",
+     .may_be_empty = true},
+    {"ModelId",      "Of IoT Plug and Play: dtmi:...", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"ApiVersion",  "Of the hub.", EXPORT_P_TEXT, .def = "2021-04-12"},
+    {"Port",          "Of MQTT over TLS.", EXPORT_P_COUNT, .def = "8883", .min = 1, .max = UINT16_MAX},
+    MQTT_PARAMS,
+    {NULL       },
+};
+
+/* ---- the connection ---- */
+
+static enum edge_status azure_credentials(struct edge_ctx *ctx, const struct mqtt_stage *stage,
+                                          struct mqtt_login *login)
+{
+    const struct azure_stage *s = (const struct azure_stage *)stage;
+    struct edge_arena *a = &ctx->arena;
+    struct edge_mqtt_config *config = login->config;
+    bool is_module = *s->module;
+    int64_t from_s, until_s;
+    const char *key;
+    config->username = edge_printf(a, "%s/%s/?api-version=%s%s%s%s%s", s->hub, stage->client_id,
+                                   s->version, *s->client_type ? "&DeviceClientType=" : "",
+                                   token_url_escape(a, s->client_type),
+                                   *s->model ? "&model-id=" : "", token_url_escape(a, s->model));
+    if (s->auth == AUTH_X509) {
+        return mqtt_certificate(ctx, stage, config);
+    }
+    EDGE_TRY(mqtt_secret(ctx, stage, "sharedaccesskey", &key));
+    EDGE_TRY(mqtt_token_life(ctx, s->life_ms, login, &from_s, &until_s));
+    config->ca = mqtt_secret_if_any(ctx, stage, "cacert");
+    const char *resource = edge_printf(a, "%s/devices/%s%s%s", s->hub, s->device,
+                                       is_module ? "/modules/" : "", s->module);
+    return edge_wrap(ctx, token_sas(ctx, resource, key, until_s, NULL, &config->password),
+                     "secret '%s'", stage->secret_name);
+}
+
+/* ---- messages ---- */
+
+static bool is_text(const char *type)
+{
+    return strncasecmp(type, "text/", 5) == 0 || strcasestr(type, "json") ||
+           strcasestr(type, "xml");
+}
+
+/* What the hub and those behind it see without looking into the message. */
+static enum edge_status put_properties(struct edge_ctx *ctx, const struct azure_stage *s,
+                                       const struct export_message *m, struct edge_buf *b)
+{
+    struct edge_arena *a = &ctx->arena;
+    struct export_flow flow = {.ctx = ctx, .values = m->values};
+    edge_buf_printf(b, "%%24.mid=%s", m->id);
+    if (m->content_type) {
+        edge_buf_printf(b, "&%%24.ct=%s", token_url_escape(a, m->content_type));
+        edge_buf_puts(b, is_text(m->content_type) ? "&%24.ce=utf-8" : "");
+    }
+    for (size_t i = 0; i < s->n_properties; i++) {
+        const char *value;
+        EDGE_TRY(export_flow_format(&flow, s->properties[i].value, &value));
+        edge_buf_printf(b, "&%s=%s", s->properties[i].name, token_url_escape(a, value));
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status azure_compose(struct edge_ctx *ctx, const struct mqtt_stage *stage,
+                                      const struct export_message *m, struct edge_mqtt_message *out)
+{
+    const struct azure_stage *s = (const struct azure_stage *)stage;
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf bag = EDGE_BUF_INIT;
+    EDGE_TRY(put_properties(ctx, s, m, &bag));
+    if (bag.len + m->size > MESSAGE_MAX) {
+        return edge_fail(ctx, EDGE_TOO_LARGE,
+                         "%zu bytes with %zu of properties are more than the %d a hub takes",
+                         m->size, bag.len, MESSAGE_MAX);
+    }
+    out->topic = edge_printf(&ctx->arena, "%s%s", out->topic, edge_buf_str(&bag));
+    return EDGE_OK;
+}
+
+/* ---- compiling ---- */
+
+static enum edge_status take_properties(struct edge_ctx *ctx, struct edge_arena *a,
+                                        const struct export_params *p, struct azure_stage *s)
+{
+    size_t n;
+    const char **given = export_list(a, export_params_text(p, "Properties"), &n);
+    s->properties = edge_new_n(a, struct property, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const char *equals = strchr(given[i], '=');
+        if (!equals || equals == given[i] || given[i][0] == '$') {
+            return edge_fail(ctx, EDGE_INVALID,
+                             "parameter Properties must be like name=value, name=value");
+        }
+        const char *name = edge_strndup(a, given[i], (size_t)(equals - given[i]));
+        s->properties[s->n_properties++] = (struct property){token_url_escape(a, name), equals + 1};
+    }
+    return EDGE_OK;
+}
+
+static enum edge_status azure_compile(struct edge_ctx *ctx, struct edge_arena *a,
+                                      const struct export_host *host, const struct export_params *p,
+                                      void **ret)
+{
+    struct azure_stage *s = edge_new(a, struct azure_stage);
+    s->hub = edge_strdup(a, export_params_text(p, "Host"));
+    mqtt_take_cloud(a, host, p, s->hub, &s->mqtt);
+    s->module = edge_strdup(a, export_params_text(p, "ModuleId"));
+    s->version = edge_strdup(a, export_params_text(p, "ApiVersion"));
+    s->client_type = edge_strdup(a, export_params_text(p, "DeviceClientType"));
+    s->model = edge_strdup(a, export_params_text(p, "ModelId"));
+    s->auth = (enum auth_mode)export_params_choice(p, "AuthMode");
+    EDGE_TRY(mqtt_take_level(ctx, a, p, "DeviceId", &s->device));
+    if (*s->module) {
+        EDGE_TRY(mqtt_take_level(ctx, a, p, "ModuleId", &s->module));
+    }
+    EDGE_TRY(mqtt_take_life(ctx, p, LIFE_MAX_MS, &s->life_ms));
+    EDGE_TRY(take_properties(ctx, a, p, s));
+    EDGE_TRY(mqtt_check_keep_alive(ctx, &s->mqtt, 1, KEEP_ALIVE_MAX_S));
+    s->mqtt.client_id = edge_printf(a, "%s%s%s", s->device, *s->module ? "/" : "", s->module);
+    s->mqtt.topic = edge_printf(a, "devices/%s%s%s/messages/events/", s->device,
+                                *s->module ? "/modules/" : "", s->module);
+    s->mqtt.max_bytes = MESSAGE_MAX;
+    s->mqtt.credentials = azure_credentials;
+    s->mqtt.compose = azure_compose;
+    *ret = s;
+    return EDGE_OK;
+}
+
+const struct export_function export_azure = {
+    .name = "AzureExport",
+    .doc = "Send to an Azure IoT Hub.",
+    .params = params,
+    .compile = azure_compile,
+    .connector = &mqtt_connector,
+};

@@ -1,0 +1,277 @@
+/* AzureExport before a mosquitto that receives as an IoT Hub: its tokens, names and topics, and what it hangs up on. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud_bench.h"
+#include "edge/clock.h"
+#include "wait.h"
+
+#define KEY   "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+#define WRONG "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWU="
+#define HUB                                                                                        \
+    CLOUD_PEER "plugin_opt_kind azure\nplugin_opt_hub localhost\nplugin_opt_device pump-1\n"       \
+               "plugin_opt_key " KEY "\n"
+#define DEVICE HUB "plugin_opt_topic devices/pump-1/messages/events/\n"
+#define EVENTS "devices/pump-1/messages/events/"
+
+#define AZURE(q, c, ...)                                                                           \
+    CU_ASSERT_PTR_NULL_FATAL(                                                                      \
+        bench_stage(q, "AzureExport",                                                              \
+                    (const char *const[]){"Host", "localhost", "DeviceId", "pump-1", "SecretName", \
+                                          "hub", "Port", cloud_port(c), "MaxReconnectInterval",    \
+                                          "100ms", __VA_ARGS__ NULL}))
+
+static void secrets(struct queue_bench *q, struct cloud *c, const char *key)
+{
+    cloud_secret(c, q, "hub/cacert", "ca.pem");
+    bench_secret(q, "hub/sharedaccesskey", key);
+}
+
+static void test_a_message_arrives_with_its_properties(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE, "devices/#");
+    secrets(&q, &c, KEY);
+    AZURE(&q, &c, "Properties", "device={devicename}, fixed=a&b", );
+    bench_open(&q);
+    bench_put_with(&q, "a",
+                   "{\"values\":{\"devicename\":\"Pump/2+\"},"
+                   "\"mid\":\"0123456789abcdef0123456789abcdef\"}");
+    CU_ASSERT(cloud_wait(&c, 1));
+    CU_ASSERT(cloud_last_is(&c,
+                            EVENTS "%24.mid=0123456789abcdef0123456789abcdef"
+                                   "&%24.ct=text%2Fplain&%24.ce=utf-8&device=Pump%2F2%2B"
+                                   "&fixed=a%26b",
+                            "a"));
+    CU_ASSERT_EQUAL(c.qos, 1);
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT_EQUAL(cloud_reported(&c, "kicked"), 0);
+    bench_close(&q);
+}
+
+static void test_a_module_has_names_of_its_own(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c,
+                HUB "plugin_opt_module edge\nplugin_opt_topic devices/pump-1/modules/edge/messages/"
+                    "events/\nplugin_opt_user-tail &DeviceClientType=edgex%2F4&model-id=dtmi%3Aa%"
+                    "3B1\n",
+                "devices/#");
+    secrets(&q, &c, KEY);
+    AZURE(&q, &c, "ModuleId", "edge", "DeviceClientType", "edgex/4", "ModelId", "dtmi:a;1", );
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(cloud_wait(&c, 1));
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    bench_close(&q);
+}
+
+static void test_a_certificate_instead_of_a_token(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start_plain(&c, DEVICE "plugin_opt_certificate yes\nrequire_certificate true\n");
+    CU_ASSERT_FATAL(broker_restart(c.b));
+    cloud_secret(&c, &q, "hub/cacert", "ca.pem");
+    cloud_secret(&c, &q, "hub/clientcert", "cli.pem");
+    cloud_secret(&c, &q, "hub/clientkey", "cli.key");
+    AZURE(&q, &c, "AuthMode", "x509", );
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT_EQUAL(cloud_reported(&c, "accepted pump-1"), 1);
+    bench_close(&q);
+}
+
+/* Twenty messages wait at each time, while the connection is made anew twice. */
+static void test_renewal_leaves_no_gap(void)
+{
+    static char expected[200000];
+    char text[16];
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE, "devices/#");
+    secrets(&q, &c, KEY);
+    AZURE(&q, &c, "TokenLife", "3s", );
+    bench_open(&q);
+    expected[0] = '\0';
+    unsigned n = 0;
+    for (int64_t end_ms = edge_now_mono_ms() + 20000;
+         cloud_reported(&c, "accepted pump-1") < 3 && edge_now_mono_ms() < end_ms;) {
+        for (int i = 0; i < 20; i++) {
+            snprintf(text, sizeof(text), "%u", n++);
+            strcat(strcat(expected, text), " ");
+            bench_put(&q, text);
+        }
+        CU_ASSERT(bench_wait_depth(&q, 20));
+    }
+    CU_ASSERT(cloud_wait_report(&c, "accepted pump-1", 3));
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT(cloud_wait(&c, n));
+    CU_ASSERT_STRING_EQUAL(c.all, expected); /* in order, and none of them twice */
+    CU_ASSERT_EQUAL(bench_status(&q).retries, 0);
+    CU_ASSERT_EQUAL(cloud_reported(&c, "kicked"), 0); /* no token ended in use */
+    bench_close(&q);
+}
+
+static void test_a_quiet_connection_is_renewed_too(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE, "devices/#");
+    secrets(&q, &c, KEY);
+    AZURE(&q, &c, "TokenLife", "2s", );
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(cloud_wait_report(&c, "accepted pump-1", 3));
+    bench_put(&q, "b");
+    CU_ASSERT(cloud_wait(&c, 2));
+    CU_ASSERT_STRING_EQUAL(c.all, "a b ");
+    bench_close(&q);
+}
+
+static void test_a_wrong_key_is_mended(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE, "devices/#");
+    secrets(&q, &c, WRONG);
+    AZURE(&q, &c, );
+    q.config.denied_first_ms = q.config.denied_last_ms = 3600 * 1000;
+    bench_open(&q);
+    bench_put(&q, "a");
+    bench_put(&q, "b");
+    CU_ASSERT(bench_wait_state(&q, EXPORT_Q_DENIED));
+    CU_ASSERT(cloud_wait_report(&c, "refused pump-1 wrong signature", 1));
+    bench_secret(&q, "hub/sharedaccesskey", "no base64!");
+    CU_ASSERT(bench_wait_state(&q, EXPORT_Q_DENIED));
+    bench_secret(&q, "hub/sharedaccesskey", KEY);
+    CU_ASSERT(cloud_wait(&c, 2));
+    CU_ASSERT_STRING_EQUAL(c.all, "a b ");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT_NOT_EQUAL(bench_status(&q).state, EXPORT_Q_DENIED);
+    bench_close(&q);
+}
+
+/* The hub is two hours before us: tokens of an hour have ended when they come. */
+static void test_an_expired_token_is_denied(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE "plugin_opt_ahead 7200\n", "devices/#");
+    secrets(&q, &c, KEY);
+    AZURE(&q, &c, );
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(bench_wait_state(&q, EXPORT_Q_DENIED));
+    CU_ASSERT(cloud_wait_report(&c, "refused pump-1 expired", 1));
+    edge_clock_step(INT64_C(7200) * 1000000000); /* our clock is set: another token */
+    CU_ASSERT(cloud_wait(&c, 1));
+    edge_clock_step(INT64_C(-7200) * 1000000000);
+    bench_close(&q);
+}
+
+static void test_without_the_time_messages_wait(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE, "devices/#");
+    secrets(&q, &c, KEY);
+    AZURE(&q, &c, );
+    int64_t back_ns = edge_now_ns() - 1000000000;
+    edge_clock_step(-back_ns); /* 1970 */
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(bench_wait_retries(&q, 1));
+    CU_ASSERT(bench_wait_state(&q, EXPORT_Q_CLOCK));
+    CU_ASSERT(bench_says(&q, "clock"));
+    edge_clock_step(back_ns);
+    CU_ASSERT(cloud_wait(&c, 1));
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    bench_close(&q);
+}
+
+static void test_what_a_hub_would_not_take_is_put_aside(void)
+{
+    static char large[(256 << 10) + 1];
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE, "devices/#");
+    secrets(&q, &c, KEY);
+    AZURE(&q, &c, );
+    bench_open(&q);
+    memset(large, 'x', sizeof(large) - 1);
+    bench_put(&q, large); /* the properties do not fit any more */
+    bench_put(&q, "b");
+    CU_ASSERT(cloud_wait(&c, 1));
+    CU_ASSERT(bench_wait_quarantined(&q, 1));
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT_STRING_EQUAL(c.last, "b");
+    CU_ASSERT_EQUAL(cloud_reported(&c, "kicked"), 0);
+    bench_close(&q);
+}
+
+/* That the peer is one: what ours never does ends the connection. */
+static void test_the_peer_hangs_up_as_a_hub_does(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE "plugin_opt_certificate yes\n", "devices/#");
+    cloud_secret(&c, &q, "hub/cacert", "ca.pem");
+    bench_secret(&q, "hub/username", "localhost/pump-1/?api-version=2021-04-12");
+    bench_secret(&q, "hub/password", "");
+    CU_ASSERT_PTR_NULL_FATAL(bench_stage(
+        &q, "MQTTExport",
+        (const char *const[]){
+            "BrokerAddress", edge_printf(&q.arena, "ssl://localhost:%s", cloud_port(&c)), "Topic",
+            EVENTS, "SecretName", "hub", "AuthMode", "usernamepassword", "ClientId", "pump-1",
+            "Qos", "2", "MaxReconnectInterval", "100ms", NULL}));
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(cloud_wait_report(&c, "kicked pump-1 qos 2", 1));
+    bench_close(&q);
+}
+
+static void test_parameters_are_checked(void)
+{
+    static const struct {
+        const char *params[12];
+        const char *says;
+    } rows[] = {
+        {{"Host", "h", "DeviceId", "a/b", "SecretName", "s"},                        "DeviceId"  },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "ModuleId", "#"},         "ModuleId"  },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "TokenLife", "1ms"},      "TokenLife" },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Properties", "a"},       "Properties"},
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Properties", "$.mid=1"}, "Properties"},
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "KeepAlive", "1h"},       "KeepAlive" },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "AuthMode", "none"},      "AuthMode"  },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Port", "0"},             "Port"      },
+        {{"Host", "h", "SecretName", "s"},                                           "DeviceId"  },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        QUEUE_BENCH(q);
+        const char *said = bench_stage(&q, "AzureExport", rows[i].params);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(said);
+        if (!strstr(said, rows[i].says)) {
+            printf("got: %s\nnot: %s\n", said, rows[i].says);
+            CU_FAIL("another text");
+        }
+    }
+}
+
+CU_TestInfo azure_export_tests[] = {
+    {"a message arrives with its properties",  test_a_message_arrives_with_its_properties },
+    {"a module has names of its own",          test_a_module_has_names_of_its_own         },
+    {"a certificate instead of a token",       test_a_certificate_instead_of_a_token      },
+    {"renewal leaves no gap",                  test_renewal_leaves_no_gap                 },
+    {"a quiet connection is renewed too",      test_a_quiet_connection_is_renewed_too     },
+    {"a wrong key is mended",                  test_a_wrong_key_is_mended                 },
+    {"an expired token is denied",             test_an_expired_token_is_denied            },
+    {"without the time messages wait",         test_without_the_time_messages_wait        },
+    {"what a hub would not take is put aside", test_what_a_hub_would_not_take_is_put_aside},
+    {"the peer hangs up as a hub does",        test_the_peer_hangs_up_as_a_hub_does       },
+    {"parameters are checked",                 test_parameters_are_checked                },
+    CU_TEST_INFO_NULL,
+};
