@@ -2,14 +2,15 @@
  * AzureExport: device-to-cloud messages of an Azure IoT Hub. The token stands for one connection, which is made anew before
  * it ends; what is under way then may come twice, and has the same $.mid.
  */
+#include "azure_dps.h"
 #include "connectors.h"
-#include "mqtt_client.h"
 #include "tokens.h"
 
 #include <string.h>
 #include <strings.h>
 
 #include "edge/buf.h"
+#include "edge/text.h"
 
 enum { MESSAGE_MAX = 256 << 10, KEEP_ALIVE_MAX_S = 1177 };
 #define LIFE_MAX_MS (INT64_C(365) * 24 * 3600 * 1000)
@@ -22,58 +23,85 @@ struct property {
 };
 
 struct azure_stage {
-    struct mqtt_stage mqtt; /* the first */
-    const char *hub, *device, *module, *version, *client_type, *model;
-    enum auth_mode auth;
-    int64_t life_ms;
+    struct mqtt_stage mqtt;   /* the first */
+    struct azure_place given; /* the hub is "": asked for */
+    struct azure_registration registration;
+    const char *module, *version, *client_type, *model;
     struct property *properties;
     size_t n_properties;
 };
 
 static const struct export_param params[] = {
-    {"Host",                "The hub: name.azure-devices.net.", EXPORT_P_TEXT},
-    {"DeviceId",        "As the hub knows it.", EXPORT_P_TEXT},
-    {"ModuleId",            "Of a module of the device.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
-    {"AuthMode",        "A token made of the device's key, or a certificate.", EXPORT_P_ONE_OF,
+    {"Host",                "The hub: name.azure-devices.net.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"DeviceId",        "As the hub knows it.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"IdScope", "Of the Device Provisioning Service, which knows hub and device instead.",
+     EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"RegistrationId",            "As the Device Provisioning Service knows the device.", EXPORT_P_TEXT,
+     .def = "", .may_be_empty = true},
+    {"ProvisioningHost",        "The Device Provisioning Service.", EXPORT_P_TEXT,
+     .def = "global.azure-devices-provisioning.net"},
+    {"ModuleId", "Of a module of the device.", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"AuthMode",             "A token made of the device's key, or a certificate.", EXPORT_P_ONE_OF,
      .def = "sas", .names = AUTH_MODES},
     {"SecretName",
      "sharedaccesskey; x509: clientcert clientkey; cacert, where it is not the system's.", EXPORT_P_TEXT},
-    {"TokenLife",        "The connection is made anew, with another token, at 80 % of it.",
+    {"TokenLife", "The connection is made anew, with another token, at 80 % of it.",
      EXPORT_P_DURATION, .def = "1h"},
-    {"Properties", "Of the message, to route by: name=value, name=value; {placeholders} in values.",
+    {"Properties",      "Of the message, to route by: name=value, name=value; {placeholders} in values.",
      EXPORT_P_TEXT, .def = "", .may_be_empty = true},
-    {"DeviceClientType",            "Who sends, as the hub's operator sees it.", EXPORT_P_TEXT, .def = "",
+    {"DeviceClientType",        "Who sends, as the hub's operator sees it.", EXPORT_P_TEXT, .def = "",
      .may_be_empty = true},
-    {"ModelId",      "Of IoT Plug and Play: dtmi:...", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
-    {"ApiVersion",  "Of the hub.", EXPORT_P_TEXT, .def = "2021-04-12"},
-    {"Port",          "Of MQTT over TLS.", EXPORT_P_COUNT, .def = "8883", .min = 1, .max = UINT16_MAX},
+    {"ModelId", "Of IoT Plug and Play: dtmi:...", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    {"ApiVersion",    "Of the hub.", EXPORT_P_TEXT, .def = "2021-04-12"},
+    {"Port",        "Of MQTT over TLS.", EXPORT_P_COUNT, .def = "8883", .min = 1, .max = UINT16_MAX},
     MQTT_PARAMS,
-    {NULL       },
+    {NULL                    },
 };
 
 /* ---- the connection ---- */
+
+static const char *identity(struct edge_arena *a, const struct azure_stage *s,
+                            const struct azure_place *place, const char *between)
+{
+    return edge_printf(a, "%s%s%s", place->device, *s->module ? between : "", s->module);
+}
+
+static enum edge_status find_place(struct edge_ctx *ctx, const struct azure_stage *s,
+                                   struct mqtt_login *login)
+{
+    struct azure_place *place = login->memory;
+    if (*s->given.hub) {
+        *place = s->given;
+    } else if (!*place->hub || login->refused) { /* another hub may have it by now */
+        EDGE_TRY(azure_register(ctx, &s->registration, login, place));
+    }
+    return EDGE_OK;
+}
 
 static enum edge_status azure_credentials(struct edge_ctx *ctx, const struct mqtt_stage *stage,
                                           struct mqtt_login *login)
 {
     const struct azure_stage *s = (const struct azure_stage *)stage;
+    const struct azure_place *place = login->memory;
     struct edge_arena *a = &ctx->arena;
     struct edge_mqtt_config *config = login->config;
-    bool is_module = *s->module;
     int64_t from_s, until_s;
     const char *key;
-    config->username = edge_printf(a, "%s/%s/?api-version=%s%s%s%s%s", s->hub, stage->client_id,
-                                   s->version, *s->client_type ? "&DeviceClientType=" : "",
-                                   token_url_escape(a, s->client_type),
-                                   *s->model ? "&model-id=" : "", token_url_escape(a, s->model));
-    if (s->auth == AUTH_X509) {
+    EDGE_TRY(find_place(ctx, s, login));
+    config->host = place->hub;
+    config->client_id = identity(a, s, place, "/");
+    config->username = edge_printf(
+        a, "%s/%s/?api-version=%s%s%s%s%s", place->hub, config->client_id, s->version,
+        *s->client_type ? "&DeviceClientType=" : "", token_url_escape(a, s->client_type),
+        *s->model ? "&model-id=" : "", token_url_escape(a, s->model));
+    if (s->registration.x509) {
         return mqtt_certificate(ctx, stage, config);
     }
     EDGE_TRY(mqtt_secret(ctx, stage, "sharedaccesskey", &key));
-    EDGE_TRY(mqtt_token_life(ctx, s->life_ms, login, &from_s, &until_s));
+    EDGE_TRY(mqtt_token_life(ctx, s->registration.life_ms, login, &from_s, &until_s));
     config->ca = mqtt_secret_if_any(ctx, stage, "cacert");
-    const char *resource = edge_printf(a, "%s/devices/%s%s%s", s->hub, s->device,
-                                       is_module ? "/modules/" : "", s->module);
+    const char *resource =
+        edge_printf(a, "%s/devices/%s", place->hub, identity(a, s, place, "/modules/"));
     return edge_wrap(ctx, token_sas(ctx, resource, key, until_s, NULL, &config->password),
                      "secret '%s'", stage->secret_name);
 }
@@ -106,7 +134,8 @@ static enum edge_status put_properties(struct edge_ctx *ctx, const struct azure_
 }
 
 static enum edge_status azure_compose(struct edge_ctx *ctx, const struct mqtt_stage *stage,
-                                      const struct export_message *m, struct edge_mqtt_message *out)
+                                      void *memory, const struct export_message *m,
+                                      struct edge_mqtt_message *out)
 {
     const struct azure_stage *s = (const struct azure_stage *)stage;
     EDGE_CLEANUP(edge_buf_done) struct edge_buf bag = EDGE_BUF_INIT;
@@ -116,7 +145,8 @@ static enum edge_status azure_compose(struct edge_ctx *ctx, const struct mqtt_st
                          "%zu bytes with %zu of properties are more than the %d a hub takes",
                          m->size, bag.len, MESSAGE_MAX);
     }
-    out->topic = edge_printf(&ctx->arena, "%s%s", out->topic, edge_buf_str(&bag));
+    out->topic = edge_printf(&ctx->arena, "devices/%s/messages/events/%s",
+                             identity(&ctx->arena, s, memory, "/modules/"), edge_buf_str(&bag));
     return EDGE_OK;
 }
 
@@ -140,29 +170,51 @@ static enum edge_status take_properties(struct edge_ctx *ctx, struct edge_arena 
     return EDGE_OK;
 }
 
+/* Host and DeviceId, or IdScope and RegistrationId. */
+static enum edge_status take_place(struct edge_ctx *ctx, struct edge_arena *a,
+                                   const struct export_params *p, struct azure_stage *s)
+{
+    const char *hub = export_params_text(p, "Host"), *device = export_params_text(p, "DeviceId");
+    struct azure_registration *r = &s->registration;
+    r->scope = edge_strdup(a, export_params_text(p, "IdScope"));
+    r->host = edge_strdup(a, export_params_text(p, "ProvisioningHost"));
+    if (!*r->scope) {
+        if (!*hub || strlen(hub) >= sizeof(s->given.hub)) {
+            return edge_fail(ctx, EDGE_INVALID, "parameter Host or IdScope must be given");
+        }
+        EDGE_TRY(mqtt_take_level(ctx, a, p, "DeviceId", &device));
+        edge_text_fit(s->given.hub, sizeof(s->given.hub), hub);
+        edge_text_fit(s->given.device, sizeof(s->given.device), device);
+        return EDGE_OK;
+    }
+    if (*hub || *device || *s->module) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "parameters Host, DeviceId and ModuleId exclude IdScope");
+    }
+    return mqtt_take_level(ctx, a, p, "RegistrationId", &r->id);
+}
+
 static enum edge_status azure_compile(struct edge_ctx *ctx, struct edge_arena *a,
                                       const struct export_host *host, const struct export_params *p,
                                       void **ret)
 {
     struct azure_stage *s = edge_new(a, struct azure_stage);
-    s->hub = edge_strdup(a, export_params_text(p, "Host"));
-    mqtt_take_cloud(a, host, p, s->hub, &s->mqtt);
+    mqtt_take_cloud(a, host, p, s->given.hub, &s->mqtt);
     s->module = edge_strdup(a, export_params_text(p, "ModuleId"));
     s->version = edge_strdup(a, export_params_text(p, "ApiVersion"));
     s->client_type = edge_strdup(a, export_params_text(p, "DeviceClientType"));
     s->model = edge_strdup(a, export_params_text(p, "ModelId"));
-    s->auth = (enum auth_mode)export_params_choice(p, "AuthMode");
-    EDGE_TRY(mqtt_take_level(ctx, a, p, "DeviceId", &s->device));
     if (*s->module) {
         EDGE_TRY(mqtt_take_level(ctx, a, p, "ModuleId", &s->module));
     }
-    EDGE_TRY(mqtt_take_life(ctx, p, LIFE_MAX_MS, &s->life_ms));
+    EDGE_TRY(take_place(ctx, a, p, s));
+    s->registration.stage = &s->mqtt;
+    s->registration.x509 = export_params_choice(p, "AuthMode") == AUTH_X509;
+    EDGE_TRY(mqtt_take_life(ctx, p, LIFE_MAX_MS, &s->registration.life_ms));
     EDGE_TRY(take_properties(ctx, a, p, s));
     EDGE_TRY(mqtt_check_keep_alive(ctx, &s->mqtt, 1, KEEP_ALIVE_MAX_S));
-    s->mqtt.client_id = edge_printf(a, "%s%s%s", s->device, *s->module ? "/" : "", s->module);
-    s->mqtt.topic = edge_printf(a, "devices/%s%s%s/messages/events/", s->device,
-                                *s->module ? "/modules/" : "", s->module);
     s->mqtt.max_bytes = MESSAGE_MAX;
+    s->mqtt.memory_size = sizeof(struct azure_place);
     s->mqtt.credentials = azure_credentials;
     s->mqtt.compose = azure_compose;
     *ret = s;

@@ -37,10 +37,12 @@ struct mqtt {
     struct edge_mqtt *client EDGE_GUARDED; /* NULL: none yet, or its secret is missing */
     bool stopping EDGE_GUARDED;
     unsigned out EDGE_GUARDED; /* messages with the client */
+    bool was_refused EDGE_GUARDED;
     int64_t renew_ms EDGE_GUARDED;
     struct edge_backoff refused EDGE_GUARDED;
 
-    unsigned secrets; /* of the client, as the next: the queue's thread */
+    void *memory;     /* NULL: none; the queue's thread, as the next */
+    unsigned secrets; /* of the client */
     int64_t wall_to_mono_ms;
 };
 
@@ -192,15 +194,34 @@ static void on_settled(void *state, void *token, enum edge_mqtt_fate fate, const
     edge_cond_broadcast(&c->changed);
 }
 
-/* Where a token is refused the next attempt has a new one. */
+/* Where a token or a place is refused, the next attempt has another one. */
 static void mark(struct mqtt *c, bool up, bool denied)
 {
     EDGE_LOCK(&c->lock);
     if (up) {
+        c->was_refused = false;
         edge_backoff_reset(&c->refused);
-    } else if (denied && c->renew_ms < INT64_MAX) {
+    } else if (denied && !c->was_refused && (c->renew_ms < INT64_MAX || c->memory)) {
+        c->was_refused = true;
         c->renew_ms = edge_now_mono_ms() + edge_backoff_next(&c->refused);
     }
+}
+
+bool mqtt_wait(struct mqtt *c, bool (*done)(void *), void *arg, int64_t deadline_ms)
+{
+    EDGE_LOCK(&c->lock);
+    while (!c->stopping && !done(arg)) {
+        if (!edge_cond_wait_until(&c->changed, &c->lock, deadline_ms)) {
+            return done(arg);
+        }
+    }
+    return !c->stopping;
+}
+
+void mqtt_wake(struct mqtt *c)
+{
+    EDGE_LOCK(&c->lock);
+    edge_cond_broadcast(&c->changed);
 }
 
 static void on_changed(void *state, bool up, const char *reason)
@@ -242,15 +263,21 @@ static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
         .changed = on_changed,
         .log = c->env.log,
     };
-    struct mqtt_login login = {.config = &config, .renew_ms = INT64_MAX};
+    struct mqtt_login login = {
+        .config = &config, .renew_ms = INT64_MAX, .connector = c, .memory = c->memory};
     struct edge_mqtt *client = NULL;
     c->secrets = version_of(s);
     c->wall_to_mono_ms = edge_now_ms() - edge_now_mono_ms();
+    {
+        EDGE_LOCK(&c->lock);
+        login.refused = c->was_refused;
+    }
     if (s->credentials) {
         EDGE_TRY(s->credentials(ctx, s, &login));
     }
     {
         EDGE_LOCK(&c->lock);
+        c->was_refused = false;
         c->renew_ms = login.renew_ms;
     }
     EDGE_TRY(edge_mqtt_open(ctx, &config, &client));
@@ -303,6 +330,9 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, const void *stage,
         c->errors = edge_counter(env->metrics, "MqttExportErrors", "Messages that failed.");
         c->size = edge_histogram(env->metrics, "MqttExportSize", "Bytes of what was sent.");
     }
+    if (c->stage->memory_size > 0) {
+        c->memory = edge_xalloc(1, c->stage->memory_size);
+    }
     if (c->stage->connect_first) {
         try_to_connect(ctx, c);
     }
@@ -310,9 +340,10 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, const void *stage,
     return EDGE_OK;
 }
 
-static enum edge_status compose(struct edge_ctx *ctx, const struct mqtt_stage *s,
+static enum edge_status compose(struct edge_ctx *ctx, const struct mqtt *c,
                                 const struct export_message *m, struct edge_mqtt_message *out)
 {
+    const struct mqtt_stage *s = c->stage;
     *out = (struct edge_mqtt_message){
         .payload = m->payload,
         .size = m->size,
@@ -320,8 +351,10 @@ static enum edge_status compose(struct edge_ctx *ctx, const struct mqtt_stage *s
         .retained = s->retain,
         .content_type = m->content_type,
     };
-    EDGE_TRY(connector_topic(ctx, m, s->topic, &out->topic));
-    return s->compose ? s->compose(ctx, s, m, out) : EDGE_OK;
+    if (s->topic) {
+        EDGE_TRY(connector_topic(ctx, m, s->topic, &out->topic));
+    }
+    return s->compose ? s->compose(ctx, s, c->memory, m, out) : EDGE_OK;
 }
 
 static enum edge_status publish(struct edge_ctx *ctx, struct mqtt *c, struct edge_mqtt *client,
@@ -354,11 +387,16 @@ static void mqtt_send(void *connector, struct edge_ctx *ctx, const struct export
     struct edge_mqtt *client = client_of(c);
     struct edge_mqtt_message out;
     enum export_fate otherwise = EXPORT_REJECTED;
-    enum edge_status st = compose(ctx, c->stage, m, &out);
-    if (st == EDGE_OK && !client) {
+    enum edge_status st = EDGE_OK;
+    if (!client) {
         st = connect_to(ctx, c);
-        otherwise = st == EDGE_UNAVAILABLE ? EXPORT_RETRY : EXPORT_DENIED;
+        otherwise = st == EDGE_OK            ? EXPORT_REJECTED
+                    : st == EDGE_UNAVAILABLE ? EXPORT_RETRY
+                                             : EXPORT_DENIED;
         client = client_of(c);
+    }
+    if (st == EDGE_OK) {
+        st = compose(ctx, c, m, &out);
     }
     if (st == EDGE_OK && client) {
         size_t size = out.size; /* m may be settled before publish returns */
@@ -476,6 +514,7 @@ static void mqtt_close(void *connector)
     edge_mqtt_free(client);
     edge_cond_done(&c->changed);
     edge_mutex_done(&c->lock);
+    free(c->memory);
     free(c);
 }
 

@@ -9,25 +9,37 @@
 #include "edge/mqtt.h"
 #include "export/connector.h"
 
+struct mqtt;
 struct mqtt_stage;
 
 /** A connection that is being made. Texts in the context's arena. */
 struct mqtt_login {
     struct edge_mqtt_config *config; /* what the stage says is there; credentials go to it */
     int64_t renew_ms;                /* edge_now_mono_ms: then it is made anew; INT64_MAX: never */
+    struct mqtt *connector;
+    void *memory;
+    bool refused; /* the one before was */
 };
+
+/**
+ * For credentials that are asked for: wait until @p done(arg), asked now and after each mqtt_wake(). False at the
+ * deadline, and at once when the queue stops.
+ */
+bool mqtt_wait(struct mqtt *c, bool (*done)(void *), void *arg, int64_t deadline_ms);
+void mqtt_wake(struct mqtt *c); /* any thread */
 
 /** A function's own begins with it. Texts live as long as the stage. */
 struct mqtt_stage {
     const struct export_host *host;
     const char *protocol, *broker_host, *client_id, *secret_name;
-    const char *topic; /* may have {placeholders} */
+    const char *topic; /* may have {placeholders}; NULL: compose makes it */
     const char *alpn;
     uint16_t port;
     int version, qos, connect_timeout_s, keep_alive_s, retry_last_ms, ack_ms;
     bool retain, skip_verify, connect_first, has_will;
     struct edge_mqtt_message will;
     size_t max_bytes;
+    size_t memory_size; /* of what each connector remembers between its connections; zeroed first */
 
     /**
      * On the queue's thread, for each connection; NULL: it needs none. UNAVAILABLE: not now, tried again; else messages
@@ -35,8 +47,8 @@ struct mqtt_stage {
      */
     enum edge_status (*credentials)(struct edge_ctx *ctx, const struct mqtt_stage *s,
                                     struct mqtt_login *login);
-    /** Topic, payload and properties are the message's as they came; NULL: they go as they are. */
-    enum edge_status (*compose)(struct edge_ctx *ctx, const struct mqtt_stage *s,
+    /** The message is as it came, its topic too; NULL: it goes so. */
+    enum edge_status (*compose)(struct edge_ctx *ctx, const struct mqtt_stage *s, void *memory,
                                 const struct export_message *m, struct edge_mqtt_message *out);
 };
 

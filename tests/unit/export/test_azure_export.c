@@ -240,15 +240,18 @@ static void test_parameters_are_checked(void)
         const char *params[12];
         const char *says;
     } rows[] = {
-        {{"Host", "h", "DeviceId", "a/b", "SecretName", "s"},                        "DeviceId"  },
-        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "ModuleId", "#"},         "ModuleId"  },
-        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "TokenLife", "1ms"},      "TokenLife" },
-        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Properties", "a"},       "Properties"},
-        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Properties", "$.mid=1"}, "Properties"},
-        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "KeepAlive", "1h"},       "KeepAlive" },
-        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "AuthMode", "none"},      "AuthMode"  },
-        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Port", "0"},             "Port"      },
-        {{"Host", "h", "SecretName", "s"},                                           "DeviceId"  },
+        {{"Host", "h", "DeviceId", "a/b", "SecretName", "s"},                        "DeviceId"      },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "ModuleId", "#"},         "ModuleId"      },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "TokenLife", "1ms"},      "TokenLife"     },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Properties", "a"},       "Properties"    },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Properties", "$.mid=1"}, "Properties"    },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "KeepAlive", "1h"},       "KeepAlive"     },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "AuthMode", "none"},      "AuthMode"      },
+        {{"Host", "h", "DeviceId", "a", "SecretName", "s", "Port", "0"},             "Port"          },
+        {{"Host", "h", "SecretName", "s"},                                           "DeviceId"      },
+        {{"SecretName", "s"},                                                        "IdScope"       },
+        {{"IdScope", "i", "SecretName", "s"},                                        "RegistrationId"},
+        {{"IdScope", "i", "RegistrationId", "r", "Host", "h", "SecretName", "s"},    "exclude"       },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         QUEUE_BENCH(q);
@@ -261,17 +264,168 @@ static void test_parameters_are_checked(void)
     }
 }
 
+/* ---- the Device Provisioning Service ---- */
+
+#define DPS   DEVICE "plugin_opt_scope 0ne1\nplugin_opt_registration reg-1\n"
+#define ASKED "$dps/registrations/PUT/# $dps/registrations/GET/# devices/#"
+#define ASSIGNED                                                                                   \
+    "{\"operationId\":\"op/1\",\"status\":\"assigned\",\"registrationState\":{"                    \
+    "\"assignedHub\":\"localhost\",\"deviceId\":\"pump-1\"}}"
+
+/* One answer after the other, to whatever is asked; the last one again and again. */
+struct script {
+    const char *asked, *status, *body;
+};
+
+static void play(struct cloud *c, const struct edge_mqtt_message *m)
+{
+    const struct script **at = c->answer_arg;
+    const char *rid = strstr(m->topic, "$rid=");
+    if (strncmp(m->topic, "$dps/", 5) != 0 || !rid) {
+        return;
+    }
+    bool fits = strncmp(m->topic, (*at)->asked, strlen((*at)->asked)) == 0 &&
+                (!strstr(m->topic, "GET") || strstr(m->topic, "&operationId=op%2F1"));
+    EDGE_CTX_SCOPE(ctx);
+    const char *number = edge_strndup(&ctx.arena, rid, strcspn(rid, "&"));
+    cloud_publish(c,
+                  edge_printf(&ctx.arena, "$dps/registrations/res/%s/?%s&retry-after=1",
+                              fits ? (*at)->status : "400", number),
+                  fits ? (*at)->body : "{\"errorCode\":400999,\"message\":\"not that\"}");
+    *at += (*at)[1].asked != NULL;
+}
+
+#define REGISTER "$dps/registrations/PUT/iotdps-register/?"
+#define POLL     "$dps/registrations/GET/iotdps-get-operationstatus/?"
+#define PROVISIONED(q, c)                                                                          \
+    CU_ASSERT_PTR_NULL_FATAL(bench_stage(                                                          \
+        q, "AzureExport",                                                                          \
+        (const char *const[]){"IdScope", "0ne1", "RegistrationId", "reg-1", "ProvisioningHost",    \
+                              "localhost", "SecretName", "hub", "Port", cloud_port(c),             \
+                              "MaxReconnectInterval", "100ms", NULL}))
+
+static void test_the_place_is_asked_for(void)
+{
+    static const struct script script[] = {
+        {REGISTER,                                               "202", "{\"operationId\":\"op/1\",\"status\":\"assigning\"}"},
+        {POLL, "202", "{\"operationId\":\"op/1\",\"status\":\"assigning\"}"},
+        {POLL,                                                   "200", ASSIGNED},
+        {0},
+    };
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    const struct script *at = script;
+    c.answer_arg = &at;
+    c.answer = play;
+    cloud_start(&c, DPS, ASKED);
+    secrets(&q, &c, KEY);
+    PROVISIONED(&q, &c);
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(cloud_wait(&c, 4));
+    CU_ASSERT_STRING_EQUAL(c.all, "{\"registrationId\":\"reg-1\"}   a ");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT_EQUAL(bench_status(&q).retries, 0);
+    CU_ASSERT_EQUAL(cloud_reported(&c, "accepted reg-1 dps"), 1);
+    CU_ASSERT_EQUAL(cloud_reported(&c, "kicked"), 0);
+    bench_close(&q);
+}
+
+static void test_why_there_is_no_place_is_said(void)
+{
+    static const struct {
+        struct script script[2];
+        enum export_queue_state state;
+        const char *says;
+    } rows[] = {
+        {{{REGISTER, "401", "{\"errorCode\":401002,\"message\":\"Unauthorized\"}"}},
+         EXPORT_Q_DENIED,                                                                             "401 Unauthorized, error 401002"                },
+        {{{REGISTER, "200",
+           "{\"operationId\":\"op/1\",\"status\":\"failed\",\"registrationState\":{\"errorCode\":"
+           "400207,\"errorMessage\":\"Custom allocation failed\"}}"}},
+         EXPORT_Q_DENIED,                                                                             "failed: Custom allocation failed, error 400207"},
+        {{{REGISTER, "200", "{\"status\":\"disabled\"}"}},                           EXPORT_Q_DENIED, "disabled"                                      },
+        {{{REGISTER, "200", "{\"status\":\"assigned\"}"}},                           EXPORT_Q_DENIED, "assigned to hub ''"                            },
+        {{{REGISTER, "429", "{\"errorCode\":429001,\"message\":\"Throttled\"}"}},
+         EXPORT_Q_BACKOFF,                                                                            "429 Throttled"                                 },
+        {{{REGISTER, "200", "no json"}},                                             EXPORT_Q_DENIED, "200"                                           },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        QUEUE_BENCH(q);
+        CLOUD(c);
+        const struct script *at = rows[i].script;
+        c.answer_arg = &at;
+        c.answer = play;
+        cloud_start(&c, DPS, ASKED);
+        secrets(&q, &c, KEY);
+        PROVISIONED(&q, &c);
+        q.config.retry_first_ms = q.config.retry_last_ms = 3600 * 1000;
+        q.config.denied_first_ms = q.config.denied_last_ms = 3600 * 1000;
+        bench_open(&q);
+        bench_put(&q, "a");
+        CU_ASSERT(bench_wait_state(&q, rows[i].state));
+        CU_ASSERT(bench_says(&q, rows[i].says));
+        CU_ASSERT(bench_says(&q, "registration 'reg-1' at localhost"));
+        CU_ASSERT_EQUAL(bench_status(&q).depth, 1);
+        bench_close(&q);
+    }
+}
+
+static void test_a_registration_with_a_wrong_key_is_mended(void)
+{
+    static const struct script script[] = {
+        {REGISTER,  "200", ASSIGNED},
+        {0},
+    };
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    const struct script *at = script;
+    c.answer_arg = &at;
+    c.answer = play;
+    cloud_start(&c, DPS, ASKED);
+    secrets(&q, &c, WRONG);
+    PROVISIONED(&q, &c);
+    q.config.denied_first_ms = q.config.denied_last_ms = 3600 * 1000;
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(bench_wait_state(&q, EXPORT_Q_DENIED));
+    CU_ASSERT(bench_says(&q, "refused: not authorized"));
+    bench_secret(&q, "hub/sharedaccesskey", KEY);
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    bench_close(&q);
+}
+
+/* Nobody answers: the queue stops all the same. */
+static void test_a_mute_service_holds_up_nobody(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DPS, ASKED);
+    secrets(&q, &c, KEY);
+    PROVISIONED(&q, &c);
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(cloud_wait(&c, 1));
+    int64_t from_ms = edge_now_mono_ms();
+    bench_close(&q);
+    CU_ASSERT(edge_now_mono_ms() - from_ms < 10000);
+}
+
 CU_TestInfo azure_export_tests[] = {
-    {"a message arrives with its properties",  test_a_message_arrives_with_its_properties },
-    {"a module has names of its own",          test_a_module_has_names_of_its_own         },
-    {"a certificate instead of a token",       test_a_certificate_instead_of_a_token      },
-    {"renewal leaves no gap",                  test_renewal_leaves_no_gap                 },
-    {"a quiet connection is renewed too",      test_a_quiet_connection_is_renewed_too     },
-    {"a wrong key is mended",                  test_a_wrong_key_is_mended                 },
-    {"an expired token is denied",             test_an_expired_token_is_denied            },
-    {"without the time messages wait",         test_without_the_time_messages_wait        },
-    {"what a hub would not take is put aside", test_what_a_hub_would_not_take_is_put_aside},
-    {"the peer hangs up as a hub does",        test_the_peer_hangs_up_as_a_hub_does       },
-    {"parameters are checked",                 test_parameters_are_checked                },
+    {"a message arrives with its properties",     test_a_message_arrives_with_its_properties    },
+    {"a module has names of its own",             test_a_module_has_names_of_its_own            },
+    {"a certificate instead of a token",          test_a_certificate_instead_of_a_token         },
+    {"renewal leaves no gap",                     test_renewal_leaves_no_gap                    },
+    {"a quiet connection is renewed too",         test_a_quiet_connection_is_renewed_too        },
+    {"a wrong key is mended",                     test_a_wrong_key_is_mended                    },
+    {"an expired token is denied",                test_an_expired_token_is_denied               },
+    {"without the time messages wait",            test_without_the_time_messages_wait           },
+    {"what a hub would not take is put aside",    test_what_a_hub_would_not_take_is_put_aside   },
+    {"the peer hangs up as a hub does",           test_the_peer_hangs_up_as_a_hub_does          },
+    {"parameters are checked",                    test_parameters_are_checked                   },
+    {"the place is asked for",                    test_the_place_is_asked_for                   },
+    {"why there is no place is said",             test_why_there_is_no_place_is_said            },
+    {"a registration with a wrong key is mended", test_a_registration_with_a_wrong_key_is_mended},
+    {"a mute service holds up nobody",            test_a_mute_service_holds_up_nobody           },
     CU_TEST_INFO_NULL,
 };
