@@ -14,6 +14,7 @@ enum export_fate {
     EXPORT_ABSORBED, /* part of a batch: done with, nothing follows */
     EXPORT_RETRY,    /* not now: refused, timed out, 5xx, 408, 425, 429, connection broke */
     EXPORT_REJECTED, /* never this message: other 4xx, too large for the peer, malformed */
+    EXPORT_TOO_MUCH, /* not all of it at once: it comes again in halves; one alone is REJECTED */
     EXPORT_DENIED,   /* not us: credentials, policy; another back-off, everything waits */
     EXPORT_UNSENT,   /* stopping */
 };
@@ -43,6 +44,7 @@ struct export_message {
     int64_t expires_ms; /* since 1970; 0: never */
     uint32_t attempt;   /* 1: the first */
     uint8_t kind;       /* of the payload, as export_data_freeze() says; 0: bytes */
+    bool last;          /* where the connector gathers: nothing more is to go with it */
     void *token;
 };
 

@@ -259,6 +259,8 @@ static enum export_fate fate_of(int code)
     case 425:
     case 429:
         return EXPORT_RETRY;
+    case 413:
+        return EXPORT_TOO_MUCH;
     default: /* 3xx too: a hotel's portal answers with it */
         return code >= 400 && code < 500 ? EXPORT_REJECTED : EXPORT_RETRY;
     }

@@ -10,7 +10,16 @@
 #include "edge/thread.h"
 #include "export/queue.h"
 
-enum { QUEUE_ERROR_SIZE = 512 };
+enum {
+    QUEUE_ERROR_SIZE = 512,
+    QUEUE_ENDS = 64, /* halves of halves: more than a number of messages has */
+};
+
+/** Of something that is sent by itself: the last item of it, where a record is a list; else item is 0. */
+struct queue_end {
+    uint64_t seq;
+    size_t item;
+};
 
 /** A message in the connector's hands, or back from there and not settled yet. */
 struct queue_slot {
@@ -18,9 +27,10 @@ struct queue_slot {
     struct edge_ctx ctx;
     struct export_record record;
     struct export_message message;
-    struct edge_buf response; /* where what follows is done later */
-    bool back;                /* the fields below are valid */
-    bool went_on;             /* what follows is done */
+    size_t item, n_items, n_all; /* of a list: the first one, how many, of how many; else 0 */
+    struct edge_buf response;    /* where what follows is done later */
+    bool back;                   /* the fields below are valid */
+    bool went_on;                /* what follows is done */
     enum export_fate fate;
     int64_t sent_ns, back_ns; /* mono */
     int64_t retry_after_ms;
@@ -51,6 +61,10 @@ struct export_queue {
     unsigned n_out EDGE_GUARDED; /* of them with the connector */
     size_t ahead EDGE_GUARDED;   /* bytes in the ring */
     uint64_t next_seq EDGE_GUARDED;
+    struct queue_end ends[QUEUE_ENDS] EDGE_GUARDED;
+    unsigned n_ends EDGE_GUARDED;
+    struct queue_end
+        parted[2] EDGE_GUARDED; /* lists of which these items are done; of each lane one */
     bool running EDGE_GUARDED, stopping EDGE_GUARDED, stopped EDGE_GUARDED;
     bool paused EDGE_GUARDED, woken EDGE_GUARDED, full EDGE_GUARDED;
     enum export_line line EDGE_GUARDED;
@@ -75,6 +89,18 @@ void queue_message_id(const char *queue, const struct export_record *record, con
                       char id[33]);
 /** NULL where there is none of that name. */
 const char *queue_context_text(const cJSON *tree, const char *name);
+
+/* queue_split.c */
+/** What came back first is too much at once: its first half is what goes next. False: it is one alone. */
+bool queue_split(struct export_queue *q) EDGE_REQUIRES(q->lock);
+/** Of a list, what is to go now. */
+void queue_part(struct export_queue *q, struct queue_slot *slot, struct export_data *list);
+/** Others of the same list follow. */
+bool queue_is_part(const struct queue_slot *slot);
+/** Whether something that is sent by itself ends with this record. */
+bool queue_ends_with(struct export_queue *q, uint64_t seq);
+/** This one is done with; so is what ends with it. */
+void queue_passed(struct export_queue *q, const struct queue_slot *slot) EDGE_REQUIRES(q->lock);
 
 /* queue_pump.c */
 void *queue_pump(void *q);

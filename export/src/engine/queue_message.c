@@ -91,11 +91,19 @@ enum edge_status queue_message_make(struct export_queue *q, struct queue_slot *s
     EDGE_TRY(edge_wrap(ctx, export_context_read(ctx, r->context, &context, &m->values),
                        "the message's context"));
     queue_message_id(q->config.name, r, context, m->id);
+    m->last = queue_ends_with(q, r->seq);
     if (r->kind != 0 && !q->config.connector->gathers) {
         struct export_data data;
         struct edge_bytes bytes = {r->payload, r->size};
         EDGE_TRY(export_data_thaw(ctx, r->kind, bytes, r->content_type, &data));
+        if (data.kind == EXPORT_LIST) {
+            queue_part(q, slot, &data);
+        }
         EDGE_TRY(export_data_bytes(ctx, &data, &bytes, &m->content_type));
+        if (slot->n_items < slot->n_all) { /* what follows, or the quarantine, gets this part */
+            slot->record.payload = bytes.data;
+            slot->record.size = bytes.size;
+        }
         m->payload = bytes.data;
         m->size = bytes.size;
         m->kind = 0;

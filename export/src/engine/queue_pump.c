@@ -162,6 +162,12 @@ static enum verdict judge(struct export_queue *q, struct queue_slot *slot) EDGE_
         return seen ? DONE : AGAIN;
     }
     queue_error(q, slot->reason);
+    if (slot->fate == EXPORT_TOO_MUCH) {
+        if (queue_split(q)) {
+            return AGAIN;
+        }
+        slot->fate = EXPORT_REJECTED;
+    }
     count_failure(q, slot);
     if (slot->fate == EXPORT_REJECTED && q->rejected_times >= c->max_rejections) {
         return ASIDE;
@@ -196,7 +202,7 @@ static void tell(struct export_queue *q, struct queue_slot *slot, enum verdict v
         first = q->failed_times + q->rejected_times + q->denied <= 1;
     }
     bool failed = slot->fate != EXPORT_DELIVERED && slot->fate != EXPORT_ABSORBED &&
-                  slot->fate != EXPORT_UNSENT;
+                  slot->fate != EXPORT_UNSENT && slot->fate != EXPORT_TOO_MUCH;
     if (q->config.told && failed && (first || verdict != AGAIN)) {
         ctx.log = q->config.env.log;
         q->config.told(q->config.go_on_arg, &ctx, &slot->record, &outcome);
@@ -233,7 +239,9 @@ static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict
     uint64_t seq = slot->record.seq;
     bool aside = verdict == ASIDE && queue_quarantine_put(&slot->ctx, q, slot, slot->reason);
     if (verdict == DONE || aside) {
-        export_spool_settle(q->spool, seq);
+        if (!queue_is_part(slot)) {
+            export_spool_settle(q->spool, seq);
+        }
     } else if (verdict == DROPPED) {
         export_spool_drop(q->spool, seq, EXPORT_DROP_RETRIES);
     } else {
@@ -245,6 +253,7 @@ static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict
     }
     measure(q, slot);
     EDGE_LOCK(&q->lock);
+    queue_passed(q, slot);
     q->slots[q->first] = NULL;
     q->first = (q->first + 1) % q->window;
     q->n--;
@@ -274,6 +283,25 @@ void queue_forget(struct export_queue *q)
     rewind_to(q, 0);
 }
 
+static bool may_come_again(const struct export_queue *q, const struct queue_slot *slot)
+    EDGE_REQUIRES(q->lock)
+{
+    switch (slot->fate) {
+    case EXPORT_DELIVERED:
+    case EXPORT_ABSORBED:
+        return false;
+    case EXPORT_REJECTED:
+        return q->config.keep && q->config.max_rejections > 1;
+    case EXPORT_RETRY:
+    case EXPORT_DENIED:
+        return q->config.keep;
+    case EXPORT_TOO_MUCH:
+    case EXPORT_UNSENT:
+        break;
+    }
+    return true;
+}
+
 void queue_reap(struct export_queue *q)
 {
     for (struct queue_slot *slot; (slot = first_back(q)) != NULL;) {
@@ -291,10 +319,7 @@ void queue_reap(struct export_queue *q)
         }
         {
             EDGE_LOCK(&q->lock);
-            bool failed = slot->fate != EXPORT_DELIVERED && slot->fate != EXPORT_ABSORBED;
-            if (failed && q->n_out > 0 &&
-                !(slot->fate == EXPORT_REJECTED && q->config.max_rejections <= 1) &&
-                q->config.keep) {
+            if (q->n_out > 0 && may_come_again(q, slot)) {
                 return; /* the others first: until they are back nothing can be sent again */
             }
             verdict = judge(q, slot);
@@ -402,9 +427,10 @@ static enum edge_status read_next(struct export_queue *q, struct queue_slot *slo
     }
 }
 
-static void step_on(struct export_queue *q, enum lane lane, uint64_t seq) EDGE_REQUIRES(q->lock)
+static void step_on(struct export_queue *q, enum lane lane, const struct queue_slot *slot)
+    EDGE_REQUIRES(q->lock)
 {
-    *(lane == LIVE ? &q->live_seq : &q->next_seq) = seq + 1;
+    *(lane == LIVE ? &q->live_seq : &q->next_seq) = slot->record.seq + !queue_is_part(slot);
     q->turn = lane == LIVE ? q->turn + 1 : 0;
 }
 
@@ -414,7 +440,7 @@ static void step_on(struct export_queue *q, enum lane lane, uint64_t seq) EDGE_R
 static void take(struct export_queue *q, struct queue_slot *slot, enum lane lane)
     EDGE_REQUIRES(q->lock)
 {
-    step_on(q, lane, slot->record.seq);
+    step_on(q, lane, slot);
     if (slot->record.seq == q->failed_seq) {
         slot->message.attempt += q->failed_times + q->rejected_times;
     }
@@ -464,8 +490,10 @@ static bool send_next(struct export_queue *q)
     if (made == EDGE_OK) {
         q->config.connector->send(q->connector, &slot->ctx, &slot->message);
     } else {
-        struct export_outcome never = {.fate = EXPORT_REJECTED,
-                                       .reason = edge_ctx_message(&slot->ctx, made)};
+        struct export_outcome never = {
+            .fate = made == EDGE_TOO_LARGE ? EXPORT_TOO_MUCH : EXPORT_REJECTED,
+            .reason = edge_ctx_message(&slot->ctx, made),
+        };
         (void)queue_settle(q, slot, &never);
     }
     return true;

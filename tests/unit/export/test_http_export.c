@@ -137,6 +137,40 @@ static void test_failures_of_the_message_itself(void)
     }
 }
 
+/* A batch that is too large for the peer comes in halves. */
+static void test_a_batch_in_halves(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, ANSWER("413", "", "", "0")},
+        {PEER_ANSWER,         OK                },
+        {PEER_ANSWER, ANSWER("413",   "", "", "0")},
+        {PEER_ANSWER, OK},
+    };
+    EDGE_CTX_SCOPE(ctx);
+    QUEUE_BENCH(b);
+    struct export_data items[] = {
+        {.kind = EXPORT_BYTES, .bytes = {"one", 3}},
+        {.kind = EXPORT_BYTES, .bytes = {"two", 3}},
+    };
+    struct export_data list = {.kind = EXPORT_LIST, .items = items, .n_items = 2};
+    struct export_record r = {.origin_ns = edge_now_ns(), .context = "{}"};
+    struct edge_bytes bytes;
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    HTTP(&b, url(&b, p, "/"), );
+    bench_open(&b);
+    CU_ASSERT_EQUAL(export_data_freeze(&ctx, &list, &bytes, &r.kind, &r.content_type), EDGE_OK);
+    r.payload = bytes.data;
+    r.size = bytes.size;
+    CU_ASSERT_EQUAL(export_queue_put(&ctx, b.q, &r, 1, edge_now_mono_ms()), EDGE_OK);
+    bench_put(&b, "three");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT(bench_wait_quarantined(&b, 1));
+    CU_ASSERT_EQUAL(tcp_peer_requests(p), 4);
+    CU_ASSERT_EQUAL(b.n_followed, 2);
+    bench_close(&b);
+    tcp_peer_free(p);
+}
+
 static void test_retry_after(void)
 {
     char date[64], answers[2][200];
@@ -370,6 +404,7 @@ CU_TestInfo http_export_tests[] = {
     {"what came in may go on",                   test_what_came_in_may_go_on                  },
     {"failures that pass",                       test_failures_that_pass                      },
     {"failures of the message itself",           test_failures_of_the_message_itself          },
+    {"a batch in halves",                        test_a_batch_in_halves                       },
     {"Retry-After",                              test_retry_after                             },
     {"a peer that is not there",                 test_a_peer_that_is_not_there                },
     {"a PUT comes back soon",                    test_a_put_comes_back_soon                   },

@@ -228,6 +228,30 @@ static void test_what_is_not_kept_goes_with_the_first_failure(void)
     CU_ASSERT_EQUAL(b.told, 1);
 }
 
+/* What is in the peer's hands stays whole until it gives it back. */
+static void test_a_stop_with_several_on_the_way(void)
+{
+    QUEUE_BENCH(b);
+    script(NULL, 0);
+    peer.holds = true;
+    unsigned three = 3;
+    b.config.connector = &PEER;
+    b.config.keep = false;
+    bench_open(&b);
+    bench_put(&b, "a");
+    bench_put(&b, "b");
+    bench_put(&b, "c");
+    CU_ASSERT_FATAL(wait_until(has_held, &three, 10000));
+    answer(peer.held[0], EXPORT_UNSENT);
+    answer(peer.held[1], EXPORT_UNSENT);
+    export_queue_pause(b.q, true); /* a round of its thread */
+    answer(peer.held[2], EXPORT_UNSENT);
+    peer.n_held = 0;
+    bench_close(&b);
+    bench_open(&b);
+    CU_ASSERT_EQUAL(bench_status(&b).depth, 3);
+}
+
 static void test_what_the_peer_will_never_take_is_put_aside(void)
 {
     static const enum export_fate never[] = {EXPORT_REJECTED};
@@ -640,6 +664,7 @@ CU_TestInfo queue_tests[] = {
     {"retries are counted out",                        test_retries_are_counted_out                   },
     {"what is not kept goes with the first failure",
      test_what_is_not_kept_goes_with_the_first_failure                                                },
+    {"a stop with several on the way",                 test_a_stop_with_several_on_the_way            },
     {"what the peer will never take is put aside",     test_what_the_peer_will_never_take_is_put_aside},
     {"a full quarantine",                              test_a_full_quarantine                         },
     {"a full queue that drops nothing",                test_a_full_queue_that_drops_nothing           },
