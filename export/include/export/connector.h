@@ -84,6 +84,8 @@ struct export_connector {
     int64_t (*tick)(void *c, struct edge_ctx *ctx);
     /** NULL, or: the peer may be there now, if a pause of its own is on, it ends. Any thread. */
     void (*retry)(void *c);
+    /** NULL, or where it gathers and waits for its peer: another thread; send() and tick() end early, before stop(). */
+    void (*interrupt)(void *c);
     /** Everything in its hands is settled (UNSENT) until @p deadline_ms, then nothing more. */
     void (*stop)(void *c, int64_t deadline_ms); /* another thread; send() and tick() end early */
     void (*close)(void *c);

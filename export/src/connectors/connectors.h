@@ -5,6 +5,7 @@
 #include "export/connector.h"
 
 extern const struct export_function export_batch, export_http, export_mqtt, export_file,
-    export_azure;
+    export_azure,
+    export_influx;
 
 #endif

@@ -26,6 +26,7 @@ const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_mqtt,
     &export_file,
     &export_azure,
+    &export_influx,
 };
 const size_t EXPORT_N_FUNCTIONS = sizeof(EXPORT_FUNCTIONS) / sizeof(EXPORT_FUNCTIONS[0]);
 

@@ -148,7 +148,10 @@ void export_queue_stop(struct export_queue *q, int64_t deadline_ms)
         running = q->running; /* it waits for the peer */
     }
     export_spool_wake(q->spool);
-    if (running && !q->config.connector->gathers) { /* one that gathers waits for nobody but us */
+    if (running && q->config.connector->interrupt) {
+        q->config.connector->interrupt(q->connector);
+    }
+    if (running && !q->config.connector->gathers) { /* one that gathers is ours alone */
         q->config.connector->stop(q->connector, deadline_ms);
         pthread_join(q->thread, NULL);
     } else {
