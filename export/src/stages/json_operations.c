@@ -39,19 +39,45 @@ static logic_value arg(struct logic_eval *e, const cJSON *args, unsigned i, logi
     return a ? logic_evaluate(e, a, data) : NULL;
 }
 
+/* What is not there is null in some places. */
+static logic_value or_null(struct logic_eval *e, logic_value v)
+{
+    return v ? v : logic_make(e, cJSON_NULL);
+}
+
 /* ---- operations ------------------------------------------------------------------------------- */
 
-static logic_value member(logic_value v, const char *name, size_t len)
+/* "0", "17", but not "00", "+1" or "": the index of a list or a text; else UINT32_MAX. */
+static unsigned index_of(const char *name, size_t len)
 {
-    if (!v) {
-        return NULL;
+    enum { DIGITS = 9 };
+    unsigned i = 0;
+    if (len == 0 || len > DIGITS || (name[0] == '0' && len > 1) ||
+        strspn(name, "0123456789") < len) {
+        return UINT32_MAX;
     }
-    if (cJSON_IsArray(v)) {
-        char *end;
-        unsigned long i = strtoul(name, &end, 10);
-        return end == name + len && len > 0 && i < UINT32_MAX ? argument(v, (unsigned)i) : NULL;
+    for (size_t k = 0; k < len; k++) {
+        i = 10 * i + (unsigned)(name[k] - '0');
     }
-    for (const cJSON *m = cJSON_IsObject(v) ? v->child : NULL; m; m = m->next) {
+    return i;
+}
+
+static logic_value member(struct logic_eval *e, logic_value v, const char *name, size_t len)
+{
+    bool is_text = v && cJSON_IsString(v), is_list = v && cJSON_IsArray(v);
+    if ((is_text || is_list) && len == 6 && memcmp(name, "length", 6) == 0) {
+        return logic_make_number(e, is_list ? (v->child ? count_of(v) : 0)
+                                            : (double)logic_text_length(v->valuestring));
+    }
+    if (is_list) {
+        return argument(v, index_of(name, len));
+    }
+    if (is_text) {
+        const char *at = logic_text_at(v->valuestring, index_of(name, len));
+        size_t size = (size_t)(logic_text_at(at, 1) - at);
+        return size > 0 ? logic_make_text(e, at, size) : NULL;
+    }
+    for (const cJSON *m = v && cJSON_IsObject(v) ? v->child : NULL; m; m = m->next) {
         if (m->string && strlen(m->string) == len && memcmp(m->string, name, len) == 0) {
             return m;
         }
@@ -59,11 +85,15 @@ static logic_value member(logic_value v, const char *name, size_t len)
     return NULL;
 }
 
-static logic_value lookup(logic_value data, const char *path)
+/* Of data by a path, as var has it; NULL: it is not there. */
+static logic_value lookup(struct logic_eval *e, logic_value data, logic_value path)
 {
-    for (const char *at = path; data; at++) {
+    if (logic_is_null(path) || (cJSON_IsString(path) && !*path->valuestring)) {
+        return data;
+    }
+    for (const char *at = logic_text_of(e, path); data; at++) {
         size_t len = strcspn(at, ".");
-        data = member(data, at, len);
+        data = member(e, data, at, len);
         at += len;
         if (!*at) {
             break;
@@ -75,16 +105,13 @@ static logic_value lookup(logic_value data, const char *path)
 static logic_value op_var(struct logic_eval *e, const cJSON *args, logic_value data)
 {
     logic_value path = arg(e, args, 0, data), other = arg(e, args, 1, data);
-    if (logic_is_null(path) || (cJSON_IsString(path) && !*path->valuestring)) {
-        return data;
-    }
-    logic_value found = lookup(data, logic_text_of(e, path));
-    return logic_is_null(found) ? other : found;
+    logic_value found = lookup(e, data, path);
+    return found ? found : or_null(e, other);
 }
 
 static void add_missing(struct logic_eval *e, cJSON *out, logic_value key, logic_value data)
 {
-    logic_value found = lookup(data, logic_text_of(e, key));
+    logic_value found = lookup(e, data, key);
     if (logic_is_null(found) || (cJSON_IsString(found) && !*found->valuestring)) {
         logic_append(e, out, key);
     }
@@ -129,7 +156,7 @@ static logic_value op_if(struct logic_eval *e, const cJSON *args, logic_value da
             return arg(e, args, i + 1, data);
         }
     }
-    return i < n ? arg(e, args, i, data) : NULL;
+    return i < n ? arg(e, args, i, data) : or_null(e, NULL);
 }
 
 static logic_value and_or(struct logic_eval *e, const cJSON *args, logic_value data, bool until)
@@ -171,11 +198,9 @@ COMPARE(at_least, logic_less(e, b, a, true))
 static logic_value between(struct logic_eval *e, const cJSON *args, logic_value data, bool or_equal)
 {
     logic_value a = arg(e, args, 0, data), b = arg(e, args, 1, data);
-    bool is = logic_less(e, a, b, or_equal);
-    if (count_of(args) > 2 && is) {
-        is = logic_less(e, b, arg(e, args, 2, data), or_equal);
-    }
-    return logic_make_bool(e, is);
+    logic_value c = arg(e, args, 2, data);
+    return logic_make_bool(e,
+                           logic_less(e, a, b, or_equal) && (!c || logic_less(e, b, c, or_equal)));
 }
 
 static logic_value op_less(struct logic_eval *e, const cJSON *args, logic_value data)
@@ -228,13 +253,16 @@ static logic_value op_plus(struct logic_eval *e, const cJSON *args, logic_value 
     return logic_make_number(e, sum);
 }
 
+/* One alone stays what it is. */
 static logic_value op_times(struct logic_eval *e, const cJSON *args, logic_value data)
 {
-    double product = 1;
-    for (unsigned i = 0; i < count_of(args); i++) {
+    logic_value first = arg(e, args, 0, data);
+    unsigned n = count_of(args);
+    double product = n > 1 ? logic_parse_float(e, first) : 0;
+    for (unsigned i = 1; i < n; i++) {
         product *= logic_parse_float(e, arg(e, args, i, data));
     }
-    return logic_make_number(e, product);
+    return n > 1 ? logic_make_number(e, product) : first;
 }
 
 static double numeric(struct logic_eval *e, logic_value v)
@@ -245,7 +273,8 @@ static double numeric(struct logic_eval *e, logic_value v)
 static logic_value op_minus(struct logic_eval *e, const cJSON *args, logic_value data)
 {
     double a = numeric(e, arg(e, args, 0, data));
-    return logic_make_number(e, count_of(args) > 1 ? a - numeric(e, arg(e, args, 1, data)) : -a);
+    logic_value b = arg(e, args, 1, data);
+    return logic_make_number(e, b ? a - logic_to_number(e, b) : -a);
 }
 
 static logic_value op_divide(struct logic_eval *e, const cJSON *args, logic_value data)
@@ -288,7 +317,7 @@ static logic_value op_filter(struct logic_eval *e, const cJSON *args, logic_valu
 
 static logic_value op_reduce(struct logic_eval *e, const cJSON *args, logic_value data)
 {
-    logic_value sum = arg(e, args, 2, data);
+    logic_value sum = argument(args, 2) ? arg(e, args, 2, data) : or_null(e, NULL);
     for (const cJSON *i = items(e, args, data); i && !e->fault; i = i->next) {
         cJSON *both = logic_make(e, cJSON_Object);
         logic_append(e, both, i);
@@ -352,7 +381,7 @@ static logic_value op_merge(struct logic_eval *e, const cJSON *args, logic_value
 static logic_value op_in(struct logic_eval *e, const cJSON *args, logic_value data)
 {
     logic_value what = arg(e, args, 0, data), where = arg(e, args, 1, data);
-    if (where && cJSON_IsString(where)) {
+    if (where && cJSON_IsString(where) && *where->valuestring) {
         return logic_make_bool(e, strstr(where->valuestring, logic_text_of(e, what)) != NULL);
     }
     for (const cJSON *i = where && cJSON_IsArray(where) ? where->child : NULL; i; i = i->next) {
@@ -373,28 +402,27 @@ static logic_value op_cat(struct logic_eval *e, const cJSON *args, logic_value d
     return logic_make_text(e, b.data ? b.data : "", b.len);
 }
 
-/* Offsets count bytes; a cut never falls into a character. */
-static size_t clip(const char *text, double at, size_t n)
+/* What substr of JavaScript takes for an offset: whole, and not before the beginning. */
+static size_t offset(double at, size_t n)
 {
-    double from = at < 0 ? (double)n + at : at;
-    size_t i = from <= 0 || isnan(from) ? 0 : from >= (double)n ? n : (size_t)from;
-    while (i > 0 && i < n && ((unsigned char)text[i] & 0xc0) == 0x80) {
-        i--;
-    }
-    return i;
+    double from = isnan(at) ? 0 : trunc(at);
+    from = from < 0 ? (double)n + from : from;
+    return from <= 0 ? 0 : from >= (double)n ? n : (size_t)from;
 }
 
 static logic_value op_substr(struct logic_eval *e, const cJSON *args, logic_value data)
 {
     const char *text = logic_text_of(e, arg(e, args, 0, data));
-    size_t n = strlen(text);
-    size_t from = clip(text, logic_to_number(e, arg(e, args, 1, data)), n), to = n;
+    size_t n = logic_text_length(text);
+    size_t from = offset(numeric(e, arg(e, args, 1, data)), n), rest = n - from;
     logic_value length = arg(e, args, 2, data);
-    if (length && !logic_is_null(length)) {
+    if (length) {
         double len = logic_to_number(e, length);
-        to = len < 0 ? clip(text, len, n) : clip(text, (double)from + len, n);
+        len = len < 0 ? (edge_json_is_number(length) ? (double)rest + len : 0) : len;
+        rest = isnan(len) || len < 0 ? 0 : len < (double)rest ? (size_t)len : rest;
     }
-    return logic_make_text(e, text + from, to > from ? to - from : 0);
+    const char *begin = logic_text_at(text, from);
+    return logic_make_text(e, begin, (size_t)(logic_text_at(begin, rest) - begin));
 }
 
 static logic_value op_log(struct logic_eval *e, const cJSON *args, logic_value data)

@@ -170,6 +170,29 @@ const char *logic_text_of(struct logic_eval *e, logic_value v)
     return edge_strndup(&e->ctx->arena, b.data ? b.data : "", b.len);
 }
 
+static size_t units(const char *c)
+{
+    return (unsigned char)*c >= 0xf0 ? 2 : ((unsigned char)*c & 0xc0) != 0x80;
+}
+
+size_t logic_text_length(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++) {
+        n += units(text);
+    }
+    return n;
+}
+
+const char *logic_text_at(const char *text, size_t i)
+{
+    for (; *text && (i > 0 || units(text) == 0); text++) {
+        size_t n = units(text);
+        i = i > n ? i - n : 0;
+    }
+    return text;
+}
+
 static double number_of_text(const char *s)
 {
     static const char blank[] = " \t\r\n\v\f";
@@ -235,10 +258,16 @@ static bool is_scalar(logic_value v)
     return logic_is_null(v) || !(cJSON_IsArray(v) || cJSON_IsObject(v));
 }
 
+/* A list or an object is equal to itself alone; one that was put into a list is still the same. */
+static bool same_thing(logic_value a, logic_value b)
+{
+    return a == b || (a->child && a->child == b->child);
+}
+
 bool logic_same(logic_value a, logic_value b)
 {
-    if (logic_is_null(a) || logic_is_null(b)) {
-        return logic_is_null(a) && logic_is_null(b);
+    if (!a || !b) {
+        return !a && !b;
     }
     if (is_number(a) && is_number(b)) {
         return number(a) == number(b);
@@ -246,17 +275,21 @@ bool logic_same(logic_value a, logic_value b)
     if (cJSON_IsString(a) && cJSON_IsString(b)) {
         return strcmp(a->valuestring, b->valuestring) == 0;
     }
-    return cJSON_IsBool(a) && cJSON_IsBool(b) && cJSON_IsTrue(a) == cJSON_IsTrue(b);
+    if (!is_scalar(a) && !is_scalar(b)) {
+        return same_thing(a, b);
+    }
+    return (cJSON_IsNull(a) && cJSON_IsNull(b)) ||
+           (cJSON_IsBool(a) && cJSON_IsBool(b) && cJSON_IsTrue(a) == cJSON_IsTrue(b));
 }
 
-/* == of JavaScript; lists and objects are equal to nothing but their texts. */
+/* == of JavaScript; lists and objects are equal to themselves and to their texts. */
 bool logic_alike(struct logic_eval *e, logic_value a, logic_value b)
 {
     if (logic_is_null(a) || logic_is_null(b)) {
         return logic_is_null(a) && logic_is_null(b);
     }
     if (!is_scalar(a) && !is_scalar(b)) {
-        return false;
+        return same_thing(a, b);
     }
     bool a_text = cJSON_IsString(a) || !is_scalar(a), b_text = cJSON_IsString(b) || !is_scalar(b);
     return a_text && b_text ? strcmp(logic_text_of(e, a), logic_text_of(e, b)) == 0

@@ -15,7 +15,7 @@ struct logic_eval {
     const char *fault; /* the first one: nothing counts from then on */
 };
 
-typedef const cJSON *logic_value; /* NULL: null (undefined) */
+typedef const cJSON *logic_value; /* NULL: undefined */
 
 logic_value logic_fail(struct logic_eval *e, const char *why);
 /** Whatever is evaluated, copied or walked through is one; false where it fails. */
@@ -32,6 +32,10 @@ bool logic_truth(logic_value v);
 double logic_to_number(struct logic_eval *e, logic_value v);
 double logic_parse_float(struct logic_eval *e, logic_value v);
 const char *logic_text_of(struct logic_eval *e, logic_value v);
+/** Characters, as JavaScript counts them: those beyond 16 bits are two. */
+size_t logic_text_length(const char *text);
+/** Where the i-th begins, or the text ends; one that is two is not cut. */
+const char *logic_text_at(const char *text, size_t i);
 /** === */
 bool logic_same(logic_value a, logic_value b);
 /** == */
