@@ -5,8 +5,7 @@ RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
     libpaho-mqtt-dev libpcre2-dev libssl-dev)
 SPLIT_PACKAGES=(mosquitto)
 BENCH_PACKAGES=(libmicrohttpd-dev)
-TEST_PACKAGES=(mosquitto mosquitto-clients mosquitto-dev openssl libcunit1-dev clang libclang-rt-14-dev llvm
-TEST_PACKAGES=(mosquitto mosquitto-clients influxdb openssl libcunit1-dev clang libclang-rt-14-dev llvm
+TEST_PACKAGES=(mosquitto mosquitto-clients mosquitto-dev influxdb openssl libcunit1-dev clang libclang-rt-14-dev llvm
     python3-yaml python3-jsonschema)
 LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)
 PACKAGE_PACKAGES=(dpkg-dev)

@@ -269,16 +269,23 @@ static bool has_received(void *arg)
     return g->r->n >= g->n;
 }
 
-static bool receives(struct receiver *r, uint64_t n)
-{
-    struct goal g = {r, n};
-    return wait_until(has_received, &g, PATIENCE);
-}
-
 static uint64_t received(struct receiver *r)
 {
     EDGE_LOCK(&r->lock);
     return r->n;
+}
+
+/* False where nothing has come for PATIENCE. */
+static bool receives(struct receiver *r, uint64_t n)
+{
+    uint64_t so_far;
+    while ((so_far = received(r)) < n) {
+        struct goal more = {r, so_far + 1};
+        if (!wait_until(has_received, &more, PATIENCE)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void print_log(const struct app *a)

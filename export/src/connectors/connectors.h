@@ -5,7 +5,6 @@
 #include "export/connector.h"
 
 extern const struct export_function export_batch, export_http, export_mqtt, export_file,
-    export_azure,
-    export_influx;
+    export_azure, export_influx;
 
 #endif
