@@ -1,5 +1,5 @@
 /* export [EVENTS]: 100,000 events from the bus (a mosquitto) through app-service-configurable to another mosquitto at
- * QoS 1 and to a web server; a backlog that is drained; memory, and times at 11,100 readings/s, ten an event. All must arrive.
+ * QoS 1 and to a web server; a backlog that is drained; memory, and times at 11,100 readings/s, ten an event, with durability os. All must arrive.
  * Calibration, each in the same run: a relay of Paho alone between the two brokers; the same requests on one
  * connection; the same payloads from a bare loop of Paho. */
 #include <fcntl.h>
@@ -56,7 +56,7 @@ static double per_second(const struct hops_tally *t, int64_t begin_ns)
 
 /* ---- the service ---- */
 
-static void write_config(const struct platform *p, const struct bench *b, bool http)
+static void write_config(const struct platform *p, const struct bench *b, bool http, bool paced)
 {
     char path[128];
     snprintf(path, sizeof(path), "%s/configuration.yaml", p->dir.path);
@@ -66,6 +66,7 @@ static void write_config(const struct platform *p, const struct bench *b, bool h
         f,
         "Writable:\n"
         "  LogLevel: ERROR\n"
+        "  Spool: {Durability: %s}\n"
         "  Pipeline:\n"
         "    ExecutionOrder: %s\n"
         "    Functions:\n"
@@ -77,18 +78,18 @@ static void write_config(const struct platform *p, const struct bench *b, bool h
         "Service: {Port: %u}\n"
         "MessageBus: {Protocol: tcp, Host: 127.0.0.1, Port: %u, Optional: {ClientId: bench-app}}\n"
         "Trigger: {SubscribeTopics: events/#}\n",
-        http ? "HTTPExport" : "Transform, MQTTExport", b->tally->port, broker_port(b->peer),
-        p->port[APP], broker_port(b->bus));
+        paced ? "os" : "group", http ? "HTTPExport" : "Transform, MQTTExport", b->tally->port,
+        broker_port(b->peer), p->port[APP], broker_port(b->bus));
     fclose(f);
 }
 
-static void app_start(struct platform *p, const struct bench *b, bool http)
+static void app_start(struct platform *p, const struct bench *b, bool http, bool paced)
 {
     char program[512], data[128], log[128];
     *p = (struct platform){.address = "127.0.0.1"};
     scratch_make(&p->dir);
     p->port[APP] = test_port();
-    write_config(p, b, http);
+    write_config(p, b, http, paced);
     snprintf(program, sizeof(program), "%s/app-service-configurable", getenv("EDGE_BIN_DIR"));
     snprintf(data, sizeof(data), "%s/data", p->dir.path);
     snprintf(log, sizeof(log), "%s/log", p->dir.path);
@@ -188,7 +189,7 @@ static struct through ours(struct bench *b, bool http, uint64_t n, double rate)
     struct platform p;
     brokers_start(b);
     pid_t sink = http ? hops_receiver(b->tally) : hops_sink(b->tally, broker_port(b->peer));
-    app_start(&p, b, http);
+    app_start(&p, b, http, rate > 0);
     ret.idle_mb = (double)rig_pss_kb(&p) / 1024;
     double cpu = rig_cpu_seconds(&p);
     push(b, n, rate, &ret);
@@ -251,7 +252,7 @@ static struct backlog backlog(struct bench *b)
     struct platform p;
     brokers_start(b);
     broker_stop(b->peer);
-    app_start(&p, b, false);
+    app_start(&p, b, false, false);
     ret.idle_mb = (double)rig_pss_kb(&p) / 1024;
     spool(b, &p, 0, b->n / 2);
     ret.half_mb = (double)rig_pss_kb(&p) / 1024;
