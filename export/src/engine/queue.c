@@ -197,7 +197,9 @@ enum edge_status export_queue_put(struct edge_ctx *ctx, struct export_queue *q,
         queue_error(q, edge_ctx_message(ctx, st));
     } else {
         q->woken = true;
-        edge_cond_broadcast(&q->changed);
+        if (q->n < q->window) {
+            edge_cond_broadcast(&q->changed);
+        }
     }
     return edge_wrap(ctx, st, "queue '%s'", q->config.name);
 }

@@ -58,6 +58,13 @@ static bool go_on(struct export_queue *q, struct queue_slot *slot,
     return st == EDGE_OK;
 }
 
+/* While half a window is still to come the pump sleeps on: a wake-up for each costs more than the message. */
+static bool is_worth_waking(const struct export_queue *q, enum export_fate fate)
+    EDGE_REQUIRES(q->lock)
+{
+    return q->n_out <= q->window / 2 || (fate != EXPORT_DELIVERED && fate != EXPORT_ABSORBED);
+}
+
 bool queue_settle(void *queue, void *token, const struct export_outcome *outcome)
 {
     struct export_queue *q = queue;
@@ -88,7 +95,9 @@ bool queue_settle(void *queue, void *token, const struct export_outcome *outcome
     slot->back = true;
     slot->back_ns = edge_now_mono_ns();
     q->n_out--;
-    edge_cond_broadcast(&q->changed);
+    if (is_worth_waking(q, fate)) {
+        edge_cond_broadcast(&q->changed);
+    }
     return fate == outcome->fate;
 }
 
