@@ -188,11 +188,11 @@ static enum edge_status judge(struct edge_ctx *ctx, int status, const cJSON *tre
 
 static enum edge_status converse(struct edge_ctx *ctx, struct dialogue *d, struct azure_place *ret)
 {
-    int64_t end_ms = edge_now_mono_ms() + ALL_MS, retry_s;
+    int64_t end_ms = edge_now_mono_ms() + ALL_MS, retry_s = 0;
     const char *operation = NULL;
     for (;;) {
         const cJSON *tree;
-        int status;
+        int status = 0;
         EDGE_TRY(ask(ctx, d, operation, &tree, &status, &retry_s));
         enum edge_status st = judge(ctx, status, tree, ret);
         if (st != EDGE_PENDING) {

@@ -36,15 +36,16 @@ struct batch {
     int64_t due_ms; /* INT64_MAX: by count alone, or nothing is there */
 };
 
+/* clang-format off */
 static const struct export_param params[] = {
-    {"Mode",               "When a batch goes on.", EXPORT_P_ONE_OF, .names = MODES},
-    {"BatchThreshold",     "So many messages.", EXPORT_P_COUNT, .def = "0", .may_be_empty = true},
-    {"TimeInterval",                    "The first has waited for so long.", EXPORT_P_DURATION, .def = "0s",
-     .may_be_empty = true},
-    {"IsEventData","A list of events, else of bytes.", EXPORT_P_BOOL, .def = "false"},
-    {"MergeOnSend",          "One run of bytes instead of a list.", EXPORT_P_BOOL, .def = "false"},
-    {NULL                   },
+    {"Mode", "When a batch goes on.", EXPORT_P_ONE_OF, .names = MODES},
+    {"BatchThreshold", "So many messages.", EXPORT_P_COUNT, .def = "0", .may_be_empty = true},
+    {"TimeInterval", "The first has waited for so long.", EXPORT_P_DURATION, .def = "0s", .may_be_empty = true},
+    {"IsEventData", "A list of events, else of bytes.", EXPORT_P_BOOL, .def = "false"},
+    {"MergeOnSend", "One run of bytes instead of a list.", EXPORT_P_BOOL, .def = "false"},
+    {NULL},
 };
+/* clang-format on */
 
 static enum edge_status batch_compile(struct edge_ctx *ctx, struct edge_arena *a,
                                       const struct export_host *host, const struct export_params *p,

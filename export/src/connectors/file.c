@@ -178,15 +178,15 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
                : edge_fail(ctx, EDGE_INVALID, "Path must begin with /, not '%s'", s->path);
 }
 
+/* clang-format off */
 static const struct export_param params[] = {
-    {"Path",          "Of the file; older ones are called Path.1, Path.2, ...", EXPORT_P_TEXT},
-    {"MaxMB",  "A new one is begun beyond.", EXPORT_P_COUNT, .def = "100", .min = 1},
-    {"Files",         "How many there may be; the oldest goes.", EXPORT_P_COUNT, .def = "10", .min = 1,
-     .max = FILES_MAX},
-    {"Sync", "Each line is on the disk before it counts as delivered; false: with the system.",
-     EXPORT_P_BOOL, .def = "false"},
-    {0      },
+    {"Path", "Of the file; older ones are called Path.1, Path.2, ...", EXPORT_P_TEXT},
+    {"MaxMB", "A new one is begun beyond.", EXPORT_P_COUNT, .def = "100", .min = 1},
+    {"Files", "How many there may be; the oldest goes.", EXPORT_P_COUNT, .def = "10", .min = 1, .max = FILES_MAX},
+    {"Sync", "Each line is on the disk before it counts as delivered; false: with the system.", EXPORT_P_BOOL, .def = "false"},
+    {0},
 };
+/* clang-format on */
 
 static const struct export_connector connector = {
     .window = 1,

@@ -3,24 +3,19 @@
 
 static const char *const ORDERS[] = {"strict", "live-first", NULL};
 
+/* clang-format off */
 const struct export_param EXPORT_QUEUE_PARAMS[] = {
-    {"QueueRate",                                              "Messages a second at most; 0: as fast as the peer takes them.", EXPORT_P_COUNT,
-     .def = "0"},
-    {"QueueBytesRate",                                          "Bytes a second at most; 0: as many as the peer takes.", EXPORT_P_COUNT,
-     .def = "0"},
-    {"QueueWindow",
-     "Messages with the peer and not acknowledged, at most; 0: as the connector likes.", EXPORT_P_COUNT, .def = "0", .max = 4096},
-    {"QueueOrder",
-     "live-first: after an outage four new messages go for each that waited, both in order.", EXPORT_P_ONE_OF, .def = "strict", .names = ORDERS},
-    {"QueueTTL",
-     "So long after its origin a message is of no use, and dropped (`expired`); 0s: it always is.", EXPORT_P_DURATION, .def = "0s"},
-    {"QueueMaxMB",                                            "On disk; 0: as Writable.Spool.MaxMB says.", EXPORT_P_COUNT, .def = "0",
-     .max = 1 << 20},
-    {"QueueMaxCount",                                          "Messages; 0: as Writable.Spool.MaxCount says.", EXPORT_P_COUNT, .def = "0"},
-    {"QueueMaxAge",                                             "Older ones are dropped; 0s: as Writable.Spool.MaxAge says.", EXPORT_P_DURATION,
-     .def = "0s"},
-    {0                                            },
+    {"QueueRate", "Messages a second at most; 0: as fast as the peer takes them.", EXPORT_P_COUNT, .def = "0"},
+    {"QueueBytesRate", "Bytes a second at most; 0: as many as the peer takes.", EXPORT_P_COUNT, .def = "0"},
+    {"QueueWindow", "Messages with the peer and not acknowledged, at most; 0: as the connector likes.", EXPORT_P_COUNT, .def = "0", .max = 4096},
+    {"QueueOrder", "live-first: after an outage four new messages go for each that waited, both in order.", EXPORT_P_ONE_OF, .def = "strict", .names = ORDERS},
+    {"QueueTTL", "So long after its origin a message is of no use, and dropped (`expired`); 0s: it always is.", EXPORT_P_DURATION, .def = "0s"},
+    {"QueueMaxMB", "On disk; 0: as Writable.Spool.MaxMB says.", EXPORT_P_COUNT, .def = "0", .max = 1 << 20},
+    {"QueueMaxCount", "Messages; 0: as Writable.Spool.MaxCount says.", EXPORT_P_COUNT, .def = "0"},
+    {"QueueMaxAge", "Older ones are dropped; 0s: as Writable.Spool.MaxAge says.", EXPORT_P_DURATION, .def = "0s"},
+    {0},
 };
+/* clang-format on */
 
 enum edge_status queue_params_check(struct edge_ctx *ctx, struct edge_arena *a,
                                     const struct export_function_info *f, struct export_params *ret)

@@ -409,15 +409,14 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
     return call(ctx, s, load_protected, (void *)(uintptr_t)export_params_text(params, "Script"));
 }
 
+/* clang-format off */
 static const struct export_param params[] = {
-    {"Script",
-     "Defines process(data, values): data is a table (events, metrics, JSON) or a text. It returns true "
-     "(unchanged), false or nil (filtered out), a table or a text (instead of it).", EXPORT_P_TEXT},
-    {"MemoryKB",  "It may use so much.", EXPORT_P_COUNT, .def = "1024", .min = 1, .max = MANY_KB},
-    {"KiloInstructions",      "It may take so many thousand for one message.", EXPORT_P_COUNT,
-     .def = "1000", .min = 1},
+    {"Script", "Defines process(data, values): data is a table (events, metrics, JSON) or a text. It returns true (unchanged), false or nil (filtered out), a table or a text (instead of it).", EXPORT_P_TEXT},
+    {"MemoryKB", "It may use so much.", EXPORT_P_COUNT, .def = "1024", .min = 1, .max = MANY_KB},
+    {"KiloInstructions", "It may take so many thousand for one message.", EXPORT_P_COUNT, .def = "1000", .min = 1},
     {0},
 };
+/* clang-format on */
 
 const struct export_function export_script = {
     .name = "Script",
