@@ -145,7 +145,11 @@ enum edge_status event_received(void *state, struct edge_ctx *ctx, const struct 
     const void *object = NULL;
     struct event_topic topic = {0};
     EDGE_TRY(parse_topic(ctx, m->topic, &topic));
+    struct edge_budget *budget = ctx->budget;
+    ctx->budget =
+        NULL; /* one at a time, and paid for when it is kept: what cannot be is stored at once */
     enum edge_status st = edge_message_decode(ctx, m, &ADD_EVENT_REQUEST, &object);
+    ctx->budget = budget;
     const struct event *event = object ? &((const struct add_event_request *)object)->event : NULL;
     if (st == EDGE_OK) {
         st = check_topic(ctx, m->topic, &topic, event);

@@ -168,6 +168,9 @@ static enum edge_status profile_from_file(struct edge_call *call, struct device_
     if (st == EDGE_OK) {
         st = edge_dto_decode(ctx, &DEVICE_PROFILE, tree, ret);
     }
+    if (st != EDGE_OK && ctx->busy) {
+        return st;
+    }
     if (st != EDGE_OK) {
         /* The official words in front; what is wrong and where stays visible to the person. */
         const char *why = edge_strdup(&ctx->arena, edge_ctx_message(ctx, st));

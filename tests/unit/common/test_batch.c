@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "edge/base.h"
+#include "edge/budget.h"
 #include "edge/http.h"
 #include "suites.h"
 
@@ -31,11 +32,14 @@ static const struct edge_field add_thing_fields[] = {
 static const struct edge_dto ADD_THING =
     EDGE_DTO(struct add_thing, "AddThingRequest", add_thing_fields);
 
+enum { BUDGET = 1024 * 1024, ITEM_BYTES = BUDGET / 3 };
+
 /* The state is how many items were handled. */
 static enum edge_status handle(struct edge_call *call, const char *name, struct edge_item *item)
 {
     struct edge_ctx *ctx = edge_call_ctx(call);
     ++*(int *)edge_call_state(call);
+    EDGE_TRY(edge_ctx_charge(ctx, ITEM_BYTES));
     if (name && strcmp(name, "taken") == 0) {
         enum edge_status st = edge_fail(ctx, EDGE_CONFLICT, "%s exists", name);
         return edge_wrap(ctx, st, "not added");
@@ -89,8 +93,9 @@ static void expect_rows(const char *method, const char *target, const struct row
     EDGE_CTX_SCOPE(ctx);
     struct edge_http *http;
     int handled;
+    struct edge_budget *budget = edge_budget_create(BUDGET); /* for two items, not for four */
     const struct edge_http_config config = {
-        .routes = EDGE_TABLE(routes), .threads = 1, .state = &handled};
+        .routes = EDGE_TABLE(routes), .threads = 1, .state = &handled, .budget = budget};
     CU_ASSERT_EQUAL_FATAL(edge_http_start(&ctx, &config, &http), EDGE_OK);
     for (size_t i = 0; i < n; i++) {
         struct edge_http_response response;
@@ -112,6 +117,10 @@ static void expect_rows(const char *method, const char *target, const struct row
         }
     }
     edge_http_stop(http, 0);
+    struct edge_budget_state state;
+    edge_budget_state(budget, &state);
+    CU_ASSERT_EQUAL(state.in_use, 0);
+    edge_budget_unref(budget);
 }
 
 #define ID "e6e8a2f4-eb14-4649-9e2b-175247911369"

@@ -3,6 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "edge/cbor.h"
+#include "edge/dto.h"
+#include "edge/yaml.h"
 #include "http_bounded.h"
 
 static void test_a_budget_is_kept(void)
@@ -143,12 +146,87 @@ static void test_parameters_are_counted(void)
     bounded_done(&f);
 }
 
+struct part {
+    int64_t a, b, c, d, e, f, g, h;
+};
+struct whole {
+    struct part *list;
+    size_t n_list;
+};
+static const struct edge_field part_fields[] = {EDGE_FIELD(struct part, a, "a", "A number.")};
+static const struct edge_dto PART = EDGE_DTO(struct part, "Part", part_fields);
+static const struct edge_field whole_fields[] = {
+    EDGE_LIST(struct whole, list, "list", "Of parts.", &PART),
+};
+static const struct edge_dto WHOLE = EDGE_DTO(struct whole, "Whole", whole_fields);
+
+enum { N_SMALL = 20000 };
+
+static const struct growing {
+    const char *begin, *each, *end;
+    enum { MADE_OF_CBOR, MADE_OF_YAML, MADE_OF_LISTS } kind;
+} growing[] = {
+    {"\x9f",                                             "\xa0", "\xff", MADE_OF_CBOR },
+    {"a: &a [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]\nb: &b [", "*a,",  "1]\n", MADE_OF_YAML },
+    {"{\"list\":[{}",                                    ",{}",  "]}",   MADE_OF_LISTS},
+};
+
+static enum edge_status grow(struct edge_ctx *ctx, const struct growing *g, size_t n)
+{
+    EDGE_CLEANUP(edge_buf_done) struct edge_buf text = EDGE_BUF_INIT;
+    const cJSON *tree = NULL;
+    struct whole whole;
+    edge_buf_puts(&text, g->begin);
+    for (size_t i = 0; i < n; i++) {
+        edge_buf_puts(&text, g->each);
+    }
+    edge_buf_puts(&text, g->end);
+    switch (g->kind) {
+    case MADE_OF_CBOR:
+        return edge_cbor_parse(ctx, text.data, text.len, NULL, &tree);
+    case MADE_OF_YAML:
+        return edge_yaml_parse(ctx, text.data, text.len, NULL, &tree);
+    default:
+        return edge_dto_decode_text(ctx, &WHOLE, text.data, text.len, &whole);
+    }
+}
+
+/* A byte of CBOR, an alias of YAML, two brackets in a list: what is made of them is a hundred times as large,
+ * and nobody can see that before. */
+static void test_what_bodies_grow_to_has_a_budget(void)
+{
+    for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {
+        const struct growing *g = &growing[i];
+        struct edge_budget *b = edge_budget_create(BOUNDED_LIMIT);
+        struct edge_budget_state state;
+        for (int others = 0; others < 2; others++) {
+            EDGE_CTX_SCOPE(ctx);
+            ctx.budget = b;
+            size_t held = others ? BOUNDED_LIMIT / 2 : 0;
+            CU_ASSERT_TRUE(edge_budget_resize(b, 0, held));
+            CU_ASSERT_EQUAL(grow(&ctx, g, others ? N_SMALL / 2 : N_SMALL),
+                            others ? EDGE_UNAVAILABLE : EDGE_TOO_LARGE);
+            CU_ASSERT_EQUAL(ctx.busy, others);
+            edge_budget_state(b, &state);
+            CU_ASSERT(state.in_use <= BOUNDED_LIMIT);
+            CU_ASSERT(ctx.arena.used <= 2 * BOUNDED_LIMIT);
+            CU_ASSERT_TRUE(edge_budget_resize(b, held, 0));
+        }
+        edge_budget_state(b, &state);
+        CU_ASSERT_EQUAL(state.in_use, 0); /* with the contexts */
+        edge_budget_unref(b);
+        EDGE_CTX_SCOPE(free_of_charge);
+        CU_ASSERT_EQUAL(grow(&free_of_charge, g, N_SMALL / 4), EDGE_OK);
+    }
+}
+
 CU_TestInfo http_budget_tests[] = {
-    {"a budget is kept",              test_a_budget_is_kept             },
-    {"bodies have a budget",          test_bodies_have_a_budget         },
-    {"answers have a budget",         test_answers_have_a_budget        },
-    {"oversized heads leave nothing", test_oversized_heads_leave_nothing},
-    {"many parameters are read",      test_many_parameters_are_read     },
-    {"parameters are counted",        test_parameters_are_counted       },
+    {"a budget is kept",                 test_a_budget_is_kept                },
+    {"bodies have a budget",             test_bodies_have_a_budget            },
+    {"what bodies grow to has a budget", test_what_bodies_grow_to_has_a_budget},
+    {"answers have a budget",            test_answers_have_a_budget           },
+    {"oversized heads leave nothing",    test_oversized_heads_leave_nothing   },
+    {"many parameters are read",         test_many_parameters_are_read        },
+    {"parameters are counted",           test_parameters_are_counted          },
     CU_TEST_INFO_NULL,
 };

@@ -2,7 +2,8 @@
  * The CBOR door: bytes to the same tree the JSON door makes, so that one decoder serves both. Byte
  * strings become base64 strings; indefinite lengths, all float widths and non-text keys (turned to
  * text) are accepted; tags are dropped; undefined, NaN and infinities become null; 64-bit integers
- * stay exact; texts must be UTF-8; of equal keys the last stays; the limits of the JSON door hold.
+ * stay exact; texts must be UTF-8; of equal keys the last stays; the limits of the JSON door hold, and the context's
+ * budget pays for the tree.
  */
 #ifndef EDGE_CBOR_H
 #define EDGE_CBOR_H

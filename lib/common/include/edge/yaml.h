@@ -2,8 +2,9 @@
  * The YAML door (profiles, devices, configuration): one document to the tree the JSON door makes.
  * Plain scalars are typed as the YAML 1.2 core schema does (null, bool, int, float; yes, no, on and
  * off are strings), quoted and block ones are strings. What JSON cannot hold (.inf, .nan, numbers out
- * of range) stays a string. Keys are texts, whatever they look like; of equal ones the last stays.
- * Anchors, aliases and tags are refused; the limits of the JSON door hold.
+ * of range) stays a string. Keys are texts, whatever they look like; one that is there twice is an error.
+ * Anchors, aliases and merge keys are taken, tags refused; the limits of the JSON door hold, and the
+ * context's budget pays for the tree.
  *
  * A number or a boolean of YAML carries its text in valuestring (1.10, 007, True), so that a string
  * member can be fed `defaultValue: 1.10`. In trees from JSON valuestring of these is NULL.

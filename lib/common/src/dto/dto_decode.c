@@ -223,8 +223,10 @@ static enum edge_status decode_map(const struct edge_field *f, const cJSON *v, c
         return edge_scope_fail(at, NULL, "must be an object");
     }
     struct edge_arena *a = &at->ctx->arena;
-    struct entry *entries = edge_new_n(a, struct entry, (size_t)cJSON_GetArraySize(v));
-    size_t n = map_entries(v, entries);
+    size_t n = (size_t)cJSON_GetArraySize(v);
+    EDGE_TRY(edge_ctx_charge(at->ctx, n * (sizeof(struct entry) + f->elem_size)));
+    struct entry *entries = edge_new_n(a, struct entry, n);
+    n = map_entries(v, entries);
     char *items = edge_alloc(a, n, f->elem_size);
     enum edge_status st = EDGE_OK;
     for (size_t i = 0; i < n; i++) {
@@ -245,6 +247,7 @@ static enum edge_status decode_list(const struct edge_field *f, const cJSON *v, 
         return edge_scope_fail(at, NULL, "must be an array");
     }
     size_t n = (size_t)cJSON_GetArraySize(v), i = 0;
+    EDGE_TRY(edge_ctx_charge(at->ctx, n * f->elem_size));
     char *items = edge_alloc(&at->ctx->arena, n, f->elem_size);
     enum edge_status st = EDGE_OK;
     for (const cJSON *e = v->child; e; e = e->next, i++) {

@@ -66,18 +66,26 @@ static enum edge_status batch_end(struct edge_call *call)
     return EDGE_OK;
 }
 
-/* Each item has an arena of its own: thousands of them would not fit in memory together. */
-static struct edge_arena turn_begin(struct edge_call *call)
+/* What the batch has while one of its items has its turn. */
+struct batch {
+    struct edge_arena arena;
+    struct edge_account *account;
+};
+
+/* Each item has an arena of its own, and pays for it: thousands of them would not fit in memory together. */
+static struct batch turn_begin(struct edge_call *call)
 {
-    struct edge_arena batch = call->ctx.arena;
+    struct batch batch = {call->ctx.arena, call->ctx.account};
     call->ctx.arena = (struct edge_arena)EDGE_ARENA_INIT;
+    call->ctx.account = NULL;
     return batch;
 }
 
-static void turn_end(struct edge_call *call, struct edge_arena batch)
+static void turn_end(struct edge_call *call, struct batch batch)
 {
     edge_arena_done(&call->ctx.arena);
-    call->ctx.arena = batch;
+    call->ctx.arena = batch.arena;
+    call->ctx.account = batch.account;
 }
 
 static enum edge_status run_item(struct edge_call *call, edge_item_handler *each, void *object,
@@ -111,7 +119,7 @@ enum edge_status edge_each_decoded_in(struct edge_call *call, const struct edge_
         void *object = objects + i * request->size;
         const struct edge_base_request *base = object;
         struct edge_item item = {.request_id = base->request_id};
-        struct edge_arena batch = turn_begin(call);
+        struct batch batch = turn_begin(call);
         put_item(call, &item, run(call, each, object, &item));
         turn_end(call, batch);
     }
@@ -205,7 +213,7 @@ enum edge_status edge_each_patch_in(struct edge_call *call, const char *key,
     }
     for (i = 0; i < n; i++) {
         struct edge_item item = {.request_id = patches[i].base.request_id};
-        struct edge_arena batch = turn_begin(call);
+        struct batch batch = turn_begin(call);
         put_item(call, &item, run(call, each, patches[i].object, &item));
         turn_end(call, batch);
     }

@@ -375,6 +375,7 @@ enum edge_status edge_cbor_parse(struct edge_ctx *ctx, const void *bytes, size_t
 {
     EDGE_CLEANUP(decoder_done) struct decoder d = {.arena = &ctx->arena};
     tree_init(&d.tree, &ctx->arena, limits);
+    d.tree.payer = ctx;
     d.left = edge_new_n(&ctx->arena, uint64_t, d.tree.limits.depth);
     if (size > d.tree.limits.bytes) {
         return edge_fail(ctx, EDGE_TOO_LARGE, "cbor of %zu bytes is over the limit of %zu", size,
@@ -394,7 +395,7 @@ enum edge_status edge_cbor_parse(struct edge_ctx *ctx, const void *bytes, size_t
             return malformed(ctx, at, "unknown kind of item");
         }
         if (d.fault) {
-            return malformed(ctx, at, d.fault);
+            return d.tree.refusal == EDGE_INVALID ? malformed(ctx, at, d.fault) : d.tree.refusal;
         }
         at += item.read;
     }

@@ -17,6 +17,8 @@ enum {
     DEFAULT_NODES = 200000,
     MAX_DEPTH = 1000, /* writers and cJSON's own functions recurse */
     FEW_MEMBERS = 16, /* compared pairwise */
+    VALUE_BYTES = 80, /* of memory */
+    PAID_AT_ONCE = 64,
 };
 
 struct edge_json_limits tree_limits(const struct edge_json_limits *limits)
@@ -39,7 +41,7 @@ struct edge_json_limits tree_limits(const struct edge_json_limits *limits)
 
 void tree_init(struct tree *t, struct edge_arena *a, const struct edge_json_limits *limits)
 {
-    *t = (struct tree){.arena = a, .limits = tree_limits(limits)};
+    *t = (struct tree){.arena = a, .limits = tree_limits(limits), .refusal = EDGE_INVALID};
     t->frames = edge_new_n(a, struct tree_frame, t->limits.depth);
 }
 
@@ -63,10 +65,27 @@ static void append(struct tree_frame *parent, cJSON *node)
     first->prev = node;
 }
 
+bool tree_pay(struct tree *t)
+{
+    if (!t->payer || ++t->unpaid < PAID_AT_ONCE) {
+        return true;
+    }
+    enum edge_status st = edge_ctx_charge(t->payer, t->unpaid * VALUE_BYTES);
+    t->unpaid = 0;
+    if (st != EDGE_OK) {
+        t->refusal = st;
+        t->fault = "too much memory";
+    }
+    return st == EDGE_OK;
+}
+
 cJSON *tree_add(struct tree *t, int type)
 {
     if (t->nodes >= t->limits.nodes) {
         t->fault = "too many values";
+        return NULL;
+    }
+    if (!tree_pay(t)) {
         return NULL;
     }
     t->nodes++;

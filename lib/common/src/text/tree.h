@@ -22,12 +22,21 @@ struct tree {
     cJSON *root;
     const char *key;   /* of the next member, in the arena */
     const char *fault; /* why an add was refused */
+    /* Whose budget pays for the values. NULL: nobody's, or it did so before: their number can be seen
+     * in JSON, where something stands between any two of them. */
+    struct edge_ctx *payer;
+    size_t unpaid; /* values */
+    enum edge_status
+        refusal; /* as what an add was refused; the payer has the text unless INVALID */
 };
 
 /** The limits to go by: defaults filled in, depth at most 1000. */
 struct edge_json_limits tree_limits(const struct edge_json_limits *limits);
 
 void tree_init(struct tree *t, struct edge_arena *a, const struct edge_json_limits *limits);
+
+/** Something as large as a value was made besides; false (see fault) where the budget has no room. */
+bool tree_pay(struct tree *t);
 
 /** A node of @p type at the place where the next value goes; NULL (see fault) beyond a limit. */
 cJSON *tree_add(struct tree *t, int type);

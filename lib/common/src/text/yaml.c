@@ -151,6 +151,13 @@ static enum edge_status refuse(struct loader *l, const yaml_event_t *event, cons
     return edge_fail(l->ctx, EDGE_INVALID, "line %zu: %s", event->start_mark.line + 1, why);
 }
 
+/* The tree takes no more. */
+static enum edge_status beyond(struct loader *l, const yaml_event_t *event)
+{
+    enum edge_status st = l->tree.refusal;
+    return st == EDGE_INVALID ? refuse(l, event, l->tree.fault) : st;
+}
+
 static bool expects_key(const struct loader *l)
 {
     return tree_inside(&l->tree) == cJSON_Object && !l->tree.key;
@@ -161,11 +168,14 @@ static const char *anchor_of(struct loader *l, const yaml_char_t *anchor)
     return anchor ? edge_strdup(&l->ctx->arena, (const char *)anchor) : NULL;
 }
 
-static void remember(struct loader *l, const char *anchor, cJSON *node)
+static enum edge_status remember(struct loader *l, const yaml_event_t *event, const char *anchor,
+                                 cJSON *node)
 {
-    if (anchor) {
-        edge_map_put(&l->anchors, anchor, node); /* a later one of that name takes its place */
+    if (!anchor) {
+        return EDGE_OK;
     }
+    edge_map_put(&l->anchors, anchor, node); /* a later one of that name takes its place */
+    return tree_pay(&l->tree) ? EDGE_OK : beyond(l, event);
 }
 
 /* A key of the innermost mapping; twice is once too often. */
@@ -180,7 +190,7 @@ static enum edge_status take_key(struct loader *l, const yaml_event_t *event, co
                                   (size_t)(uintptr_t)before));
     }
     l->tree.key = plain && strcmp(text, MERGE_KEY) == 0 ? MERGE_KEY : text;
-    return EDGE_OK;
+    return tree_pay(&l->tree) ? EDGE_OK : beyond(l, event);
 }
 
 static enum edge_status load_scalar(struct loader *l, const yaml_event_t *event)
@@ -198,10 +208,9 @@ static enum edge_status load_scalar(struct loader *l, const yaml_event_t *event)
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !tag;
     cJSON *node = plain ? add_plain(&l->tree, text) : tree_add_string(&l->tree, text);
     if (!node) {
-        return refuse(l, event, l->tree.fault);
+        return beyond(l, event);
     }
-    remember(l, anchor_of(l, event->data.scalar.anchor), node);
-    return EDGE_OK;
+    return remember(l, event, anchor_of(l, event->data.scalar.anchor), node);
 }
 
 static enum edge_status load_start(struct loader *l, const yaml_event_t *event)
@@ -216,7 +225,7 @@ static enum edge_status load_start(struct loader *l, const yaml_event_t *event)
         return refuse(l, event, "a key must be a plain or quoted text");
     }
     if (!tree_open(&l->tree, mapping ? cJSON_Object : cJSON_Array)) {
-        return refuse(l, event, l->tree.fault);
+        return beyond(l, event);
     }
     struct level *level = edge_new(&l->ctx->arena, struct level);
     level->node = l->tree.frames[l->tree.depth - 1].node;
@@ -236,7 +245,7 @@ static enum edge_status load_alias(struct loader *l, const yaml_event_t *event)
     if (expects_key(l)) {
         return refuse(l, event, "a key must be a plain or quoted text");
     }
-    return tree_add_copy(&l->tree, node) ? EDGE_OK : refuse(l, event, l->tree.fault);
+    return tree_add_copy(&l->tree, node) ? EDGE_OK : beyond(l, event);
 }
 
 /* What @p from has and the mapping being closed has not. */
@@ -269,7 +278,7 @@ static enum edge_status merge(struct loader *l, const yaml_event_t *event)
             return refuse(l, event, "'<<' takes mappings only");
         }
         if (!merge_from(l, from)) {
-            return refuse(l, event, l->tree.fault);
+            return beyond(l, event);
         }
         if (!list) {
             break;
@@ -285,9 +294,8 @@ static enum edge_status load_end(struct loader *l, const yaml_event_t *event)
     EDGE_TRY(merge(l, event));
     edge_map_done(&level->keys);
     tree_close(&l->tree);
-    remember(l, level->anchor, level->node);
     l->level = level->outer;
-    return EDGE_OK;
+    return remember(l, event, level->anchor, level->node);
 }
 
 static enum edge_status load_event(struct loader *l, const yaml_event_t *event)
@@ -358,6 +366,7 @@ enum edge_status edge_yaml_parse(struct edge_ctx *ctx, const char *text, size_t 
     }
     EDGE_CLEANUP(loader_done) struct loader l = {.ctx = ctx, .text = text};
     tree_init(&l.tree, &ctx->arena, limits);
+    l.tree.payer = ctx;
     if (len > l.tree.limits.bytes) {
         return edge_fail(ctx, EDGE_TOO_LARGE, "yaml of %zu bytes is over the limit of %zu", len,
                          l.tree.limits.bytes);
