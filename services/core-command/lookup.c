@@ -53,7 +53,7 @@ static enum edge_status ask_object(struct edge_ctx *ctx, struct command_state *c
     EDGE_TRY(ask(ctx, cmd, target, deadline_ms, &answer));
     const cJSON *object = edge_json_member(answer, key, false);
     if (edge_dto_decode(ctx, dto, object, ret) != EDGE_OK) {
-        return edge_wrap(ctx, EDGE_REMOTE, "answer of core-metadata to %s", target);
+        return edge_wrap(ctx, EDGE_REMOTE, "cannot use the answer of core-metadata to %s", target);
     }
     return EDGE_OK;
 }

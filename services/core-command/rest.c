@@ -143,7 +143,7 @@ enum edge_status command_read(struct edge_call *call)
         return st;
     }
     if (st != EDGE_OK) {
-        return edge_wrap(ctx, EDGE_REMOTE, "answer of %s%s", to.url, to.target);
+        return edge_wrap(ctx, EDGE_REMOTE, "cannot use the answer of %s%s", to.url, to.target);
     }
     return reply_with(call, body);
 }

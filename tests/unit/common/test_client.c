@@ -429,7 +429,7 @@ static void test_json_relays_errors(void)
         {"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",                                             EDGE_INTERNAL,
          "request failed, status code: 302, err: "                                                                                                                                           },
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{\"a\":",                                                        EDGE_REMOTE,
-         "answer of http://127.0.0.1"                                                                                                                                                        },
+         "cannot use the answer of http://127.0.0.1"                                                                                                                                         },
     };
     for (size_t i = 0; i < N(cases); i++) {
         struct peer_step step = {PEER_ANSWER, cases[i].answer};

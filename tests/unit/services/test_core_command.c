@@ -137,7 +137,7 @@ static void test_reads_are_handed_on(void)
          {PEER_ANSWER,
           HEAD("200", "application/json", "33") "{\"event\":{\"origin\":1700000000123456789}}"},
          "GET /api/v3/device/name/D1/Temp HTTP",                                                         502,
-         "answer of http"                                                                                               }, /* cut: length is wrong */
+         "cannot use the answer of http"                                                                                }, /* cut: length is wrong */
         {"GET",
          "/api/v3/device/name/D1/Temp?x=2&ds-pushevent=true&a=%20b", NULL,
          {PEER_ANSWER,

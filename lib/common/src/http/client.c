@@ -432,8 +432,9 @@ enum edge_status edge_client_json(struct edge_client *c, struct edge_ctx *ctx, c
     enum edge_status st = edge_json_parse(ctx, response.body, response.body_size, NULL, ret);
     edge_ctx_uncharge(ctx, guess);
     if (st != EDGE_OK) {
-        return edge_wrap(ctx, st == EDGE_TOO_LARGE ? st : EDGE_REMOTE, "answer of %s to %s %s",
-                         base_url, req->method, req->target);
+        return edge_wrap(ctx, st == EDGE_TOO_LARGE ? st : EDGE_REMOTE,
+                         "cannot use the answer of %s to %s %s", base_url, req->method,
+                         req->target);
     }
     return edge_ctx_charge_arena(ctx);
 }
