@@ -4,7 +4,7 @@
 
 #include "export/connector.h"
 
-extern const struct export_function export_batch, export_http, export_mqtt, export_file,
-    export_azure, export_influx;
+extern const struct export_function export_aws, export_azure, export_batch, export_file,
+    export_function, export_http, export_influx, export_mqtt;
 
 #endif

@@ -11,6 +11,7 @@
 #include "edge/clock.h"
 #include "edge/log.h"
 #include "edge/metrics.h"
+#include "edge/text.h"
 #include "edge/thread.h"
 #include "words.h"
 
@@ -24,6 +25,18 @@ enum {
     ALL = 100,
     SECOND_MS = 1000,
     HOUR_MS = 3600 * 1000,
+    REASON_SIZE = 256,
+};
+
+/* A message with the client: sent where no answer follows; else until there is one. */
+struct outgoing {
+    struct outgoing *next;
+    void *token;
+    char id[33];
+    bool sent, answered;
+    int64_t deadline_ms;   /* of the answer, once it is sent */
+    enum export_fate fate; /* where it is answered */
+    char reason[REASON_SIZE];
 };
 
 struct mqtt {
@@ -36,7 +49,7 @@ struct mqtt {
     struct edge_cond changed EDGE_GUARDED;
     struct edge_mqtt *client EDGE_GUARDED; /* NULL: none yet, or its secret is missing */
     bool stopping EDGE_GUARDED;
-    unsigned out EDGE_GUARDED; /* messages with the client */
+    struct outgoing *out EDGE_GUARDED; /* messages with the client */
     bool was_refused EDGE_GUARDED;
     int64_t renew_ms EDGE_GUARDED;
     struct edge_backoff refused EDGE_GUARDED;
@@ -163,35 +176,113 @@ static unsigned version_of(const struct mqtt_stage *s)
 
 /* ---- what the client says ---- */
 
+static void settle(struct mqtt *c, struct outgoing *o, enum export_fate fate, const char *reason)
+{
+    struct export_outcome outcome = {.fate = fate, .reason = reason};
+    if (c->errors && fate != EXPORT_DELIVERED && fate != EXPORT_UNSENT) {
+        edge_counter_add(c->errors, 1);
+    }
+    (void)c->env.settle(c->env.queue, o->token, &outcome);
+    free(o);
+    mqtt_wake(c);
+}
+
+static void unlink_out(struct mqtt *c, struct outgoing *o) EDGE_REQUIRES(c->lock)
+{
+    struct outgoing **at = &c->out;
+    while (*at != o) {
+        at = &(*at)->next;
+    }
+    *at = o->next;
+}
+
+static enum export_fate fate_of(const struct mqtt_stage *s, enum edge_mqtt_fate fate,
+                                const char *reason)
+{
+    switch (fate) {
+    case EDGE_MQTT_SENT:
+        return EXPORT_DELIVERED;
+    case EDGE_MQTT_REFUSED:
+        return !reason || strstr(reason, "uota") || strstr(reason, "busy") ? EXPORT_RETRY
+               : strcasestr(reason, "not authorized")                      ? EXPORT_DENIED
+                                                                           : EXPORT_REJECTED;
+    case EDGE_MQTT_BROKE:
+        return s->hangs_up ? EXPORT_DENIED : EXPORT_RETRY;
+    case EDGE_MQTT_EXPIRED: /* the spool drops it when it is read again */
+    case EDGE_MQTT_DISPLACED:
+        return EXPORT_RETRY;
+    case EDGE_MQTT_UNSENT:
+        break;
+    }
+    return EXPORT_UNSENT;
+}
+
 static void on_settled(void *state, void *token, enum edge_mqtt_fate fate, const char *reason)
 {
     struct mqtt *c = state;
-    struct export_outcome outcome = {.reason = reason};
-    switch (fate) {
-    case EDGE_MQTT_SENT:
-        outcome.fate = EXPORT_DELIVERED;
-        break;
-    case EDGE_MQTT_REFUSED:
-        outcome.fate = !reason || strstr(reason, "uota") || strstr(reason, "busy") ? EXPORT_RETRY
-                       : strcasestr(reason, "not authorized")                      ? EXPORT_DENIED
-                                                              : EXPORT_REJECTED;
-        break;
-    case EDGE_MQTT_EXPIRED: /* the spool drops it when it is read again */
-    case EDGE_MQTT_DISPLACED:
-    case EDGE_MQTT_BROKE:
-        outcome.fate = EXPORT_RETRY;
-        break;
-    case EDGE_MQTT_UNSENT:
-        outcome.fate = EXPORT_UNSENT;
-        break;
+    struct outgoing *o = token;
+    {
+        EDGE_LOCK(&c->lock);
+        if (c->stage->received && fate == EDGE_MQTT_SENT && !o->answered) {
+            o->sent = true;
+            o->deadline_ms = edge_now_mono_ms() + c->stage->ack_ms;
+            return;
+        }
+        unlink_out(c, o);
     }
-    if (c->errors && outcome.fate != EXPORT_DELIVERED && outcome.fate != EXPORT_UNSENT) {
-        edge_counter_add(c->errors, 1);
+    if (o->answered) {
+        settle(c, o, o->fate, o->reason);
+    } else if (fate == EDGE_MQTT_BROKE && c->stage->hangs_up) {
+        settle(c, o, EXPORT_DENIED, "the peer hangs up on this message: does its policy allow it?");
+    } else {
+        settle(c, o, fate_of(c->stage, fate, reason), reason);
     }
-    (void)c->env.settle(c->env.queue, token, &outcome);
-    EDGE_LOCK(&c->lock);
-    c->out--;
-    edge_cond_broadcast(&c->changed);
+}
+
+void mqtt_answer(struct mqtt *c, const char *id, enum export_fate fate, const char *reason)
+{
+    struct outgoing *o;
+    {
+        EDGE_LOCK(&c->lock);
+        for (o = c->out; o && strcmp(o->id, id) != 0; o = o->next) {
+        }
+        if (!o || o->answered) {
+            return;
+        }
+        o->answered = true;
+        o->fate = fate;
+        edge_text_fit(o->reason, sizeof(o->reason), reason);
+        if (!o->sent) {
+            return; /* its acknowledgement is still to come */
+        }
+        unlink_out(c, o);
+    }
+    settle(c, o, o->fate, o->reason);
+}
+
+/* Those that were sent and have no answer: since their deadline, or, where nobody listens any more, all of them. */
+static void give_up(struct mqtt *c, bool all)
+{
+    int64_t now_ms = edge_now_mono_ms();
+    for (;;) {
+        struct outgoing *o;
+        {
+            EDGE_LOCK(&c->lock);
+            for (o = c->out; o && !(o->sent && (all || o->deadline_ms <= now_ms)); o = o->next) {
+            }
+            if (!o) {
+                return;
+            }
+            unlink_out(c, o);
+        }
+        settle(c, o, all ? EXPORT_UNSENT : EXPORT_RETRY, "no answer");
+    }
+}
+
+static void on_received(void *state, const struct edge_mqtt_message *m)
+{
+    struct mqtt *c = state;
+    c->stage->received(c, c->stage, m);
 }
 
 /* Where a token or a place is refused, the next attempt has another one. */
@@ -256,11 +347,12 @@ static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
         .retry_refused_ms = REFUSED_MS,
         .ack_timeout_ms = s->ack_ms,
         .max_message = s->max_bytes,
-        .window = WINDOW,
+        .window = s->window > 0 ? s->window : WINDOW,
         .will = s->has_will ? &s->will : NULL,
         .state = c,
         .settled = on_settled,
         .changed = on_changed,
+        .received = s->received ? on_received : NULL,
         .log = c->env.log,
     };
     struct mqtt_login login = {
@@ -281,6 +373,9 @@ static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
         c->renew_ms = login.renew_ms;
     }
     EDGE_TRY(edge_mqtt_open(ctx, &config, &client));
+    for (const char *const *at = s->patterns; at && *at; at++) {
+        edge_mqtt_subscribe(client, *at, 1);
+    }
     {
         EDGE_LOCK(&c->lock);
         if (!c->stopping) {
@@ -361,7 +456,10 @@ static enum edge_status publish(struct edge_ctx *ctx, struct mqtt *c, struct edg
                                 const struct export_message *m, struct edge_mqtt_message *out)
 {
     struct edge_mqtt_property id = {"id", m->id};
-    struct edge_mqtt_delivery delivery = {.token = m->token};
+    struct outgoing *o = edge_xalloc(1, sizeof(*o));
+    struct edge_mqtt_delivery delivery = {.token = o};
+    o->token = m->token;
+    memcpy(o->id, m->id, sizeof(o->id));
     out->properties = &id;
     out->n_properties = 1;
     if (m->expires_ms > 0) {
@@ -371,12 +469,16 @@ static enum edge_status publish(struct edge_ctx *ctx, struct mqtt *c, struct edg
     }
     {
         EDGE_LOCK(&c->lock);
-        c->out++;
+        o->next = c->out;
+        c->out = o;
     }
     enum edge_status st = edge_mqtt_publish(ctx, client, out, &delivery);
     if (st != EDGE_OK) {
-        EDGE_LOCK(&c->lock);
-        c->out--;
+        {
+            EDGE_LOCK(&c->lock);
+            unlink_out(c, o);
+        }
+        free(o);
     }
     return st;
 }
@@ -414,8 +516,9 @@ static void mqtt_send(void *connector, struct edge_ctx *ctx, const struct export
 
 static void mqtt_limits(const void *stage, unsigned *window, size_t *max_bytes)
 {
-    (void)window;
-    *max_bytes = ((const struct mqtt_stage *)stage)->max_bytes;
+    const struct mqtt_stage *s = stage;
+    *max_bytes = s->max_bytes;
+    *window = s->window > 0 ? s->window : *window;
 }
 
 /* ---- another connection instead of this one ---- */
@@ -449,12 +552,13 @@ static bool hang_up(struct mqtt *c, struct edge_mqtt *old)
             return false;
         }
         c->client = NULL;
-        while (wait && c->out > 0 && !c->stopping &&
+        while (wait && c->out && !c->stopping &&
                edge_cond_wait_until(&c->changed, &c->lock, until_ms)) {
         }
     }
     edge_mqtt_stop(old, edge_now_mono_ms());
     edge_mqtt_free(old);
+    give_up(c, true);
     return true;
 }
 
@@ -463,6 +567,7 @@ static int64_t mqtt_tick(void *connector, struct edge_ctx *ctx)
     struct mqtt *c = connector;
     struct edge_mqtt *old = client_of(c);
     int64_t next_ms = INT64_MAX;
+    give_up(c, false);
     if (!c->stage->credentials || !old) {
         return INT64_MAX;
     }
@@ -501,6 +606,7 @@ static void mqtt_stop(void *connector, int64_t deadline_ms)
     if (client) {
         edge_mqtt_stop(client, deadline_ms);
     }
+    give_up(c, true);
 }
 
 static void mqtt_close(void *connector)

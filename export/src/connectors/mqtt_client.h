@@ -39,6 +39,9 @@ struct mqtt_stage {
     bool retain, skip_verify, connect_first, has_will;
     struct edge_mqtt_message will;
     size_t max_bytes;
+    unsigned window;             /* 0: 64 */
+    bool hangs_up;               /* the peer, on what it does not allow: the message is denied */
+    const char *const *patterns; /* subscribed to; ended by NULL. NULL: none */
     size_t memory_size; /* of what each connector remembers between its connections; zeroed first */
 
     /**
@@ -50,7 +53,12 @@ struct mqtt_stage {
     /** The message is as it came, its topic too; NULL: it goes so. */
     enum edge_status (*compose)(struct edge_ctx *ctx, const struct mqtt_stage *s, void *memory,
                                 const struct export_message *m, struct edge_mqtt_message *out);
+    /** Paho's thread. Not NULL: what is sent is settled by mqtt_answer() only; without one it is sent again. */
+    void (*received)(struct mqtt *c, const struct mqtt_stage *s, const struct edge_mqtt_message *m);
 };
+
+/** What the peer said of the message with that id; where it is not under way: nothing. Any thread. */
+void mqtt_answer(struct mqtt *c, const char *id, enum export_fate fate, const char *reason);
 
 extern const struct export_connector mqtt_connector;
 

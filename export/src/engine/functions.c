@@ -27,6 +27,7 @@ const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_file,
     &export_azure,
     &export_influx,
+    &export_aws,
 };
 const size_t EXPORT_N_FUNCTIONS = sizeof(EXPORT_FUNCTIONS) / sizeof(EXPORT_FUNCTIONS[0]);
 

@@ -35,7 +35,7 @@ static void build_peer(struct cloud *c)
     CU_ASSERT_EQUAL_FATAL(system(command), 0);
 }
 
-static void hear(struct cloud *c, const char *topics)
+void cloud_hear(struct cloud *c, const char *topics)
 {
     EDGE_CTX_SCOPE(ctx);
     struct edge_mqtt_config config = {.protocol = "ssl",
@@ -44,6 +44,8 @@ static void hear(struct cloud *c, const char *topics)
                                       .version = 4,
                                       .client_id = "ear",
                                       .ca = broker_file(&ctx.arena, c->b, "ca.pem"),
+                                      .cert = broker_file(&ctx.arena, c->b, "cli.pem"),
+                                      .key = broker_file(&ctx.arena, c->b, "cli.key"),
                                       .retry_first_ms = 10,
                                       .retry_last_ms = 50,
                                       .state = c,
@@ -69,7 +71,7 @@ void cloud_start(struct cloud *c, const char *options, const char *topics)
 {
     cloud_start_plain(c, options);
     CU_ASSERT_FATAL(broker_restart(c->b));
-    hear(c, topics);
+    cloud_hear(c, topics);
 }
 
 void cloud_done(struct cloud *c)

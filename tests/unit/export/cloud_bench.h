@@ -29,8 +29,9 @@ struct cloud {
 void cloud_start(struct cloud *c, const char *options, const char *topics);
 void cloud_done(struct cloud *c);
 #define CLOUD(name) __attribute__((cleanup(cloud_done))) struct cloud name = {0}
-/** Without what the ear needs: for brokers who know only certificates. */
+/** Prepared, with certificates; not started, and nobody hears. */
 void cloud_start_plain(struct cloud *c, const char *options);
+void cloud_hear(struct cloud *c, const char *topics);
 /** The lines that load the peer, which is built for it. */
 #define CLOUD_PEER                                                                                 \
     BROKER_TLS "plugin %s/peer.so\nplugin_opt_report %s/report\nmax_packet_size 400000\n"
