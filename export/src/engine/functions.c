@@ -28,6 +28,7 @@ const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_azure,
     &export_influx,
     &export_aws,
+    &export_google,
 };
 const size_t EXPORT_N_FUNCTIONS = sizeof(EXPORT_FUNCTIONS) / sizeof(EXPORT_FUNCTIONS[0]);
 
