@@ -29,6 +29,8 @@ const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_influx,
     &export_aws,
     &export_google,
+    &export_watson,
+    &export_sap,
 };
 const size_t EXPORT_N_FUNCTIONS = sizeof(EXPORT_FUNCTIONS) / sizeof(EXPORT_FUNCTIONS[0]);
 
