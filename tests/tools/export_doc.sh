@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # docs/export.md: its first pipeline, as the page has it, hands an event from a real broker to a web server; then its
-# script, its questions, its points for InfluxDB. Only ports are others than the page's.
+# script, its questions, its points for InfluxDB and its way to another bus. Only ports are others than the page's.
 set -euo pipefail
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PAGE=$SOURCE/docs/export.md
@@ -18,7 +18,7 @@ end() {
 trap end EXIT
 PATH=$EDGE_BIN_DIR:$PATH:/usr/sbin
 
-here() { sed -e "s/localhost:8000/localhost:$SINK/;s/localhost:8086/localhost:$SINK/;s/59704/$SERVICE/g"; }
+here() { sed -e "s/localhost:8000/localhost:$SINK/;s/localhost:8086/localhost:$SINK/;s/localhost:1883/localhost:$BROKER/;s/59704/$SERVICE/g"; }
 block() { # block N LANGUAGE: the N-th of the page
     awk -v want="$1" -v lang="$2" '/^ *```/ {if (inside) {inside = 0} else if ($0 ~ "```" lang) {n++; inside = n == want}; next} inside' "$PAGE" | here
 }
@@ -47,16 +47,19 @@ python3 "$SCRATCH/sink.py" "$SINK" >"$SCRATCH/sink.log" 2>&1 &
 cd "$SCRATCH"
 mkdir -p app/http-export
 block 1 yaml >app/http-export/configuration.yaml
-{ block 2 yaml; block 4 yaml; } >more.yaml # the page's script and its InfluxExport, in front of the exporter
-sed -i -e "s/\(ExecutionOrder: .*\), HTTPExport/\1, Script, InfluxExport, HTTPExport/" -e "/^    Functions:/r more.yaml" \
+{ block 2 yaml; block 4 yaml; block 6 yaml; } >more.yaml # the page's other functions, in front of the exporter
+sed -i -e "s/\(ExecutionOrder: .*\), HTTPExport/\1, Script, InfluxExport, BusExport, HTTPExport/" -e "/^    Functions:/r more.yaml" \
     app/http-export/configuration.yaml
 block 5 yaml >secret.yaml
 sed -i "/^Writable:/r secret.yaml" app/http-export/configuration.yaml
 export MESSAGEBUS_PORT=$BROKER MESSAGEBUS_HOST=localhost EDGEX_DATA_DIR=$SCRATCH/data
-block 1 sh >start.sh
-# shellcheck source=/dev/null
-. ./start.sh >service.log 2>&1 &
+block 1 sh | sed 's/^app-service/exec &/' >start.sh # so that the job is the service, and ends with it
+bash start.sh >service.log 2>&1 &
 soon curl -sf "localhost:$SERVICE/api/v3/ping" || fail "the service is not up"
+mosquitto_pub -p "$BROKER" -r -t ready -m ready
+mosquitto_sub -p "$BROKER" -t ready -t 'edgex/events/device/svc/south.P/+/all' >other.log &
+soon grep -q ready other.log || fail "nobody listens"
+
 EVENT='{"apiVersion":"v3","event":{"apiVersion":"v3","id":"7a1707f0-166f-4c4b-bc9d-1d54c74e0137","deviceName":"DEVICE","profileName":"P","sourceName":"all","origin":1602168089665565200,"readings":[{"origin":1602168089665565200,"deviceName":"DEVICE","resourceName":"Temp","profileName":"P","valueType":"Float64","value":"212"}]}}'
 for device in Valve Pump; do
     printf '{"apiVersion":"v3","correlationID":"c","requestID":"","errorCode":0,"contentType":"application/json","payload":%s}' \
@@ -66,6 +69,7 @@ done
 soon grep -q '^/Pump/all application/json .*"value":"100' sink.log || fail "the event did not come, or the script did not change it"
 grep -q '^/api/v2/write?org=plant&bucket=gateway&precision=ns .* P,device=Pump,site=north,source=all Temp=1e+02 1602168089665565200' sink.log ||
     fail "there was no point for InfluxDB"
+soon grep -q '"deviceName":"south.Pump".*"tags":{"origin-gw":"south","hops":1}' other.log || fail "nothing came to the other bus"
 ! grep -q Valve sink.log || fail "the filter lets others pass"
 
 printf '%s' "${EVENT//DEVICE/Pump}" >event.json

@@ -31,6 +31,7 @@ const struct export_function *const EXPORT_FUNCTIONS[] = {
     &export_google,
     &export_watson,
     &export_sap,
+    &export_bus,
 };
 const size_t EXPORT_N_FUNCTIONS = sizeof(EXPORT_FUNCTIONS) / sizeof(EXPORT_FUNCTIONS[0]);
 
