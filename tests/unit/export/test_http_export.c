@@ -13,6 +13,7 @@
 #include "http_probe.h"
 #include "ports.h"
 #include "queue_bench.h"
+#include "relay.h"
 #include "tcp_peer.h"
 #include "wait.h"
 
@@ -173,15 +174,29 @@ static void test_a_batch_in_halves(void)
 
 static void test_retry_after(void)
 {
-    char date[64], answers[2][200];
-    time_t then = time(NULL) + 100;
+    enum { DAY = 24 * 3600 };
+    char date[64], past[64], answers[6][200];
+    time_t then = time(NULL) + 100, before = time(NULL) - 365 * DAY;
     struct tm tm;
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&then, &tm));
-    snprintf(answers[0], sizeof(answers[0]),
-             "HTTP/1.1 429 No\r\nContent-Length: 0\r\nRetry-After: 100\r\n\r\n");
-    snprintf(answers[1], sizeof(answers[1]),
-             "HTTP/1.1 503 No\r\nContent-Length: 0\r\nRetry-After: %s\r\n\r\n", date);
-    for (size_t i = 0; i < 2; i++) {
+    strftime(past, sizeof(past), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&before, &tm));
+    const struct {
+        const char *code, *says;
+        int64_t least_s, most_s; /* until the next attempt, beside 20 ms of its own */
+    } rows[] = {
+        {"429", "100",         90,      100},
+        {"429", date,          90,      100},
+        {"503", date,          90,      100},
+        {"429", "99999999999", DAY - 1, DAY}, /* for ever is a day */
+        {"429", past,          0,       0  }, /* or whose clock is wrong: as without */
+        {"429", "soon",        0,       0  },
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        snprintf(answers[i], sizeof(answers[i]),
+                 "HTTP/1.1 %s No\r\nContent-Length: 0\r\nRetry-After: %s\r\n\r\n", rows[i].code,
+                 rows[i].says);
+    }
+    for (size_t i = 0; i < N(rows); i++) {
         struct peer_step script[] = {
             {PEER_ANSWER, answers[i]},
             {PEER_ANSWER, OK        }
@@ -191,10 +206,12 @@ static void test_retry_after(void)
         HTTP(&b, url(&b, p, "/"), );
         bench_open(&b);
         bench_put(&b, "a");
-        CU_ASSERT(bench_wait_state(&b, EXPORT_Q_BACKOFF));
-        int64_t wait_ms = bench_status(&b).next_retry_ms - edge_now_ms();
-        CU_ASSERT(wait_ms > 90000 && wait_ms <= 100000);
-        export_queue_flush(b.q);
+        if (rows[i].most_s > 0) {
+            CU_ASSERT(bench_wait_state(&b, EXPORT_Q_BACKOFF));
+            int64_t wait_ms = bench_status(&b).next_retry_ms - edge_now_ms();
+            CU_ASSERT(wait_ms > rows[i].least_s * 1000 && wait_ms <= rows[i].most_s * 1000);
+            export_queue_flush(b.q);
+        }
         CU_ASSERT(bench_wait_depth(&b, 0));
         bench_close(&b);
         tcp_peer_free(p);
@@ -241,6 +258,97 @@ static void test_a_put_comes_back_soon(void)
     CU_ASSERT(bench_wait_depth(&b, 0));
     CU_ASSERT_NSTRING_EQUAL(tcp_peer_last(p), "PUT / ", 6);
     bench_close(&b);
+    tcp_peer_free(p);
+}
+
+/* ---- what networks do ---- */
+
+static const char *by_relay(struct queue_bench *b, struct relay *r)
+{
+    return edge_printf(&b->arena, "http://127.0.0.1:%u/", relay_port(r));
+}
+
+static uint16_t port_of(struct tcp_peer *p)
+{
+    return (uint16_t)atoi(strrchr(tcp_peer_url(p), ':') + 1);
+}
+
+/* The kept connection leads nowhere any more, without a word: the deadline ends that, another one is made. */
+static void test_a_connection_that_is_half_open(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    struct relay *r = relay_start(port_of(p));
+    HTTP(&b, by_relay(&b, r), "Timeout", "200ms", );
+    bench_open(&b);
+    bench_put(&b, "a");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    relay_swallow(r);
+    bench_put(&b, "b");
+    bench_put(&b, "c");
+    CU_ASSERT(bench_wait_retries(&b, 1));
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_EQUAL(b.n_followed, 3);
+    CU_ASSERT_EQUAL(tcp_peer_requests(p), 3); /* what was swallowed came once */
+    CU_ASSERT(relay_connections(r) >= 2);
+    bench_close(&b);
+    relay_free(r);
+    tcp_peer_free(p);
+}
+
+/* Somebody takes the connection and then says nothing, not even that TLS is not spoken here. */
+static void test_a_hang_after_connect(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    static const char *const schemes[] = {"http", "https"};
+    for (size_t i = 0; i < N(schemes); i++) {
+        QUEUE_BENCH(b);
+        struct tcp_peer *p = tcp_peer_start(script, N(script));
+        struct relay *r = relay_start(port_of(p));
+        relay_hang(r, true);
+        HTTP(&b, edge_printf(&b.arena, "%s://localhost:%u/", schemes[i], relay_port(r)), "Timeout",
+             "100ms", );
+        bench_open(&b);
+        bench_put(&b, "a");
+        CU_ASSERT(bench_wait_retries(&b, 2));
+        CU_ASSERT_EQUAL(bench_status(&b).depth, 1);
+        relay_hang(r, false);
+        CU_ASSERT(i == 1 || bench_wait_depth(&b, 0));
+        bench_close(&b);
+        relay_free(r);
+        tcp_peer_free(p);
+    }
+}
+
+static void test_a_reset_amid_a_message(void)
+{
+    enum { SIZE = 50000, PART = 20000 }; /* both more than a segment, less than the peer keeps */
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK}
+    };
+    QUEUE_BENCH(b);
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    struct relay *r = relay_start(port_of(p));
+    char *text = edge_new_n(&b.arena, char, SIZE + 1);
+    memset(text, 'x', SIZE - 3);
+    strcat(text, "end");
+    HTTP(&b, by_relay(&b, r), );
+    bench_open(&b);
+    relay_cut(r, PART);
+    bench_put(&b, text);
+    bench_put(&b, "after");
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    CU_ASSERT_EQUAL(bench_status(&b).retries, 1);
+    CU_ASSERT_EQUAL(b.n_followed, 2);
+    CU_ASSERT_EQUAL(tcp_peer_requests(p), 2); /* half a message is none */
+    CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(p), "\r\n\r\nafter"));
+    bench_close(&b);
+    relay_free(r);
     tcp_peer_free(p);
 }
 
@@ -408,6 +516,9 @@ CU_TestInfo http_export_tests[] = {
     {"Retry-After",                              test_retry_after                             },
     {"a peer that is not there",                 test_a_peer_that_is_not_there                },
     {"a PUT comes back soon",                    test_a_put_comes_back_soon                   },
+    {"a connection that is half open",           test_a_connection_that_is_half_open          },
+    {"a hang after connect",                     test_a_hang_after_connect                    },
+    {"a reset amid a message",                   test_a_reset_amid_a_message                  },
     {"a stop does not wait for a mute peer",     test_a_stop_does_not_wait_for_a_mute_peer    },
     {"a missing secret is named and waited for", test_a_missing_secret_is_named_and_waited_for},
     {"through a proxy",                          test_through_a_proxy                         },

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "broker.h"
+#include "certificates.h"
 #include "edge/clock.h"
 #include "edge/mqtt.h"
 #include "queue_bench.h"
+#include "relay.h"
 #include "wait.h"
 
 enum { SOON_MS = 20000 };
@@ -184,6 +186,109 @@ static void test_a_mute_broker_is_left(void)
     broker_free(b);
 }
 
+/* ---- what networks do ---- */
+
+static const char *by_relay(struct queue_bench *q, struct relay *r)
+{
+    return edge_printf(&q->arena, "tcp://127.0.0.1:%u", relay_port(r));
+}
+
+/* Nothing comes back on the connection there is: the acknowledgement's deadline ends it, another one is made. */
+static void test_a_connection_that_is_half_open(void)
+{
+    QUEUE_BENCH(q);
+    struct ear e;
+    struct broker *b = broker_start(NULL);
+    struct relay *r = relay_start(broker_port(b));
+    ear_open(&e, b, NULL, NULL);
+    MQTT(&q, by_relay(&q, r), "none", "Qos", "1", "AckTimeout", "300ms", "ConnectTimeout", "5s", );
+    bench_open(&q);
+    PUMP(&q, "a");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    relay_swallow(r);
+    PUMP(&q, "b");
+    PUMP(&q, "c");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT(bench_says(&q, "no acknowledgement"));
+    CU_ASSERT(ear_wait(&e, 3));
+    CU_ASSERT_STRING_EQUAL(e.all, "a b c ");
+    CU_ASSERT(relay_connections(r) >= 2);
+    bench_close(&q);
+    ear_close(&e);
+    relay_free(r);
+    broker_free(b);
+}
+
+/* It takes the connection and never says that it is a broker. */
+static void test_a_hang_after_connect(void)
+{
+    QUEUE_BENCH(q);
+    struct broker *b = broker_start(NULL);
+    struct relay *r = relay_start(broker_port(b));
+    relay_hang(r, true);
+    MQTT(&q, by_relay(&q, r), "none", "Qos", "1", "ConnectTimeout", "1s", );
+    bench_open(&q);
+    PUMP(&q, "a");
+    CU_ASSERT(relay_wait_for(r, 2)); /* it was left, and tried again */
+    CU_ASSERT_EQUAL(bench_status(&q).depth, 1);
+    relay_hang(r, false);
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    bench_close(&q);
+    relay_free(r);
+    broker_free(b);
+}
+
+static void test_a_reset_amid_a_message(void)
+{
+    enum { SIZE = 200000, PART = 100000 };
+    QUEUE_BENCH(q);
+    struct ear e;
+    struct broker *b = broker_start(NULL);
+    struct relay *r = relay_start(broker_port(b));
+    char *text = edge_new_n(&q.arena, char, SIZE + 1);
+    memset(text, 'x', SIZE);
+    ear_open(&e, b, NULL, NULL);
+    MQTT(&q, by_relay(&q, r), "none", "Qos", "1", );
+    bench_open(&q);
+    PUMP(&q, "a");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    relay_cut(r, PART);
+    PUMP(&q, text);
+    PUMP(&q, "z");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT(bench_says(&q, "closed the connection"));
+    CU_ASSERT(ear_wait(&e, 3));
+    CU_ASSERT_EQUAL(e.n, 3); /* half a message is none */
+    CU_ASSERT_NSTRING_EQUAL(e.last, "north/pump z", 12);
+    bench_close(&q);
+    ear_close(&e);
+    relay_free(r);
+    broker_free(b);
+}
+
+static void test_certificates_are_looked_at(void)
+{
+    static const char *const names[] = {"expired", "elsewhere", "alone"};
+    SCRATCH(dir);
+    CU_ASSERT_FATAL(certificates_make(dir.path));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        QUEUE_BENCH(q);
+        struct broker *b = broker_start(edge_printf(&q.arena, "certfile %s\nkeyfile %s\n",
+                                                    certificate_file(dir.path, names[i], ".pem"),
+                                                    certificate_file(dir.path, names[i], ".key")));
+        bench_secret(&q, "cloud/cacert", certificate_file(dir.path, "ca", ".pem"));
+        MQTT(&q, edge_printf(&q.arena, "ssl://localhost:%u", broker_port(b)), "cacert", "Qos",
+             "1", );
+        bench_open(&q);
+        PUMP(&q, "a");
+        CU_ASSERT(bench_wait_state(&q, EXPORT_Q_BACKOFF));
+        CU_ASSERT(bench_says(&q, "certificate"));
+        CU_ASSERT_EQUAL(bench_status(&q).depth, 1);
+        bench_close(&q);
+        broker_free(b);
+    }
+}
+
 static struct broker *with_users(struct queue_bench *q)
 {
     struct broker *b = broker_prepare("allow_anonymous false\npassword_file %s/users\n");
@@ -339,6 +444,10 @@ CU_TestInfo mqtt_export_tests[] = {
     {"names with wildcards are escaped",        test_names_with_wildcards_are_escaped       },
     {"an outage loses nothing",                 test_an_outage_loses_nothing                },
     {"a mute broker is left",                   test_a_mute_broker_is_left                  },
+    {"a connection that is half open",          test_a_connection_that_is_half_open         },
+    {"a hang after connect",                    test_a_hang_after_connect                   },
+    {"a reset amid a message",                  test_a_reset_amid_a_message                 },
+    {"certificates are looked at",              test_certificates_are_looked_at             },
     {"messages wait for the secret",            test_messages_wait_for_the_secret           },
     {"client certificates",                     test_client_certificates                    },
     {"what the broker would drop is put aside", test_what_the_broker_would_drop_is_put_aside},
