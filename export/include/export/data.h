@@ -28,7 +28,7 @@ struct export_data {
     const struct metric *metric;     /* METRIC */
     struct edge_bytes bytes;         /* BYTES */
     const char *content_type;        /* BYTES: of them; NULL: not known */
-    const struct export_data *items; /* LIST */
+    const struct export_data *items; /* LIST; BYTES: what they were merged of, if that is known */
     size_t n_items;
 };
 
@@ -64,6 +64,8 @@ enum edge_status export_flow_format(const struct export_flow *flow, const char *
  */
 enum edge_status export_data_bytes(struct edge_ctx *ctx, const struct export_data *data,
                                    struct edge_bytes *ret, const char **ret_type);
+/** One run of bytes of its items, of which it stays known what they were. */
+void export_data_merge(struct edge_ctx *ctx, struct export_data *data);
 /** To be kept in a spool and made again: with its kind, so that the functions behind see what they would have. */
 enum edge_status export_data_freeze(struct edge_ctx *ctx, const struct export_data *data,
                                     struct edge_bytes *ret, uint8_t *ret_kind,

@@ -112,29 +112,10 @@ static enum edge_status item_of(struct edge_ctx *ctx, const struct batch *c,
                    ? EDGE_OK
                    : edge_fail(ctx, EDGE_INVALID, "IsEventData is set, and this is no event");
     }
-    EDGE_TRY(export_data_bytes(ctx, ret, &bytes, &ret->content_type));
-    ret->bytes = bytes;
-    ret->kind = EXPORT_BYTES;
+    const char *type = NULL;
+    EDGE_TRY(export_data_bytes(ctx, ret, &bytes, &type));
+    *ret = (struct export_data){.kind = EXPORT_BYTES, .bytes = bytes, .content_type = type};
     return EDGE_OK;
-}
-
-static void merge(struct edge_ctx *ctx, struct export_data *items, size_t n,
-                  struct export_data *ret)
-{
-    size_t size = 0, at = 0;
-    for (size_t i = 0; i < n; i++) {
-        size += items[i].bytes.size;
-    }
-    char *all = edge_alloc(&ctx->arena, size + 1, 1);
-    for (size_t i = 0; i < n; i++) {
-        memcpy(all + at, items[i].bytes.data, items[i].bytes.size);
-        at += items[i].bytes.size;
-    }
-    *ret = (struct export_data){
-        .kind = EXPORT_BYTES,
-        .bytes = {all, size},
-        .content_type = n > 0 ? items[0].content_type : NULL,
-    };
 }
 
 /* Those that cannot be part of it are settled here, and leave it. */
@@ -164,7 +145,8 @@ static void hand_on(struct batch *c)
     all.n_items = items_of(&ctx, c, items);
     if (c->n > 0) {
         if (c->stage->merge) {
-            merge(&ctx, items, all.n_items, &all);
+            all.content_type = items[0].content_type;
+            export_data_merge(&ctx, &all);
         }
         enum edge_status st = export_data_freeze(&ctx, &all, &last.response, &last.response_kind,
                                                  &last.response_type);

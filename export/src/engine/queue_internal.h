@@ -94,7 +94,8 @@ const char *queue_context_text(const cJSON *tree, const char *name);
 /** What came back first is too much at once: its first half is what goes next. False: it is one alone. */
 bool queue_split(struct export_queue *q) EDGE_REQUIRES(q->lock);
 /** Of a list, what is to go now. */
-void queue_part(struct export_queue *q, struct queue_slot *slot, struct export_data *list);
+enum edge_status queue_part(struct export_queue *q, struct queue_slot *slot,
+                            struct export_data *list);
 /** Others of the same list follow. */
 bool queue_is_part(const struct queue_slot *slot);
 /** Whether something that is sent by itself ends with this record. */

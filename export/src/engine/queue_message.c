@@ -96,14 +96,10 @@ enum edge_status queue_message_make(struct export_queue *q, struct queue_slot *s
         struct export_data data;
         struct edge_bytes bytes = {r->payload, r->size};
         EDGE_TRY(export_data_thaw(ctx, r->kind, bytes, r->content_type, &data));
-        if (data.kind == EXPORT_LIST) {
-            queue_part(q, slot, &data);
+        if (data.n_items > 0) {
+            EDGE_TRY(queue_part(q, slot, &data));
         }
         EDGE_TRY(export_data_bytes(ctx, &data, &bytes, &m->content_type));
-        if (slot->n_items < slot->n_all) { /* what follows, or the quarantine, gets this part */
-            slot->record.payload = bytes.data;
-            slot->record.size = bytes.size;
-        }
         m->payload = bytes.data;
         m->size = bytes.size;
         m->kind = 0;

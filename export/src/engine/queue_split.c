@@ -78,7 +78,25 @@ static size_t first_item(const struct export_queue *q, uint64_t seq) EDGE_REQUIR
                                      : 0;
 }
 
-void queue_part(struct export_queue *q, struct queue_slot *slot, struct export_data *list)
+/* What follows, or the quarantine, gets this part. */
+static enum edge_status take_part(struct queue_slot *slot, struct export_data *list)
+{
+    struct export_record *r = &slot->record;
+    struct edge_bytes frozen;
+    list->items += slot->item;
+    list->n_items = slot->n_items;
+    if (list->kind == EXPORT_BYTES) {
+        export_data_merge(&slot->ctx, list);
+    }
+    EDGE_TRY(export_data_freeze(&slot->ctx, list, &frozen, &r->kind, &r->content_type));
+    r->payload = frozen.data;
+    r->size = frozen.size;
+    part_id(slot);
+    return EDGE_OK;
+}
+
+enum edge_status queue_part(struct export_queue *q, struct queue_slot *slot,
+                            struct export_data *list)
 {
     uint64_t seq = slot->record.seq;
     size_t end = list->n_items;
@@ -95,11 +113,7 @@ void queue_part(struct export_queue *q, struct queue_slot *slot, struct export_d
     }
     slot->n_all = list->n_items;
     slot->n_items = end - slot->item;
-    if (slot->n_items < slot->n_all) {
-        list->items += slot->item;
-        list->n_items = slot->n_items;
-        part_id(slot);
-    }
+    return slot->n_items < slot->n_all ? take_part(slot, list) : EDGE_OK;
 }
 
 bool queue_is_part(const struct queue_slot *slot)

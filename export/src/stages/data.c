@@ -7,7 +7,7 @@
 #include "stages.h"
 
 static const char JSON[] = "application/json";
-enum { FROZEN_LIST = 0x80, KIND_MASK = 0x7f };
+enum { FROZEN_LIST = 0x80, FROZEN_MERGED = 0x40, KIND_MASK = 0x3f };
 
 static void take(struct edge_ctx *ctx, struct edge_buf *b, struct edge_bytes *ret)
 {
@@ -106,7 +106,30 @@ enum edge_status export_data_freeze(struct edge_ctx *ctx, const struct export_da
     if (d->kind == EXPORT_LIST) {
         *ret_kind = (uint8_t)(FROZEN_LIST | (d->n_items > 0 ? d->items[0].kind : EXPORT_BYTES));
     }
+    if (d->kind == EXPORT_BYTES && d->n_items > 1) { /* so that it can be cut again */
+        struct export_data list = *d;
+        list.kind = EXPORT_LIST;
+        *ret_kind = FROZEN_LIST | FROZEN_MERGED | EXPORT_BYTES;
+        EDGE_TRY(export_data_bytes(ctx, &list, ret, ret_type));
+        *ret_type = d->content_type;
+        return EDGE_OK;
+    }
     return export_data_bytes(ctx, d, ret, ret_type);
+}
+
+void export_data_merge(struct edge_ctx *ctx, struct export_data *d)
+{
+    size_t size = 0, at = 0;
+    for (size_t i = 0; i < d->n_items; i++) {
+        size += d->items[i].bytes.size;
+    }
+    char *all = edge_alloc(&ctx->arena, size + 1, 1);
+    for (size_t i = 0; i < d->n_items; i++) {
+        memcpy(all + at, d->items[i].bytes.data, d->items[i].bytes.size);
+        at += d->items[i].bytes.size;
+    }
+    d->kind = EXPORT_BYTES;
+    d->bytes = (struct edge_bytes){all, size};
 }
 
 /* ---- made again ----------------------------------------------------------------------------- */
@@ -166,6 +189,13 @@ enum edge_status export_data_thaw(struct edge_ctx *ctx, uint8_t kind, struct edg
         bytes.size > 0 && *(const char *)bytes.data != '{' && *(const char *)bytes.data != '[';
     EDGE_TRY(cbor ? edge_cbor_parse(ctx, bytes.data, bytes.size, NULL, &tree)
                   : edge_json_parse(ctx, bytes.data, bytes.size, NULL, &tree));
-    return kind & FROZEN_LIST ? thaw_list(ctx, kind & KIND_MASK, tree, ret)
-                              : thaw_tree(ctx, kind, tree, ret);
+    if (!(kind & FROZEN_LIST)) {
+        return thaw_tree(ctx, kind, tree, ret);
+    }
+    EDGE_TRY(thaw_list(ctx, kind & KIND_MASK, tree, ret));
+    if (kind & FROZEN_MERGED) {
+        export_data_merge(ctx, ret);
+        ret->content_type = content_type;
+    }
+    return EDGE_OK;
 }

@@ -40,7 +40,13 @@ static enum edge_status follow(void *arg, struct edge_ctx *ctx, const struct exp
         return edge_fail(ctx, EDGE_UNAVAILABLE, "no room behind");
     }
     if (b->n_followed < BENCH_MAX) {
-        b->followed[b->n_followed++] = strndup(outcome->response.data, outcome->response.size);
+        struct export_data data;
+        struct edge_bytes bytes = outcome->response;
+        const char *type = outcome->response_type;
+        if (export_data_thaw(ctx, outcome->response_kind, bytes, type, &data) == EDGE_OK) {
+            (void)!export_data_bytes(ctx, &data, &bytes, &type);
+        }
+        b->followed[b->n_followed++] = strndup(bytes.data, bytes.size);
     }
     b->kind = outcome->response_kind;
     return EDGE_OK;

@@ -70,6 +70,32 @@ static void test_a_list_can_be_made_again(void)
     CU_ASSERT_NSTRING_EQUAL(data.items[1].bytes.data, "b", 1);
 }
 
+/* Bytes in one run, of which it is known what they were merged of. */
+static void test_a_merged_batch_can_be_cut(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct export_data items[] = {
+        {.kind = EXPORT_BYTES, .bytes = {"ab", 2}},
+        {.kind = EXPORT_BYTES, .bytes = {"", 0}  },
+        {.kind = EXPORT_BYTES, .bytes = {"c", 1} }
+    };
+    struct export_data merged = {.items = items, .n_items = 3, .content_type = "text/plain"}, again;
+    struct edge_bytes frozen;
+    uint8_t kind;
+    const char *type;
+    export_data_merge(&ctx, &merged);
+    CU_ASSERT_NSTRING_EQUAL(merged.bytes.data, "abc", merged.bytes.size);
+    CU_ASSERT_EQUAL(export_data_freeze(&ctx, &merged, &frozen, &kind, &type), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(type, "text/plain");
+    CU_ASSERT_EQUAL_FATAL(export_data_thaw(&ctx, kind, frozen, type, &again), EDGE_OK);
+    CU_ASSERT_EQUAL(again.kind, EXPORT_BYTES);
+    CU_ASSERT_EQUAL(again.bytes.size, 3);
+    CU_ASSERT_NSTRING_EQUAL(again.bytes.data, "abc", 3);
+    CU_ASSERT_EQUAL_FATAL(again.n_items, 3);
+    CU_ASSERT_NSTRING_EQUAL(again.items[2].bytes.data, "c", 1);
+    CU_ASSERT_STRING_EQUAL(again.content_type, "text/plain");
+}
+
 static void test_what_is_no_event_leaves_the_batch(void)
 {
     QUEUE_BENCH(b);
@@ -130,6 +156,7 @@ CU_TestInfo export_batch_tests[] = {
     {"by time",                               test_by_time                              },
     {"by time or count",                      test_by_time_or_count                     },
     {"a list can be made again",              test_a_list_can_be_made_again             },
+    {"a merged batch can be cut",             test_a_merged_batch_can_be_cut            },
     {"what is no event leaves the batch",     test_what_is_no_event_leaves_the_batch    },
     {"a batch that cannot go on comes again", test_a_batch_that_cannot_go_on_comes_again},
     {"a batch survives a restart",            test_a_batch_survives_a_restart           },

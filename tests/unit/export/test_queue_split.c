@@ -18,6 +18,7 @@ struct picky {
     unsigned n_ids;
 };
 static struct picky picky;
+static bool picky_bytes; /* it looks for "xxxx" as base64 has it */
 
 static enum edge_status picky_open(struct edge_ctx *ctx, const void *stage,
                                    const struct export_connector_env *env, void **ret)
@@ -47,6 +48,12 @@ static void answer(const struct export_message *m, enum export_fate fate)
     (void)picky.env.settle(picky.env.queue, m->token, &outcome);
 }
 
+static bool is_bad(const struct export_message *m)
+{
+    return picky_bytes ? memmem(m->payload, m->size, "\xc7\x1c\x71", 3) != NULL
+                       : memchr(m->payload, 'x', m->size) != NULL;
+}
+
 static void picky_send(void *c, struct edge_ctx *ctx, const struct export_message *m)
 {
     (void)c, (void)ctx;
@@ -57,7 +64,7 @@ static void picky_send(void *c, struct edge_ctx *ctx, const struct export_messag
         answer(m, EXPORT_RETRY);
         return;
     }
-    answer(m, memchr(m->payload, 'x', m->size) ? EXPORT_TOO_MUCH : EXPORT_DELIVERED);
+    answer(m, is_bad(m) ? EXPORT_TOO_MUCH : EXPORT_DELIVERED);
 }
 
 static void gathering_send(void *c, struct edge_ctx *ctx, const struct export_message *m)
@@ -102,7 +109,7 @@ static const struct export_connector GATHERING = {.window = 8,
                                                   .close = picky_close};
 
 /* A batch of these, as it waits for its peer. */
-static void put_list(struct queue_bench *b, const char *letters)
+static void put_items(struct queue_bench *b, const char *letters, bool merged)
 {
     EDGE_CTX_SCOPE(ctx);
     struct export_data items[16] = {0};
@@ -116,10 +123,18 @@ static void put_list(struct queue_bench *b, const char *letters)
         CU_ASSERT_FATAL(
             edge_base64_decode(&ctx.arena, base64, &items[i].bytes.data, &items[i].bytes.size));
     }
+    if (merged) {
+        export_data_merge(&ctx, &list);
+    }
     CU_ASSERT_FATAL(export_data_freeze(&ctx, &list, &bytes, &r.kind, &r.content_type) == EDGE_OK);
     r.payload = bytes.data;
     r.size = bytes.size;
     CU_ASSERT_FATAL(export_queue_put(&ctx, b->q, &r, 1, edge_now_mono_ms()) == EDGE_OK);
+}
+
+static void put_list(struct queue_bench *b, const char *letters)
+{
+    put_items(b, letters, false);
 }
 
 #define SAW(text) CU_ASSERT_STRING_EQUAL(picky.seen, text)
@@ -146,6 +161,35 @@ static void test_a_list_goes_in_halves(void)
             CU_ASSERT_STRING_NOT_EQUAL(picky.ids[i], picky.ids[k]);
         }
     }
+}
+
+/* As one run of bytes, too, wherever it may be cut. Each letter is three bytes, here: their own, not base64. */
+static void test_a_merged_batch_goes_in_halves(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct export_quarantined *list;
+    size_t n;
+    const void *bad, *good;
+    size_t n_bad, n_good;
+    QUEUE_BENCH(b);
+    picky.fails = 0;
+    picky_bytes = true;
+    b.config.connector = &PICKY;
+    b.config.window = 1;
+    bench_open(&b);
+    put_items(&b, "abxd", true);
+    CU_ASSERT(bench_wait_depth(&b, 0));
+    picky_bytes = false;
+    CU_ASSERT_EQUAL(picky.n_ids, 5); /* all, ab, xd, x, d */
+    CU_ASSERT_EQUAL_FATAL(b.n_followed, 2);
+    CU_ASSERT_FATAL(edge_base64_decode(&ctx.arena, "aaaabbbb", &good, &n_good));
+    CU_ASSERT_EQUAL(strlen(b.followed[0]), n_good);
+    CU_ASSERT_NSTRING_EQUAL(b.followed[0], good, n_good);
+    CU_ASSERT_EQUAL(export_quarantine_list(&ctx, b.q, 0, 10, &list, &n), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(n, 1);
+    CU_ASSERT_FATAL(edge_base64_decode(&ctx.arena, "xxxx", &bad, &n_bad));
+    CU_ASSERT_EQUAL(list[0].record.size, n_bad);
+    CU_ASSERT_NSTRING_EQUAL(list[0].record.payload, bad, n_bad);
 }
 
 static void test_only_what_was_bad_is_put_aside(void)
@@ -269,6 +313,7 @@ static void test_what_is_gathered_goes_in_halves(void)
 
 CU_TestInfo queue_split_tests[] = {
     {"a list goes in halves",           test_a_list_goes_in_halves          },
+    {"a merged batch goes in halves",   test_a_merged_batch_goes_in_halves  },
     {"only what was bad is put aside",  test_only_what_was_bad_is_put_aside },
     {"a part may have to wait",         test_a_part_may_have_to_wait        },
     {"parts keep their place",          test_parts_keep_their_place         },
