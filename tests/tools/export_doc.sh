@@ -22,6 +22,10 @@ here() { sed -e "s/localhost:8000/localhost:$SINK/;s/localhost:8086/localhost:$S
 block() { # block N LANGUAGE: the N-th of the page
     awk -v want="$1" -v lang="$2" '/^ *```/ {if (inside) {inside = 0} else if ($0 ~ "```" lang) {n++; inside = n == want}; next} inside' "$PAGE" | here
 }
+example() { # example TEXT: the page's block of YAML with this text
+    awk -v want="$1" '/^ *```/ {if (inside) {if (index(text, want)) {printf "%s", text; exit} inside = 0} else if ($0 ~ "```yaml") {inside = 1; text = ""}; next}
+        inside {text = text $0 "\n"}' "$PAGE" | here
+}
 soon() { # soon COMMAND...: within 20 s
     local i
     for ((i = 0; i < 200; i++)); do
@@ -46,11 +50,11 @@ mosquitto -p "$BROKER" >"$SCRATCH/broker.log" 2>&1 &
 python3 "$SCRATCH/sink.py" "$SINK" >"$SCRATCH/sink.log" 2>&1 &
 cd "$SCRATCH"
 mkdir -p app/http-export
-block 1 yaml >app/http-export/configuration.yaml
-{ block 2 yaml; block 4 yaml; block 6 yaml; } >more.yaml # the page's other functions, in front of the exporter
+example "Writable:" >app/http-export/configuration.yaml
+{ example "Script:"; example "InfluxExport:"; example "BusExport:"; } >more.yaml # the page's other functions, in front of the exporter
 sed -i -e "s/\(ExecutionOrder: .*\), HTTPExport/\1, Script, InfluxExport, BusExport, HTTPExport/" -e "/^    Functions:/r more.yaml" \
     app/http-export/configuration.yaml
-block 5 yaml >secret.yaml
+example "SecretData: {token" >secret.yaml
 sed -i "/^Writable:/r secret.yaml" app/http-export/configuration.yaml
 export MESSAGEBUS_PORT=$BROKER MESSAGEBUS_HOST=localhost EDGEX_DATA_DIR=$SCRATCH/data
 block 1 sh | sed 's/^app-service/exec &/' >start.sh # so that the job is the service, and ends with it
@@ -83,7 +87,7 @@ while IFS= read -r line; do
 done <queue.sh
 
 # The clouds' examples are taken as they stand; nobody answers there.
-for ((n = 4; n <= $(grep -c '```yaml' "$PAGE"); n++)); do block "$n" yaml; done >clouds.yaml
+for name in $(sed -n '/^## Clouds/,/^## InfluxDB/s/^      \([A-Za-z]*Export\):$/\1/p' "$PAGE"); do example "$name:"; done >clouds.yaml
 NAMES=$(sed -n 's/^      \([A-Za-z]*Export[0-9]*\):$/\1/p' clouds.yaml | paste -sd, -)
 mkdir -p app/clouds
 {

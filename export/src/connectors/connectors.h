@@ -5,7 +5,6 @@
 #include "export/connector.h"
 
 extern const struct export_function export_aws, export_azure, export_batch, export_bus, export_file,
-    export_function, export_google, export_http, export_influx, export_mqtt, export_sap,
-    export_watson;
+    export_google, export_http, export_influx, export_mqtt, export_sap, export_watson;
 
 #endif
