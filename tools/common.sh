@@ -30,7 +30,7 @@ say() { printf '%s\n' "$*"; }
 
 # DATA is where everything a running platform writes lives; --data DIR is understood by every verb.
 DATA=$EDGEX_HOME/var
-data_option() { # data_option "$@": takes --data DIR out of the arguments, leaves the rest in REST
+data_option() { # data_option "$@": takes --data DIR out of the arguments, leaves the rest in REST; SERVICES are those that run there
     REST=()
     while [ $# -gt 0 ]; do
         case "$1" in
@@ -50,6 +50,7 @@ data_option() { # data_option "$@": takes --data DIR out of the arguments, leave
         esac
     done
     case "$DATA" in /*) ;; *) DATA=$PWD/$DATA ;; esac
+    services_with "${EDGEX_WITH-$(cat "$DATA/run/with" 2>/dev/null || true)}" || exit 1
 }
 
 # ---- packages ------------------------------------------------------------------------------

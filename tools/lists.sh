@@ -60,6 +60,7 @@ lists_compose() {
     cat <<'END'
 # The platform, one process per container: docker-compose up -d. docker/README.md says more.
 # EDGEX_ADDRESS: address of this machine the ports are published on (127.0.0.1; there is no authentication).
+# Services with a profile run where it is named: docker-compose --profile NAME up -d.
 # EDGEX_CONFIG_PROVIDER=keeper.http://edgex-core-keeper:59890: the services' configuration is core-keeper's.
 # Written by ./edgex docs; what is a service's own is in its service.conf.
 
@@ -107,6 +108,7 @@ END
     hostname: edgex-$name
     networks: {edgex: {aliases: [edgex-$name]}}
 END
+        ! is_optional "$name" || echo "    profiles: [$name]"
         [ -z "$(conf "$name" memory)" ] || echo "    mem_limit: $(conf "$name" memory)"
         [ "$(compose_user "$name")" = 2002:2001 ] || echo "    user: \"$(compose_user "$name")\""
         compose_access "$name"
@@ -147,12 +149,15 @@ services:
       SERVICE_SERVERBINDADDR: 0.0.0.0
       SERVICE_HOST: edgexd
       EDGEX_USE_REGISTRY: "${EDGEX_USE_REGISTRY:-true}"
+      EDGEX_WITH: "${EDGEX_WITH:-}"
     volumes: ["edgexd:/var/lib/edgex"]
 END
-    echo "    user: \"$(compose_user "${SERVICES[@]}")\""
-    compose_access "${SERVICES[@]}"
+    local name usual=()
+    for name in "${SERVICES[@]}"; do is_optional "$name" || usual+=("$name"); done
+    echo "    user: \"$(compose_user "${usual[@]}")\""
+    compose_access "${usual[@]}"
     echo "    ports:"
-    compose_ports "      " "${SERVICES[@]}"
+    compose_ports "      " "${usual[@]}"
     printf '\nvolumes:\n  edgexd: {}\n'
 }
 
@@ -163,19 +168,21 @@ lists_dockerignore() {
 }
 
 lists_page() {
-    local name folder data
+    local name folder data note
     cat <<'END'
 # Services
 
 In the order they start. Written by `./edgex docs` from the folders; [services/README.md](../services/README.md) says
-what a folder holds. `edgexd` is all of them in one process.
+what a folder holds. `edgexd` is all of them in one process. Optional ones run where they are named: `./edgex up --with NAME`,
+`docker-compose --profile NAME up`, `EDGEX_WITH=NAME` for `edgexd`, the unit or the program of their own.
 
 | Service | Port | Container, host name | Unit | Data | API |
 |---|---|---|---|---|---|
 END
     for name in "${SERVICES[@]}"; do
-        folder=${SERVICE_FOLDERS[$name]} data=
+        folder=${SERVICE_FOLDERS[$name]} data= note=
         ! keeps_data "$name" || data="volume \`$name\`"
-        echo "| [$name](../$folder/README.md) | ${SERVICE_PORTS[$name]:-} | \`edgex-$name\` | \`edgex-$name.service\` | $data | [$name](api/$name.md) |"
+        ! is_optional "$name" || note=", optional"
+        echo "| [$name](../$folder/README.md)$note | ${SERVICE_PORTS[$name]:-} | \`edgex-$name\` | \`edgex-$name.service\` | $data | [$name](api/$name.md) |"
     done
 }

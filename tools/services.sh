@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The one list of services: the folders with a main.c below the roots. CMake, the verbs, what ./edgex docs writes and the
-# tests have it from here. To be sourced; as a program it prints name, folder and port of each, in the order they start.
+# tests have it from here. To be sourced; as a program it prints name, folder and port of each, in the order they start, and
+# "optional" behind those that run only where they are named.
 
 SERVICE_ROOTS=(services export security sysmgmt)
 # What a service.conf may say; services/README.md tells what it means.
-SERVICE_KEYS=" start data memory environment publish device capability "
+SERVICE_KEYS=" start default data memory environment publish device capability "
 
 SERVICES=()
 declare -A SERVICE_FOLDERS=() SERVICE_PORTS=() SERVICE_CONF=()
@@ -44,14 +45,36 @@ services_conf() { # services_conf NAME FILE: a key and a value per line; the sam
         case "$key" in "" | "#"*) continue ;; esac
         case "$SERVICE_KEYS" in *" $key "*) ;; *) services_refuse "$2:$n: there is no key '$key'; there are:$SERVICE_KEYS" || return 1 ;; esac
         [ -n "$value" ] || services_refuse "$2:$n: '$key' has no value" || return 1
+        [ "$key" != default ] || [ "$value" = no ] || services_refuse "$2:$n: 'default' is no, or not there" || return 1
         SERVICE_CONF[$1 $key]=${SERVICE_CONF[$1 $key]:+${SERVICE_CONF[$1 $key]}$'\n'}$value
     done <"$2"
 }
 
 conf() { printf '%s' "${SERVICE_CONF[$1 $2]:-}"; } # conf NAME KEY: its values, a line each
 
+is_optional() { [ "$(conf "$1" default)" = no ]; } # is_optional NAME: it runs only where it is named
+
+# services_with LIST: SERVICES become those that run: without the optional ones that LIST (commas, blanks) does not name.
+services_with() {
+    local name list=" ${1//,/ } " running=()
+    for name in $list; do
+        [ -n "${SERVICE_FOLDERS[$name]:-}" ] || services_refuse "there is no service '$name'; optional ones are: $(services_optional)" || return 1
+    done
+    for name in "${SERVICES[@]}"; do
+        is_optional "$name" && [[ $list != *" $name "* ]] || running+=("$name")
+    done
+    SERVICES=("${running[@]}")
+}
+
+services_optional() {
+    local name
+    for name in "${SERVICES[@]}"; do ! is_optional "$name" || echo "$name"; done | xargs
+}
+
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -euo pipefail
     services_read "$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-    for name in "${SERVICES[@]}"; do echo "$name ${SERVICE_FOLDERS[$name]} ${SERVICE_PORTS[$name]:-0}"; done
+    for name in "${SERVICES[@]}"; do
+        echo "$name ${SERVICE_FOLDERS[$name]} ${SERVICE_PORTS[$name]:-0}$(! is_optional "$name" || echo " optional")"
+    done
 fi

@@ -5,27 +5,31 @@
 
 up_usage() {
     cat <<'EOF'
-Usage: ./edgex up [--detach] [--split] [--data DIR]
+Usage: ./edgex up [--detach] [--split] [--with NAME] [--data DIR]
 
 Installs missing Debian packages, builds, starts the platform on the loopback interface, waits until
 every service answers, and shows a live line until Ctrl-C, which stops it cleanly.
 
   --detach    return once everything answers; ./edgex down stops it
   --split     one process per service over a private mosquitto (default: one process, no broker)
+  --with NAME start this optional service, too (docs/services.md); may stand several times
   --data DIR  where data, logs and pid files live (default: var/)
 EOF
 }
 
 verb_main() {
-    local detach=0 split=0 argument
-    data_option "$@"
-    for argument in "${REST[@]}"; do
-        case "$argument" in
+    local detach=0 split=0
+    up_with "$@"
+    data_option "${REST[@]}"
+    set -- "${REST[@]}"
+    while [ $# -gt 0 ]; do
+        case "$1" in
         --detach | -d) detach=1 ;;
         --split) split=1 ;;
         -h | --help) up_usage; exit 0 ;;
-        *) die "up: unknown option '$argument'; ./edgex up --help" ;;
+        *) die "up: unknown option '$1'; ./edgex up --help" ;;
         esac
+        shift
     done
     [ -z "$(running_programs)" ] || die "already running with data in $DATA ($(running_programs | xargs)); ./edgex down stops it"
     up_ports_are_free
@@ -36,6 +40,7 @@ verb_main() {
     build_release
     mkdir -p "$DATA/run/res" "$DATA/log"
     rm -f "$DATA"/run/*.pid # of programs that have ended without ./edgex down
+    echo "$EDGEX_WITH" >"$DATA/run/with" # for the other verbs
 
     local name began programs=(edgexd)
     # The configuration of all, whichever root they are below.
@@ -48,6 +53,25 @@ verb_main() {
     say "All services answer after $(($(date +%s%3N) - began)) ms. Open to this machine only, no authentication."
     up_hello
     [ $detach = 1 ] || up_live
+}
+
+# up_with "$@": takes --with NAME out of the arguments, leaves the rest in REST. What ran before does not count.
+up_with() {
+    REST=()
+    EDGEX_WITH=${EDGEX_WITH:-}
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --with)
+            [ $# -ge 2 ] || die "--with needs the name of a service"
+            EDGEX_WITH+=" $2"
+            shift
+            ;;
+        --with=*) EDGEX_WITH+=" ${1#--with=}" ;;
+        *) REST+=("$1") ;;
+        esac
+        shift
+    done
+    export EDGEX_WITH=${EDGEX_WITH# }
 }
 
 up_ports_are_free() {

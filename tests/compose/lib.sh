@@ -10,6 +10,7 @@ export EDGEX_VERSION=$PROJECT EDGEX_ADDRESS=$ADDRESS EDGEX_CONTAINERS=$PROJECT
 # shellcheck source=tools/services.sh
 . "$SOURCE/tools/services.sh"
 services_read "$SOURCE"
+services_with ""
 DATA=http://$ADDRESS:${SERVICE_PORTS[core-data]}/api/v3
 METADATA=http://$ADDRESS:${SERVICE_PORTS[core-metadata]}/api/v3
 COMMAND=http://$ADDRESS:${SERVICE_PORTS[core-command]}/api/v3

@@ -13,7 +13,7 @@ import yaml
 
 PATIENCE = 20  # s
 with open(os.path.join(os.environ["EDGE_BIN_DIR"], "services.list"), encoding="utf-8") as rows:
-    FOLDERS = {name: os.path.join(os.environ["EDGE_SOURCE_DIR"], folder) for name, folder, _ in map(str.split, rows)}
+    FOLDERS = {name: os.path.join(os.environ["EDGE_SOURCE_DIR"], folder) for name, folder, *_ in map(str.split, rows)}
 # By the names of the OpenAPI files; the file of device services is tested on one of them.
 PROGRAMS = {"device-sdk" if name == "device-virtual" else name: name for name in FOLDERS}
 ALWAYS = {"device-sdk": {"Reading": {"ReadingUnits": True}}}  # below Writable

@@ -42,6 +42,22 @@ test_order_and_places() {
     [ "$("$SCRATCH/tree/tools/services.sh")" = "b services/b 5001"$'\n'"a export/a 5002" ] || fail "$("$SCRATCH/tree/tools/services.sh")"
 }
 
+test_an_optional_service() {
+    echo "default no" >"$SCRATCH/tree/export/a/service.conf"
+    lists "$SCRATCH/tree" "$SCRATCH/out"
+    has "$SCRATCH/out/docker-compose.yml" '    profiles: [a]'
+    [ "$(grep -c profiles: "$SCRATCH/out/docker-compose.yml")" = 1 ] || fail "b has a profile, too"
+    ! grep -q 5002 "$SCRATCH/out/docker-compose.edgexd.yml" || fail "published where it does not run"
+    grep -qF '(../export/a/README.md), optional |' "$SCRATCH/out/docs/services.md" || fail "$(cat "$SCRATCH/out/docs/services.md")"
+    [ "$("$SCRATCH/tree/tools/services.sh" | grep optional)" = "a export/a 5002 optional" ] || fail "$("$SCRATCH/tree/tools/services.sh")"
+    running() {
+        EDGEX_HOME=$SCRATCH/tree bash -c '. "$EDGEX_HOME/tools/services.sh"; services_read "$EDGEX_HOME"; services_with "$0" && echo "${SERVICES[*]}"' "$1" 2>&1
+    }
+    [ "$(running "")" = b ] || fail "$(running "")"
+    [ "$(running " a,")" = "b a" ] || fail "$(running " a,")"
+    [[ "$(running c)" = *"no service 'c'; optional ones are: a" ]] || fail "$(running c)"
+}
+
 test_a_service_of_its_own_kind() {
     local one=$SCRATCH/out/docker-compose.yml all=$SCRATCH/out/docker-compose.edgexd.yml unit=$SCRATCH/units/edgex-a.service
     cat >"$SCRATCH/tree/export/a/service.conf" <<'CONF'
@@ -99,9 +115,11 @@ refused() { # refused TEXT
 
 test_mistakes_are_named() {
     echo "mem 5m" >"$SCRATCH/tree/services/b/service.conf"
-    refused "services/b/service.conf:1: there is no key 'mem'; there are: start data memory"
+    refused "services/b/service.conf:1: there is no key 'mem'; there are: start default data memory"
     echo "data" >"$SCRATCH/tree/services/b/service.conf"
     refused "services/b/service.conf:1: 'data' has no value"
+    echo "default yes" >"$SCRATCH/tree/services/b/service.conf"
+    refused "services/b/service.conf:1: 'default' is no, or not there"
     rm "$SCRATCH/tree/services/b/service.conf"
     mkdir -p "$SCRATCH/tree/sysmgmt/b"
     touch "$SCRATCH/tree/sysmgmt/b/main.c"
@@ -111,5 +129,6 @@ test_mistakes_are_named() {
 test_what_is_committed_is_current
 tree
 test_order_and_places
+test_an_optional_service
 test_a_service_of_its_own_kind
 test_mistakes_are_named

@@ -26,6 +26,7 @@ trap cleanup EXIT
 # shellcheck source=tools/services.sh
 . "$SOURCE/tools/services.sh"
 services_read "$SOURCE"
+services_with "" # without the optional ones
 
 ports() {
     local name port=${EDGE_TEST_PORTS%% *}

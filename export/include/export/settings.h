@@ -40,6 +40,8 @@ struct export_spool_info {
     unsigned durability; /* enum export_durability */
     bool keep;           /* what failed once, where StoreAndForward is off */
 };
+extern const struct edge_dto EXPORT_SPOOL;
+
 /** The Writable section of an application service. */
 struct export_writable {
     struct edge_writable base;

@@ -66,13 +66,13 @@ static const struct edge_field spool_fields[] = {
     F(keep, "KeepUndelivered", "Try again what could not be delivered, whatever StoreAndForward says; false: as official services do.", .def = "true"),
 };
 #undef F
-static const struct edge_dto SPOOL = EDGE_DTO(struct export_spool_info, "Spool", spool_fields);
+const struct edge_dto EXPORT_SPOOL = EDGE_DTO(struct export_spool_info, "Spool", spool_fields);
 
 static const struct edge_field writable_fields[] = {
     EDGE_OBJECT(struct export_writable, base, NULL, "What every service has.", &EDGE_WRITABLE_CONFIG, .flags = EDGE_INLINE),
     EDGE_OBJECT(struct export_writable, pipeline, "Pipeline", "What is done with what comes.", &PIPELINE, .flags = EDGE_EMIT_EMPTY),
     EDGE_OBJECT(struct export_writable, store_and_forward, "StoreAndForward", "When to give up.", &STORE_AND_FORWARD, .flags = EDGE_EMIT_EMPTY),
-    EDGE_OBJECT(struct export_writable, spool, "Spool", "What waits for a peer, and where it ends.", &SPOOL, .flags = EDGE_EMIT_EMPTY),
+    EDGE_OBJECT(struct export_writable, spool, "Spool", "What waits for a peer, and where it ends.", &EXPORT_SPOOL, .flags = EDGE_EMIT_EMPTY),
 };
 const struct edge_dto EXPORT_WRITABLE = EDGE_DTO(struct export_writable, "Writable", writable_fields);
 

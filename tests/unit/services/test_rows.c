@@ -38,7 +38,8 @@ static const cJSON *operation_of(const cJSON *document, const struct edge_route 
         method[i] = (char)tolower(row->method[i]);
     }
     const cJSON *paths = edge_json_member(document, "paths", true);
-    const cJSON *path = edge_json_member(paths, row->path + strlen("/api/v3"), true);
+    size_t prefix = strncmp(row->path, "/api/v3", 7) == 0 ? 7 : 0;
+    const cJSON *path = edge_json_member(paths, row->path + prefix, true);
     return path ? edge_json_member(path, method, true) : NULL;
 }
 

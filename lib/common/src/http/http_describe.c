@@ -319,12 +319,24 @@ static const char *operation_id(struct edge_arena *a, const char *method, const 
     return id;
 }
 
+static void put_server(cJSON *object, const char *url)
+{
+    cJSON *server = cJSON_CreateObject();
+    cJSON_AddStringToObject(server, "url", url);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(object, "servers"), server);
+}
+
 static void put_operation(struct description *d, const struct edge_route *r)
 {
-    const char *path =
-        strncmp(r->path, PREFIX, strlen(PREFIX)) == 0 ? r->path + strlen(PREFIX) : r->path;
+    bool other = strncmp(r->path, PREFIX, strlen(PREFIX)) != 0; /* another version of the API */
+    const char *path = other ? r->path : r->path + strlen(PREFIX);
     cJSON *node = cJSON_GetObjectItemCaseSensitive(d->paths, path);
-    node = node ? node : cJSON_AddObjectToObject(d->paths, path);
+    if (!node) {
+        node = cJSON_AddObjectToObject(d->paths, path);
+        if (other) {
+            put_server(node, "/");
+        }
+    }
     const char *method = in_lower_case(&d->ctx->arena, r->method);
     cJSON *operation = cJSON_AddObjectToObject(node, method);
     cJSON_AddStringToObject(operation, "operationId", operation_id(&d->ctx->arena, method, path));
@@ -347,9 +359,7 @@ static void put_head(cJSON *document, const char *title, const char *doc)
     cJSON_AddStringToObject(info, "title", title);
     cJSON_AddStringToObject(info, "version", EDGE_WIRE);
     cJSON_AddStringToObject(info, "description", doc);
-    cJSON *server = cJSON_CreateObject();
-    cJSON_AddStringToObject(server, "url", PREFIX);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(document, "servers"), server);
+    put_server(document, PREFIX);
     /* None, or a token where the installation wants one. */
     cJSON *security = cJSON_AddArrayToObject(document, "security"), *bearer = cJSON_CreateObject();
     cJSON_AddItemToArray(security, cJSON_CreateObject());
