@@ -6,13 +6,10 @@
 
 #include "edge/arena.h"
 #include "edge/text.h"
+#include "export/stage.h"
 
 const char *const V1_ALGORITHMS[] = {"NONE", "AES", NULL};
 const char *const V1_COMPRESSIONS[] = {"NONE", "GZIP", "ZIP", NULL};
-const char *const V1_FORMATS[] = {
-    "JSON",     "XML", "SERIALIZED",       "IOTCORE_JSON", "AZURE_JSON",
-    "AWS_JSON", "CSV", "THINGSBOARD_JSON", "NOOP",         NULL,
-};
 const char *const V1_DESTINATIONS[] = {
     "MQTT_TOPIC", "ZMQ_TOPIC",  "IOTCORE_TOPIC",     "AZURE_TOPIC", "REST_ENDPOINT",
     "AWS_TOPIC",  "XMPP_TOPIC", "INFLUXDB_ENDPOINT", NULL,
@@ -118,7 +115,7 @@ const char *registration_fault(struct edge_arena *a, struct registration *r)
     if (!is_one_of(V1_COMPRESSIONS, r->compression)) {
         return edge_printf(a, "Compression invalid: %s", r->compression);
     }
-    if (!is_one_of(V1_FORMATS, r->format)) {
+    if (!is_one_of(EXPORT_V1_FORMATS, r->format)) {
         return edge_printf(a, "Format invalid: %s", r->format ? r->format : "");
     }
     if (!is_one_of(V1_DESTINATIONS, r->destination)) {

@@ -38,8 +38,7 @@ struct registration {
 extern const struct edge_dto V1_REGISTRATION;
 
 /** What the texts may be, NULL-ended. */
-extern const char *const V1_ALGORITHMS[], *const V1_COMPRESSIONS[], *const V1_FORMATS[],
-                                                                        *const V1_DESTINATIONS[];
+extern const char *const V1_ALGORITHMS[], *const V1_COMPRESSIONS[], *const V1_DESTINATIONS[];
 
 /** NULL, or why it cannot be; what is left out is filled in. */
 const char *registration_fault(struct edge_arena *a, struct registration *r);

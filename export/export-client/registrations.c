@@ -4,6 +4,7 @@
 #include "client.h"
 #include "edge/clock.h"
 #include "edge/text.h"
+#include "export/stage.h"
 
 static const char *const UNIQUE[] = {"id", "name", NULL};
 const struct edge_collection V1_REGISTRATIONS = {
@@ -116,10 +117,10 @@ enum edge_status v1_reference(struct edge_call *call)
         const char *type;
         const char *const *names;
     } lists[] = {
-        {"algorithms",   V1_ALGORITHMS  },
-        {"compressions", V1_COMPRESSIONS},
-        {"formats",      V1_FORMATS     },
-        {"destinations", V1_DESTINATIONS},
+        {"algorithms",   V1_ALGORITHMS    },
+        {"compressions", V1_COMPRESSIONS  },
+        {"formats",      EXPORT_V1_FORMATS},
+        {"destinations", V1_DESTINATIONS  },
     };
     const char *type = edge_call_param(call, "type");
     struct edge_ctx *ctx = edge_call_ctx(call);

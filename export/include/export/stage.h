@@ -74,4 +74,7 @@ enum edge_status export_params_check(struct edge_ctx *ctx, struct edge_arena *a,
                                      const struct edge_named_text *given, size_t n_given,
                                      struct export_params *ret);
 
+/** What V1Format takes for its Format, NULL-ended. */
+extern const char *const EXPORT_V1_FORMATS[];
+
 #endif

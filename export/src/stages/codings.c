@@ -21,7 +21,7 @@ enum {
     LENGTH_BYTES = 8,
 };
 
-static void put_base64(struct export_flow *flow, const void *bytes, size_t n)
+void stage_put_base64(struct export_flow *flow, const void *bytes, size_t n)
 {
     const char *text = edge_base64_encode(&flow->ctx->arena, bytes, n);
     flow->data = (struct export_data){
@@ -71,7 +71,7 @@ static enum export_verdict compress_run(const void *stage, struct export_flow *f
         (void)!edge_fail(flow->ctx, EDGE_INTERNAL, "cannot be compressed");
         return EXPORT_FAIL;
     }
-    put_base64(flow, out.data, out.size);
+    stage_put_base64(flow, out.data, out.size);
     return EXPORT_GO_ON;
 }
 
@@ -182,7 +182,7 @@ static enum export_verdict encrypt_run(const void *stage, struct export_flow *fl
         export_encrypt_with(ctx, secret, NULL, in, &out) != EDGE_OK) {
         return EXPORT_FAIL;
     }
-    put_base64(flow, out.data, out.size);
+    stage_put_base64(flow, out.data, out.size);
     return EXPORT_GO_ON;
 }
 

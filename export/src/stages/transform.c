@@ -50,14 +50,14 @@ static void put_escaped(struct edge_buf *b, const char *text)
     }
 }
 
-static void put_element(struct edge_buf *b, const char *name, const char *text)
+void stage_xml_text(struct edge_buf *b, const char *name, const char *text)
 {
     edge_buf_printf(b, "<%s>", name);
     put_escaped(b, text);
     edge_buf_printf(b, "</%s>", name);
 }
 
-static void put_number(struct edge_buf *b, const char *name, int64_t n)
+void stage_xml_number(struct edge_buf *b, const char *name, int64_t n)
 {
     edge_buf_printf(b, "<%s>%lld</%s>", name, (long long)n, name);
 }
@@ -85,8 +85,8 @@ static void put_tags(struct edge_arena *a, struct edge_buf *b, const cJSON *tags
         if (!cJSON_IsString(t)) {
             edge_json_put(&value, t);
         }
-        put_element(b, element_name(a, t->string ? t->string : ""),
-                    cJSON_IsString(t) ? t->valuestring : edge_buf_str(&value));
+        stage_xml_text(b, element_name(a, t->string ? t->string : ""),
+                       cJSON_IsString(t) ? t->valuestring : edge_buf_str(&value));
     }
     edge_buf_puts(b, "</Tags>");
 }
@@ -94,22 +94,22 @@ static void put_tags(struct edge_arena *a, struct edge_buf *b, const cJSON *tags
 static void put_reading(struct edge_arena *a, struct edge_buf *b, const struct reading *r)
 {
     edge_buf_puts(b, "<Readings>");
-    put_element(b, "Id", r->id);
-    put_number(b, "Origin", r->origin);
-    put_element(b, "DeviceName", r->device_name);
-    put_element(b, "ResourceName", r->resource_name);
-    put_element(b, "ProfileName", r->profile_name);
-    put_element(b, "ValueType", VALUE_TYPES[r->value_type]);
-    put_element(b, "Units", r->units);
+    stage_xml_text(b, "Id", r->id);
+    stage_xml_number(b, "Origin", r->origin);
+    stage_xml_text(b, "DeviceName", r->device_name);
+    stage_xml_text(b, "ResourceName", r->resource_name);
+    stage_xml_text(b, "ProfileName", r->profile_name);
+    stage_xml_text(b, "ValueType", VALUE_TYPES[r->value_type]);
+    stage_xml_text(b, "Units", r->units);
     put_tags(a, b, r->tags);
-    put_element(b, "BinaryValue",
-                r->binary.data ? edge_base64_encode(a, r->binary.data, r->binary.size) : "");
-    put_element(b, "MediaType", r->media_type);
-    put_element(b, "Value", r->value);
+    stage_xml_text(b, "BinaryValue",
+                   r->binary.data ? edge_base64_encode(a, r->binary.data, r->binary.size) : "");
+    stage_xml_text(b, "MediaType", r->media_type);
+    stage_xml_text(b, "Value", r->value);
     if (r->object) {
         EDGE_CLEANUP(edge_buf_done) struct edge_buf value = EDGE_BUF_INIT;
         edge_json_put(&value, r->object);
-        put_element(b, "ObjectValue", edge_buf_str(&value));
+        stage_xml_text(b, "ObjectValue", edge_buf_str(&value));
     }
     edge_buf_puts(b, "</Readings>");
 }
@@ -117,12 +117,12 @@ static void put_reading(struct edge_arena *a, struct edge_buf *b, const struct r
 static void put_xml(struct edge_arena *a, struct edge_buf *b, const struct event *e)
 {
     edge_buf_puts(b, "<Event>");
-    put_element(b, "ApiVersion", e->api_version);
-    put_element(b, "Id", e->id);
-    put_element(b, "DeviceName", e->device_name);
-    put_element(b, "ProfileName", e->profile_name);
-    put_element(b, "SourceName", e->source_name);
-    put_number(b, "Origin", e->origin);
+    stage_xml_text(b, "ApiVersion", e->api_version);
+    stage_xml_text(b, "Id", e->id);
+    stage_xml_text(b, "DeviceName", e->device_name);
+    stage_xml_text(b, "ProfileName", e->profile_name);
+    stage_xml_text(b, "SourceName", e->source_name);
+    stage_xml_number(b, "Origin", e->origin);
     for (size_t i = 0; i < e->n_readings; i++) {
         put_reading(a, b, &e->readings[i]);
     }
