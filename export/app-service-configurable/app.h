@@ -4,7 +4,7 @@
 
 #include "edge/mqtt.h"
 #include "edge/service.h"
-#include "export/engine.h"
+#include "export/routes.h"
 
 struct app_http_server {
     const char *protocol, *secret_name, *cert_name, *key_name;
@@ -20,19 +20,18 @@ struct app_config {
 
 struct external; /* trigger_external.c */
 struct app {
+    struct export_front front; /* first */
     const struct edge_runtime *rt;
     const struct app_config *config;
     struct export_host host;
-    struct export_engine *engine;
     struct external *external;        /* NULL: that is not where messages come from */
     bool listens;                     /* messages were asked for, for good */
     _Atomic unsigned secrets_version; /* counts reloads */
 };
 
 /* routes.c */
-edge_handler app_trigger, app_pipelines, app_pipeline_test, app_queues, app_queue, app_queue_do,
-    app_quarantine, app_quarantine_replay, app_quarantine_delete;
-extern const struct edge_dto EXPORT_QUEUE, EXPORT_QUARANTINED, EXPORT_STEP;
+edge_handler app_trigger, app_pipelines, app_pipeline_test;
+extern const struct edge_dto EXPORT_STEP;
 
 /* trigger_bus.c */
 enum edge_status trigger_bus_start(struct edge_ctx *ctx, struct app *app);

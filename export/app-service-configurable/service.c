@@ -35,30 +35,11 @@ static const struct edge_dto APP_CONFIG = EDGE_DTO(struct app_config, "Configura
 
 #define API    "/api/v3"
 #define EXPORT API "/export"
-static const char *const VERBS[] = {"pause", "resume", "purge", "flush", NULL};
-static const struct edge_param DO_PARAMS[] = {
-    {"action", EDGE_P_TEXT, "pause, resume, flush (try now) or purge (drop all that waits).", VERBS},
-    {NULL},
-};
-static const struct edge_param LIST_PARAMS[] = {
-    {"after", EDGE_P_INT, "Those behind this one; 0 if not given."},
-    EDGE_LIMIT_ROW,
-    {NULL},
-};
-static const struct edge_param ONE_PARAMS[] = {
-    {"seq", EDGE_P_INT, "Of a message of the quarantine; 0: all."},
-    {NULL},
-};
 static const struct edge_route routes[] = {
     {"POST", API "/trigger", app_trigger, "Have the pipeline work on this, and answer what comes out of it.", EDGE_ROUTE_WAITS, .request = {EDGE_B_RAW, .also = "application/json"}, .answer = {EDGE_B_RAW, .also = "application/json", .optional = true}, .fails = "404 422", .roles = EDGE_FOR_SOURCES},
     {"GET", EXPORT "/pipeline", app_pipelines, "Ids of the pipelines that run.", 0, .answer = {EDGE_B_PLAIN_LIST, "pipelines"}, .roles = EDGE_FOR_READERS},
     {"POST", EXPORT "/pipeline/{name}/test", app_pipeline_test, "What each function makes of this message; nothing is sent.", EDGE_ROUTE_WAITS, .request = {EDGE_B_RAW, .also = "application/json"}, .answer = {EDGE_B_PLAIN_LIST, "steps", &EXPORT_STEP}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
-    {"GET", EXPORT "/queue", app_queues, "What waits for each peer, and how it stands.", 0, .answer = {EDGE_B_PLAIN_LIST, "queues", &EXPORT_QUEUE}, .roles = EDGE_FOR_READERS},
-    {"GET", EXPORT "/queue/{name}", app_queue, "One queue.", 0, .answer = {EDGE_B_OBJECT, "queue", &EXPORT_QUEUE}, .fails = "404", .roles = EDGE_FOR_READERS},
-    {"GET", EXPORT "/queue/{name}/quarantine", app_quarantine, "What its peer will never take.", EDGE_ROUTE_WAITS, .params = LIST_PARAMS, .answer = {EDGE_B_PLAIN_LIST, "messages", &EXPORT_QUARANTINED}, .fails = "404", .roles = EDGE_FOR_READERS},
-    {"POST", EXPORT "/queue/{name}/quarantine/replay", app_quarantine_replay, "Try these again, behind what waits.", EDGE_ROUTE_WAITS, .params = ONE_PARAMS, .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
-    {"DELETE", EXPORT "/queue/{name}/quarantine", app_quarantine_delete, "Forget these.", EDGE_ROUTE_WAITS, .params = ONE_PARAMS, .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
-    {"POST", EXPORT "/queue/{name}/{action}", app_queue_do, "Hold a queue up, let it go on, have it try now, or empty it.", EDGE_ROUTE_WAITS, .params = DO_PARAMS, .answer = {EDGE_B_BASE}, .fails = "404", .roles = EDGE_FOR_KEEPERS},
+    EXPORT_QUEUE_ROUTES,
 };
 /* clang-format on */
 
@@ -118,7 +99,7 @@ static enum edge_status open_trigger(struct edge_ctx *ctx, struct app *app)
 static enum edge_status listen_when_needed(struct edge_ctx *ctx, struct app *app)
 {
     size_t n;
-    (void)export_engine_pipelines(&ctx->arena, app->engine, &n);
+    (void)export_engine_pipelines(&ctx->arena, app->front.engine, &n);
     if (n == 0 || app->listens) {
         return EDGE_OK;
     }
@@ -129,7 +110,7 @@ static enum edge_status listen_when_needed(struct edge_ctx *ctx, struct app *app
 /* A pipeline that is refused is told, and leaves the others alone. */
 static void apply(struct edge_ctx *ctx, struct app *app)
 {
-    enum edge_status st = export_engine_apply(ctx, app->engine, edge_runtime_writable(app->rt));
+    enum edge_status st = export_engine_apply(ctx, app->front.engine, edge_runtime_writable(app->rt));
     if (st != EDGE_OK) {
         edge_log_error(ctx, "configuration refused", "file",
                        edge_printf(&ctx->arena, "%s/configuration.yaml", app->rt->resource_dir),
@@ -165,7 +146,7 @@ static enum edge_status app_start(struct edge_ctx *ctx, const struct edge_runtim
         .state = app,
         .respond = respond,
     };
-    app->engine = export_engine_create(&config);
+    app->front.engine = export_engine_create(&config);
     apply(ctx, app);
     enum edge_status st = listen_when_needed(ctx, app);
     if (st == EDGE_OK || !rt->options->config_provider) {
@@ -184,12 +165,12 @@ static void app_quiesce(const struct edge_runtime *rt)
 static void app_stop(const struct edge_runtime *rt)
 {
     struct app *app = rt->state;
-    if (app->engine) {
-        export_engine_stop(app->engine, edge_now_mono_ms() + STOP_MS);
+    if (app->front.engine) {
+        export_engine_stop(app->front.engine, edge_now_mono_ms() + STOP_MS);
     }
     trigger_external_free(app);
-    export_engine_free(app->engine);
-    app->engine = NULL;
+    export_engine_free(app->front.engine);
+    app->front.engine = NULL;
 }
 
 static void app_reconfigured(const struct edge_runtime *rt)

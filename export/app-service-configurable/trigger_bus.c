@@ -5,42 +5,13 @@
 #include "app.h"
 #include "edge/text.h"
 
-static enum edge_status bus_message(void *state, struct edge_ctx *ctx, const struct edge_message *m)
-{
-    struct app *app = state;
-    if (m->retained) {
-        return EDGE_OK; /* it was had when it was new */
-    }
-    const struct export_input in = {.topic = m->topic, .message = m};
-    EDGE_TRY(edge_message_sound(ctx, m));
-    return export_engine_run(ctx, app->engine, &in, NULL, 0);
-}
-
-/*
- * What a broker brings is in its queue before the broker is told that it came, so that a kill between the two loses
- * nothing. Where a full queue blocks it may not: who receives for all would wait for room that comes with what he
- * receives.
- */
-static unsigned flags(const struct app *app)
-{
-    const struct export_writable *w = edge_runtime_writable(app->rt);
-    return EDGE_SUB_EVENTS | (w->spool.full == EXPORT_BLOCK ? 0 : EDGE_SUB_AT_ONCE);
-}
-
 enum edge_status trigger_bus_start(struct edge_ctx *ctx, struct app *app)
 {
-    const struct edge_runtime *rt = app->rt;
-    const char *list = app->config->trigger.subscribe_topics;
-    size_t n;
-    const char **topics = export_list(&ctx->arena, list ? list : "", &n);
-    if (n == 0) {
-        return edge_fail(ctx, EDGE_INVALID, "Trigger.SubscribeTopics is missing");
-    }
-    for (size_t i = 0; i < n; i++) {
-        const char *pattern = edge_printf(&ctx->arena, "%s/%s", rt->base_topic, topics[i]);
-        EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, pattern, bus_message, app, flags(app)));
-    }
-    return EDGE_OK;
+    const struct export_writable *w = edge_runtime_writable(app->rt);
+    return edge_wrap(ctx,
+                     export_engine_listen(ctx, app->front.engine, app->rt,
+                                          app->config->trigger.subscribe_topics, w->spool.full),
+                     "Trigger.SubscribeTopics");
 }
 
 void trigger_bus_respond(struct app *app, const struct export_flow *flow)

@@ -28,7 +28,7 @@ static void received(void *state, const struct edge_mqtt_message *m)
         .topic = m->topic, .body = {m->payload, m->size},
              .content_type = m->content_type
     };
-    enum edge_status st = export_engine_run(&ctx, x->app->engine, &in, NULL, 0);
+    enum edge_status st = export_engine_run(&ctx, x->app->front.engine, &in, NULL, 0);
     if (st != EDGE_OK) {
         edge_log_warn(&ctx, "message from outside cannot be taken", "topic", m->topic, "reason",
                       edge_ctx_message(&ctx, st), NULL);

@@ -66,7 +66,7 @@ static const struct edge_field registration_fields[] = {
     O(filter, "filter", "Of which events, which readings.", &FILTER, .flags = EDGE_EMIT_EMPTY),
     O(encryption, "encryption", "How they are encrypted.", &ENCRYPTION, .flags = EDGE_EMIT_EMPTY),
     F(compression, "compression", "NONE, GZIP or ZIP."),
-    F(enable, "enable", "false: its events are dropped; what waits already, waits on."),
+    F(enable, "enable", "false: new events are not for it; what waits already is delivered."),
     F(destination, "destination", "MQTT_TOPIC, ZMQ_TOPIC, IOTCORE_TOPIC, AZURE_TOPIC, REST_ENDPOINT, AWS_TOPIC, XMPP_TOPIC or INFLUXDB_ENDPOINT."),
 };
 #undef F
@@ -102,9 +102,9 @@ const char *registration_fault(struct edge_arena *a, struct registration *r)
     if (!given(r->name)) {
         return "Name is required";
     }
-    const char *fault = edge_name_fault(a, edge_printf(a, "%s.HTTPExport", r->name));
-    if (fault || strcmp(r->name, ".") == 0 || strcmp(r->name, "..") == 0) {
-        return edge_printf(a, "Name %s", fault ? fault : "cannot be part of a path");
+    const char *fault = edge_name_fault(a, r->name);
+    if (fault) {
+        return edge_printf(a, "Name %s", fault);
     }
     if (!given(r->addressable.id) && !given(r->addressable.name)) {
         return "Addressable is required, with an id or a name";

@@ -158,6 +158,29 @@ static enum edge_status take(struct edge_call *call, struct step *step)
     return edge_dto_decode(ctx, &V1_REGISTRATION, step->json, &step->given);
 }
 
+/*
+ * What is kept holds, whatever comes of it. Who asked is told that it is, as EdgeX 1 did; that it does nothing, the log
+ * says, and the state of its queue.
+ */
+static void follow(struct edge_call *call, const struct step *step)
+{
+    struct edge_ctx *ctx = edge_call_ctx(call);
+    enum edge_status st = pipelines_apply(ctx, step->client);
+    if (st != EDGE_OK) {
+        edge_log_error(ctx, "registration kept, but not followed", "reason",
+                       edge_ctx_message(ctx, st), NULL);
+        edge_ctx_clear(ctx);
+    }
+    size_t n, len = step->kept.name ? strlen(step->kept.name) : 0;
+    const struct export_queue_status *idle = queues_missing(step->client, ctx, &n);
+    for (size_t i = 0; i < n && len > 0; i++) {
+        if (strncmp(idle[i].name, step->kept.name, len) == 0 && idle[i].name[len] == '.') {
+            edge_log_warn(ctx, "registration does nothing", "name", step->kept.name, "reason",
+                          idle[i].last_error, NULL);
+        }
+    }
+}
+
 static const char *unsound(struct edge_call *call, struct registration *r)
 {
     const char *fault = registration_fault(&edge_call_ctx(call)->arena, r);
@@ -209,6 +232,7 @@ enum edge_status v1_registration_add(struct edge_call *call)
     if (st != EDGE_OK) {
         return failed(call, st);
     }
+    follow(call, &step);
     edge_reply_type(call, "text/plain; charset=utf-8");
     edge_buf_puts(edge_reply_body(call), step.kept.id);
     return EDGE_OK;
@@ -222,7 +246,8 @@ static enum edge_status put(struct edge_ctx *ctx, void *arg)
         edge_store_get(ctx, store, &V1_REGISTRATIONS, step->member, step->value, &step->before));
     step->kept = step->before;
     registration_merge(&step->kept, &step->given, step->json);
-    step->kept.modified = edge_now_ms();
+    int64_t now = edge_now_ms(); /* no two changes have the same time: pipelines.c */
+    step->kept.modified = now > step->before.modified ? now : step->before.modified + 1;
     step->fault = registration_fault(&ctx->arena, &step->kept);
     if (step->fault) {
         return edge_fail(ctx, EDGE_INVALID, "Could not validate json fields");
@@ -259,7 +284,11 @@ enum edge_status v1_registration_put(struct edge_call *call)
     if (step.fault) {
         return refuse(call, 400, "Could not validate json fields", step.fault);
     }
-    return st == EDGE_OK ? answer_true(call) : failed(call, st);
+    if (st != EDGE_OK) {
+        return failed(call, st);
+    }
+    follow(call, &step);
+    return answer_true(call);
 }
 
 static enum edge_status drop(struct edge_ctx *ctx, void *arg)
@@ -277,7 +306,11 @@ static enum edge_status delete_by(struct edge_call *call, const char *member)
         .client = edge_call_state(call), .member = member, .value = edge_call_param(call, member)};
     EDGE_LOCK(&step.client->changing);
     enum edge_status st = edge_store_change(edge_call_ctx(call), step.client->store, drop, &step);
-    return st == EDGE_OK ? answer_true(call) : failed(call, st);
+    if (st != EDGE_OK) {
+        return failed(call, st);
+    }
+    follow(call, &step);
+    return answer_true(call);
 }
 
 enum edge_status v1_registration_delete_by_id(struct edge_call *call)

@@ -13,6 +13,7 @@
 #include "export/queue.h"
 #include "export/settings.h"
 
+struct edge_runtime;
 struct export_engine;
 
 /** All functions there are. */
@@ -33,6 +34,8 @@ struct export_engine_config {
     void *state;
     /** A run ended with a response that nobody waits for: of a message of the bus. Any thread. */
     void (*respond)(void *state, const struct export_flow *flow);
+    /** A folder of a queue that no function has; NULL: it is kept, with a warning. Within export_engine_apply(). */
+    void (*orphan)(void *state, struct edge_ctx *ctx, const char *queue, const char *folder);
 };
 
 /** Texts are copied; what else it points to outlives the engine. */
@@ -66,6 +69,11 @@ struct export_answer {
 enum edge_status export_engine_run(struct edge_ctx *ctx, struct export_engine *e,
                                    const struct export_input *in, struct export_answer *answer,
                                    int64_t deadline_ms);
+
+/** Run what the bus brings on @p topics (below the base topic, commas between them). @p rt lives as long as the bus. */
+enum edge_status export_engine_listen(struct edge_ctx *ctx, struct export_engine *e,
+                                      const struct edge_runtime *rt, const char *topics,
+                                      enum export_full full);
 
 /** Each function's view of a message: for POST .../pipeline/{id}/test. Nothing is sent, queued or published. */
 typedef void export_step(void *arg, struct edge_ctx *ctx, const char *function,

@@ -59,7 +59,9 @@ struct export_queue_config {
     X(BLOCKED, "blocked") /* full, and nothing may be dropped */                                   \
     X(PAUSED, "paused")                                                                            \
     X(CLOCK, "waiting-clock")                                                                      \
-    X(DENIED, "auth-failed")
+    X(DENIED, "auth-failed")                                                                       \
+    X(UNCONNECTED, "no-connector") /* of what has no queue: nobody speaks to such peers */         \
+    X(REFUSED, "refused")          /* it cannot be made */
 enum export_queue_state {
 #define X(name, text) EXPORT_Q_##name,
     EXPORT_QUEUE_STATES(X)

@@ -17,6 +17,8 @@ struct export_function_info {
 struct export_topic_pipeline {
     const char *key; /* in the file */
     const char *id, *topics, *execution_order;
+    struct export_function_info *functions; /* its own, before those of all */
+    size_t n_functions;
 };
 enum export_target { EXPORT_TARGET_EVENT, EXPORT_TARGET_RAW, EXPORT_TARGET_METRIC };
 struct export_pipeline_info {

@@ -12,19 +12,27 @@ struct compiler {
     struct edge_ctx *ctx;
     struct export_engine *e;
     const struct export_pipeline_info *info;
+    const struct export_topic_pipeline *own; /* whose turn it is; NULL: default-pipeline's */
     struct generation *g;
     struct station *made; /* new ones */
 };
 
-static const struct export_function_info *configured(const struct export_pipeline_info *info,
-                                                     const char *name)
+static const struct export_function_info *function_called(const struct export_function_info *list,
+                                                          size_t n, const char *name)
 {
-    for (size_t i = 0; i < info->n_functions; i++) {
-        if (strcasecmp(info->functions[i].name, name) == 0) {
-            return &info->functions[i];
+    for (size_t i = 0; i < n; i++) {
+        if (strcasecmp(list[i].name, name) == 0) {
+            return &list[i];
         }
     }
     return NULL;
+}
+
+static const struct export_function_info *configured(const struct compiler *c, const char *name)
+{
+    const struct export_function_info *own =
+        c->own ? function_called(c->own->functions, c->own->n_functions, name) : NULL;
+    return own ? own : function_called(c->info->functions, c->info->n_functions, name);
 }
 
 static uint64_t function_signature(uint64_t hash, const struct export_function_info *f)
@@ -111,7 +119,7 @@ static enum edge_status make_station(struct compiler *c, const char *pipeline,
 static enum edge_status make_step(struct compiler *c, const char *pipeline, const char *name,
                                   struct step *ret)
 {
-    const struct export_function_info *f = configured(c->info, name);
+    const struct export_function_info *f = configured(c, name);
     const struct export_function *type = export_function_find(name);
     if (!f) {
         return edge_fail(c->ctx, EDGE_INVALID, "%s is not among Writable.Pipeline.Functions", name);
@@ -169,6 +177,7 @@ static enum edge_status make_pipeline(struct compiler *c, const char *id, const 
     p->steps = edge_new_n(a, struct step, n);
     p->n_steps = n;
     p->made_of = c->info;
+    p->own = c->own;
     p->topic_list = topics;
     p->order = order;
     if (is_known(c->g, id)) {
@@ -197,14 +206,17 @@ static void keep_pipeline(struct compiler *c, const char *id, struct pipeline *p
     }
     struct edge_arena *a = &c->g->arena;
     const struct export_pipeline_info *info = c->info;
+    const struct export_topic_pipeline *own = c->own;
     struct export_writable as_then = {.pipeline = *old->made_of};
     c->info = &((struct export_writable *)edge_dto_clone(&EXPORT_WRITABLE, a, &as_then))->pipeline;
+    c->own = old->own ? &c->info->per_topic[old->own - old->made_of->per_topic] : NULL;
     *p = (struct pipeline){0};
     if (make_pipeline(c, id, old->topic_list ? edge_strdup(a, old->topic_list) : NULL,
                       edge_strdup(a, old->order), p) == EDGE_OK) {
         c->g->n_pipelines++;
     }
     c->info = info;
+    c->own = own;
 }
 
 /* One that cannot be made leaves the others alone, and itself as it was. */
@@ -246,6 +258,7 @@ struct generation *pipelines_compile(struct edge_ctx *ctx, struct export_engine 
     }
     for (size_t i = 0; i < info->n_per_topic; i++) {
         const struct export_topic_pipeline *t = &info->per_topic[i];
+        c.own = t;
         const char *where =
             edge_printf(&ctx->arena, "Writable.Pipeline.PerTopicPipelines.%s", t->key);
         (void)!add_pipeline(&c, t->id && *t->id ? t->id : t->key, t->topics ? t->topics : "",

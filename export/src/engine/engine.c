@@ -127,10 +127,15 @@ static void tell_orphans(struct edge_ctx *ctx, const struct export_engine *e)
     DIR *dir = opendir(e->config.dir);
     for (struct dirent *d = dir ? readdir(dir) : NULL; d; d = readdir(dir)) {
         const char *name = edge_percent_decode(&ctx->arena, d->d_name, strlen(d->d_name));
-        if (d->d_name[0] != '.' && name && !station_called(e->stations, name)) {
+        if (d->d_name[0] == '.' || !name || station_called(e->stations, name)) {
+            continue;
+        }
+        const char *folder = edge_printf(&ctx->arena, "%s/%s", e->config.dir, d->d_name);
+        if (e->config.orphan) {
+            e->config.orphan(e->config.state, ctx, name, folder);
+        } else {
             edge_log_warn(ctx, "no function has this queue; what waits in it is kept", "queue",
-                          name, "folder",
-                          edge_printf(&ctx->arena, "%s/%s", e->config.dir, d->d_name), NULL);
+                          name, "folder", folder, NULL);
         }
     }
     if (dir) {

@@ -39,6 +39,7 @@ struct pipeline {
     struct step *steps;
     size_t n_steps;
     const struct export_pipeline_info *made_of;
+    const struct export_topic_pipeline *own; /* of it; NULL: default-pipeline */
     const char *topic_list, *order;
     struct edge_counter *processed, *errors;
     struct edge_histogram *time;

@@ -33,6 +33,7 @@ static const struct edge_field topic_pipeline_fields[] = {
     F(id, "Id", "Unique among pipelines; empty: as the entry is called."),
     F(topics, "Topics", "Below the base topic, with + and #, commas between them."),
     F(execution_order, "ExecutionOrder", "Functions, commas between them."),
+    EDGE_MAP(struct export_topic_pipeline, functions, "Functions", "Of this pipeline alone; those called the same of all pipelines are others.", &FUNCTION),
 };
 #undef F
 static const struct edge_dto TOPIC_PIPELINE = EDGE_DTO(struct export_topic_pipeline, "TopicPipeline", topic_pipeline_fields);
