@@ -65,6 +65,7 @@ struct client {
     bool listens;               /* events were asked for, for good */
     struct edge_mutex lock;
     struct plan *plan EDGE_GUARDED;
+    struct plan *before EDGE_GUARDED; /* while the engine changes from this one: both run */
 };
 
 extern const struct edge_collection V1_REGISTRATIONS;

@@ -219,6 +219,26 @@ static const char *add_mqtt(struct maker *m)
     return NULL;
 }
 
+/* NULL, or what a function does not take: found here, so that the engine refuses nothing. */
+static const char *fault_of(struct maker *m)
+{
+    EDGE_CTX_SCOPE(ctx);
+    for (size_t i = 0; i < m->pipeline->n_functions; i++) {
+        const struct export_function_info *f = &m->pipeline->functions[i];
+        const struct export_function *type = export_function_find(f->name);
+        struct export_params params;
+        void *stage;
+        enum edge_status st = export_params_check(&ctx, &ctx.arena, type, f->name, f->parameters,
+                                                  f->n_parameters, &params);
+        st =
+            st == EDGE_OK ? type->compile(&ctx, &ctx.arena, &m->client->host, &params, &stage) : st;
+        if (st != EDGE_OK) {
+            return edge_strdup(m->a, edge_ctx_message(&ctx, st));
+        }
+    }
+    return NULL;
+}
+
 static void add_peer(struct maker *m)
 {
     static const char *const over_mqtt[] = {"MQTT_TOPIC", "IOTCORE_TOPIC", "AZURE_TOPIC",
@@ -237,6 +257,7 @@ static void add_peer(struct maker *m)
                        ? unsound(m, "address", "a host", m->r->addressable.address)
                    : http ? add_http(m)
                           : add_mqtt(m);
+    lane->reason = lane->reason ? lane->reason : fault_of(m);
     lane->state = lane->reason ? EXPORT_Q_REFUSED : EXPORT_Q_IDLE;
 }
 
@@ -303,34 +324,19 @@ static enum edge_status plan_make(struct edge_ctx *ctx, const struct client *cli
     return EDGE_OK;
 }
 
-static void use(struct client *client, struct plan *plan)
+/* The one before is there until nothing of it runs any more: finish(). */
+static void begin(struct client *client, struct plan *plan)
 {
-    struct plan *before;
-    {
-        EDGE_LOCK(&client->lock);
-        before = client->plan;
-        client->plan = plan;
-    }
-    plan_free(before);
+    EDGE_LOCK(&client->lock);
+    client->before = client->plan;
+    client->plan = plan;
 }
 
-/* Of those the engine refuses: what it said. */
-static void tell_refused(struct edge_ctx *ctx, struct client *client, const char *reason)
+static void finish(struct client *client)
 {
-    size_t n;
-    const char **ids = export_engine_pipelines(&ctx->arena, client->front.engine, &n);
     EDGE_LOCK(&client->lock);
-    for (size_t i = 0; i < client->plan->n; i++) {
-        struct lane *lane = &client->plan->lanes[i];
-        bool runs = false;
-        for (size_t k = 0; k < n && !runs; k++) {
-            runs = strcmp(ids[k], lane->id) == 0;
-        }
-        if (!runs && !lane->reason) {
-            lane->state = EXPORT_Q_REFUSED;
-            lane->reason = edge_strdup(&client->plan->arena, reason);
-        }
-    }
+    plan_free(client->before);
+    client->before = NULL;
 }
 
 enum edge_status pipelines_apply(struct edge_ctx *ctx, struct client *client)
@@ -338,12 +344,12 @@ enum edge_status pipelines_apply(struct edge_ctx *ctx, struct client *client)
     struct plan *plan;
     EDGE_TRY(plan_make(ctx, client, &plan));
     bool any = plan->settings.pipeline.n_per_topic > 0;
-    use(client, plan);
+    begin(client, plan);
     enum edge_status st = export_engine_apply(ctx, client->front.engine, &plan->settings);
+    finish(client);
     if (st != EDGE_OK) {
         const char *reason = edge_ctx_message(ctx, st);
-        edge_log_error(ctx, "registrations refused", "reason", reason, NULL);
-        tell_refused(ctx, client, reason);
+        edge_log_error(ctx, "registrations are not followed", "reason", reason, NULL);
         edge_ctx_clear(ctx);
     }
     if (!any || client->listens) {

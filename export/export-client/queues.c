@@ -50,16 +50,25 @@ static enum edge_status value_of(struct edge_ctx *ctx, struct edge_arena *a,
     return EDGE_OK;
 }
 
+static const struct lane *lane_with(const struct plan *plan, const char *secret_name)
+{
+    for (size_t i = 0; plan && i < plan->n; i++) {
+        if (strcmp(plan->lanes[i].secret_name, secret_name) == 0) {
+            return &plan->lanes[i];
+        }
+    }
+    return NULL;
+}
+
 enum edge_status queues_secret(void *state, struct edge_ctx *ctx, struct edge_arena *a,
                                const char *name, const char *key, const char **ret)
 {
     struct client *client = state;
     EDGE_LOCK(&client->lock);
-    for (size_t i = 0; client->plan && i < client->plan->n; i++) {
-        const struct lane *lane = &client->plan->lanes[i];
-        if (strcmp(lane->secret_name, name) == 0) {
-            return value_of(ctx, a, lane, key, ret);
-        }
+    const struct lane *lane = lane_with(client->plan, name);
+    lane = lane ? lane : lane_with(client->before, name);
+    if (lane) {
+        return value_of(ctx, a, lane, key, ret);
     }
     return edge_fail(ctx, EDGE_NOT_FOUND, "the registration has changed");
 }

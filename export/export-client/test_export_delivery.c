@@ -346,6 +346,48 @@ static void test_removed_with_what_waits(void)
     tcp_peer_free(there);
 }
 
+struct stream {
+    struct service_rig *r;
+    _Atomic bool ended;
+    unsigned sent;
+};
+
+static void *streams(void *arg)
+{
+    struct stream *s = arg;
+    for (; !s->ended; s->sent++) {
+        event_comes(s->r, "Pump");
+    }
+    return NULL;
+}
+
+/* Changes while events come: each is sent, encrypted with the key of before or after. */
+static void test_changes_lose_nothing(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct tcp_peer *peer = tcp_peer_start(takes_all, 1);
+    {
+        SERVICE_RIG(r, &export_client, QUIET);
+        struct stream s = {.r = &r};
+        to_web(&ctx, &r, "web", peer,
+               ",\"format\":\"JSON\",\"encryption\":{\"encryptionAlgorithm\":\"AES\","
+               "\"encryptionKey\":\"0\"}");
+        pthread_t thread = edge_thread_start("stream", streams, &s);
+        for (unsigned i = 0; i < 20; i++) {
+            say(&ctx, &r, "PUT", PATH,
+                edge_printf(&ctx.arena,
+                            "{\"name\":\"web\",\"encryption\":{\"encryptionAlgorithm\":\"AES\","
+                            "\"encryptionKey\":\"%u\"}}",
+                            i),
+                200);
+        }
+        s.ended = true;
+        pthread_join(thread, NULL);
+        CU_ASSERT(tcp_peer_wait_for(peer, s.sent));
+    }
+    tcp_peer_free(peer);
+}
+
 /* ---- what cannot be --------------------------------------------------------------------------------- */
 
 static void test_what_does_nothing_says_so(void)
@@ -354,25 +396,28 @@ static void test_what_does_nothing_says_so(void)
         const char *destination, *addressable, *queue, *state, *reason;
     } rows[] = {
 #define AT(rest) "\"name\":\"a\",\"address\":\"127.0.0.1\",\"port\":1," rest
-        {"XMPP_TOPIC",        AT("\"protocol\":\"tcp\""),                                     "r.XMPP_TOPIC",        "no-connector", "XMPP"                  },
-        {"ZMQ_TOPIC",         AT("\"protocol\":\"tcp\""),                                     "r.ZMQ_TOPIC",         "no-connector", "ZMQ"                   },
-        {"INFLUXDB_ENDPOINT", AT("\"protocol\":\"tcp\""),                                     "r.INFLUXDB_ENDPOINT", "no-connector",
-                                                                                    "INFLUXDB"                                                                                                                                          },
-        {"REST_ENDPOINT",     AT("\"protocol\":\"tcp\",\"method\":\"POST\""),                 "r.HTTPExport",        "refused",
-                                                                                    "HTTP or HTTPS, not 'tcp'"                                                                                                                          },
-        {"REST_ENDPOINT",     AT("\"protocol\":\"http\",\"method\":\"GET\""),                 "r.HTTPExport",        "refused",
-                                                                                    "must be POST, not 'GET'"                                                                                                                           },
-        {"MQTT_TOPIC",        AT("\"protocol\":\"http\",\"topic\":\"t\""),                    "r.MQTTExport",        "refused",
-                                                                                    "not 'http'"                                                                                                                                        },
-        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\""),                                     "r.MQTTExport",        "refused",      "topic"                 },
-        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\",\"topic\":\"a/#\""),                   "r.MQTTExport",        "refused",
-                                                                                    "without wildcards"                                                                                                                                 },
-        {"MQTT_TOPIC",        "\"name\":\"a\",\"protocol\":\"tcp\",\"topic\":\"t\"",          "r.MQTTExport",
-                                                                                    "refused",                                                                                                                  "must be a host, not ''"},
+        {"XMPP_TOPIC",        AT("\"protocol\":\"tcp\""),                                              "r.XMPP_TOPIC",        "no-connector", "XMPP"                  },
+        {"ZMQ_TOPIC",         AT("\"protocol\":\"tcp\""),                                              "r.ZMQ_TOPIC",         "no-connector", "ZMQ"                   },
+        {"INFLUXDB_ENDPOINT", AT("\"protocol\":\"tcp\""),                                              "r.INFLUXDB_ENDPOINT", "no-connector",
+                                                                                    "INFLUXDB"                                                                                                                                                   },
+        {"REST_ENDPOINT",     AT("\"protocol\":\"tcp\",\"method\":\"POST\""),                          "r.HTTPExport",        "refused",
+                                                                                    "HTTP or HTTPS, not 'tcp'"                                                                                                                                   },
+        {"REST_ENDPOINT",     AT("\"protocol\":\"http\",\"method\":\"GET\""),                          "r.HTTPExport",        "refused",
+                                                                                    "must be POST, not 'GET'"                                                                                                                                    },
+        {"MQTT_TOPIC",        AT("\"protocol\":\"http\",\"topic\":\"t\""),                             "r.MQTTExport",        "refused",
+                                                                                    "not 'http'"                                                                                                                                                 },
+        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\""),                                              "r.MQTTExport",        "refused",      "topic"                 },
+        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\",\"topic\":\"a/#\""),                            "r.MQTTExport",        "refused",
+                                                                                    "without wildcards"                                                                                                                                          },
+        {"MQTT_TOPIC",        "\"name\":\"a\",\"protocol\":\"tcp\",\"topic\":\"t\"",                   "r.MQTTExport",
+                                                                                    "refused",                                                                                                                           "must be a host, not ''"},
         {"REST_ENDPOINT",
                                                                                     "\"name\":\"a\",\"protocol\":\"http\",\"method\":\"POST\",\"address\":\"u@evil/x\"",
-                                                                                    "r.HTTPExport",                                                                                             "refused",      "must be a host"        },
-        {"AWS_TOPIC",         AT("\"topic\":\"thing\""),                                      "r.MQTTExport",        "idle",         ""                      },
+                                                                                    "r.HTTPExport",                                                                                                      "refused",      "must be a host"        },
+        {"REST_ENDPOINT",
+                                                                                    "\"name\":\"a\",\"protocol\":\"http\",\"method\":\"POST\",\"address\":\"h\",\"path\":\"/{\"",
+                                                                                    "r.HTTPExport",                                                                                                      "idle",         ""                      },
+        {"AWS_TOPIC",         AT("\"topic\":\"thing\""),                                               "r.MQTTExport",        "idle",         ""                      },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         EDGE_CTX_SCOPE(ctx);
@@ -407,6 +452,7 @@ CU_TestInfo export_delivery_tests[] = {
     {"to a broker",               test_to_a_broker              },
     {"what waits is kept",        test_what_waits_is_kept       },
     {"removed, with what waits",  test_removed_with_what_waits  },
+    {"changes lose nothing",      test_changes_lose_nothing     },
     {"what does nothing says so", test_what_does_nothing_says_so},
     CU_TEST_INFO_NULL,
 };
