@@ -150,15 +150,20 @@ static void app_write(struct app *a, const char *text)
     fclose(f);
 }
 
-/* @p function and its parameters: who it hands on to. */
-static void app_make(struct app *a, uint16_t broker, const char *function, const char *parameters)
+static void app_prepare(struct app *a, const char *program)
 {
     *a = (struct app){0};
     scratch_make(&a->dir);
     a->port = test_port();
-    a->program = edge_printf(&a->arena, "%s/app-service-configurable", getenv("EDGE_BIN_DIR"));
+    a->program = edge_printf(&a->arena, "%s/%s", getenv("EDGE_BIN_DIR"), program);
     a->data = edge_printf(&a->arena, "%s/data", a->dir.path);
     a->log = edge_printf(&a->arena, "%s/log", a->dir.path);
+}
+
+/* @p function and its parameters: who it hands on to. */
+static void app_make(struct app *a, uint16_t broker, const char *function, const char *parameters)
+{
+    app_prepare(a, "app-service-configurable");
     app_write(
         a,
         edge_printf(
@@ -213,9 +218,53 @@ static void app_done(struct app *a)
     scratch_done(&a->dir);
 }
 
+/* ---- kinds of it ------------------------------------------------------------------------------ */
+
+static void configurable_start(struct app *a, uint16_t broker, uint16_t receiver)
+{
+    EDGE_CTX_SCOPE(ctx);
+    app_make(a, broker, "HTTPExport",
+             edge_printf(&ctx.arena,
+                         "Method: post, Url: \"http://127.0.0.1:%u/events\", MimeType: \"\"",
+                         receiver));
+    app_start(a);
+}
+
+/* Registered in a life before: it listens as soon as it is heard. */
+static void client_start(struct app *a, uint16_t broker, uint16_t receiver)
+{
+    struct http_answer answer;
+    app_prepare(a, "export-client");
+    app_write(a, edge_printf(&a->arena,
+                             "Writable: {LogLevel: WARN}\n"
+                             "Service: {Port: %u}\n"
+                             "Distro: {Port: 0}\n"
+                             "MessageBus: {Protocol: tcp, Host: 127.0.0.1, Port: %u, Optional: "
+                             "{ClientId: client-test}}\n",
+                             a->port, broker));
+    const char *body = edge_printf(
+        &a->arena,
+        "{\"name\":\"r\",\"enable\":true,\"format\":\"JSON\",\"destination\":\"REST_ENDPOINT\","
+        "\"addressable\":{\"name\":\"a\",\"protocol\":\"HTTP\",\"method\":\"POST\","
+        "\"address\":\"127.0.0.1\",\"port\":%u,\"path\":\"/events\"}}",
+        receiver);
+    app_start(a);
+    CU_ASSERT_TRUE_FATAL(wait_until(is_heard, a, PATIENCE));
+    http_probe_ask(&a->arena, a->port, "POST", "/api/v1/registration", "", body, &answer);
+    CU_ASSERT_EQUAL_FATAL(answer.code, 200);
+    app_kill(a);
+    app_start(a);
+}
+
+/* Each kind of service, and how many nanoseconds of an event's origin are one for its receiver. */
+static const struct kind {
+    void (*start)(struct app *a, uint16_t broker, uint16_t receiver);
+    int64_t unit;
+} CONFIGURABLE = {configurable_start, 1}, REGISTRATION = {client_start, 1000000};
+
 /* ---- the source ------------------------------------------------------------------------------- */
 
-static void publish(struct edge_bus *bus, int64_t number)
+static void publish(struct edge_bus *bus, int64_t origin)
 {
     EDGE_CTX_SCOPE(ctx);
     char id[EDGE_UUID_SIZE];
@@ -228,7 +277,7 @@ static void publish(struct edge_bus *bus, int64_t number)
         "\"profileName\":\"P\",\"sourceName\":\"S\",\"origin\":%lld,\"readings\":[{\"origin\":%lld,"
         "\"deviceName\":\"D\",\"resourceName\":\"S\",\"profileName\":\"P\",\"valueType\":\"Int8\","
         "\"value\":\"1\"}]}}",
-        id, (long long)number, (long long)number);
+        id, (long long)origin, (long long)origin);
     CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, text, strlen(text), NULL, &tree), EDGE_OK);
     edge_message_topic(m, "edgex/events/device/test/P/D/S");
     m->json = edge_json_clone(edge_message_arena(m), tree);
@@ -316,20 +365,15 @@ static void check(struct receiver *r, const struct app *app, int64_t sent)
     }
 }
 
-static void test_killed_amid_events(void)
+static void killed_amid_events(const struct kind *kind)
 {
-    EDGE_CTX_SCOPE(ctx);
     const int kills = long_run_rounds(LONG_KILLS, SHORT_KILLS);
     const int64_t all = (int64_t)(kills + 1) * PER_ROUND;
     struct receiver r;
     struct app app;
     struct broker *broker = broker_start("max_queued_messages 0\n");
     struct edge_http *http = receiver_open(&r, (size_t)all);
-    app_make(&app, broker_port(broker), "HTTPExport",
-             edge_printf(&ctx.arena,
-                         "Method: post, Url: \"http://127.0.0.1:%u/events\", MimeType: \"\"",
-                         edge_http_port(http)));
-    app_start(&app);
+    kind->start(&app, broker_port(broker), edge_http_port(http));
     struct edge_bus *bus = source_open(broker_port(broker));
     /* The broker keeps things for it from its first subscription on. */
     CU_ASSERT_TRUE_FATAL(wait_until(is_heard, &app, PATIENCE));
@@ -338,14 +382,14 @@ static void test_killed_amid_events(void)
         atomic_store(&r.away, k % AWAY_EVERY == AWAY_EVERY - 1);
         uint64_t before = received(&r);
         for (int i = 0; i < PER_ROUND / 2; i++) {
-            publish(bus, number++);
+            publish(bus, kind->unit * number++);
         }
         if (!atomic_load(&r.away) && k % 2 == 0) {
             CU_ASSERT(receives(&r, before + 1)); /* in the midst of it */
         }
         app_kill(&app);
         for (int i = 0; i < PER_ROUND / 2; i++) {
-            publish(bus, number++);
+            publish(bus, kind->unit * number++);
         }
         app_start(&app);
         long_run_tell("kills of the application service", k, kills);
@@ -357,6 +401,16 @@ static void test_killed_amid_events(void)
     edge_http_stop(http, 1000);
     broker_free(broker);
     free(r.seen);
+}
+
+static void test_killed_amid_events(void)
+{
+    killed_amid_events(&CONFIGURABLE);
+}
+
+static void test_a_registration_killed_amid_events(void)
+{
+    killed_amid_events(&REGISTRATION);
 }
 
 /* The bus's broker and the peer's in turn, each with what it has on disk. */
@@ -403,7 +457,8 @@ static void test_brokers_that_restart(void)
 }
 
 CU_TestInfo export_tests[] = {
-    {"killed amid events",   test_killed_amid_events  },
-    {"brokers that restart", test_brokers_that_restart},
+    {"killed amid events",                 test_killed_amid_events               },
+    {"a registration, killed amid events", test_a_registration_killed_amid_events},
+    {"brokers that restart",               test_brokers_that_restart             },
     CU_TEST_INFO_NULL,
 };
