@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # docs/export.md: its first pipeline, as the page has it, hands an event from a real broker to a web server; then its
-# script, its questions, its points for InfluxDB and its way to another bus. Only ports are others than the page's.
+# script, its questions, its points for InfluxDB, its way to another bus, its registration of EdgeX 1. Only ports are others
+# than the page's.
 set -euo pipefail
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PAGE=$SOURCE/docs/export.md
 # shellcheck source=tests/tools/ports.sh
 . "$SOURCE/tests/tools/ports.sh"
-read -r BROKER SINK SERVICE CLOUDS _ <<<"$EDGE_TEST_PORTS"
+read -r BROKER SINK SERVICE CLOUDS CLIENT _ <<<"$EDGE_TEST_PORTS"
 SCRATCH=$(mktemp -d)
 fail() { echo "$1" >&2; cat "$SCRATCH"/*.log >&2; exit 1; }
 end() {
@@ -18,7 +19,10 @@ end() {
 trap end EXIT
 PATH=$EDGE_BIN_DIR:$PATH:/usr/sbin
 
-here() { sed -e "s/localhost:8000/localhost:$SINK/;s/localhost:8086/localhost:$SINK/;s/localhost:1883/localhost:$BROKER/;s/59704/$SERVICE/g"; }
+here() {
+    sed -e "s/localhost:8000/localhost:$SINK/;s/localhost:8086/localhost:$SINK/;s/localhost:1883/localhost:$BROKER/" \
+        -e "s/\"port\": 8000/\"port\": $SINK/;s/59704/$SERVICE/g;s/48071/$CLIENT/g"
+}
 block() { # block N LANGUAGE: the N-th of the page
     awk -v want="$1" -v lang="$2" '/^ *```/ {if (inside) {inside = 0} else if ($0 ~ "```" lang) {n++; inside = n == want}; next} inside' "$PAGE" | here
 }
@@ -101,4 +105,23 @@ soon curl -sf "localhost:$CLOUDS/api/v3/ping" || fail "the clouds' examples are 
 for name in ${NAMES//,/ }; do
     curl -s "localhost:$CLOUDS/api/v3/export/queue/default-pipeline.$name" | grep -q '"state":"idle"' || fail "no queue of $name"
 done
+
+SERVICE_PORT=$CLIENT DISTRO_PORT=0 export-client >client.log 2>&1 &
+soon curl -sf "localhost:$CLIENT/api/v3/ping" || fail "export-client is not up"
+block 4 sh >registration.sh
+n=0
+while IFS= read -r line; do
+    (eval "${line%%  #*}") >"answer.$n" 2>&1 || fail "$line"
+    n=$((n + 1))
+done <registration.sh
+[[ $(cat answer.0) =~ [0-9a-f-]{36}$ ]] || fail "no id: $(cat answer.0)"
+grep -q 'true$' answer.1 || fail "not changed: $(cat answer.1)"
+grep -q '"format":"THINGSBOARD_JSON"' answer.2 || fail "$(cat answer.2)"
+grep -q '"CSV"' answer.3 || fail "$(cat answer.3)"
+grep -q '"name":"plant.HTTPExport"' answer.4 || fail "$(cat answer.4)"
+sent() { # until it has subscribed
+    mosquitto_pub -p "$BROKER" -q 1 -t "edgex/events/device/svc/P/Pump/all" -f message.json
+    grep -q '^/plant application/json {"Pump":\[{"ts":1602168089665,"values":{"Temp":"212"}}\]}' sink.log
+}
+soon sent || fail "the registration brings nothing"
 echo passed
