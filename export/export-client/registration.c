@@ -99,6 +99,7 @@ const char *registration_fault(struct edge_arena *a, struct registration *r)
     r->encryption.algorithm =
         given(r->encryption.algorithm) ? r->encryption.algorithm : V1_ALGORITHMS[0];
     r->enable = r->enable ? r->enable : &off;
+    r->addressable.base_url = r->addressable.url = NULL; /* made anew for each answer */
     if (!given(r->name)) {
         return "Name is required";
     }

@@ -6,6 +6,7 @@
 
 #include "edge/clock.h"
 #include "edge/text.h"
+#include "edge/thread.h"
 #include "export_client.h"
 #include "ports.h"
 #include "service_rig.h"
@@ -255,6 +256,118 @@ static void test_removed(void)
     CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "GET", PATH, NULL, 200), "[]\n");
 }
 
+/* ---- attacks -------------------------------------------------------------------------------- */
+
+static void test_garbage_on_every_route(void)
+{
+    static const char deep[] = "{\"filter\":{\"deviceIdentifiers\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1";
+    static const char *const bodies[] = {
+        "",
+        "x",
+        "{",
+        "null",
+        "[]",
+        "5",
+        "\"\"",
+        "{\"name\":{}}",
+        "{\"name\":\"a\\u0000b\"}",
+        "{\"name\":\"\xff\"}",
+        "{\"id\":[],\"enable\":2}",
+        "{\"name\":\"taken\",\"addressable\":[]}",
+        "{\"name\":\"taken\",\"addressable\":{\"name\":\"a\",\"port\":1e99}}",
+        "{\"name\":\"taken\",\"addressable\":{\"name\":\"a\",\"port\":-1}}",
+        "{\"name\":\"taken\",\"addressable\":{\"name\":\"a\",\"port\":65536}}",
+        "{\"name\":\"taken\",\"filter\":{\"deviceIdentifiers\":[1,null,{}]}}",
+        deep,
+    };
+    static const char *const segments[] = {"x",    "%00", "%ff", "..",     "%2e%2e", "a%2Fb",
+                                           "name", "id",  "%22", "%0d%0a", "{}",     "'--"};
+    SERVICE_RIG(r, &export_client, QUIET);
+    EDGE_CTX_SCOPE(ctx);
+    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("taken"), 200);
+    const char *before = say(&ctx, &r, "GET", PATH, NULL, 200);
+    for (size_t i = 0; i < export_client.routes.n; i++) {
+        const struct edge_route *row = &export_client.routes.rows[i];
+        for (size_t s = 0; s < sizeof(segments) / sizeof(segments[0]); s++) {
+            size_t len = strcspn(row->path, "{");
+            const char *target = edge_printf(&ctx.arena, "%.*s%s", (int)len, row->path,
+                                             row->path[len] ? segments[s] : "");
+            for (size_t b = 0; b < sizeof(bodies) / sizeof(bodies[0]); b++) {
+                struct edge_http_response answer;
+                const struct edge_http_request request = {.method = row->method,
+                                                          .target = target,
+                                                          .body = bodies[b],
+                                                          .body_size = strlen(bodies[b])};
+                edge_http_call(r.rt->http, &ctx, &request, &answer);
+                if (answer.code < 200 || answer.code >= 500) {
+                    printf("(%s %s %s: %d) ", row->method, target, bodies[b], answer.code);
+                    CU_FAIL("a failure of ours");
+                }
+            }
+        }
+    }
+    CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "GET", PATH, NULL, 200), before);
+}
+
+static void test_there_are_not_too_many(void)
+{
+    enum { MOST = 256 };
+    SERVICE_RIG(r, &export_client, QUIET);
+    for (int i = 0; i <= MOST; i++) {
+        EDGE_CTX_SCOPE(ctx);
+        const char *body = edge_printf(&ctx.arena,
+                                       "{\"name\":\"r%d\",\"addressable\":" ADDRESSABLE
+                                       ",\"format\":\"JSON\",\"destination\":\"XMPP_TOPIC\"}",
+                                       i);
+        const char *text = say(&ctx, &r, "POST", PATH, body, i < MOST ? 200 : 400);
+        CU_ASSERT(i < MOST || strcmp(text, "No more than 256 registrations\n") == 0);
+    }
+}
+
+/* Many clients change the same few names at once: what is there at the end is whole. */
+static void *changes_names(void *arg)
+{
+    struct service_rig *r = arg;
+    for (int i = 0; i < 40; i++) {
+        EDGE_CTX_SCOPE(ctx);
+        static const char *const bodies[] = {REGISTRATION_OF("a"), REGISTRATION_OF("b"),
+                                             "{\"name\":\"a\",\"format\":\"XML\"}"};
+        struct edge_http_response answer;
+        const char *method = i % 4 == 3 ? "DELETE" : i % 4 == 2 ? "PUT" : "POST";
+        const char *body = i % 4 == 3 ? "" : bodies[i % 4];
+        const struct edge_http_request request = {.method = method,
+                                                  .target = i % 4 == 3 ? PATH "/name/a" : PATH,
+                                                  .body = body,
+                                                  .body_size = strlen(body)};
+        edge_http_call(r->rt->http, &ctx, &request, &answer);
+        CU_ASSERT(answer.code < 500);
+    }
+    return NULL;
+}
+
+static void test_many_at_once(void)
+{
+    enum { CLIENTS = 6 };
+    SERVICE_RIG(r, &export_client, QUIET);
+    pthread_t threads[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        threads[i] = edge_thread_start("client", changes_names, &r);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *all = service_rig_ask(&ctx, &r, "GET", PATH, NULL, 200), *one_of;
+    const cJSON *queues = edge_json_member(
+        service_rig_ask(&ctx, &r, "GET", "/api/v3/export/queue", NULL, 200), "queues", true);
+    CU_ASSERT(cJSON_GetArraySize(all) >= 1 && cJSON_GetArraySize(all) <= 2);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(all), cJSON_GetArraySize(queues));
+    cJSON_ArrayForEach(one_of, all)
+    {
+        CU_ASSERT_STRING_EQUAL(text_of(one_of, "addressable", "topic"), "t");
+    }
+}
+
 /* ---- export-distro -------------------------------------------------------------------------- */
 
 static void test_the_second_door(void)
@@ -304,6 +417,9 @@ CU_TestInfo export_client_tests[] = {
     {"a part is changed",              test_a_part_is_changed             },
     {"passwords are not shown",        test_passwords_are_not_shown       },
     {"removed",                        test_removed                       },
+    {"garbage on every route",         test_garbage_on_every_route        },
+    {"there are not too many",         test_there_are_not_too_many        },
+    {"many at once",                   test_many_at_once                  },
     {"the second door",                test_the_second_door               },
     CU_TEST_INFO_NULL,
 };
