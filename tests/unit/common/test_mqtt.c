@@ -383,6 +383,27 @@ static void test_what_is_too_large_is_said_so(void)
     with_broker(too_large, "max_packet_size 1000\n");
 }
 
+/* A broker hangs up on whoever sends such a topic, and again after each reconnect. */
+static void unheard_of(struct broker *b)
+{
+    static const char *const topics[] = {"a/\xc2\x85", "a/\xef\xbf\xbf", "a/\x01", "a/\xff"};
+    DIARY(d);
+    struct edge_mqtt_config c = config_for(broker_port(b), &d, "c");
+    struct edge_mqtt *m = client_up(&c, "a/#");
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+        CU_ASSERT_EQUAL(say(m, topics[i], "x", 1), EDGE_INVALID);
+    }
+    CU_ASSERT_EQUAL(say(m, "a/\xc3\xa4", "good", 1), EDGE_OK);
+    CU_ASSERT_TRUE(wait_received(&d, 1));
+    CU_ASSERT_TRUE(edge_mqtt_connected(m));
+    edge_mqtt_free(m);
+}
+
+static void test_topics_no_broker_takes_are_refused(void)
+{
+    with_broker(unheard_of, NULL);
+}
+
 static void test_what_has_expired_is_not_sent(void)
 {
     DIARY(d);
@@ -700,6 +721,7 @@ CU_TestInfo mqtt_tests[] = {
     {"what waits is bounded",                         test_what_waits_is_bounded               },
     {"a window is kept",                              test_a_window_is_kept                    },
     {"what is too large is said so",                  test_what_is_too_large_is_said_so        },
+    {"topics no broker takes are refused",            test_topics_no_broker_takes_are_refused  },
     {"what has expired is not sent",                  test_what_has_expired_is_not_sent        },
     {"an absent broker is waited for",                test_an_absent_broker_is_waited_for      },
     {"a pause may be cut short",                      test_a_pause_may_be_cut_short            },

@@ -150,13 +150,21 @@ static void test_a_name_is_one_level_of_a_topic(void)
     static const struct {
         const char *name, *plain, *escaped;
     } cases[] = {
-        {"pump-1 \xc3\xa4", "pump-1 \xc3\xa4",   "pump%2D1%20%C3%A4"},
-        {"",                "",                  ""                 },
-        {"Int[0-9]+",       "Int%5B0%2D9%5D%2B", "Int%5B0%2D9%5D%2B"},
-        {"a/b",             "a%2Fb",             "a%2Fb"            },
-        {"#",               "%23",               "%23"              },
-        {"a%20b",           "a%2520b",           "a%2520b"          },
-        {"a\nb",            "a%0Ab",             "a%0Ab"            },
+        {"pump-1 \xc3\xa4",  "pump-1 \xc3\xa4",   "pump%2D1%20%C3%A4"},
+        {"",                 "",                  ""                 },
+        {"Int[0-9]+",        "Int%5B0%2D9%5D%2B", "Int%5B0%2D9%5D%2B"},
+        {"a/b",              "a%2Fb",             "a%2Fb"            },
+        {"#",                "%23",               "%23"              },
+        {"a%20b",            "a%2520b",           "a%2520b"          },
+        {"a\nb",             "a%0Ab",             "a%0Ab"            },
+        {"a\x7f",            "a%7F",              "a%7F"             },
+        {"\xc2\x85",         "%C2%85",            "%C2%85"           },
+        {"\xc2\xa0",         "\xc2\xa0",          "%C2%A0"           },
+        {"\xef\xb7\x90",     "%EF%B7%90",         "%EF%B7%90"        },
+        {"\xef\xb7\xb0",     "\xef\xb7\xb0",      "%EF%B7%B0"        },
+        {"\xef\xbf\xbf",     "%EF%BF%BF",         "%EF%BF%BF"        },
+        {"\xf0\x9f\xbf\xbe", "%F0%9F%BF%BE",      "%F0%9F%BF%BE"     },
+        {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80",  "%F0%9F%98%80"     },
     };
     struct edge_arena a = EDGE_ARENA_INIT;
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -74,7 +74,9 @@ static void test_levels_are_split_and_decoded(void)
 
 static void test_what_no_broker_takes_is_refused(void)
 {
-    static const char *const topics[] = {"", "a/+/b", "a/#", "a\nb", "a\x7f", "a\xff"};
+    static const char *const topics[] = {"",          "a/+/b",          "a/#",
+                                         "a\nb",      "a\x7f",          "a\xff",
+                                         "a\xc2\x80", "\xef\xbf\xbe/a", "\xf4\x8f\xbf\xbf"};
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
         CU_ASSERT_PTR_NOT_NULL(bus_topic_fault(topics[i]));
     }

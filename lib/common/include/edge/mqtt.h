@@ -136,7 +136,7 @@ void edge_mqtt_release(struct edge_mqtt *m);
 /** Ask for a pattern, now and after every reconnect. For good; one that is known changes nothing. */
 void edge_mqtt_subscribe(struct edge_mqtt *m, const char *pattern, int qos);
 /**
- * Queue a copy. TOO_LARGE; UNAVAILABLE when stopped, or full where nothing is displaced.
+ * Queue a copy. TOO_LARGE; INVALID where no broker takes its topic; UNAVAILABLE when stopped, or full where nothing is displaced.
  * What was not confirmed when the connection broke goes back to its place and is sent again.
  */
 enum edge_status edge_mqtt_publish(struct edge_ctx *ctx, struct edge_mqtt *m,

@@ -53,6 +53,11 @@ const char *edge_name_fault(struct edge_arena *a, const char *name);
 const char *edge_percent_decode(struct edge_arena *a, const char *s, size_t len);
 
 bool edge_utf8_valid(const char *s, size_t len);
+/**
+ * UTF-8 of characters alone: no controls, C1 among them, and none of the code points that are no characters
+ * (U+FDD0 to U+FDEF, the last two of each plane). A broker hangs up on whoever has them in a topic.
+ */
+bool edge_text_is_plain(const char *s);
 /** Bytes of the UTF-8 character at the start of @p s (@p len > 0), 0 where it is none. */
 size_t edge_utf8_char(const char *s, size_t len);
 

@@ -60,6 +60,31 @@ bool edge_utf8_valid(const char *s, size_t len)
     return true;
 }
 
+static bool is_plain(const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    if (n == 1) {
+        return s[0] >= 0x20 && s[0] != 0x7f;
+    }
+    uint32_t c = s[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    return c >= 0xa0 && (c < 0xfdd0 || c > 0xfdef) && (c & 0xfffe) != 0xfffe;
+}
+
+bool edge_text_is_plain(const char *s)
+{
+    size_t n;
+    for (size_t len = strlen(s); len > 0; len -= n, s += n) {
+        n = edge_utf8_char(s, len);
+        if (n == 0 || !is_plain(s, n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- long texts -------------------------------------------------------------------------- */
 
 /* What nobody should see half of: words, names, numbers, escapes. */
@@ -134,10 +159,7 @@ const char *edge_name_escape(struct edge_arena *a, const char *name)
 
 const char *edge_name_level(struct edge_arena *a, const char *name, bool escape)
 {
-    bool stands = true;
-    for (const char *s = name; *s && stands; s++) {
-        stands = (unsigned char)*s >= 0x20 && *s != 0x7f && !strchr("/+#%", *s);
-    }
+    bool stands = !strpbrk(name, "/+#%") && edge_text_is_plain(name);
     return escape || !stands ? edge_name_escape(a, name) : name;
 }
 

@@ -185,6 +185,10 @@ enum edge_status edge_mqtt_publish(struct edge_ctx *ctx, struct edge_mqtt *m,
         return edge_fail(ctx, EDGE_TOO_LARGE, "message on '%s' has %zu bytes", message->topic,
                          message->size);
     }
+    if (!edge_text_is_plain(message->topic)) {
+        return edge_fail(ctx, EDGE_INVALID, "topic '%s' has a character no broker takes",
+                         message->topic);
+    }
     struct outgoing *o = outgoing_make(m, message), *displaced = NULL;
     o->delivery = delivery ? *delivery : (struct edge_mqtt_delivery){0};
     bool taken;

@@ -70,14 +70,11 @@ static const char *text_fault(const char *text)
     size_t levels = 1;
     for (const char *c = text; *c; c++) {
         levels += *c == '/';
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            return "has a control character";
-        }
     }
     if (levels > BUS_MAX_LEVELS) {
         return "has too many levels";
     }
-    return edge_utf8_valid(text, len) ? NULL : "is not UTF-8";
+    return edge_text_is_plain(text) ? NULL : "has a character no broker takes";
 }
 
 const char *bus_topic_fault(const char *topic)
