@@ -1,12 +1,11 @@
 /**
- * BusExport: events to the message bus of another gateway, as a device service there would publish them. It is MQTTExport
- * with topic and payload of its own. An event says where it began and how many gateways it has passed (tags origin-gw and
+ * BusExport: events to the message bus of another gateway, as a device service there would publish them: MQTTExport with
+ * topic and payload of its own. An event says where it began and how many gateways it has passed (tags origin-gw and
  * hops), so that gateways that send to each other end.
  */
 #include "connectors.h"
-#include "words.h"
+#include "mqtt_client.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "contracts/event.h"
@@ -19,19 +18,12 @@
 
 enum { HOPS_MAX = 64, LEVELS = 5 };
 
-static const char ORIGIN[] = "origin-gw", HOPS[] = "hops", TOPIC[] = "bustopic";
+static const char ORIGIN[] = "origin-gw", HOPS[] = "hops";
 
 struct bus_stage {
-    const struct export_host *host;
-    void *mqtt; /* MQTTExport's */
+    struct mqtt_stage mqtt;
     const char *gateway, *peer, *prefix, *base_topic;
     int64_t max_hops;
-};
-
-struct bus {
-    const struct bus_stage *stage;
-    struct export_connector_env env;
-    void *mqtt;
 };
 
 static const char *const VERSIONS[] = {"3.1.1", "5", NULL};
@@ -59,69 +51,6 @@ static const struct export_param params[] = {
     {NULL},
 };
 /* clang-format on */
-
-/* ---- compiling ---- */
-
-static bool has_param(const struct export_param *table, const char *name)
-{
-    while (table->name && strcmp(table->name, name) != 0) {
-        table++;
-    }
-    return table->name;
-}
-
-static enum edge_status compile_mqtt(struct edge_ctx *ctx, struct edge_arena *a,
-                                     const struct export_host *host, const struct export_params *p,
-                                     void **ret)
-{
-    struct edge_named_text given[sizeof(params) / sizeof(params[0]) + 1];
-    struct export_params checked;
-    size_t n = 0;
-    given[n++] = (struct edge_named_text){"Topic", edge_printf(a, "{%s}", TOPIC)};
-    for (const struct export_param *row = params; row->name; row++) {
-        if (has_param(export_mqtt.params, row->name)) {
-            given[n++] = (struct edge_named_text){row->name, export_params_text(p, row->name)};
-        }
-    }
-    EDGE_TRY(export_params_check(ctx, a, &export_mqtt, p->function, given, n, &checked));
-    return export_mqtt.compile(ctx, a, host, &checked, ret);
-}
-
-static enum edge_status take_prefix(struct edge_ctx *ctx, struct edge_arena *a, const char *text,
-                                    struct bus_stage *s)
-{
-    struct export_flow flow = {.ctx = ctx};
-    export_flow_set(&flow, "gw", s->gateway);
-    EDGE_TRY(edge_wrap(ctx, export_flow_format(&flow, text, &s->prefix), "parameter NamePrefix"));
-    s->prefix = edge_strdup(a, s->prefix);
-    const char *fault = edge_name_fault(a, edge_printf(a, "%sx", s->prefix));
-    if (!fault && strcmp(edge_name_level(a, s->prefix, false), s->prefix) != 0) {
-        fault = "cannot stand in a topic as it is";
-    }
-    if (fault) {
-        return edge_fail(ctx, EDGE_INVALID, "parameter NamePrefix: '%s' %s", s->prefix, fault);
-    }
-    return EDGE_OK;
-}
-
-static enum edge_status bus_compile(struct edge_ctx *ctx, struct edge_arena *a,
-                                    const struct export_host *host, const struct export_params *p,
-                                    void **ret)
-{
-    struct bus_stage *s = edge_new(a, struct bus_stage);
-    s->host = host;
-    s->gateway = edge_strdup(a, export_params_text(p, "Gateway"));
-    s->peer = edge_strdup(a, export_params_text(p, "Peer"));
-    s->base_topic = edge_strdup(a, export_params_text(p, "BaseTopic"));
-    s->max_hops = export_params_count(p, "MaxHops");
-    if (strpbrk(s->base_topic, "+#{")) {
-        return edge_fail(ctx, EDGE_INVALID,
-                         "parameter BaseTopic must have neither wildcards nor placeholders");
-    }
-    EDGE_TRY(take_prefix(ctx, a, export_params_text(p, "NamePrefix"), s));
-    *ret = s;
-    return compile_mqtt(ctx, a, host, p, &s->mqtt);
-}
 
 /* ---- an event on its way ---- */
 
@@ -207,23 +136,22 @@ static const char *topic_of(struct edge_arena *a, const struct bus_stage *s,
         return edge_printf(a, "%s%s%s/%s/%s%s/%s%s/%s", s->base_topic, EVENTS, levels[0], levels[1],
                            prefix, levels[2], prefix, levels[3], levels[4]);
     }
-    return edge_printf(
-        a, "%s%sdevice/%s/%s/%s/%s", s->base_topic, EVENTS,
-        edge_name_level(a, s->host->service, false), edge_name_level(a, e->profile_name, false),
-        edge_name_level(a, e->device_name, false), edge_name_level(a, e->source_name, false));
+    return edge_printf(a, "%s%sdevice/%s/%s/%s/%s", s->base_topic, EVENTS,
+                       edge_name_level(a, s->mqtt.host->service, false),
+                       edge_name_level(a, e->profile_name, false),
+                       edge_name_level(a, e->device_name, false),
+                       edge_name_level(a, e->source_name, false));
 }
 
-static void put_envelope(struct edge_ctx *ctx, const char *topic, const struct event *e,
-                         struct export_message *out)
+static void put_envelope(struct edge_ctx *ctx, const struct event *e,
+                         const struct export_message *m, struct edge_mqtt_message *out)
 {
     EDGE_CLEANUP(edge_buf_done) struct edge_buf b = EDGE_BUF_INIT;
     struct add_event_request request = {.base = {.api_version = EDGE_API_VERSION}, .event = *e};
     struct edge_message *envelope = edge_message_create(0);
-    edge_message_topic(envelope, "%s", topic);
-    envelope->correlation_id = out->correlation_id ? out->correlation_id : "";
+    envelope->correlation_id = m->correlation_id ? m->correlation_id : "";
     envelope->content_type =
         event_encoding(e) == EDGE_CBOR ? "application/cbor" : "application/json";
-    envelope->is_event = true;
     envelope->dto = &ADD_EVENT_REQUEST;
     envelope->object = &request;
     edge_envelope_encode(envelope, &b);
@@ -233,108 +161,100 @@ static void put_envelope(struct edge_ctx *ctx, const char *topic, const struct e
     out->content_type = edge_wire_forms.cbor_envelopes ? "application/cbor" : "application/json";
 }
 
-/* NULL in *ret: it goes no further. */
-static enum edge_status make(struct edge_ctx *ctx, const struct bus_stage *s,
-                             const struct export_message *m, struct export_message **ret)
+static enum edge_status bus_compose(struct edge_ctx *ctx, const struct mqtt_stage *stage,
+                                    void *memory, const struct export_message *m,
+                                    struct edge_mqtt_message *out)
 {
-    struct edge_arena *a = &ctx->arena;
+    const struct bus_stage *s = (const struct bus_stage *)stage;
     struct event event = {0};
+    (void)memory;
     EDGE_TRY(event_of(ctx, m, &event));
     const char *origin = origin_of(event.tags), *prefix = origin ? "" : s->prefix;
     int64_t hops = hops_of(event.tags) + 1;
-    *ret = NULL;
     if (hops > s->max_hops ||
         (origin && (strcmp(origin, s->gateway) == 0 || strcmp(origin, s->peer) == 0))) {
-        return EDGE_OK;
+        return EDGE_OK; /* without a topic: it goes no further */
     }
-    struct export_message *out = edge_new(a, struct export_message);
-    struct export_value *topic = edge_new(a, struct export_value);
-    *out = *m;
     if (*prefix) {
-        put_prefix(a, prefix, &event);
+        put_prefix(&ctx->arena, prefix, &event);
     }
     event.tags = tags_with(ctx, event.tags, origin ? origin : s->gateway, hops);
-    *topic = (struct export_value){m->values, TOPIC, topic_of(a, s, m, &event, prefix)};
-    out->values = topic;
-    put_envelope(ctx, topic->value, &event, out);
-    *ret = out;
+    out->topic = topic_of(&ctx->arena, s, m, &event, prefix);
+    put_envelope(ctx, &event, m, out);
     return EDGE_OK;
 }
 
-/* ---- the connector ---- */
+/* ---- compiling ---- */
 
-static void bus_limits(const void *stage, unsigned *window, size_t *max_bytes)
+static bool has_param(const struct export_param *table, const char *name)
 {
-    const struct bus_stage *s = stage;
-    *window = export_mqtt.connector->window;
-    export_mqtt.connector->limits(s->mqtt, window, max_bytes);
-}
-
-static enum edge_status bus_open(struct edge_ctx *ctx, const void *stage,
-                                 const struct export_connector_env *env, void **ret)
-{
-    const struct bus_stage *s = stage;
-    void *mqtt;
-    EDGE_TRY(export_mqtt.connector->open(ctx, s->mqtt, env, &mqtt));
-    struct bus *c = edge_xalloc(1, sizeof(*c));
-    *c = (struct bus){.stage = s, .env = *env, .mqtt = mqtt};
-    *ret = c;
-    return EDGE_OK;
-}
-
-static void bus_send(void *connector, struct edge_ctx *ctx, const struct export_message *m)
-{
-    struct bus *c = connector;
-    struct export_message *out;
-    enum edge_status st = make(ctx, c->stage, m, &out);
-    if (st != EDGE_OK) {
-        connector_settle(&c->env, m, EXPORT_REJECTED, edge_ctx_message(ctx, st));
-    } else if (!out) {
-        connector_settle(&c->env, m, EXPORT_ABSORBED, NULL);
-    } else {
-        export_mqtt.connector->send(c->mqtt, ctx, out);
+    while (table->name && strcmp(table->name, name) != 0) {
+        table++;
     }
+    return table->name;
 }
 
-static int64_t bus_tick(void *connector, struct edge_ctx *ctx)
+static enum edge_status compile_mqtt(struct edge_ctx *ctx, struct edge_arena *a,
+                                     const struct export_host *host, const struct export_params *p,
+                                     struct mqtt_stage *ret)
 {
-    struct bus *c = connector;
-    return export_mqtt.connector->tick(c->mqtt, ctx);
+    struct edge_named_text given[sizeof(params) / sizeof(params[0]) + 1];
+    struct export_params checked;
+    size_t n = 0;
+    void *mqtt;
+    given[n++] = (struct edge_named_text){"Topic", "is made for each"};
+    for (const struct export_param *row = params; row->name; row++) {
+        if (has_param(export_mqtt.params, row->name)) {
+            given[n++] = (struct edge_named_text){row->name, export_params_text(p, row->name)};
+        }
+    }
+    EDGE_TRY(export_params_check(ctx, a, &export_mqtt, p->function, given, n, &checked));
+    EDGE_TRY(export_mqtt.compile(ctx, a, host, &checked, &mqtt));
+    *ret = *(const struct mqtt_stage *)mqtt;
+    ret->topic = NULL;
+    ret->compose = bus_compose;
+    return EDGE_OK;
 }
 
-static void bus_retry(void *connector)
+static enum edge_status take_prefix(struct edge_ctx *ctx, struct edge_arena *a, const char *text,
+                                    struct bus_stage *s)
 {
-    struct bus *c = connector;
-    export_mqtt.connector->retry(c->mqtt);
+    struct export_flow flow = {.ctx = ctx};
+    export_flow_set(&flow, "gw", s->gateway);
+    EDGE_TRY(edge_wrap(ctx, export_flow_format(&flow, text, &s->prefix), "parameter NamePrefix"));
+    s->prefix = edge_strdup(a, s->prefix);
+    const char *fault = edge_name_fault(a, edge_printf(a, "%sx", s->prefix));
+    if (!fault && strcmp(edge_name_level(a, s->prefix, false), s->prefix) != 0) {
+        fault = "cannot stand in a topic as it is";
+    }
+    if (fault) {
+        return edge_fail(ctx, EDGE_INVALID, "parameter NamePrefix: '%s' %s", s->prefix, fault);
+    }
+    return EDGE_OK;
 }
 
-static void bus_stop(void *connector, int64_t deadline_ms)
+static enum edge_status bus_compile(struct edge_ctx *ctx, struct edge_arena *a,
+                                    const struct export_host *host, const struct export_params *p,
+                                    void **ret)
 {
-    struct bus *c = connector;
-    export_mqtt.connector->stop(c->mqtt, deadline_ms);
+    struct bus_stage *s = edge_new(a, struct bus_stage);
+    s->gateway = edge_strdup(a, export_params_text(p, "Gateway"));
+    s->peer = edge_strdup(a, export_params_text(p, "Peer"));
+    s->base_topic = edge_strdup(a, export_params_text(p, "BaseTopic"));
+    s->max_hops = export_params_count(p, "MaxHops");
+    if (strpbrk(s->base_topic, "+#{")) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "parameter BaseTopic must have neither wildcards nor placeholders");
+    }
+    EDGE_TRY(take_prefix(ctx, a, export_params_text(p, "NamePrefix"), s));
+    *ret = s;
+    return compile_mqtt(ctx, a, host, p, &s->mqtt);
 }
-
-static void bus_close(void *connector)
-{
-    struct bus *c = connector;
-    export_mqtt.connector->close(c->mqtt);
-    free(c);
-}
-
-static const struct export_connector BUS = {
-    .limits = bus_limits,
-    .open = bus_open,
-    .send = bus_send,
-    .tick = bus_tick,
-    .retry = bus_retry,
-    .stop = bus_stop,
-    .close = bus_close,
-};
 
 const struct export_function export_bus = {
     .name = "BusExport",
     .doc = "Events to the message bus of another gateway.",
     .params = params,
     .compile = bus_compile,
-    .connector = &BUS,
+    .connector = &mqtt_connector,
 };

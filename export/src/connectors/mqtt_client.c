@@ -500,6 +500,10 @@ static void mqtt_send(void *connector, struct edge_ctx *ctx, const struct export
     if (st == EDGE_OK) {
         st = compose(ctx, c, m, &out);
     }
+    if (st == EDGE_OK && client && !out.topic) {
+        connector_settle(&c->env, m, EXPORT_ABSORBED, NULL);
+        return;
+    }
     if (st == EDGE_OK && client) {
         size_t size = out.size; /* m may be settled before publish returns */
         st = publish(ctx, c, client, m, &out);

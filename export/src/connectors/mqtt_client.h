@@ -50,7 +50,7 @@ struct mqtt_stage {
      */
     enum edge_status (*credentials)(struct edge_ctx *ctx, const struct mqtt_stage *s,
                                     struct mqtt_login *login);
-    /** The message is as it came, its topic too; NULL: it goes so. */
+    /** The message is as it came, its topic too; NULL: it goes so. Without a topic it is not sent: it is done with. */
     enum edge_status (*compose)(struct edge_ctx *ctx, const struct mqtt_stage *s, void *memory,
                                 const struct export_message *m, struct edge_mqtt_message *out);
     /** Paho's thread. Not NULL: what is sent is settled by mqtt_answer() only; without one it is sent again. */
