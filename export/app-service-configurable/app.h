@@ -33,6 +33,12 @@ struct app {
 edge_handler app_trigger, app_pipelines, app_pipeline_test;
 extern const struct edge_dto EXPORT_STEP;
 
+/* command.c */
+/** As export_host wants it. */
+enum edge_status app_command(void *state, struct edge_ctx *ctx, struct edge_arena *a,
+                             const char *device, const char *command, const char *values,
+                             int *ret_code, const char **ret_body);
+
 /* trigger_bus.c */
 enum edge_status trigger_bus_start(struct edge_ctx *ctx, struct app *app);
 /** Publish a response on PublishTopic, {placeholders} replaced. */

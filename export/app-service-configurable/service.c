@@ -135,7 +135,8 @@ static enum edge_status app_start(struct edge_ctx *ctx, const struct edge_runtim
     app->host = (struct export_host){.state = app,
                                      .secret = find_secret,
                                      .secrets_version = secrets_version,
-                                     .service = rt->name};
+                                     .service = rt->name,
+                                     .command = app_command};
     const struct export_engine_config config = {
         .dir = edge_printf(&ctx->arena, "%s/queues", rt->data_dir),
         .base_topic = rt->base_topic,
@@ -183,12 +184,15 @@ static void app_reconfigured(const struct edge_runtime *rt)
     tell_silence(&ctx, listen_when_needed(&ctx, app));
 }
 
-static const char default_config[] = "Service:\n"
-                                     "  Port: 59700\n"
-                                     "  StartupMsg: app-service-configurable is up\n"
-                                     "MessageBus:\n"
-                                     "  Optional:\n"
-                                     "    ClientId: app-service-configurable\n";
+static const char default_config[] =
+    "Service:\n"
+    "  Port: 59700\n"
+    "  StartupMsg: app-service-configurable is up\n"
+    "MessageBus:\n"
+    "  Optional:\n"
+    "    ClientId: app-service-configurable\n"
+    "Clients:\n"
+    "  core-command: {Protocol: http, Host: localhost, Port: 59882}\n";
 
 const struct edge_service app_service_configurable = {
     .name = "app-service-configurable",

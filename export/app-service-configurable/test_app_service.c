@@ -1,6 +1,7 @@
 /* The application service as a whole: what its trigger answers, what the bus brings, what a configuration may change. */
 #include <string.h>
 
+#include "app.h"
 #include "app_service_configurable.h"
 #include "broker.h"
 #include "contracts/event.h"
@@ -463,7 +464,45 @@ static void test_what_is_of_no_use_any_more(void)
     tcp_peer_free(peer);
 }
 
+static void test_commands_go_through_core_command(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER,
+         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+         "{\"event\":{}}"                                                 },
+        {PEER_ANSWER, "HTTP/1.1 423 Locked\r\nContent-Length: 2\r\n\r\n{}"},
+    };
+    struct tcp_peer *peer = tcp_peer_start(script, 2);
+    {
+        EDGE_CTX_SCOPE(ctx);
+        const char *port = strrchr(tcp_peer_url(peer), ':') + 1, *body;
+        SERVICE_RIG(r, &app_service_configurable,
+                    edge_printf(&ctx.arena,
+                                "Trigger: {Type: http}\nClients:\n  core-command: {Protocol: http, "
+                                "Host: 127.0.0.1, Port: %s}\n",
+                                port));
+        const struct export_host *host = &((const struct app *)r.rt->state)->host;
+        int code;
+        CU_ASSERT_EQUAL(
+            host->command(host->state, &ctx, &ctx.arena, "Pump/1", "Speed", NULL, &code, &body),
+            EDGE_OK);
+        CU_ASSERT_EQUAL(code, 200);
+        CU_ASSERT_STRING_EQUAL(body, "{\"event\":{}}");
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(tcp_peer_last(peer), "GET /api/v3/device/name/Pump%2F1/Speed HTTP/1.1\r\n"));
+        CU_ASSERT_EQUAL(host->command(host->state, &ctx, &ctx.arena, "Pump", "Speed",
+                                      "{\"Speed\":\"3\"}", &code, &body),
+                        EDGE_OK);
+        CU_ASSERT_EQUAL(code, 423);
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(tcp_peer_last(peer), "PUT /api/v3/device/name/Pump/Speed HTTP/1.1\r\n"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(peer), "\r\n\r\n{\"Speed\":\"3\"}"));
+    }
+    tcp_peer_free(peer);
+}
+
 CU_TestInfo app_service_tests[] = {
+    {"commands go through core-command",         test_commands_go_through_core_command        },
     {"the trigger answers what comes out",       test_the_trigger_answers_what_comes_out      },
     {"each function is shown",                   test_each_function_is_shown                  },
     {"what the peer answers goes on",            test_what_the_peer_answers_goes_on           },

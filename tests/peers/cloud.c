@@ -305,7 +305,8 @@ static int on_acl(int event, void *data, void *user_data)
         return SUCCESS;
     }
     bool ours = strncmp(e->topic, option("topic"), strlen(option("topic"))) == 0 ||
-                (*option("scope") && strncmp(e->topic, "$dps/registrations/", 19) == 0);
+                (*option("scope") && strncmp(e->topic, "$dps/registrations/", 19) == 0) ||
+                (strcmp(option("kind"), "azure") == 0 && strncmp(e->topic, "$iothub/", 8) == 0);
     bool certified =
         strcmp(option("kind"), "aws") == 0; /* mosquitto has looked at it, and asks nothing */
     size_t most = certified ? 128 << 10 : 256 << 10;

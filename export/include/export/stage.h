@@ -53,6 +53,13 @@ struct export_host {
     /** Counts up whenever a secret changed. */
     unsigned (*secrets_version)(void *state);
     const char *service;
+    /**
+     * Have a device execute a command: read, or, with @p values (a JSON object), write. *ret_code and *ret_body (JSON, into
+     * @p a) are core-command's answer, as HTTP has it. UNAVAILABLE where there was none. Waits for seconds. NULL: there are no commands.
+     */
+    enum edge_status (*command)(void *state, struct edge_ctx *ctx, struct edge_arena *a,
+                                const char *device, const char *command, const char *values,
+                                int *ret_code, const char **ret_body);
 };
 
 struct export_function {

@@ -25,8 +25,10 @@ enum {
 };
 
 struct aws_stage {
-    struct mqtt_stage mqtt; /* the first */
-    const char *patterns[3];
+    struct mqtt_stage mqtt;  /* the first */
+    const char *shadow;      /* topic; its commands come below */
+    const char *patterns[5]; /* ended by NULL */
+    size_t n_patterns;
 };
 
 static const struct export_param params[] = {
@@ -43,6 +45,7 @@ static const struct export_param params[] = {
     {"Port",             "8883, or 443.", EXPORT_P_COUNT, .def = "8883", .min = 1, .max = UINT16_MAX},
     {"Alpn",        "What TLS is for, where the port does not say: x-amzn-mqtt-ca with 443.",
      EXPORT_P_TEXT, .def = "", .may_be_empty = true},
+    MQTT_COMMANDS_PARAM,
     MQTT_PARAMS,
     {NULL                   },
 };
@@ -95,32 +98,70 @@ static enum edge_status shadow_compose(struct edge_ctx *ctx, const struct mqtt_s
     return EDGE_OK;
 }
 
-/* .../update/accepted, .../update/rejected: {"clientToken": id, "code": 400, "message": ...} */
-static void shadow_received(struct mqtt *c, const struct mqtt_stage *s,
-                            const struct edge_mqtt_message *m)
+/* {"clientToken": id, "code": 400, "message": ...} */
+static void take_answer(struct mqtt *c, struct edge_ctx *ctx, const cJSON *tree, bool accepted)
 {
-    static const char accepted[] = "/accepted";
-    EDGE_CTX_SCOPE(ctx);
-    const cJSON *tree, *token, *message;
+    const cJSON *token = edge_json_member(tree, "clientToken", true);
+    const cJSON *message = edge_json_member(tree, "message", true);
     int64_t code = 0;
-    size_t len = strlen(m->topic);
-    (void)s;
-    if (edge_json_parse(&ctx, m->payload, m->size, NULL, &tree) != EDGE_OK ||
-        !cJSON_IsString(token = edge_json_member(tree, "clientToken", true))) {
+    if (!cJSON_IsString(token)) {
         return; /* an answer to somebody else */
     }
-    if (len >= sizeof(accepted) && strcmp(m->topic + len - (sizeof(accepted) - 1), accepted) == 0) {
+    if (accepted) {
         mqtt_answer(c, token->valuestring, EXPORT_DELIVERED, "");
         return;
     }
-    message = edge_json_member(tree, "message", true);
     (void)edge_json_int(edge_json_member(tree, "code", true), &code);
     mqtt_answer(c, token->valuestring,
                 code == 401 || code == 403   ? EXPORT_DENIED
                 : code == 429 || code >= 500 ? EXPORT_RETRY
                                              : EXPORT_REJECTED,
-                edge_printf(&ctx.arena, "shadow: %lld %s", (long long)code,
+                edge_printf(&ctx->arena, "shadow: %lld %s", (long long)code,
                             cJSON_IsString(message) ? message->valuestring : ""));
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), n_end = strlen(end);
+    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+static void aws_received(struct mqtt *c, const struct mqtt_stage *s,
+                         const struct edge_mqtt_message *m)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *tree;
+    if (edge_json_parse(&ctx, m->payload, m->size, NULL, &tree) != EDGE_OK) {
+        return;
+    }
+    const cJSON *state = edge_json_member(tree, "state", true);
+    if (ends_with(m->topic, "/get/accepted")) {
+        state = edge_json_member(state, "delta", true);
+    } else if (!ends_with(m->topic, "/update/delta")) {
+        take_answer(c, &ctx, tree, ends_with(m->topic, "/update/accepted"));
+        return;
+    }
+    if (s->executed) {
+        export_commands_add_settings(mqtt_commands(c), edge_json_member(state, "devices", true),
+                                     NULL, "");
+    }
+}
+
+/* What was wanted while nobody heard it. */
+static void aws_heard(struct mqtt *c, const struct mqtt_stage *stage)
+{
+    EDGE_CTX_SCOPE(ctx);
+    const struct aws_stage *s = (const struct aws_stage *)stage;
+    mqtt_reply(c, edge_printf(&ctx.arena, "%s/get", s->shadow), "");
+}
+
+static void aws_executed(struct mqtt *c, const struct mqtt_stage *stage, struct edge_ctx *ctx,
+                         const struct export_command *command, int code, const char *body)
+{
+    const struct aws_stage *s = (const struct aws_stage *)stage;
+    mqtt_reply(c, edge_printf(&ctx->arena, "%s/update", s->shadow),
+               edge_printf(&ctx->arena, "{\"state\":{\"reported\":%s}}",
+                           export_command_report(&ctx->arena, command, code, body)));
 }
 
 /* ---- compiling ---- */
@@ -131,27 +172,52 @@ static enum edge_status aws_credentials(struct edge_ctx *ctx, const struct mqtt_
     return mqtt_certificate(ctx, s, login->config);
 }
 
+static void listen(struct edge_arena *a, struct aws_stage *s, const char *base, const char *end)
+{
+    s->patterns[s->n_patterns++] = edge_printf(a, "%s%s", base, end);
+    s->mqtt.patterns = s->patterns;
+    s->mqtt.received = aws_received;
+}
+
 static enum edge_status take_shadow(struct edge_ctx *ctx, struct edge_arena *a,
                                     const struct export_params *p, struct aws_stage *s)
 {
-    const char *name = export_params_text(p, "ShadowName");
-    const char *base = edge_printf(a, "$aws/things/%s/shadow", s->mqtt.client_id);
-    const char *any = strchr(name, '{') ? "+" : name;
+    const char *base = strchr(s->shadow, '{')
+                           ? edge_printf(a, "$aws/things/%s/shadow/name/+", s->mqtt.client_id)
+                           : s->shadow;
     if (*export_params_text(p, "Topic")) {
         return edge_fail(ctx, EDGE_INVALID, "parameters Topic and Shadow exclude each other");
     }
+    s->mqtt.topic = edge_printf(a, "%s/update", s->shadow);
+    listen(a, s, base, "/update/accepted");
+    listen(a, s, base, "/update/rejected");
+    s->mqtt.compose = shadow_compose;
+    s->mqtt.answers = true;
+    s->mqtt.window = SHADOWS_MAX;
+    s->mqtt.qos = 1;
+    return EDGE_OK;
+}
+
+static enum edge_status take_commands(struct edge_ctx *ctx, struct edge_arena *a,
+                                      const struct export_params *p, struct aws_stage *s)
+{
+    const char *name = export_params_text(p, "ShadowName");
     if (strpbrk(name, "/+#")) {
         return edge_fail(ctx, EDGE_INVALID, "parameter ShadowName must have no / + #");
     }
-    s->mqtt.topic = edge_printf(a, "%s%s%s/update", base, *name ? "/name/" : "", name);
-    base = edge_printf(a, "%s%s%s/update", base, *name ? "/name/" : "", any);
-    s->patterns[0] = edge_printf(a, "%s/accepted", base);
-    s->patterns[1] = edge_printf(a, "%s/rejected", base);
-    s->mqtt.patterns = s->patterns;
-    s->mqtt.compose = shadow_compose;
-    s->mqtt.received = shadow_received;
-    s->mqtt.window = SHADOWS_MAX;
-    s->mqtt.qos = 1;
+    s->shadow =
+        edge_printf(a, "$aws/things/%s/shadow%s%s", s->mqtt.client_id, *name ? "/name/" : "", name);
+    if (!export_params_true(p, "Commands")) {
+        return EDGE_OK;
+    }
+    if (strchr(name, '{')) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "parameter ShadowName must have no {placeholders} with Commands");
+    }
+    listen(a, s, s->shadow, "/update/delta");
+    listen(a, s, s->shadow, "/get/accepted");
+    s->mqtt.heard = aws_heard;
+    s->mqtt.executed = aws_executed;
     return EDGE_OK;
 }
 
@@ -187,6 +253,7 @@ static enum edge_status aws_compile(struct edge_ctx *ctx, struct edge_arena *a,
     s->mqtt.hangs_up = true;
     s->mqtt.credentials = aws_credentials;
     *ret = s;
+    EDGE_TRY(take_commands(ctx, a, p, s));
     return export_params_true(p, "Shadow") ? take_shadow(ctx, a, p, s) : take_topic(ctx, a, p, s);
 }
 

@@ -2,6 +2,7 @@
  * AzureExport: device-to-cloud messages of an Azure IoT Hub. The token stands for one connection, which is made anew before
  * it ends; what is under way then may come twice, and has the same $.mid.
  */
+#include "azure_commands.h"
 #include "azure_dps.h"
 #include "connectors.h"
 #include "tokens.h"
@@ -54,6 +55,7 @@ static const struct export_param params[] = {
     {"ModelId", "Of IoT Plug and Play: dtmi:...", EXPORT_P_TEXT, .def = "", .may_be_empty = true},
     {"ApiVersion",    "Of the hub.", EXPORT_P_TEXT, .def = "2021-04-12"},
     {"Port",        "Of MQTT over TLS.", EXPORT_P_COUNT, .def = "8883", .min = 1, .max = UINT16_MAX},
+    MQTT_COMMANDS_PARAM,
     MQTT_PARAMS,
     {NULL                    },
 };
@@ -204,9 +206,7 @@ static enum edge_status azure_compile(struct edge_ctx *ctx, struct edge_arena *a
     s->version = edge_strdup(a, export_params_text(p, "ApiVersion"));
     s->client_type = edge_strdup(a, export_params_text(p, "DeviceClientType"));
     s->model = edge_strdup(a, export_params_text(p, "ModelId"));
-    if (*s->module) {
-        EDGE_TRY(mqtt_take_level(ctx, a, p, "ModuleId", &s->module));
-    }
+    EDGE_TRY(*s->module ? mqtt_take_level(ctx, a, p, "ModuleId", &s->module) : EDGE_OK);
     EDGE_TRY(take_place(ctx, a, p, s));
     s->registration.stage = &s->mqtt;
     s->registration.x509 = export_params_choice(p, "AuthMode") == AUTH_X509;
@@ -217,6 +217,12 @@ static enum edge_status azure_compile(struct edge_ctx *ctx, struct edge_arena *a
     s->mqtt.memory_size = sizeof(struct azure_place);
     s->mqtt.credentials = azure_credentials;
     s->mqtt.compose = azure_compose;
+    if (export_params_true(p, "Commands")) {
+        s->mqtt.patterns = AZURE_PATTERNS;
+        s->mqtt.received = azure_received;
+        s->mqtt.heard = azure_heard;
+        s->mqtt.executed = azure_executed;
+    }
     *ret = s;
     return EDGE_OK;
 }

@@ -237,6 +237,7 @@ enum edge_status azure_register(struct edge_ctx *ctx, const struct azure_registr
     config.host = r->host;
     config.client_id = r->id;
     config.will = NULL;
+    config.held = false;
     config.state = &d;
     config.settled = NULL;
     config.received = on_received;

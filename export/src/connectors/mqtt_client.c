@@ -17,14 +17,11 @@
 
 enum {
     WINDOW = 64,
-    ACK_MS = 30 * 1000,
     SECRETS_MS = 1000,
     REFUSED_MS = 30 * 1000,
     REFUSED_LAST_MS = 900 * 1000,
     CLOCK_MS = 30 * 1000, /* the wall clock was set: tokens count by it */
     ALL = 100,
-    SECOND_MS = 1000,
-    HOUR_MS = 3600 * 1000,
     REASON_SIZE = 256,
 };
 
@@ -51,122 +48,16 @@ struct mqtt {
     bool stopping EDGE_GUARDED;
     struct outgoing *out EDGE_GUARDED; /* messages with the client */
     bool was_refused EDGE_GUARDED;
+    unsigned users EDGE_GUARDED;      /* of the client: it is not freed meanwhile */
+    struct export_commands *commands; /* NULL: none are taken */
     int64_t renew_ms EDGE_GUARDED;
     struct edge_backoff refused EDGE_GUARDED;
 
     void *memory;     /* NULL: none; the queue's thread, as the next */
     unsigned secrets; /* of the client */
     int64_t wall_to_mono_ms;
+    int64_t again_ms; /* where there is no client */
 };
-
-/* ---- parameters ---- */
-
-static int milliseconds(const struct export_params *p, const char *name)
-{
-    int64_t ms = export_params_ms(p, name);
-    return ms <= 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
-}
-
-static int seconds(const struct export_params *p, const char *name)
-{
-    int64_t ms = export_params_ms(p, name);
-    return ms <= 0 ? 0 : ms > 60000 * 1000 ? 60000 : (int)((ms + 999) / 1000);
-}
-
-void mqtt_take_params(struct edge_arena *a, const struct export_host *host,
-                      const struct export_params *p, struct mqtt_stage *s)
-{
-    s->host = host;
-    s->secret_name = edge_strdup(a, export_params_text(p, "SecretName"));
-    s->connect_timeout_s = seconds(p, "ConnectTimeout");
-    s->keep_alive_s = seconds(p, "KeepAlive");
-    s->retry_last_ms = milliseconds(p, "MaxReconnectInterval");
-    s->ack_ms = milliseconds(p, "AckTimeout");
-    s->ack_ms = s->ack_ms > 0 ? s->ack_ms : ACK_MS;
-}
-
-void mqtt_take_cloud(struct edge_arena *a, const struct export_host *host,
-                     const struct export_params *p, const char *broker_host, struct mqtt_stage *s)
-{
-    mqtt_take_params(a, host, p, s);
-    s->protocol = "ssl";
-    s->broker_host = broker_host;
-    s->port = (uint16_t)export_params_count(p, "Port");
-    s->version = 4;
-    s->qos = 1;
-}
-
-enum edge_status mqtt_check_keep_alive(struct edge_ctx *ctx, const struct mqtt_stage *s,
-                                       int least_s, int most_s)
-{
-    return s->keep_alive_s >= least_s && s->keep_alive_s <= most_s
-               ? EDGE_OK
-               : edge_fail(ctx, EDGE_INVALID, "parameter KeepAlive must be %ds to %ds", least_s,
-                           most_s);
-}
-
-enum edge_status mqtt_take_life(struct edge_ctx *ctx, const struct export_params *p,
-                                int64_t most_ms, int64_t *ret_ms)
-{
-    *ret_ms = export_params_ms(p, "TokenLife");
-    return *ret_ms >= 2 * SECOND_MS && *ret_ms <= most_ms
-               ? EDGE_OK
-               : edge_fail(ctx, EDGE_INVALID, "parameter TokenLife must be 2s to %dh",
-                           (int)(most_ms / HOUR_MS));
-}
-
-enum edge_status mqtt_take_level(struct edge_ctx *ctx, struct edge_arena *a,
-                                 const struct export_params *p, const char *name, const char **ret)
-{
-    *ret = edge_strdup(a, export_params_text(p, name));
-    return **ret && !strpbrk(*ret, "/+#")
-               ? EDGE_OK
-               : edge_fail(ctx, EDGE_INVALID, "parameter %s must be given, without / + #", name);
-}
-
-/* ---- secrets ---- */
-
-enum edge_status mqtt_secret(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key,
-                             const char **ret)
-{
-    return edge_wrap(ctx,
-                     s->host->secret(s->host->state, ctx, &ctx->arena, s->secret_name, key, ret),
-                     "secret '%s'", s->secret_name);
-}
-
-const char *mqtt_secret_if_any(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key)
-{
-    const char *value = NULL;
-    if (mqtt_secret(ctx, s, key, &value) != EDGE_OK) {
-        edge_ctx_clear(ctx);
-        return NULL;
-    }
-    return value;
-}
-
-enum edge_status mqtt_certificate(struct edge_ctx *ctx, const struct mqtt_stage *s,
-                                  struct edge_mqtt_config *config)
-{
-    EDGE_TRY(mqtt_secret(ctx, s, "clientcert", &config->cert));
-    EDGE_TRY(mqtt_secret(ctx, s, "clientkey", &config->key));
-    config->ca = mqtt_secret_if_any(ctx, s, "cacert");
-    return EDGE_OK;
-}
-
-enum edge_status mqtt_token_life(struct edge_ctx *ctx, int64_t life_ms, struct mqtt_login *login,
-                                 int64_t *ret_from_s, int64_t *ret_until_s)
-{
-    enum { FRESH_PERCENT = 80 };
-    if (edge_now_ns() < EDGE_TIME_WRITTEN) {
-        return edge_fail(ctx, EDGE_UNAVAILABLE, "a token needs the time, and the clock is not set");
-    }
-    int64_t now_ms = edge_now_ms();
-    *ret_from_s = now_ms / SECOND_MS;
-    *ret_until_s = *ret_from_s + life_ms / SECOND_MS;
-    int64_t left_ms = *ret_until_s * SECOND_MS - now_ms;
-    login->renew_ms = edge_now_mono_ms() + left_ms / ALL * FRESH_PERCENT;
-    return EDGE_OK;
-}
 
 static unsigned version_of(const struct mqtt_stage *s)
 {
@@ -221,9 +112,12 @@ static void on_settled(void *state, void *token, enum edge_mqtt_fate fate, const
 {
     struct mqtt *c = state;
     struct outgoing *o = token;
+    if (!o) {
+        return; /* a reply */
+    }
     {
         EDGE_LOCK(&c->lock);
-        if (c->stage->received && fate == EDGE_MQTT_SENT && !o->answered) {
+        if (c->stage->answers && fate == EDGE_MQTT_SENT && !o->answered) {
             o->sent = true;
             o->deadline_ms = edge_now_mono_ms() + c->stage->ack_ms;
             return;
@@ -279,6 +173,43 @@ static void give_up(struct mqtt *c, bool all)
     }
 }
 
+/* ---- what comes from there ---- */
+
+struct export_commands *mqtt_commands(const struct mqtt *c)
+{
+    return c->commands;
+}
+
+static void on_executed(void *arg, struct edge_ctx *ctx, const struct export_command *command,
+                        int code, const char *body)
+{
+    struct mqtt *c = arg;
+    c->stage->executed(c, c->stage, ctx, command, code, body);
+}
+
+void mqtt_reply(struct mqtt *c, const char *topic, const char *text)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_mqtt *client;
+    {
+        EDGE_LOCK(&c->lock);
+        if (c->stopping || !c->client) {
+            return;
+        }
+        client = c->client;
+        c->users++;
+    }
+    const struct edge_mqtt_message m = {
+        .topic = topic, .payload = text, .size = strlen(text), .qos = 1};
+    const struct edge_mqtt_delivery delivery = {.once = true};
+    if (edge_mqtt_publish(&ctx, client, &m, &delivery) != EDGE_OK) {
+        edge_log_warn(&ctx, "reply not sent", "queue", c->env.name, "topic", topic, NULL);
+    }
+    EDGE_LOCK(&c->lock);
+    c->users--;
+    edge_cond_broadcast(&c->changed);
+}
+
 static void on_received(void *state, const struct edge_mqtt_message *m)
 {
     struct mqtt *c = state;
@@ -326,6 +257,9 @@ static void on_changed(void *state, bool up, const char *reason)
                 : denied ? EXPORT_LINE_DENIED
                          : EXPORT_LINE_DOWN,
                 reason);
+    if (up && c->stage->heard) {
+        c->stage->heard(c, c->stage);
+    }
 }
 
 /* ---- the client ---- */
@@ -347,6 +281,7 @@ static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
         .retry_refused_ms = REFUSED_MS,
         .ack_timeout_ms = s->ack_ms,
         .max_message = s->max_bytes,
+        .held = true, /* until everybody finds it */
         .window = s->window > 0 ? s->window : WINDOW,
         .will = s->has_will ? &s->will : NULL,
         .state = c,
@@ -358,6 +293,7 @@ static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
     struct mqtt_login login = {
         .config = &config, .renew_ms = INT64_MAX, .connector = c, .memory = c->memory};
     struct edge_mqtt *client = NULL;
+    bool stopping;
     c->secrets = version_of(s);
     c->wall_to_mono_ms = edge_now_ms() - edge_now_mono_ms();
     {
@@ -380,11 +316,15 @@ static enum edge_status connect_to(struct edge_ctx *ctx, struct mqtt *c)
         EDGE_LOCK(&c->lock);
         if (!c->stopping) {
             c->client = client;
-            return EDGE_OK;
         }
+        stopping = c->stopping;
     }
-    edge_mqtt_free(client);
-    return edge_fail(ctx, EDGE_UNAVAILABLE, "stopping");
+    if (stopping) {
+        edge_mqtt_free(client);
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "stopping");
+    }
+    edge_mqtt_release(client);
+    return EDGE_OK;
 }
 
 static struct edge_mqtt *client_of(struct mqtt *c)
@@ -428,7 +368,10 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, const void *stage,
     if (c->stage->memory_size > 0) {
         c->memory = edge_xalloc(1, c->stage->memory_size);
     }
-    if (c->stage->connect_first) {
+    if (c->stage->executed) {
+        c->commands = export_commands_start(c->stage->host, env->log, on_executed, c);
+    }
+    if (c->stage->connect_first || c->stage->executed) {
         try_to_connect(ctx, c);
     }
     *ret = c;
@@ -559,11 +502,25 @@ static bool hang_up(struct mqtt *c, struct edge_mqtt *old)
         while (wait && c->out && !c->stopping &&
                edge_cond_wait_until(&c->changed, &c->lock, until_ms)) {
         }
+        while (c->users > 0) {
+            edge_cond_wait(&c->changed, &c->lock);
+        }
     }
     edge_mqtt_stop(old, edge_now_mono_ms());
     edge_mqtt_free(old);
     give_up(c, true);
     return true;
+}
+
+/* Who takes commands does not wait for a message to try. */
+static int64_t connect_again(struct edge_ctx *ctx, struct mqtt *c)
+{
+    int64_t now_ms = edge_now_mono_ms();
+    if (now_ms >= c->again_ms || version_of(c->stage) != c->secrets) {
+        c->again_ms = now_ms + REFUSED_MS;
+        try_to_connect(ctx, c);
+    }
+    return edge_now_mono_ms() + SECRETS_MS;
 }
 
 static int64_t mqtt_tick(void *connector, struct edge_ctx *ctx)
@@ -572,8 +529,11 @@ static int64_t mqtt_tick(void *connector, struct edge_ctx *ctx)
     struct edge_mqtt *old = client_of(c);
     int64_t next_ms = INT64_MAX;
     give_up(c, false);
-    if (!c->stage->credentials || !old) {
+    if (!c->stage->credentials || stops(c)) {
         return INT64_MAX;
+    }
+    if (!old) {
+        return c->stage->executed ? connect_again(ctx, c) : INT64_MAX;
     }
     const char *why = why_anew(c, &next_ms);
     if (!why) {
@@ -621,6 +581,7 @@ static void mqtt_close(void *connector)
         EDGE_LOCK(&c->lock);
         client = c->client;
     }
+    export_commands_stop(c->commands);
     edge_mqtt_free(client);
     edge_cond_done(&c->changed);
     edge_mutex_done(&c->lock);

@@ -6,6 +6,7 @@
 #ifndef EXPORT_MQTT_CLIENT_H
 #define EXPORT_MQTT_CLIENT_H
 
+#include "commands.h"
 #include "edge/mqtt.h"
 #include "export/connector.h"
 
@@ -53,14 +54,24 @@ struct mqtt_stage {
     /** The message is as it came, its topic too; NULL: it goes so. Without a topic it is not sent: it is done with. */
     enum edge_status (*compose)(struct edge_ctx *ctx, const struct mqtt_stage *s, void *memory,
                                 const struct export_message *m, struct edge_mqtt_message *out);
-    /** Paho's thread. Not NULL: what is sent is settled by mqtt_answer() only; without one it is sent again. */
+    bool answers; /* what is sent is settled by mqtt_answer() only; without one it is sent again */
+    /** What the patterns bring; paho's thread. */
     void (*received)(struct mqtt *c, const struct mqtt_stage *s, const struct edge_mqtt_message *m);
+    /** The patterns are heard; the client's thread. NULL: nobody wants to know. */
+    void (*heard)(struct mqtt *c, const struct mqtt_stage *s);
+    /** Not NULL: commands are taken, so there is a connection without messages, too. What became of one; may reply. */
+    void (*executed)(struct mqtt *c, const struct mqtt_stage *s, struct edge_ctx *ctx,
+                     const struct export_command *command, int code, const char *body);
 };
 
 /** What the peer said of the message with that id; where it is not under way: nothing. Any thread. */
 void mqtt_answer(struct mqtt *c, const char *id, enum export_fate fate, const char *reason);
 
 extern const struct export_connector mqtt_connector;
+/** Of a stage with executed(). */
+struct export_commands *mqtt_commands(const struct mqtt *c);
+/** Say this, where there is a connection; nobody is told what becomes of it. Any thread. */
+void mqtt_reply(struct mqtt *c, const char *topic, const char *text);
 
 /** A value of the stage's secret, in the context's arena. */
 enum edge_status mqtt_secret(struct edge_ctx *ctx, const struct mqtt_stage *s, const char *key,
@@ -77,6 +88,12 @@ enum edge_status mqtt_certificate(struct edge_ctx *ctx, const struct mqtt_stage 
 enum edge_status mqtt_token_life(struct edge_ctx *ctx, int64_t life_ms, struct mqtt_login *login,
                                  int64_t *ret_from_s, int64_t *ret_until_s);
 
+/** Of those that take commands. */
+#define MQTT_COMMANDS_PARAM                                                                        \
+    {                                                                                              \
+        "Commands", "Whoever has rights there commands devices here; see docs/export.md.",         \
+            EXPORT_P_BOOL, .def = "false"                                                          \
+    }
 /** Rows all tables have, and what is taken from them. */
 #define MQTT_PARAMS                                                                                \
     {"KeepAlive", "Without a word so long, the broker is asked.", EXPORT_P_DURATION,               \

@@ -96,6 +96,25 @@ void cloud_secret(struct cloud *c, struct queue_bench *q, const char *name_key, 
 
 /* ---- waiting ---- */
 
+static FILE *report_open(struct cloud *c)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/report", broker_folder(c->b));
+    return fopen(path, "re"); /* NULL: nobody has come yet */
+}
+
+static void print_report(struct cloud *c)
+{
+    char text[600];
+    FILE *f = report_open(c);
+    while (f && fgets(text, sizeof(text), f)) {
+        fputs(text, stdout);
+    }
+    if (f) {
+        fclose(f);
+    }
+}
+
 struct wanted {
     struct cloud *c;
     const char *line;
@@ -114,8 +133,8 @@ bool cloud_wait(struct cloud *c, unsigned n)
     struct wanted w = {c, NULL, n};
     bool came = wait_until(has_heard, &w, SOON_MS);
     if (!came) {
-        printf("arrived: %u of %u; the peer's report:\n%s", c->n, n,
-               broker_file(&c->arena, c->b, "report"));
+        printf("arrived: %u of %u\n", c->n, n);
+        print_report(c);
     }
     return came;
 }
@@ -132,10 +151,9 @@ bool cloud_last_is(struct cloud *c, const char *topic, const char *payload)
 
 unsigned cloud_reported(struct cloud *c, const char *line)
 {
-    char path[200], text[600];
+    char text[600];
     unsigned n = 0;
-    snprintf(path, sizeof(path), "%s/report", broker_folder(c->b));
-    FILE *f = fopen(path, "re");
+    FILE *f = report_open(c);
     while (f && fgets(text, sizeof(text), f)) {
         n += strncmp(text, line, strlen(line)) == 0;
     }
@@ -156,7 +174,8 @@ bool cloud_wait_report(struct cloud *c, const char *line, unsigned n)
     struct wanted w = {c, line, n};
     bool came = wait_until(has_reported, &w, SOON_MS);
     if (!came) {
-        printf("'%s' is not %u times in:\n%s", line, n, broker_file(&c->arena, c->b, "report"));
+        printf("'%s' is not %u times in the report\n", line, n);
+        print_report(c);
     }
     return came;
 }

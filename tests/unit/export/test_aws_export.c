@@ -310,6 +310,45 @@ static void test_a_shadow_that_says_nothing_is_asked_again(void)
     bench_close(&q);
 }
 
+/* ---- commands ---- */
+
+static enum edge_status execute(void *state, struct edge_ctx *ctx, struct edge_arena *a,
+                                const char *device, const char *command, const char *values,
+                                int *ret_code, const char **ret_body)
+{
+    (void)state, (void)ctx, (void)values;
+    *ret_code = strcmp(device, "Pump") == 0 && strcmp(command, "Speed") == 0 ? 200 : 404;
+    *ret_body = edge_strdup(a, "{}");
+    return EDGE_OK;
+}
+
+static void test_a_delta_is_written_and_reported(void)
+{
+    static const char reported[] =
+        "{\"state\":{\"reported\":{\"devices\":{\"Pump\":{\"Speed\":{\"Speed\":"
+        "3}}},\"errors\":{\"Pump\":{\"Speed\":null}}}}}";
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, SHADOW, "$aws/things/gateway/shadow/get $aws/things/gateway/shadow/update");
+    secrets(&q, &c);
+    q.host.command = execute;
+    AWS(&q, cloud_port(&c), "Shadow", "true", "Commands", "true", );
+    bench_open(&q);
+    CU_ASSERT(cloud_wait(&c, 1)); /* it asks for its shadow: no message is needed */
+    CU_ASSERT(cloud_last_is(&c, "$aws/things/gateway/shadow/get", ""));
+    cloud_publish(&c, "$aws/things/gateway/shadow/update/delta",
+                  "{\"version\":2,\"state\":{\"devices\":{\"Pump\":{\"Speed\":{\"Speed\":3}}}}}");
+    CU_ASSERT(cloud_wait(&c, 2));
+    CU_ASSERT(cloud_last_is(&c, "$aws/things/gateway/shadow/update", reported));
+    cloud_publish(&c, "$aws/things/gateway/shadow/get/accepted",
+                  "{\"state\":{\"delta\":{\"devices\":{\"Fan\":{\"On\":{\"On\":1}}}}}}");
+    CU_ASSERT(cloud_wait(&c, 3));
+    CU_ASSERT(cloud_last_is(&c, "$aws/things/gateway/shadow/update",
+                            "{\"state\":{\"reported\":{\"errors\":{\"Fan\":{\"On\":{\"code\":404,"
+                            "\"answer\":\"{}\"}}}}}}"));
+    bench_close(&q);
+}
+
 static void test_parameters_are_checked(void)
 {
 #define GIVEN "Endpoint", "e", "SecretName", "s", "Thing"
@@ -317,14 +356,15 @@ static void test_parameters_are_checked(void)
         const char *params[14];
         const char *says;
     } rows[] = {
-        {{GIVEN, "t", "Topic", "a/b/c/d/e/f/g/h/i"},          "slashes"   },
-        {{GIVEN, "t", "Topic", "a/#"},                        "Topic"     },
-        {{GIVEN, "t"},                                        "Topic"     },
-        {{GIVEN, "a/b", "Topic", "a"},                        "Thing"     },
-        {{GIVEN, "t", "Topic", "a", "Qos", "2"},              "Qos"       },
-        {{GIVEN, "t", "Topic", "a", "Shadow", "true"},        "Shadow"    },
-        {{GIVEN, "t", "Shadow", "true", "ShadowName", "a/b"}, "ShadowName"},
-        {{GIVEN, "t", "Topic", "a", "KeepAlive", "10s"},      "KeepAlive" },
+        {{GIVEN, "t", "Topic", "a/b/c/d/e/f/g/h/i"},                          "slashes"   },
+        {{GIVEN, "t", "Topic", "a/#"},                                        "Topic"     },
+        {{GIVEN, "t"},                                                        "Topic"     },
+        {{GIVEN, "a/b", "Topic", "a"},                                        "Thing"     },
+        {{GIVEN, "t", "Topic", "a", "Qos", "2"},                              "Qos"       },
+        {{GIVEN, "t", "Topic", "a", "Shadow", "true"},                        "Shadow"    },
+        {{GIVEN, "t", "Shadow", "true", "ShadowName", "a/b"},                 "ShadowName"},
+        {{GIVEN, "t", "Topic", "a", "ShadowName", "{b}", "Commands", "true"}, "Commands"  },
+        {{GIVEN, "t", "Topic", "a", "KeepAlive", "10s"},                      "KeepAlive" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         QUEUE_BENCH(q);
@@ -351,6 +391,7 @@ CU_TestInfo aws_export_tests[] = {
     {"each device has a named shadow",            test_each_device_has_a_named_shadow           },
     {"what a shadow rejects is put aside",        test_what_a_shadow_rejects_is_put_aside       },
     {"a shadow that says nothing is asked again", test_a_shadow_that_says_nothing_is_asked_again},
+    {"a delta is written and reported",           test_a_delta_is_written_and_reported          },
     {"parameters are checked",                    test_parameters_are_checked                   },
     CU_TEST_INFO_NULL,
 };

@@ -411,21 +411,193 @@ static void test_a_mute_service_holds_up_nobody(void)
     CU_ASSERT(edge_now_mono_ms() - from_ms < 10000);
 }
 
+/* ---- commands ---- */
+
+#define COMMANDS "$iothub/methods/res/# $iothub/twin/PATCH/properties/reported/# $iothub/twin/GET/#"
+
+/* Stands in for the service: what it was asked for, and its answer. */
+static struct executor {
+    struct edge_mutex lock;
+    char asked[4000];
+    struct gate *gate; /* NULL: it does not wait */
+} executor;
+
+static enum edge_status execute(void *state, struct edge_ctx *ctx, struct edge_arena *a,
+                                const char *device, const char *command, const char *values,
+                                int *ret_code, const char **ret_body)
+{
+    (void)state;
+    {
+        EDGE_LOCK(&executor.lock);
+        size_t len = strlen(executor.asked);
+        snprintf(executor.asked + len, sizeof(executor.asked) - len, "%s %s %s;", device, command,
+                 values ? values : "-");
+    }
+    if (executor.gate) {
+        gate_pass(executor.gate);
+    }
+    if (strcmp(device, "Nobody") == 0) {
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "no \"answer\"");
+    }
+    *ret_code = strcmp(device, "Pump") == 0 ? 200 : 404;
+    *ret_body = edge_printf(a, "{\"statusCode\":%d}", *ret_code);
+    return EDGE_OK;
+}
+
+static void start_commands(struct queue_bench *q, struct cloud *c)
+{
+    cloud_start(c, DEVICE, COMMANDS);
+    secrets(q, c, KEY);
+    q->host.command = execute;
+    edge_mutex_init(&executor.lock);
+    executor.asked[0] = '\0';
+    executor.gate = NULL;
+    AZURE(q, c, "Commands", "true", );
+    bench_open(q);
+    CU_ASSERT(cloud_wait(c, 1)); /* it asks for its twin: no message is needed */
+    CU_ASSERT(cloud_last_is(c, "$iothub/twin/GET/?$rid=get", ""));
+}
+
+static void test_methods_are_answered(void)
+{
+    static const struct {
+        const char *topic, *body, *answer, *says;
+    } rows[] = {
+        {"command/?$rid=1",      "{\"device\":\"Pump\",\"command\":\"Speed\"}",
+         "$iothub/methods/res/200/?$rid=1",                                                                                      "{\"statusCode\":200}"                      },
+        {"command/?$rid=a2&x=y",
+         "{\"device\":\"Pump\",\"command\":\"Speed\",\"values\":{\"Speed\":\"3\"}}",         "$iothub/methods/res/200/?$rid=a2", "{\"statusCode\":200}"                      },
+        {"command/?$rid=3",      "{\"device\":\"Fan\",\"command\":\"Speed\"}",
+         "$iothub/methods/res/404/?$rid=3",                                                                                      "{\"statusCode\":404}"                      },
+        {"command/?$rid=4",      "{\"device\":\"Nobody\",\"command\":\"Speed\"}",
+         "$iothub/methods/res/503/?$rid=4",                                                                                      "{\"message\":\"no \\\"answer\\\"\"}"       },
+        {"command/?$rid=5",      "{\"device\":\"Pump\"}",                                    "$iothub/methods/res/400/?$rid=5",
+         "{\"message\":\"device and command must be texts\"}"                                                                                                                },
+        {"command/?$rid=6",      "{\"device\":\"Pump\",\"command\":\"Speed\",\"values\":3}",
+         "$iothub/methods/res/400/?$rid=6",                                                                                      "{\"message\":\"values must be an object\"}"},
+        {"reboot/?$rid=7",       "{}",                                                       "$iothub/methods/res/404/?$rid=7",
+         "{\"message\":\"the method is called command\"}"                                                                                                                    },
+    };
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    start_commands(&q, &c);
+    cloud_publish(&c, "$iothub/methods/POST/command/", "{}"); /* nobody to answer */
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cloud_publish(&c, edge_printf(&c.arena, "$iothub/methods/POST/%s", rows[i].topic),
+                      rows[i].body);
+        CU_ASSERT(cloud_wait(&c, i + 2));
+        CU_ASSERT(cloud_last_is(&c, rows[i].answer, rows[i].says));
+    }
+    CU_ASSERT_STRING_EQUAL(executor.asked,
+                           "Pump Speed -;Pump Speed {\"Speed\":\"3\"};Fan Speed -;Nobody Speed -;");
+    CU_ASSERT_EQUAL(cloud_reported(&c, "kicked"), 0);
+    bench_close(&q);
+    edge_mutex_done(&executor.lock);
+}
+
+/* One is under way, sixteen wait, the next ones are refused; messages go on meanwhile. */
+static void test_too_many_commands_are_refused(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    start_commands(&q, &c);
+    executor.gate = gate_create();
+    for (int i = 0; i < 18; i++) {
+        cloud_publish(&c, edge_printf(&c.arena, "$iothub/methods/POST/command/?$rid=%d", i),
+                      "{\"device\":\"Pump\",\"command\":\"Speed\"}");
+        if (i == 0) {
+            CU_ASSERT(gate_wait_for(executor.gate, 1));
+        }
+    }
+    CU_ASSERT(cloud_wait(&c, 2));
+    CU_ASSERT(cloud_last_is(&c, "$iothub/methods/res/429/?$rid=17",
+                            "{\"message\":\"too many commands wait\"}"));
+    bench_put(&q, "a");
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    gate_open(executor.gate);
+    CU_ASSERT(cloud_wait(&c, 19));
+    bench_close(&q);
+    gate_free(executor.gate);
+    edge_mutex_done(&executor.lock);
+}
+
+static void test_desired_properties_are_written_and_reported(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    start_commands(&q, &c);
+    cloud_publish(
+        &c, "$iothub/twin/PATCH/properties/desired/?$version=4",
+        "{\"devices\":{\"Pump\":{\"Speed\":{\"Speed\":\"3\"},\"Gone\":null}},\"$version\":4}");
+    CU_ASSERT(cloud_wait(&c, 2));
+    CU_ASSERT(cloud_last_is(&c, "$iothub/twin/PATCH/properties/reported/?$rid=set",
+                            "{\"devices\":{\"Pump\":{\"Speed\":{\"Speed\":\"3\"}}},\"errors\":{"
+                            "\"Pump\":{\"Speed\":null}}}"));
+    cloud_publish(&c, "$iothub/twin/PATCH/properties/desired/?$version=5",
+                  "{\"devices\":{\"Fan\":{\"On\":{\"On\":\"true\"}}}}");
+    CU_ASSERT(cloud_wait(&c, 3));
+    CU_ASSERT(
+        cloud_last_is(&c, "$iothub/twin/PATCH/properties/reported/?$rid=set",
+                      "{\"errors\":{\"Fan\":{\"On\":{\"code\":404,\"answer\":\"{\\\"statusCode\\\":"
+                      "404}\"}}}}"));
+    /* The whole of it: what is reported already is left alone. */
+    cloud_publish(
+        &c, "$iothub/twin/res/200/?$rid=get",
+        "{\"desired\":{\"devices\":{\"Pump\":{\"Speed\":{\"Speed\":\"3\"},\"On\":{\"On\":\"1\"}}}},"
+        "\"reported\":{\"devices\":{\"Pump\":{\"Speed\":{\"Speed\":\"3\"}}}}}");
+    CU_ASSERT(cloud_wait(&c, 4));
+    CU_ASSERT_STRING_EQUAL(executor.asked, "Pump Speed {\"Speed\":\"3\"};Fan On {\"On\":\"true\"};"
+                                           "Pump On {\"On\":\"1\"};");
+    bench_close(&q);
+    edge_mutex_done(&executor.lock);
+}
+
+static void test_without_the_parameter_there_are_no_commands(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    cloud_start(&c, DEVICE, COMMANDS " devices/#");
+    secrets(&q, &c, KEY);
+    q.host.command = execute;
+    edge_mutex_init(&executor.lock);
+    executor.asked[0] = '\0';
+    executor.gate = NULL;
+    AZURE(&q, &c, );
+    bench_open(&q);
+    bench_put(&q, "a");
+    CU_ASSERT(cloud_wait(&c, 1));
+    cloud_publish(&c, "$iothub/methods/POST/command/?$rid=1",
+                  "{\"device\":\"Pump\",\"command\":\"Speed\"}");
+    bench_put(&q, "b");
+    CU_ASSERT(cloud_wait(&c, 2));
+    CU_ASSERT(bench_wait_depth(&q, 0));
+    CU_ASSERT_STRING_EQUAL(c.all, "a b ");
+    CU_ASSERT_STRING_EQUAL(executor.asked, "");
+    bench_close(&q);
+    edge_mutex_done(&executor.lock);
+}
+
 CU_TestInfo azure_export_tests[] = {
-    {"a message arrives with its properties",     test_a_message_arrives_with_its_properties    },
-    {"a module has names of its own",             test_a_module_has_names_of_its_own            },
-    {"a certificate instead of a token",          test_a_certificate_instead_of_a_token         },
-    {"renewal leaves no gap",                     test_renewal_leaves_no_gap                    },
-    {"a quiet connection is renewed too",         test_a_quiet_connection_is_renewed_too        },
-    {"a wrong key is mended",                     test_a_wrong_key_is_mended                    },
-    {"an expired token is denied",                test_an_expired_token_is_denied               },
-    {"without the time messages wait",            test_without_the_time_messages_wait           },
-    {"what a hub would not take is put aside",    test_what_a_hub_would_not_take_is_put_aside   },
-    {"the peer hangs up as a hub does",           test_the_peer_hangs_up_as_a_hub_does          },
-    {"parameters are checked",                    test_parameters_are_checked                   },
-    {"the place is asked for",                    test_the_place_is_asked_for                   },
-    {"why there is no place is said",             test_why_there_is_no_place_is_said            },
-    {"a registration with a wrong key is mended", test_a_registration_with_a_wrong_key_is_mended},
-    {"a mute service holds up nobody",            test_a_mute_service_holds_up_nobody           },
+    {"a message arrives with its properties",       test_a_message_arrives_with_its_properties    },
+    {"a module has names of its own",               test_a_module_has_names_of_its_own            },
+    {"a certificate instead of a token",            test_a_certificate_instead_of_a_token         },
+    {"renewal leaves no gap",                       test_renewal_leaves_no_gap                    },
+    {"a quiet connection is renewed too",           test_a_quiet_connection_is_renewed_too        },
+    {"a wrong key is mended",                       test_a_wrong_key_is_mended                    },
+    {"an expired token is denied",                  test_an_expired_token_is_denied               },
+    {"without the time messages wait",              test_without_the_time_messages_wait           },
+    {"what a hub would not take is put aside",      test_what_a_hub_would_not_take_is_put_aside   },
+    {"the peer hangs up as a hub does",             test_the_peer_hangs_up_as_a_hub_does          },
+    {"parameters are checked",                      test_parameters_are_checked                   },
+    {"the place is asked for",                      test_the_place_is_asked_for                   },
+    {"why there is no place is said",               test_why_there_is_no_place_is_said            },
+    {"a registration with a wrong key is mended",   test_a_registration_with_a_wrong_key_is_mended},
+    {"a mute service holds up nobody",              test_a_mute_service_holds_up_nobody           },
+    {"methods are answered",                        test_methods_are_answered                     },
+    {"too many commands are refused",               test_too_many_commands_are_refused            },
+    {"desired properties are written and reported",
+     test_desired_properties_are_written_and_reported                                             },
+    {"without the parameter there are no commands",
+     test_without_the_parameter_there_are_no_commands                                             },
     CU_TEST_INFO_NULL,
 };
