@@ -396,26 +396,28 @@ static enum edge_status compose(struct edge_ctx *ctx, const struct mqtt *c,
 }
 
 static enum edge_status publish(struct edge_ctx *ctx, struct mqtt *c, struct edge_mqtt *client,
-                                const struct export_message *m, struct edge_mqtt_message *out)
+                                const struct export_message *m,
+                                const struct edge_mqtt_message *composed)
 {
     struct edge_mqtt_property id = {"id", m->id};
+    struct edge_mqtt_message out = *composed;
     struct outgoing *o = edge_xalloc(1, sizeof(*o));
     struct edge_mqtt_delivery delivery = {.token = o};
     o->token = m->token;
     memcpy(o->id, m->id, sizeof(o->id));
-    out->properties = &id;
-    out->n_properties = 1;
+    out.properties = &id;
+    out.n_properties = 1;
     if (m->expires_ms > 0) {
         int64_t left_ms = m->expires_ms - edge_now_ms();
         delivery.expires_ms = edge_now_mono_ms() + (left_ms > 0 ? left_ms : 0);
-        out->expiry_s = left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 1;
+        out.expiry_s = left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 1;
     }
     {
         EDGE_LOCK(&c->lock);
         o->next = c->out;
         c->out = o;
     }
-    enum edge_status st = edge_mqtt_publish(ctx, client, out, &delivery);
+    enum edge_status st = edge_mqtt_publish(ctx, client, &out, &delivery);
     if (st != EDGE_OK) {
         {
             EDGE_LOCK(&c->lock);

@@ -4,7 +4,16 @@
 #include "edge/clock.h"
 #include "mqtt_client.h"
 
-enum { ACK_MS = 30 * 1000, SECOND_MS = 1000, HOUR_MS = 3600 * 1000, FRESH_PERCENT = 80, ALL = 100 };
+enum {
+    ACK_MS = 30 * 1000,
+    SECOND_MS = 1000,
+    HOUR_MS = 3600 * 1000,
+    SECONDS_MAX = 60000,
+    SECONDS_MAX_MS = SECONDS_MAX * SECOND_MS,
+    LIFE_MIN_MS = 2 * SECOND_MS,
+    FRESH_PERCENT = 80,
+    ALL = 100,
+};
 
 /* ---- parameters ---- */
 
@@ -17,7 +26,7 @@ static int milliseconds(const struct export_params *p, const char *name)
 static int seconds(const struct export_params *p, const char *name)
 {
     int64_t ms = export_params_ms(p, name);
-    return ms <= 0 ? 0 : ms > 60000 * 1000 ? 60000 : (int)((ms + 999) / 1000);
+    return ms <= 0 ? 0 : ms > SECONDS_MAX_MS ? SECONDS_MAX : (int)((ms + 999) / 1000);
 }
 
 void mqtt_take_params(struct edge_arena *a, const struct export_host *host,
@@ -56,7 +65,7 @@ enum edge_status mqtt_take_life(struct edge_ctx *ctx, const struct export_params
                                 int64_t most_ms, int64_t *ret_ms)
 {
     *ret_ms = export_params_ms(p, "TokenLife");
-    return *ret_ms >= 2 * SECOND_MS && *ret_ms <= most_ms
+    return *ret_ms >= LIFE_MIN_MS && *ret_ms <= most_ms
                ? EDGE_OK
                : edge_fail(ctx, EDGE_INVALID, "parameter TokenLife must be 2s to %dh",
                            (int)(most_ms / HOUR_MS));
