@@ -44,6 +44,8 @@ struct lane {
 };
 /** What the key of the encryption is called in the secret. */
 #define LANE_KEY "encryptionkey"
+/** User and password, as a header says them. */
+#define LANE_BASIC "basic"
 
 /** All of them, as of one moment. */
 struct plan {

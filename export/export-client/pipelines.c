@@ -62,6 +62,11 @@ static const char *array_of(struct edge_arena *a, const char **names, size_t n)
     return edge_strndup(a, b.data ? b.data : "", b.len);
 }
 
+static bool is_influx(const struct registration *r)
+{
+    return strcmp(r->destination, "INFLUXDB_ENDPOINT") == 0;
+}
+
 static void add_stages(struct maker *m)
 {
     const struct registration *r = m->r;
@@ -69,6 +74,10 @@ static void add_stages(struct maker *m)
         struct export_function_info *f = add_function(m, "V1Filter");
         set(f, "DeviceIdentifiers", array_of(m->a, r->filter.devices, r->filter.n_devices));
         set(f, "ValueDescriptorIdentifiers", array_of(m->a, r->filter.values, r->filter.n_values));
+    }
+    if (is_influx(r)) { /* in the form of its own */
+        set(add_function(m, "V1Format"), "Format", "INFLUXDB");
+        return;
     }
     set(add_function(m, "V1Format"), "Format", r->format);
     if (strcmp(r->compression, "NONE") != 0) {
@@ -130,6 +139,26 @@ static const char *content_type(const char *format)
 }
 
 /* NULL, or why it cannot be. */
+static void add_web(struct maker *m, const char *path, const char *mime_type)
+{
+    const struct addressable *at = &m->r->addressable;
+    bool tls = strcasecmp(text_or(at->protocol, ""), "https") == 0;
+    const struct certificate *c = tls ? certificate_called(m->client, "HTTPS") : NULL;
+    struct export_function_info *f = add_function(m, m->lane->function);
+    set(f, "Method", "post");
+    set(f, "Url",
+        edge_printf(m->a, "%s://%s%s%s%s", tls ? "https" : "http", host_of(m->a, at->address),
+                    at->port > 0 ? edge_printf(m->a, ":%lld", (long long)at->port) : "",
+                    *path == '/' ? "" : "/", path));
+    set(f, "MimeType", mime_type);
+    if (c) {
+        set(f, "CertFile", c->cert);
+        set(f, "KeyFile", c->key);
+        set(f, "CaFile", c->ca);
+        set(f, "SkipVerify", c->skip_verify ? "true" : "false");
+    }
+}
+
 static const char *add_http(struct maker *m)
 {
     const struct addressable *at = &m->r->addressable;
@@ -140,21 +169,24 @@ static const char *add_http(struct maker *m)
     if (strcasecmp(text_or(at->method, ""), "post") != 0) {
         return unsound(m, "method", "POST", at->method);
     }
-    bool tls = strcasecmp(at->protocol, "https") == 0;
-    const struct certificate *c = tls ? certificate_called(m->client, "HTTPS") : NULL;
-    const char *path = text_or(at->path, "/");
-    struct export_function_info *f = add_function(m, "HTTPExport");
-    set(f, "Method", "post");
-    set(f, "Url",
-        edge_printf(m->a, "%s://%s%s%s%s", tls ? "https" : "http", host_of(m->a, at->address),
-                    at->port > 0 ? edge_printf(m->a, ":%lld", (long long)at->port) : "",
-                    *path == '/' ? "" : "/", path));
-    set(f, "MimeType", content_type(m->r->format));
-    if (c) {
-        set(f, "CertFile", c->cert);
-        set(f, "KeyFile", c->key);
-        set(f, "CaFile", c->ca);
-        set(f, "SkipVerify", c->skip_verify ? "true" : "false");
+    add_web(m, text_or(at->path, "/"), content_type(m->r->format));
+    return NULL;
+}
+
+/* Version 1 of its interface; the database is the topic. */
+static const char *add_influx(struct maker *m)
+{
+    const struct addressable *at = &m->r->addressable;
+    if (!given(at->topic) || strpbrk(at->topic, "&={}")) {
+        return unsound(m, "topic", "the name of a database", at->topic);
+    }
+    add_web(m, edge_printf(m->a, "/write?db=%s&precision=u", edge_name_escape(m->a, at->topic)),
+            "text/plain; charset=utf-8");
+    if (given(at->user)) {
+        struct export_function_info *f = &m->pipeline->functions[m->pipeline->n_functions - 1];
+        set(f, "HeaderName", "Authorization");
+        set(f, "SecretName", m->lane->secret_name);
+        set(f, "SecretValueKey", LANE_BASIC);
     }
     return NULL;
 }
@@ -239,24 +271,43 @@ static const char *fault_of(struct maker *m)
     return NULL;
 }
 
+/* Who hands on, and by which function: its name is the queue's, so another kind of peer has another one. */
+static const struct kind {
+    const char *destination, *function;
+    const char *(*add)(struct maker *m);
+} KINDS[] = {
+    {"MQTT_TOPIC",        "MQTTExport",       add_mqtt  },
+    {"IOTCORE_TOPIC",     "MQTTExport",       add_mqtt  },
+    {"AZURE_TOPIC",       "MQTTExport",       add_mqtt  },
+    {"AWS_TOPIC",         "MQTTExport",       add_mqtt  },
+    {"REST_ENDPOINT",     "HTTPExport",       add_http  },
+    {"INFLUXDB_ENDPOINT", "HTTPExportInflux", add_influx},
+};
+
+static const struct kind *kind_of(const struct registration *r)
+{
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        if (strcmp(KINDS[i].destination, r->destination) == 0) {
+            return &KINDS[i];
+        }
+    }
+    return NULL;
+}
+
 static void add_peer(struct maker *m)
 {
-    static const char *const over_mqtt[] = {"MQTT_TOPIC", "IOTCORE_TOPIC", "AZURE_TOPIC",
-                                            "AWS_TOPIC", NULL};
     struct lane *lane = m->lane;
-    bool http = strcmp(m->r->destination, "REST_ENDPOINT") == 0;
-    if (!http && !is_among(over_mqtt, m->r->destination)) {
+    const char *address = m->r->addressable.address;
+    const struct kind *kind = kind_of(m->r);
+    if (!kind) {
         lane->state = EXPORT_Q_UNCONNECTED;
         lane->reason = edge_printf(m->a, "nobody here speaks to a %s; it is kept, and does nothing",
                                    m->r->destination);
         lane->function = m->r->destination;
         return;
     }
-    lane->function = http ? "HTTPExport" : "MQTTExport";
-    lane->reason = !is_host(m->r->addressable.address)
-                       ? unsound(m, "address", "a host", m->r->addressable.address)
-                   : http ? add_http(m)
-                          : add_mqtt(m);
+    lane->function = kind->function;
+    lane->reason = is_host(address) ? kind->add(m) : unsound(m, "address", "a host", address);
     lane->reason = lane->reason ? lane->reason : fault_of(m);
     lane->state = lane->reason ? EXPORT_Q_REFUSED : EXPORT_Q_IDLE;
 }

@@ -46,6 +46,12 @@ static enum edge_status value_of(struct edge_ctx *ctx, struct edge_arena *a,
     if (strcmp(key, "cacert") == 0) {
         return read_file(ctx, a, c ? c->ca : NULL, ret);
     }
+    if (strcmp(key, LANE_BASIC) == 0) {
+        const char *both =
+            edge_printf(a, "%s:%s", lane->user, lane->password ? lane->password : "");
+        *ret = edge_printf(a, "Basic %s", edge_base64_encode(a, both, strlen(both)));
+        return EDGE_OK;
+    }
     *ret = edge_strdup(a, text ? text : "");
     return EDGE_OK;
 }

@@ -159,6 +159,35 @@ static void test_to_a_web_server(void)
     }
 }
 
+/* As EdgeX 0.7 wrote them, whatever format and encryption say. */
+static void test_to_influxdb(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct tcp_peer *peer = tcp_peer_start(takes_all, 1);
+    {
+        SERVICE_RIG(r, &export_client, QUIET);
+        say(&ctx, &r, "POST", PATH,
+            edge_printf(
+                &ctx.arena,
+                "{\"name\":\"db\",\"enable\":true,\"format\":\"XML\",\"compression\":"
+                "\"GZIP\",\"destination\":\"INFLUXDB_ENDPOINT\",\"addressable\":"
+                "{\"name\":\"a\",\"address\":\"127.0.0.1\",\"port\":%s,\"topic\":\"plant 1\","
+                "\"user\":\"u\",\"password\":\"hush\"}}",
+                strrchr(tcp_peer_url(peer), ':') + 1),
+            200);
+        event_comes(&r, "Pump");
+        CU_ASSERT_FATAL(tcp_peer_wait_for(peer, 1));
+        const char *last = tcp_peer_last(peer);
+        CU_ASSERT_EQUAL(strncmp(last, "POST /write?db=plant%201&precision=u HTTP/1.1\r\n", 47), 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(last, "Authorization: Basic dTpodXNo\r\n"));
+#define POINT(name, value)                                                                         \
+    "readings,device=Pump,event_id=7a1707f0-166f-4c4b-bc9d-1d54c74e0137,resource_name=" name       \
+    " created=" MS "i,origin=" MS "i,value=" value " " MS "565\n"
+        CU_ASSERT_STRING_EQUAL(strstr(last, "\r\n\r\n") + 4, POINT("a", "1") POINT("b", "2"));
+    }
+    tcp_peer_free(peer);
+}
+
 static void test_filtered_out_or_disabled(void)
 {
     EDGE_CTX_SCOPE(ctx);
@@ -448,28 +477,28 @@ static void test_what_does_nothing_says_so(void)
         const char *destination, *addressable, *queue, *state, *reason;
     } rows[] = {
 #define AT(rest) "\"name\":\"a\",\"address\":\"127.0.0.1\",\"port\":1," rest
-        {"XMPP_TOPIC",        AT("\"protocol\":\"tcp\""),                                              "r.XMPP_TOPIC",        "no-connector", "XMPP"                  },
-        {"ZMQ_TOPIC",         AT("\"protocol\":\"tcp\""),                                              "r.ZMQ_TOPIC",         "no-connector", "ZMQ"                   },
-        {"INFLUXDB_ENDPOINT", AT("\"protocol\":\"tcp\""),                                              "r.INFLUXDB_ENDPOINT", "no-connector",
-                                                                                    "INFLUXDB"                                                                                                                                                   },
-        {"REST_ENDPOINT",     AT("\"protocol\":\"tcp\",\"method\":\"POST\""),                          "r.HTTPExport",        "refused",
-                                                                                    "HTTP or HTTPS, not 'tcp'"                                                                                                                                   },
-        {"REST_ENDPOINT",     AT("\"protocol\":\"http\",\"method\":\"GET\""),                          "r.HTTPExport",        "refused",
-                                                                                    "must be POST, not 'GET'"                                                                                                                                    },
-        {"MQTT_TOPIC",        AT("\"protocol\":\"http\",\"topic\":\"t\""),                             "r.MQTTExport",        "refused",
-                                                                                    "not 'http'"                                                                                                                                                 },
-        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\""),                                              "r.MQTTExport",        "refused",      "topic"                 },
-        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\",\"topic\":\"a/#\""),                            "r.MQTTExport",        "refused",
-                                                                                    "without wildcards"                                                                                                                                          },
+        {"XMPP_TOPIC",        AT("\"protocol\":\"tcp\""),                                              "r.XMPP_TOPIC",       "no-connector", "XMPP"                  },
+        {"ZMQ_TOPIC",         AT("\"protocol\":\"tcp\""),                                              "r.ZMQ_TOPIC",        "no-connector", "ZMQ"                   },
+        {"INFLUXDB_ENDPOINT", AT("\"protocol\":\"http\""),                                             "r.HTTPExportInflux", "refused",
+                                                                                    "database"                                                                                                                                                  },
+        {"REST_ENDPOINT",     AT("\"protocol\":\"tcp\",\"method\":\"POST\""),                          "r.HTTPExport",       "refused",
+                                                                                    "HTTP or HTTPS, not 'tcp'"                                                                                                                                  },
+        {"REST_ENDPOINT",     AT("\"protocol\":\"http\",\"method\":\"GET\""),                          "r.HTTPExport",       "refused",
+                                                                                    "must be POST, not 'GET'"                                                                                                                                   },
+        {"MQTT_TOPIC",        AT("\"protocol\":\"http\",\"topic\":\"t\""),                             "r.MQTTExport",       "refused",
+                                                                                    "not 'http'"                                                                                                                                                },
+        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\""),                                              "r.MQTTExport",       "refused",      "topic"                 },
+        {"MQTT_TOPIC",        AT("\"protocol\":\"tcp\",\"topic\":\"a/#\""),                            "r.MQTTExport",       "refused",
+                                                                                    "without wildcards"                                                                                                                                         },
         {"MQTT_TOPIC",        "\"name\":\"a\",\"protocol\":\"tcp\",\"topic\":\"t\"",                   "r.MQTTExport",
-                                                                                    "refused",                                                                                                                           "must be a host, not ''"},
+                                                                                    "refused",                                                                                                                          "must be a host, not ''"},
         {"REST_ENDPOINT",
                                                                                     "\"name\":\"a\",\"protocol\":\"http\",\"method\":\"POST\",\"address\":\"u@evil/x\"",
-                                                                                    "r.HTTPExport",                                                                                                      "refused",      "must be a host"        },
+                                                                                    "r.HTTPExport",                                                                                                     "refused",      "must be a host"        },
         {"REST_ENDPOINT",
                                                                                     "\"name\":\"a\",\"protocol\":\"http\",\"method\":\"POST\",\"address\":\"h\",\"path\":\"/{\"",
-                                                                                    "r.HTTPExport",                                                                                                      "idle",         ""                      },
-        {"AWS_TOPIC",         AT("\"topic\":\"thing\""),                                               "r.MQTTExport",        "idle",         ""                      },
+                                                                                    "r.HTTPExport",                                                                                                     "idle",         ""                      },
+        {"AWS_TOPIC",         AT("\"topic\":\"thing\""),                                               "r.MQTTExport",       "idle",         ""                      },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         EDGE_CTX_SCOPE(ctx);
@@ -500,6 +529,7 @@ static void test_what_does_nothing_says_so(void)
 
 CU_TestInfo export_delivery_tests[] = {
     {"to a web server",               test_to_a_web_server              },
+    {"to InfluxDB",                   test_to_influxdb                  },
     {"filtered out, or disabled",     test_filtered_out_or_disabled     },
     {"to a broker",                   test_to_a_broker                  },
     {"to a broker with certificates", test_to_a_broker_with_certificates},

@@ -25,7 +25,7 @@ static void put_escaped(struct edge_buf *b, const char *text, const char *specia
 }
 
 /* An empty value would spoil the line. */
-static void put_tag(struct edge_buf *b, const char *name, const char *value)
+void line_put_tag(struct edge_buf *b, const char *name, const char *value)
 {
     if (name && *name && value && *value) {
         edge_buf_putc(b, ',');
@@ -79,10 +79,10 @@ static enum edge_status put_metric(struct edge_ctx *ctx, struct edge_buf *b,
     }
     put_escaped(b, m->name, ", ");
     for (size_t i = 0; i < m->n_tags; i++) {
-        put_tag(b, m->tags[i].name, m->tags[i].value);
+        line_put_tag(b, m->tags[i].name, m->tags[i].value);
     }
     for (size_t i = 0; i < l->n_tags; i++) {
-        put_tag(b, l->tags[i].name, l->tags[i].value);
+        line_put_tag(b, l->tags[i].name, l->tags[i].value);
     }
     for (size_t i = 0; i < m->n_fields; i++) {
         edge_buf_putc(b, i > 0 ? ',' : ' ');
@@ -246,7 +246,7 @@ static enum edge_status put_event(struct edge_ctx *ctx, struct edge_buf *b,
             ++*ret_n;
             put_escaped(b, f->measurement ? f->measurement : e->profile_name, ", ");
             for (size_t k = 0; k < tags.n; k++) {
-                put_tag(b, tags.at[k].name, tags.at[k].value);
+                line_put_tag(b, tags.at[k].name, tags.at[k].value);
             }
             edge_buf_putc(b, ' ');
         }

@@ -13,6 +13,8 @@ struct line_format {
     int64_t unit_ns;   /* of times; 0: 1 */
 };
 
+/** ",name=value", escaped; nothing where one of them is empty. */
+void line_put_tag(struct edge_buf *b, const char *name, const char *value);
 /**
  * Append @p data to @p b, the number of lines to @p ret_n. A metric is one line, with its numbers as floats. An event is
  * a line for all readings of the same time, with a field each: integers, floats, truths and texts as such, arrays and

@@ -13,6 +13,7 @@
 #include "edge/clock.h"
 #include "edge/json.h"
 #include "edge/text.h"
+#include "line_protocol.h"
 #include "stages.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -25,12 +26,14 @@ enum format {
     F_AWS,
     F_CSV,
     F_THINGSBOARD,
-    F_NOOP
+    F_NOOP,
+    F_INFLUXDB,
 };
-const char *const EXPORT_V1_FORMATS[] = {
-    "JSON",     "XML", "SERIALIZED",       "IOTCORE_JSON", "AZURE_JSON",
-    "AWS_JSON", "CSV", "THINGSBOARD_JSON", "NOOP",         NULL,
-};
+#define FORMATS                                                                                    \
+    "JSON", "XML", "SERIALIZED", "IOTCORE_JSON", "AZURE_JSON", "AWS_JSON", "CSV",                  \
+        "THINGSBOARD_JSON", "NOOP"
+const char *const EXPORT_V1_FORMATS[] = {FORMATS, NULL};
+static const char *const ALL_FORMATS[] = {FORMATS, "INFLUXDB", NULL}; /* one is a destination's */
 
 struct v1_format {
     unsigned format;
@@ -330,6 +333,31 @@ static void put_azure(struct edge_arena *a, struct edge_buf *b, const struct eve
     edge_buf_puts(b, "\",\"properties\":{}}");
 }
 
+/* ---- InfluxDB: points of the readings that are numbers, a line each -------------------------- */
+
+/*
+ * The time is the reading's, where then it was that of sending: what is sent again is the same point.
+ */
+static void put_points(struct edge_buf *b, const struct event *e)
+{
+    enum { NS_PER_US = 1000 };
+    for (size_t i = 0; i < e->n_readings; i++) {
+        const struct reading *r = &e->readings[i];
+        long long ms = (long long)(r->origin / NS_PER_MS);
+        double value;
+        if (!r->value || r->is_null || !is_number(r->value, &value)) {
+            continue;
+        }
+        edge_buf_puts(b, "readings");
+        line_put_tag(b, "device", r->device_name);
+        line_put_tag(b, "event_id", e->id);
+        line_put_tag(b, "resource_name", r->resource_name);
+        edge_buf_printf(b, " created=%lldi,origin=%lldi,value=", ms, ms);
+        edge_json_put_real(b, value);
+        edge_buf_printf(b, " %lld\n", (long long)(r->origin / NS_PER_US));
+    }
+}
+
 /* ---- the function ----------------------------------------------------------------------------- */
 
 static const char *put_event(enum format format, struct edge_arena *a, struct edge_buf *b,
@@ -351,6 +379,9 @@ static const char *put_event(enum format format, struct edge_arena *a, struct ed
     case F_THINGSBOARD:
         put_thingsboard(a, b, e);
         break;
+    case F_INFLUXDB:
+        put_points(b, e);
+        return "text/plain; charset=utf-8";
     case F_NOOP:
         break;
     case F_JSON:
@@ -370,6 +401,9 @@ static enum export_verdict run(const void *stage, struct export_flow *flow)
     }
     EDGE_CLEANUP(edge_buf_done) struct edge_buf b = EDGE_BUF_INIT;
     const char *type = put_event((enum format)f->format, &flow->ctx->arena, &b, flow->data.event);
+    if (f->format == F_INFLUXDB && b.len == 0) {
+        return EXPORT_STOP; /* no numbers */
+    }
     stage_put(flow, b.data ? b.data : "", b.len, type);
     flow->response_content_type = type;
     return EXPORT_GO_ON;
@@ -390,7 +424,8 @@ static enum edge_status compile(struct edge_ctx *ctx, struct edge_arena *a,
 static const struct export_param params[] = {
     {"Format",
      "JSON, SERIALIZED, IOTCORE_JSON (the same), XML, AZURE_JSON, AWS_JSON, THINGSBOARD_JSON, CSV "
-     "(a line a reading: time in ms, device, name, value) or NOOP (nothing).", EXPORT_P_ONE_OF, .names = EXPORT_V1_FORMATS},
+     "(a line a reading: time in ms, device, name, value), NOOP (nothing) or INFLUXDB (points of numbers, "
+     "in us).", EXPORT_P_ONE_OF, .names = ALL_FORMATS},
     {0},
 };
 

@@ -283,6 +283,17 @@ static void test_odd_readings(void)
     CU_ASSERT_PTR_NOT_NULL(MADE("V1Format", event, NULL, NULL, "Format", "CSV"));
 }
 
+static void test_points(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    CU_ASSERT_STRING_EQUAL(
+        MADE("V1Format", THREE, NULL, NULL, "Format", "INFLUXDB"),
+        "readings,device=Pump,event_id=7a1707f0-166f-4c4b-bc9d-1d54c74e0137,resource_name=b "
+        "created=" MS "i,origin=" MS "i,value=38 " MS "565\n");
+    static const char texts[] = EVENT_OF(READING_OF("r", "String", "\"value\":\"NaN\""));
+    CU_ASSERT_PTR_NULL(MADE("V1Format", texts, NULL, NULL, "Format", "INFLUXDB"));
+}
+
 /* ---- V1Encrypt ------------------------------------------------------------------------------- */
 
 static void test_the_vector(void)
@@ -309,6 +320,7 @@ CU_TestInfo v1_functions_tests[] = {
     {"Azure's envelope",                  test_azure                            },
     {"values of AWS by trial",            test_values_of_aws_by_trial           },
     {"odd readings",                      test_odd_readings                     },
+    {"points of InfluxDB",                test_points                           },
     {"the vector of the encryption",      test_the_vector                       },
     CU_TEST_INFO_NULL,
 };
