@@ -181,6 +181,7 @@ test_one_command
 test_below_another_root
 SERVICES=() SERVICE_FOLDERS=() SERVICE_PORTS=() SERVICE_CONF=()
 services_read "$SOURCE"
+services_with "" # without the optional ones
 ports
 test_its_own_test
 test_it_runs

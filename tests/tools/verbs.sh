@@ -82,6 +82,30 @@ test_programs_that_were_killed() {
     edgex 0 down
 }
 
+# It runs where it is named, and all verbs know of it then.
+test_an_optional_service() {
+    local shape ports
+    read -ra ports <<<"$EDGE_TEST_PORTS"
+    export EXPORT_CLIENT__SERVICE_PORT=${ports[48]} EXPORT_CLIENT__DISTRO_PORT=${ports[49]}
+    edgex 1 up --detach --with export-clint
+    says "there is no service 'export-clint'; optional ones are: export-client"
+    for shape in "" --split; do
+        edgex 0 up --detach --with export-client $shape
+        says "http://localhost:${ports[48]}"
+        [ "$(curl -fsS "http://localhost:${ports[49]}/api/v1/ping")" = pong ] || fail "no second door"
+        edgex 0 status
+        grep -qE "^export-client +[1-9][0-9]* +${ports[48]} up " <<<"$OUTPUT" || fail "$OUTPUT"
+        edgex 0 restart export-client
+        says "export-client answers on port ${ports[48]}"
+        edgex 0 down
+        edgex 0 up --detach $shape
+        says_not export-client
+        edgex 0 status
+        says_not export-client
+        edgex 0 down
+    done
+}
+
 # Without a name nothing is built or run: it says what there is.
 test_bench_without_a_name() {
     local name
@@ -100,3 +124,4 @@ test_bench_without_a_name
 test_ports_that_are_taken
 test_one_port_that_is_taken
 test_programs_that_were_killed
+test_an_optional_service
