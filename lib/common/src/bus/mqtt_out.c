@@ -9,6 +9,7 @@
 
 #include "edge/clock.h"
 #include "edge/ctx.h"
+#include "edge/text.h"
 #include "mqtt.h"
 
 enum {
