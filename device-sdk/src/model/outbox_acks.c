@@ -77,6 +77,7 @@ static void take_acks(struct sdk_outbox *o, const struct event_acks *acks, size_
     n += *ret_refused;
     if (n > 0) {
         o->listening = false;
+        o->heard = o->serial;
         edge_backoff_reset(&o->resends);
         o->progress_ms = edge_now_mono_ms();
         widen(o, n);

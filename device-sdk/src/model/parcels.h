@@ -26,7 +26,8 @@ struct parcel {
     const struct edge_message *message;
     uint64_t serial; /* of its last sending */
     uint32_t n_readings, bytes;
-    uint8_t state, tries;
+    uint8_t state;
+    uint8_t tries; /* sendings; from the second on only those behind which others got through */
 };
 
 /* A ring that grows up to its bound. */
@@ -54,6 +55,7 @@ struct sdk_outbox {
     size_t bytes EDGE_GUARDED, max_bytes;
     size_t window EDGE_GUARDED, threshold EDGE_GUARDED; /* up to here it grows fast */
     uint64_t serial EDGE_GUARDED, newest EDGE_GUARDED;  /* of all sendings, of those acknowledged */
+    uint64_t heard EDGE_GUARDED; /* of the last sending before he acknowledged any */
     enum outbox_mode mode EDGE_GUARDED;
     char instance[EDGE_UUID_SIZE] EDGE_GUARDED; /* of who acknowledges */
     unsigned connections EDGE_GUARDED;          /* of the bus, as of the last look */

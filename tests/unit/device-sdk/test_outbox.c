@@ -317,9 +317,42 @@ static void test_a_new_core_data_gets_all(void)
     }
 }
 
+static bool has_heard_all_again(void *arg)
+{
+    struct fixture *f = arg;
+    return has_heard_all(f) && times(&f->acker, N_EVENTS - 1, true) > 0;
+}
+
+/* What is sent again and again is given up where others get through, not where nobody does: his disk is full,
+ * say, and he is restarted. */
+static void test_nothing_is_given_up_while_nothing_gets_through(void)
+{
+    enum { RESTARTS = 30 };
+    FIXTURE(f);
+    EDGE_CTX_SCOPE(ctx);
+    for (int restart = 0; restart <= RESTARTS; restart++) {
+        {
+            EDGE_LOCK(&f.acker.lock);
+            f.acker.mute = restart < RESTARTS;
+            f.acker.instance = edge_printf(&ctx.arena, "restart %d", restart);
+            f.acker.n = 0;
+        }
+        for (int i = 0; restart == 0 && i < N_EVENTS; i++) {
+            put(&f, i);
+        }
+        hello(&ctx, &f.acker);
+        CU_ASSERT_TRUE_FATAL(
+            wait_until(restart > 0 ? has_heard_all_again : has_heard_all, &f, SOON_MS));
+    }
+    CU_ASSERT_TRUE(wait_until(is_empty, &f, SOON_MS));
+    CU_ASSERT_EQUAL(edge_counter_get(f.svc.events_dropped), 0);
+}
+
 CU_TestInfo outbox_tests[] = {
-    {"what is acknowledged goes",      test_what_is_acknowledged_goes     },
-    {"only what was lost comes again", test_only_what_was_lost_comes_again},
-    {"a new core-data gets all",       test_a_new_core_data_gets_all      },
+    {"what is acknowledged goes",                      test_what_is_acknowledged_goes     },
+    {"only what was lost comes again",                 test_only_what_was_lost_comes_again},
+    {"a new core-data gets all",                       test_a_new_core_data_gets_all      },
+    {"nothing is given up while nothing gets through",
+     test_nothing_is_given_up_while_nothing_gets_through                                  },
     CU_TEST_INFO_NULL,
 };
