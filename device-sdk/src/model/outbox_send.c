@@ -71,7 +71,9 @@ static void take_events(struct sdk_outbox *o, struct turn *t, int64_t now)
             sdk_parcel_finish(o, p);
             continue;
         }
-        p->tries += p->tries < 2 || p->serial <= o->heard;
+        if (p->tries < 2 || p->serial <= o->heard) {
+            p->tries++;
+        }
         p->serial = ++o->serial;
         turn_add(t, p, keeps(o));
         if (o->n_sent == 0) {
