@@ -54,6 +54,12 @@ static const struct export_param params[] = {
 
 /* ---- an event on its way ---- */
 
+static bool is_named(const struct event *e)
+{
+    return e->device_name && *e->device_name && e->profile_name && *e->profile_name &&
+           e->source_name && *e->source_name;
+}
+
 static enum edge_status event_of(struct edge_ctx *ctx, const struct export_message *m,
                                  struct event *ret)
 {
@@ -66,12 +72,15 @@ static enum edge_status event_of(struct edge_ctx *ctx, const struct export_messa
     }
     EDGE_TRY(cbor ? edge_cbor_parse(ctx, m->payload, m->size, NULL, &tree)
                   : edge_json_parse(ctx, bytes, m->size, NULL, &tree));
-    if (!edge_json_member(tree, "event", false)) {
-        return edge_dto_decode(ctx, &EVENT, tree, ret);
+    if (edge_json_member(tree, "event", false)) {
+        EDGE_TRY(edge_dto_decode(ctx, &ADD_EVENT_REQUEST, tree, &request));
+        *ret = request.event;
+    } else {
+        EDGE_TRY(edge_dto_decode(ctx, &EVENT, tree, ret));
     }
-    EDGE_TRY(edge_dto_decode(ctx, &ADD_EVENT_REQUEST, tree, &request));
-    *ret = request.event;
-    return EDGE_OK;
+    return is_named(ret)
+               ? EDGE_OK
+               : edge_fail(ctx, EDGE_INVALID, "the event does not name device, profile and source");
 }
 
 static int64_t hops_of(const cJSON *tags)
@@ -111,8 +120,8 @@ static void put_prefix(struct edge_arena *a, const char *prefix, struct event *e
     e->profile_name = edge_printf(a, "%s%s", prefix, e->profile_name);
     for (size_t i = 0; i < e->n_readings; i++) {
         struct reading *r = &e->readings[i];
-        r->device_name = edge_printf(a, "%s%s", prefix, r->device_name);
-        r->profile_name = edge_printf(a, "%s%s", prefix, r->profile_name);
+        r->device_name = r->device_name ? edge_printf(a, "%s%s", prefix, r->device_name) : NULL;
+        r->profile_name = r->profile_name ? edge_printf(a, "%s%s", prefix, r->profile_name) : NULL;
     }
 }
 

@@ -35,6 +35,11 @@ void line_put_tag(struct edge_buf *b, const char *name, const char *value)
     }
 }
 
+static bool is_empty(const char *text)
+{
+    return !text || !*text;
+}
+
 static void put_quoted(struct edge_buf *b, const char *text)
 {
     edge_buf_putc(b, '"');
@@ -161,7 +166,7 @@ static struct tag_list tags_of(struct edge_arena *a, const struct line_format *f
 static bool can_be_stored(const struct reading *r)
 {
     struct value_number n;
-    if (r->is_null || r->value_type == VT_BINARY || !*r->resource_name) {
+    if (r->is_null || r->value_type == VT_BINARY || is_empty(r->resource_name)) {
         return false;
     }
     if (r->value_type == VT_OBJECT || r->value_type == VT_OBJECT_ARRAY) {
@@ -230,6 +235,11 @@ static enum edge_status put_event(struct edge_ctx *ctx, struct edge_buf *b,
                                   const struct line_format *f, const struct event *e, size_t *ret_n)
 {
     const struct reading *first = NULL;
+    const char *measurement = f->measurement ? f->measurement : e->profile_name;
+    if (is_empty(measurement)) {
+        return edge_fail(ctx, EDGE_INVALID,
+                         "the event names no profile, nor is there a Measurement");
+    }
     for (size_t i = 0; i < e->n_readings; i++) {
         const struct reading *r = &e->readings[i];
         if (!can_be_stored(r)) {
@@ -244,7 +254,7 @@ static enum edge_status put_event(struct edge_ctx *ctx, struct edge_buf *b,
             struct tag_list tags = tags_of(&ctx->arena, f, e, r);
             first = r;
             ++*ret_n;
-            put_escaped(b, f->measurement ? f->measurement : e->profile_name, ", ");
+            put_escaped(b, measurement, ", ");
             for (size_t k = 0; k < tags.n; k++) {
                 line_put_tag(b, tags.at[k].name, tags.at[k].value);
             }

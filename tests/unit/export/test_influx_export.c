@@ -357,10 +357,14 @@ static void test_what_is_no_point(void)
         event(&b, 1700000000000000000, "",
               reading(&b, 1700000000000000000, "B", "Binary",
                       "\"binaryValue\":\"AAAA\",\"mediaType\":\"image/png\"")));
+    put(&b, EXPORT_EVENT,
+        "{\"apiVersion\":\"v3\",\"id\":\"b2d5b4f4-7c9e-4e0c-8d6a-0d3c1a5e2f10\",\"deviceName\":\"d\","
+        "\"sourceName\":\"s\",\"origin\":1,\"readings\":[{\"deviceName\":\"d\",\"resourceName\":\"r\","
+        "\"profileName\":\"p\",\"valueType\":\"Int8\",\"value\":\"1\",\"origin\":1}]}");
     CU_ASSERT(bench_wait_depth(&b, 0));
-    CU_ASSERT_EQUAL(bench_status(&b).quarantined, 2);
+    CU_ASSERT_EQUAL(bench_status(&b).quarantined, 3);
     CU_ASSERT_EQUAL(tcp_peer_requests(p), 0);
-    CU_ASSERT(bench_says(&b, "more than the peer's integers hold"));
+    CU_ASSERT(bench_says(&b, "names no profile"));
     bench_close(&b);
     tcp_peer_free(p);
 }
