@@ -87,6 +87,9 @@ static void write_configuration(struct platform *p, enum platform_service s)
             fprintf(f, "  DevicesDir: %s/%s/res/devices\n", source, folder);
         }
     }
+    if (s == SERVICE_APP_SERVICE_CONFIGURABLE && p->pipelines) {
+        fputs(p->pipelines, f);
+    }
     fclose(f);
 }
 

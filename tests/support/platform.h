@@ -47,6 +47,7 @@ struct platform {
     pid_t pid[N_SERVICES], broker; /* one process: only pid[0]; a stack: none */
     bool provided;                 /* -cp and -r: configuration and registry are core-keeper's */
     const char *devices_dir;       /* of device-virtual; NULL: its own six devices */
+    const char *pipelines; /* YAML: the Writable section of the application service; NULL: none */
     int64_t expected_devices;      /* platform_up waits for so many; default 6 */
 };
 
