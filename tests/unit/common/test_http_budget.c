@@ -32,6 +32,21 @@ static void test_a_budget_is_kept(void)
     edge_budget_unref(b);
 }
 
+static void test_a_budget_rests_once(void)
+{
+    enum { MUCH = 10 * 1024 * 1024 };
+    struct edge_budget *b = edge_budget_create(0);
+    CU_ASSERT_FALSE(edge_budget_has_rest(b));
+    CU_ASSERT_TRUE(edge_budget_resize(b, 0, MUCH));
+    CU_ASSERT_FALSE(edge_budget_has_rest(b));
+    CU_ASSERT_TRUE(edge_budget_resize(b, MUCH, 1000));
+    CU_ASSERT_TRUE(edge_budget_has_rest(b));
+    CU_ASSERT_FALSE(edge_budget_has_rest(b));
+    CU_ASSERT_TRUE(edge_budget_resize(b, 1000, 2000));
+    CU_ASSERT_FALSE(edge_budget_has_rest(b)); /* not again for little */
+    edge_budget_unref(b);
+}
+
 static void test_bodies_have_a_budget(void)
 {
     enum { N = 4, SIZE = 400 * 1024 };
@@ -222,6 +237,7 @@ static void test_what_bodies_grow_to_has_a_budget(void)
 
 CU_TestInfo http_budget_tests[] = {
     {"a budget is kept",                 test_a_budget_is_kept                },
+    {"a budget rests once",              test_a_budget_rests_once             },
     {"bodies have a budget",             test_bodies_have_a_budget            },
     {"what bodies grow to has a budget", test_what_bodies_grow_to_has_a_budget},
     {"answers have a budget",            test_answers_have_a_budget           },

@@ -31,6 +31,12 @@ bool edge_budget_resize(struct edge_budget *b, size_t held, size_t wanted);
 /** The most one holder may ever have. */
 size_t edge_budget_most(const struct edge_budget *b);
 
+/**
+ * Much of it was in use, and most of that was given back: true once after each such time. What the heap
+ * keeps of it can go back to the system.
+ */
+bool edge_budget_has_rest(struct edge_budget *b);
+
 struct edge_budget_state {
     size_t limit, in_use, peak;
     uint64_t refused;   /* how often nothing was left */

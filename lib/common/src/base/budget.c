@@ -6,11 +6,12 @@
 #include "edge/arena.h"
 #include "edge/clock.h"
 
-enum { LITTLE = 64 * 1024 };
+enum { LITTLE = 64 * 1024, MUCH = 8 * 1024 * 1024 };
 
 struct edge_budget {
     atomic_uint refs;
     atomic_size_t limit, in_use, peak;
+    atomic_size_t crest; /* the most since the last rest */
     atomic_uint_fast64_t refused;
     atomic_int_fast64_t refused_ms;
 };
@@ -41,10 +42,10 @@ void edge_budget_limit(struct edge_budget *b, size_t limit)
     atomic_store(&b->limit, limit);
 }
 
-static void note_peak(struct edge_budget *b, size_t in_use)
+static void raise_to(atomic_size_t *most, size_t in_use)
 {
-    size_t peak = atomic_load_explicit(&b->peak, memory_order_relaxed);
-    while (in_use > peak && !atomic_compare_exchange_weak(&b->peak, &peak, in_use)) {
+    size_t before = atomic_load_explicit(most, memory_order_relaxed);
+    while (in_use > before && !atomic_compare_exchange_weak(most, &before, in_use)) {
     }
 }
 
@@ -80,8 +81,17 @@ bool edge_budget_resize(struct edge_budget *b, size_t held, size_t wanted)
             return refuse(b);
         }
     } while (!atomic_compare_exchange_weak(&b->in_use, &in_use, in_use + more));
-    note_peak(b, in_use + more);
+    raise_to(&b->peak, in_use + more);
+    raise_to(&b->crest, in_use + more);
     return true;
+}
+
+bool edge_budget_has_rest(struct edge_budget *b)
+{
+    size_t crest = atomic_load_explicit(&b->crest, memory_order_relaxed);
+    size_t in_use = atomic_load_explicit(&b->in_use, memory_order_relaxed);
+    return crest >= MUCH && in_use < crest / 8 &&
+           atomic_compare_exchange_strong(&b->crest, &crest, in_use);
 }
 
 void edge_budget_state(const struct edge_budget *b, struct edge_budget_state *ret)

@@ -8,6 +8,7 @@
  * second. Only where all are at work it waits in the listening queue.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,6 +21,7 @@
 #include "edge/clock.h"
 #include "edge/log.h"
 #include "edge/metrics.h"
+#include "edge/pool.h"
 #include "http_internal.h"
 
 enum {
@@ -175,11 +177,20 @@ static void give_up_slow_calls(struct edge_http *http, int64_t now_ms)
     }
 }
 
+static void give_memory_back(void *unused)
+{
+    (void)unused;
+    malloc_trim(0); /* holes below what still lives, which the heap keeps otherwise */
+}
+
 /* The server's budget may be everybody's: each shows the whole of it. */
 static bool look_at_memory(struct http_loop *loop)
 {
     const struct edge_http *http = loop->http;
     struct edge_budget_state memory;
+    if (http->config.pool && edge_budget_has_rest(http->budget)) {
+        (void)edge_pool_submit(http->config.pool, give_memory_back, NULL);
+    }
     edge_budget_state(http->budget, &memory);
     if (http->memory) {
         edge_gauge_set(http->memory, (int64_t)memory.in_use);
