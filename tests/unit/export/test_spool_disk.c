@@ -122,7 +122,7 @@ static void test_a_write_that_stops_half_way(void)
     signal(SIGXFSZ, handler);
     CU_ASSERT(taken > 0 && taken < 20);
     CU_ASSERT_EQUAL(taken + refused, 20);
-    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DISK], refused);
+    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DISK], (uint64_t)refused);
     CU_ASSERT_EQUAL(spool_put(&b, "20"), EDGE_OK);
     spool_bench_close(&b);
     spool_bench_open(&b);
