@@ -192,6 +192,34 @@ static void test_events_over_a_broker_are_stored_once(void)
     check_once(&p);
 }
 
+static bool so_many_wait(void *arg)
+{
+    const struct look *l = arg;
+    return waiting(l->p) >= l->n;
+}
+
+/* However long core-data is away: what was made meanwhile is stored when it is back. A long run has it away for
+ * a quarter of an hour. */
+static void test_events_wait_for_core_data(void)
+{
+    enum { LONG_MS = 30 * 60 * 1000 };
+    PLATFORM(p, SHAPE_SPLIT);
+    CU_ASSERT_TRUE_FATAL(stores_more(&p, 1));
+    CU_ASSERT_TRUE(platform_stop(&p, DATA));
+    struct look l = {&p, long_run_rounds(13000, 150)};
+    CU_ASSERT_TRUE(wait_until(so_many_wait, &l, LONG_MS));
+    platform_start(&p, DATA);
+    CU_ASSERT_TRUE_FATAL(platform_answers(&p, DATA));
+    EDGE_CTX_SCOPE(ctx);
+    expect(
+        &ctx, &p, METADATA, "PATCH", "/api/v3/deviceservice",
+        "[{\"apiVersion\":\"v3\",\"service\":{\"name\":\"device-virtual\",\"adminState\":\"LOCKED\"}}]",
+        207);
+    CU_ASSERT_TRUE(wait_until(all_is_stored, &l, PATIENCE));
+    CU_ASSERT_EQUAL(l.n, metric(&p, VIRTUAL, "edgex_events_sent_total"));
+    CU_ASSERT_EQUAL(metric(&p, VIRTUAL, "edgex_events_dropped_total"), 0);
+}
+
 static bool is_alone(void *platform)
 {
     return platform_logged(platform, VIRTUAL, "core-data does not acknowledge events");
@@ -219,6 +247,7 @@ static void test_without_acknowledgements_the_broker_counts(void)
 
 CU_TestInfo events_tests[] = {
     {"events over a broker are stored once",       test_events_over_a_broker_are_stored_once      },
+    {"events wait for core-data",                  test_events_wait_for_core_data                 },
     {"without acknowledgements the broker counts", test_without_acknowledgements_the_broker_counts},
     CU_TEST_INFO_NULL,
 };

@@ -8,10 +8,9 @@ enum {
     ASK_MS = 1000,    /* how often is asked for him */
     WONDER_MS = 5000, /* nothing acknowledged: is he still there? */
     SILENT_MS = 8000, /* nothing acknowledged: no more is sent before he says that he is there */
-    GONE_MS = 600 * 1000, /* so long on a living bus: he does not come back */
-    POLL_MS = 50,         /* for a bus that is away */
-    HURRY_MS = 200,       /* when closing, or when nothing is sent before the answer */
-    MAX_TRIES = 20,       /* of one event while others get through */
+    POLL_MS = 50,     /* for a bus that is away */
+    HURRY_MS = 200,   /* when closing, or when nothing is sent before the answer */
+    MAX_TRIES = 20,   /* of one event while others get through */
 };
 
 /* What is handed to the bus in one turn. */
@@ -112,8 +111,7 @@ static void look(struct sdk_outbox *o, struct turn *t, int64_t now)
     if (o->mode == OUTBOX_ACKED && o->n_sent > 0 && now >= o->progress_ms + SILENT_MS) {
         o->listening = true;
     }
-    bool gone = o->mode == OUTBOX_ACKED && o->n_sent > 0 && now >= o->progress_ms + GONE_MS;
-    if ((o->mode == OUTBOX_ASKING && now >= o->asking_until_ms) || gone) {
+    if (o->mode == OUTBOX_ASKING && now >= o->asking_until_ms) {
         o->mode = OUTBOX_ALONE;
         t->told_alone = true;
         for (size_t i = 0; i < o->reach; i++) {
