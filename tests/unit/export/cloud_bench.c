@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "edge/clock.h"
 #include "wait.h"
@@ -26,13 +27,34 @@ static void heard(void *state, const struct edge_mqtt_message *m)
     }
 }
 
-static void build_peer(struct cloud *c)
+/* Built once for all of them. */
+static char peer_folder[] = "/tmp/edge-peer-XXXXXX";
+
+static void remove_peer(void)
 {
+    char path[64];
+    snprintf(path, sizeof(path), "%s/peer.so", peer_folder);
+    (void)unlink(path);
+    (void)rmdir(peer_folder);
+}
+
+static void take_peer(struct cloud *c)
+{
+    static bool built;
     const char *source = getenv("EDGE_SOURCE_DIR");
-    const char *command =
-        edge_printf(&c->arena, "cc -shared -fPIC -o %s/peer.so %s/tests/peers/cloud.c -lcrypto",
-                    broker_folder(c->b), source ? source : ".");
-    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    if (!built) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(peer_folder));
+        atexit(remove_peer);
+        const char *command = edge_printf(
+            &c->arena,
+            "cc -Wall -Wextra -Werror -shared -fPIC -o %s/peer.so %s/tests/peers/cloud.c -lcrypto",
+            peer_folder, source ? source : ".");
+        CU_ASSERT_EQUAL_FATAL(system(command), 0);
+        built = true;
+    }
+    CU_ASSERT_EQUAL_FATAL(symlink(edge_printf(&c->arena, "%s/peer.so", peer_folder),
+                                  edge_printf(&c->arena, "%s/peer.so", broker_folder(c->b))),
+                          0);
 }
 
 void cloud_hear(struct cloud *c, const char *topics)
@@ -63,7 +85,7 @@ void cloud_start_plain(struct cloud *c, const char *options)
     c->b = broker_prepare(options);
     CU_ASSERT_FATAL(broker_certify(c->b));
     if (strstr(options, "peer.so")) {
-        build_peer(c);
+        take_peer(c);
     }
 }
 
