@@ -341,13 +341,6 @@ static bool stops(struct mqtt *c)
 
 /* ---- the connector ---- */
 
-static void try_to_connect(struct edge_ctx *ctx, struct mqtt *c)
-{
-    if (connect_to(ctx, c) != EDGE_OK) {
-        edge_ctx_clear(ctx); /* the next message has a place for the reason */
-    }
-}
-
 static enum edge_status mqtt_open(struct edge_ctx *ctx, const void *stage,
                                   const struct export_connector_env *env, void **ret)
 {
@@ -371,8 +364,8 @@ static enum edge_status mqtt_open(struct edge_ctx *ctx, const void *stage,
     if (c->stage->executed) {
         c->commands = export_commands_start(c->stage->host, env->log, on_executed, c);
     }
-    if (c->stage->connect_first || c->stage->executed) {
-        try_to_connect(ctx, c);
+    if (c->stage->connect_first && connect_to(ctx, c) != EDGE_OK) {
+        edge_ctx_clear(ctx); /* the first message has a place for the reason */
     }
     *ret = c;
     return EDGE_OK;
@@ -512,6 +505,17 @@ static bool hang_up(struct mqtt *c, struct edge_mqtt *old)
     edge_mqtt_free(old);
     give_up(c, true);
     return true;
+}
+
+/* Where no message asks for it. */
+static void try_to_connect(struct edge_ctx *ctx, struct mqtt *c)
+{
+    enum edge_status st = connect_to(ctx, c);
+    if (st != EDGE_OK && !stops(c)) {
+        c->env.line(c->env.queue, st == EDGE_UNAVAILABLE ? EXPORT_LINE_DOWN : EXPORT_LINE_DENIED,
+                    edge_ctx_message(ctx, st));
+    }
+    edge_ctx_clear(ctx);
 }
 
 /* Who takes commands does not wait for a message to try. */

@@ -444,18 +444,38 @@ static enum edge_status execute(void *state, struct edge_ctx *ctx, struct edge_a
     return EDGE_OK;
 }
 
-static void start_commands(struct queue_bench *q, struct cloud *c)
+static void prepare_commands(struct queue_bench *q, struct cloud *c, const char *key)
 {
     cloud_start(c, DEVICE, COMMANDS);
-    secrets(q, c, KEY);
+    secrets(q, c, key);
     q->host.command = execute;
     edge_mutex_init(&executor.lock);
     executor.asked[0] = '\0';
     executor.gate = NULL;
     AZURE(q, c, "Commands", "true", );
     bench_open(q);
+}
+
+static void start_commands(struct queue_bench *q, struct cloud *c)
+{
+    prepare_commands(q, c, KEY);
     CU_ASSERT(cloud_wait(c, 1)); /* it asks for its twin: no message is needed */
     CU_ASSERT(cloud_last_is(c, "$iothub/twin/GET/?$rid=get", ""));
+}
+
+/* No message is there that could say so. */
+static void test_why_no_commands_come_is_said(void)
+{
+    QUEUE_BENCH(q);
+    CLOUD(c);
+    prepare_commands(&q, &c, "no base64!");
+    CU_ASSERT(bench_wait_state(&q, EXPORT_Q_DENIED));
+    CU_ASSERT(bench_says(&q, "no base64"));
+    bench_secret(&q, "hub/sharedaccesskey", KEY);
+    CU_ASSERT(cloud_wait(&c, 1));
+    CU_ASSERT(bench_wait_state(&q, EXPORT_Q_IDLE));
+    bench_close(&q);
+    edge_mutex_done(&executor.lock);
 }
 
 static void test_methods_are_answered(void)
@@ -599,5 +619,6 @@ CU_TestInfo azure_export_tests[] = {
      test_desired_properties_are_written_and_reported                                             },
     {"without the parameter there are no commands",
      test_without_the_parameter_there_are_no_commands                                             },
+    {"why no commands come is said",                test_why_no_commands_come_is_said             },
     CU_TEST_INFO_NULL,
 };
