@@ -110,7 +110,7 @@ enum edge_status app_pipeline_test(struct edge_call *call)
     struct app *app = edge_call_state(call);
     struct export_input in = input_of(call);
     edge_reply_list_open(call, "steps", -1);
-    EDGE_TRY(export_engine_try(edge_call_ctx(call), app->front.engine, edge_call_param(call, "name"), &in,
-                               show_step, call));
+    EDGE_TRY(export_engine_try(edge_call_ctx(call), app->front.engine,
+                               edge_call_param(call, "name"), &in, show_step, call));
     return edge_reply_list_close(call);
 }

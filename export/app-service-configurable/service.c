@@ -110,7 +110,8 @@ static enum edge_status listen_when_needed(struct edge_ctx *ctx, struct app *app
 /* A pipeline that is refused is told, and leaves the others alone. */
 static void apply(struct edge_ctx *ctx, struct app *app)
 {
-    enum edge_status st = export_engine_apply(ctx, app->front.engine, edge_runtime_writable(app->rt));
+    enum edge_status st =
+        export_engine_apply(ctx, app->front.engine, edge_runtime_writable(app->rt));
     if (st != EDGE_OK) {
         edge_log_error(ctx, "configuration refused", "file",
                        edge_printf(&ctx->arena, "%s/configuration.yaml", app->rt->resource_dir),

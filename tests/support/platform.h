@@ -48,7 +48,7 @@ struct platform {
     bool provided;                 /* -cp and -r: configuration and registry are core-keeper's */
     const char *devices_dir;       /* of device-virtual; NULL: its own six devices */
     const char *pipelines; /* YAML: the Writable section of the application service; NULL: none */
-    int64_t expected_devices;      /* platform_up waits for so many; default 6 */
+    int64_t expected_devices; /* platform_up waits for so many; default 6 */
 };
 
 /** Prepares directories, ports and configuration; starts nothing yet. */

@@ -148,10 +148,9 @@ static int64_t retry_after_ms(const struct edge_http_response *answer)
     if (!strptime(text, "%a, %d %b %Y %H:%M:%S", &tm)) {
         return 0;
     }
+    const int64_t most_ms = (int64_t)RETRY_AFTER_MAX_S * 1000;
     int64_t wait_ms = (int64_t)timegm(&tm) * 1000 - edge_now_ms();
-    return wait_ms <= 0                         ? 0
-           : wait_ms < RETRY_AFTER_MAX_S * 1000 ? wait_ms
-                                                : RETRY_AFTER_MAX_S * 1000;
+    return wait_ms <= 0 ? 0 : wait_ms < most_ms ? wait_ms : most_ms;
 }
 
 static const char *said(struct edge_ctx *ctx, const struct web_peer *peer,
