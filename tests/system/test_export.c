@@ -349,6 +349,28 @@ static void print_log(const struct app *a)
     }
 }
 
+static void print_missing(const struct receiver *r, int64_t sent)
+{
+    for (int64_t i = 1, from = 0; i <= sent + 1; i++) {
+        bool missing = i <= sent && r->seen[i] == 0;
+        if (missing && from == 0) {
+            from = i;
+        } else if (!missing && from > 0) {
+            printf("\n%lld to %lld are missing", (long long)from, (long long)i - 1);
+            from = 0;
+        }
+    }
+}
+
+/* Where what is missing is: still waiting, put aside, dropped, or nowhere. */
+static void print_queue(const struct app *a)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct http_answer answer;
+    http_probe_ask(&ctx.arena, a->port, "GET", "/api/v3/export/queue", "", NULL, &answer);
+    printf("\n%s\n", answer.body ? answer.body : "no answer");
+}
+
 static const char PERSISTENT[] =
     "max_queued_messages 0\npersistence true\npersistence_location %s/\n";
 
@@ -361,6 +383,8 @@ static void check(struct receiver *r, const struct app *app, int64_t sent)
     CU_ASSERT(whole);
     CU_ASSERT_EQUAL(r->disorder, 0);
     if (!whole || r->disorder > 0) {
+        print_missing(r, sent);
+        print_queue(app);
         print_log(app);
     }
 }

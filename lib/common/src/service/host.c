@@ -154,7 +154,9 @@ static enum edge_status subscribe(struct edge_ctx *ctx, struct edge_instance *in
                 : edge_printf(&ctx->arena, "%s/%s", rt->base_topic, s->topic);
         EDGE_TRY(edge_bus_subscribe(ctx, rt->bus, pattern, s->handler, rt->state, s->flags));
     }
-    return inst->provider.url ? watch_provider(ctx, inst) : EDGE_OK;
+    EDGE_TRY(inst->provider.url ? watch_provider(ctx, inst) : EDGE_OK);
+    presence_subscribed(&inst->presence);
+    return EDGE_OK;
 }
 
 /*

@@ -248,6 +248,9 @@ static enum edge_status ask_at(struct edge_ctx *ctx, struct edge_bus *bus, struc
     if (somebody_was_there(q)) {
         registry_wait(&p->inst->registry);
     }
+    /* A broker that kept things for us sends them at once: before anybody has subscribed, nobody would have them. */
+    while (p->config.session_s > 0 && !p->subscribed && edge_runtime_sleep(&p->inst->rt, 1)) {
+    }
     if (!edge_runtime_stopping(&p->inst->rt)) {
         edge_bus_release(p->inst->rt.bus);
         /* As long as this connection stands, paho sees the other one at once. */
@@ -290,6 +293,11 @@ static void *presence_main(void *arg)
         host_fail(p->inst->host, st, edge_ctx_message(&ctx, st));
     }
     return NULL;
+}
+
+void presence_subscribed(struct presence *p)
+{
+    p->subscribed = true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

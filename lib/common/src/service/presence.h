@@ -30,6 +30,7 @@ struct presence {
     int64_t since;          /* ns since 1970 */
     pthread_t thread;
     bool running;
+    _Atomic bool subscribed;
 
     /* By the delivery thread alone. */
     char rival[EDGE_UUID_SIZE]; /* who was here before us and should not live any more */
@@ -43,6 +44,8 @@ void presence_prepare(struct presence *p, struct edge_instance *inst,
 /** Ask, on a thread of its own, as long as it takes: then let the bus connect, or have the process
  * fail. */
 enum edge_status presence_start(struct edge_ctx *ctx, struct presence *p);
+/** All that the service hears from its start on is subscribed to: one with a session may connect. */
+void presence_subscribed(struct presence *p);
 /** The process is stopping. */
 void presence_stop(struct presence *p);
 
