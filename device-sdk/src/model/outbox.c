@@ -48,7 +48,8 @@ static void close_until(struct sdk_outbox *o, int64_t deadline_ms)
     o->next_ask_ms = 0;
     edge_cond_signal(&o->filled);
     while ((o->replies.n > 0 || o->events.n > 0 || !o->idle) && edge_now_mono_ms() < deadline_ms) {
-        if (o->mode == OUTBOX_ASKING && o->replies.n == 0 && o->next == o->events.n) {
+        bool unheard = o->mode == OUTBOX_ASKING || o->mode == OUTBOX_ALONE;
+        if (unheard && o->replies.n == 0 && o->next == o->events.n) {
             break; /* sent, and nobody known who would say more */
         }
         edge_cond_wait_until(&o->emptied, &o->lock, deadline_ms);
@@ -142,7 +143,7 @@ static bool put(struct sdk_outbox *o, const struct edge_message *m, size_t n_rea
                                      .n_readings = (uint32_t)n_readings,
                                      .bytes = (uint32_t)bytes});
     o->bytes += event ? bytes : 0;
-    edge_gauge_set(o->svc->events_waiting, (int64_t)o->events.n);
+    sdk_parcels_count(o);
     if (o->idle) {
         o->idle = false;
         edge_cond_signal(&o->filled);

@@ -11,6 +11,7 @@ enum {
     POLL_MS = 50,     /* for a bus that is away */
     HURRY_MS = 200,   /* when closing, or when nothing is sent before the answer */
     MAX_TRIES = 20,   /* of one event while others get through */
+    KEPT_ALONE = 4 * 1024 * 1024, /* bytes: some minutes of a gateway's events */
 };
 
 /* What is handed to the bus in one turn. */
@@ -34,10 +35,10 @@ static void turn_add(struct turn *t, const struct parcel *p, bool once)
     t->n++;
 }
 
-static bool keeps(const struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
+static bool is_ours(const struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
 
-/* Does an event stay when it was sent? */
-static bool keeps(const struct sdk_outbox *o)
+/* Is an event sent again where the bus loses it? */
+static bool is_ours(const struct sdk_outbox *o)
 {
     return o->mode == OUTBOX_ASKING || o->mode == OUTBOX_ACKED;
 }
@@ -53,6 +54,20 @@ static bool may_send(const struct sdk_outbox *o)
         return true;
     }
     return !o->listening && o->n_sent < o->window;
+}
+
+/* Alone: those sent last stay, for one who acknowledges may yet come. */
+static void forget_oldest(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
+
+static void forget_oldest(struct sdk_outbox *o)
+{
+    size_t bytes = o->max_bytes / 2 < KEPT_ALONE ? o->max_bytes / 2 : KEPT_ALONE;
+    for (size_t i = 0; i < o->next && (o->bytes > bytes || o->n_sent > o->events.max / 2); i++) {
+        struct parcel *p = sdk_parcel_at(&o->events, i);
+        if (p->state == PARCEL_SENT) {
+            sdk_parcel_finish(o, p);
+        }
+    }
 }
 
 static void take_events(struct sdk_outbox *o, struct turn *t, int64_t now) EDGE_REQUIRES(o->lock);
@@ -74,15 +89,18 @@ static void take_events(struct sdk_outbox *o, struct turn *t, int64_t now)
             p->tries++;
         }
         p->serial = ++o->serial;
-        turn_add(t, p, keeps(o));
+        turn_add(t, p, is_ours(o));
         if (o->n_sent == 0) {
             o->progress_ms = now; /* from here on he has something to speak of */
         }
         p->state = PARCEL_SENT;
         o->n_sent++;
-        if (!keeps(o)) {
+        if (o->mode == OUTBOX_LOCAL) {
             sdk_parcel_finish(o, p);
         }
+    }
+    if (o->mode == OUTBOX_ALONE) {
+        forget_oldest(o);
     }
     sdk_parcels_pop_done(o);
 }
@@ -114,13 +132,6 @@ static void look(struct sdk_outbox *o, struct turn *t, int64_t now)
     if (o->mode == OUTBOX_ASKING && now >= o->asking_until_ms) {
         o->mode = OUTBOX_ALONE;
         t->told_alone = true;
-        for (size_t i = 0; i < o->reach; i++) {
-            struct parcel *p = sdk_parcel_at(&o->events, i);
-            if (p->state == PARCEL_SENT) {
-                sdk_parcel_finish(o, p);
-            }
-        }
-        sdk_parcels_pop_done(o);
     }
     /* Core-data commits what it has gathered when it is asked, which takes it some seconds else. */
     int64_t patience_ms = o->closed ? 0 : WONDER_MS;
@@ -161,7 +172,9 @@ static void take(struct sdk_outbox *o, struct turn *t)
         }
         o->idle = true;
         edge_cond_signal(&o->emptied);
-        bool timed = o->events.n > 0 || o->listening || o->mode == OUTBOX_ASKING || !connected;
+        bool kept = o->mode == OUTBOX_ALONE && o->next == o->events.n;
+        bool timed =
+            (o->events.n > 0 && !kept) || o->listening || o->mode == OUTBOX_ASKING || !connected;
         if (timed) {
             edge_cond_wait_until(&o->filled, &o->lock, now + POLL_MS);
         } else {

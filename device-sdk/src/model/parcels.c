@@ -43,6 +43,12 @@ void sdk_parcel_finish(struct sdk_outbox *o, struct parcel *p)
     edge_message_unref(p->message);
 }
 
+void sdk_parcels_count(struct sdk_outbox *o)
+{
+    size_t done = o->mode == OUTBOX_ALONE ? o->n_sent : 0;
+    edge_gauge_set(o->svc->events_waiting, (int64_t)(o->events.n - done));
+}
+
 void sdk_parcels_pop_done(struct sdk_outbox *o)
 {
     while (o->events.n > 0 && sdk_parcel_at(&o->events, 0)->state == PARCEL_DONE) {
@@ -51,7 +57,7 @@ void sdk_parcels_pop_done(struct sdk_outbox *o)
         o->reach -= o->reach > 0;
         o->hint -= o->hint > 0;
     }
-    edge_gauge_set(o->svc->events_waiting, (int64_t)o->events.n);
+    sdk_parcels_count(o);
     edge_cond_signal(&o->emptied);
 }
 

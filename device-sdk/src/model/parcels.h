@@ -40,7 +40,7 @@ enum outbox_mode {
     OUTBOX_LOCAL,  /* in one process: published is delivered */
     OUTBOX_ASKING, /* does anybody acknowledge? Sent, and kept until that is known */
     OUTBOX_ACKED,
-    OUTBOX_ALONE, /* nobody does */
+    OUTBOX_ALONE, /* nobody does; some are kept for one who comes late */
 };
 
 struct sdk_outbox {
@@ -78,6 +78,8 @@ void sdk_parcels_push(struct parcels *p, struct parcel parcel);
 struct parcel sdk_parcels_pop(struct parcels *p);
 /** It is stored, or given up: its message may go. */
 void sdk_parcel_finish(struct sdk_outbox *o, struct parcel *p) EDGE_REQUIRES(o->lock);
+/** How many core-data is waited for with. */
+void sdk_parcels_count(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
 /** Those that are finished leave, as far as all before them are. */
 void sdk_parcels_pop_done(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
 /** Have what was sent before the sending @p before be sent again, in order. */

@@ -12,7 +12,7 @@
 #include "edge/metrics.h"
 #include "edge/pool.h"
 #include "edge/text.h"
-#include "model/model.h"
+#include "model/parcels.h"
 #include "suites.h"
 #include "wait.h"
 
@@ -28,6 +28,7 @@ struct acker {
     const char *instance EDGE_GUARDED;
     unsigned deaf EDGE_GUARDED; /* bits: the first sending of this event is lost */
     bool mute EDGE_GUARDED;     /* acknowledges nothing */
+    bool absent EDGE_GUARDED;   /* nor answers who asks for him */
     int heard[MAX_HEARD] EDGE_GUARDED;
     bool marked[MAX_HEARD] EDGE_GUARDED;
     size_t n EDGE_GUARDED;
@@ -68,7 +69,15 @@ static void hello(struct edge_ctx *ctx, struct acker *k)
 static enum edge_status on_ask(void *state, struct edge_ctx *ctx, const struct edge_message *m)
 {
     (void)m;
-    hello(ctx, state);
+    struct acker *k = state;
+    bool absent;
+    {
+        EDGE_LOCK(&k->lock);
+        absent = k->absent;
+    }
+    if (!absent) {
+        hello(ctx, k);
+    }
     return EDGE_OK;
 }
 
@@ -348,11 +357,78 @@ static void test_nothing_is_given_up_while_nothing_gets_through(void)
     CU_ASSERT_EQUAL(edge_counter_get(f.svc.events_dropped), 0);
 }
 
+static bool knows_the_last(void *arg)
+{
+    struct fixture *f = arg;
+    EDGE_LOCK(&f->svc.outbox->lock);
+    return strcmp(f->svc.outbox->instance, "the last") == 0;
+}
+
+static bool is_alone(void *arg)
+{
+    struct fixture *f = arg;
+    EDGE_LOCK(&f->svc.outbox->lock);
+    return f->svc.outbox->mode == OUTBOX_ALONE;
+}
+
+static bool has_resent(void *arg)
+{
+    struct fixture *f = arg;
+    return times(&f->acker, 2 * N_EVENTS - 1, true) > 0;
+}
+
+static bool has_sent_all(void *arg)
+{
+    const struct fixture *f = arg;
+    return edge_counter_get(f->svc.events_sent) >= 2 * N_EVENTS + 1;
+}
+
+/* Nobody acknowledges: what was sent last, as much as half of the outbox, is kept for who comes late. */
+static void test_who_comes_late_gets_the_last_ones(void)
+{
+    enum { MAX = 8 };
+    FIXTURE(f);
+    EDGE_CTX_SCOPE(ctx);
+    {
+        EDGE_LOCK(&f.acker.lock);
+        f.acker.mute = f.acker.absent = true;
+        f.acker.instance = "the last"; /* of his that is still on its way */
+    }
+    hello(&ctx, &f.acker);
+    CU_ASSERT_TRUE_FATAL(wait_until(knows_the_last, &f, SOON_MS));
+    {
+        EDGE_LOCK(&f.svc.outbox->lock);
+        f.svc.outbox->mode = OUTBOX_ASKING; /* as at the start, and its time is over */
+        f.svc.outbox->asking_until_ms = 0;
+        f.svc.outbox->events.max = MAX;
+        f.svc.outbox->instance[0] = '\0';
+        edge_cond_signal(&f.svc.outbox->filled);
+    }
+    CU_ASSERT_TRUE_FATAL(wait_until(is_alone, &f, SOON_MS));
+    for (int i = 0; i < 2 * N_EVENTS; i++) {
+        put(&f, i);
+        CU_ASSERT_TRUE(wait_until(is_empty, &f, SOON_MS));
+    }
+    CU_ASSERT_TRUE_FATAL(wait_until(has_sent_all, &f, SOON_MS));
+    {
+        EDGE_LOCK(&f.acker.lock);
+        f.acker.mute = false;
+    }
+    hello(&ctx, &f.acker);
+    CU_ASSERT_TRUE(wait_until(has_resent, &f, SOON_MS));
+    CU_ASSERT_TRUE(wait_until(is_empty, &f, SOON_MS));
+    for (int i = 0; i < 2 * N_EVENTS; i++) {
+        CU_ASSERT_EQUAL(times(&f.acker, i, true), i >= 2 * N_EVENTS - MAX / 2);
+    }
+    CU_ASSERT_EQUAL(edge_counter_get(f.svc.events_dropped), 0);
+}
+
 CU_TestInfo outbox_tests[] = {
-    {"what is acknowledged goes",                      test_what_is_acknowledged_goes     },
-    {"only what was lost comes again",                 test_only_what_was_lost_comes_again},
-    {"a new core-data gets all",                       test_a_new_core_data_gets_all      },
+    {"who comes late gets the last ones",              test_who_comes_late_gets_the_last_ones},
+    {"what is acknowledged goes",                      test_what_is_acknowledged_goes        },
+    {"only what was lost comes again",                 test_only_what_was_lost_comes_again   },
+    {"a new core-data gets all",                       test_a_new_core_data_gets_all         },
     {"nothing is given up while nothing gets through",
-     test_nothing_is_given_up_while_nothing_gets_through                                  },
+     test_nothing_is_given_up_while_nothing_gets_through                                     },
     CU_TEST_INFO_NULL,
 };
