@@ -31,13 +31,19 @@ struct world {
 
 static const struct edge_service *const SERVICES[] = {&core_keeper, &core_metadata, &core_data};
 
+static const char *const SETTINGS[][2] = {
+    {"MESSAGEBUS_TYPE",    "memory"},
+    {"SERVICE_PORT",       "0"     },
+    {"WRITABLE_LOGLEVEL",  "ERROR" },
+    {"RETENTION_INTERVAL", "50ms"  },
+};
+
 static void world_run(struct world *w)
 {
     char *argv[] = {(char *)"test", (char *)"--data", w->data, (char *)"-cd", w->dir.path, NULL};
-    setenv("MESSAGEBUS_TYPE", "memory", 1);
-    setenv("SERVICE_PORT", "0", 1);
-    setenv("WRITABLE_LOGLEVEL", "ERROR", 1);
-    setenv("RETENTION_INTERVAL", "50ms", 1);
+    for (size_t i = 0; i < sizeof(SETTINGS) / sizeof(SETTINGS[0]); i++) {
+        setenv(SETTINGS[i][0], SETTINGS[i][1], 1);
+    }
     enum edge_status st = edge_host_start(&w->ctx, SERVICES, 3, 5, argv, &w->host);
     if (st != EDGE_OK) {
         fprintf(stderr, "%s\n", edge_ctx_message(&w->ctx, st));
@@ -80,6 +86,9 @@ static void world_stop(struct world *w)
 static void world_done(struct world *w)
 {
     world_stop(w);
+    for (size_t i = 0; i < sizeof(SETTINGS) / sizeof(SETTINGS[0]); i++) {
+        unsetenv(SETTINGS[i][0]); /* other suites have their own */
+    }
     umount2(w->data, MNT_DETACH);
     scratch_done(&w->dir);
     edge_ctx_done(&w->ctx);
