@@ -17,7 +17,7 @@ test_sizes() {
     local base name added shared limit all=0 most=$SHARED_KB
     base=$(size_kb debian:bookworm-slim)
     shared=$(($(size_kb "$(image shared)") - base))
-    for name in $(services) edgexd; do
+    for name in $(services) $OPTIONAL edgexd; do
         added=$(($(size_kb "$(image "$name")") - base))
         say "$name adds $added kB"
         case $name in
@@ -36,7 +36,7 @@ test_sizes() {
 # A layer is shared where its digest is the same.
 test_shared_layers() {
     local name
-    for name in $(services) edgexd; do
+    for name in $(services) $OPTIONAL edgexd; do
         [ "$(layers "$(image "$name")" | sed '$d')" = "$(layers "$(image shared)")" ] ||
             fail "$name does not share all but its last layer"
     done

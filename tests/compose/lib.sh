@@ -10,6 +10,7 @@ export EDGEX_VERSION=$PROJECT EDGEX_ADDRESS=$ADDRESS EDGEX_CONTAINERS=$PROJECT
 # shellcheck source=tools/services.sh
 . "$SOURCE/tools/services.sh"
 services_read "$SOURCE"
+OPTIONAL=$(services_optional | tr ' ' '\n')
 services_with ""
 DATA=http://$ADDRESS:${SERVICE_PORTS[core-data]}/api/v3
 METADATA=http://$ADDRESS:${SERVICE_PORTS[core-metadata]}/api/v3
@@ -85,7 +86,8 @@ clean_up() {
 }
 
 compose() { "${COMPOSE[@]}" -p "$PROJECT" --project-directory "$SOURCE" -f "$SOURCE/$FILE" "$@"; }
-services() { compose config --services; }
+# Those that run as it is: version 1 shows those of profiles, too.
+services() { compose config --services | grep -vxF "$OPTIONAL"; }
 container() { echo "$PROJECT-$1"; }
 inspect() { "$DOCKER" inspect -f "$2" "$(container "$1")"; }
 
@@ -93,7 +95,7 @@ images_build() {
     local file
     for file in docker-compose.edgexd.yml docker-compose.yml; do
         FILE=$file
-        compose build >"$SCRATCH/build.log" 2>&1 || { tail -n 40 "$SCRATCH/build.log"; fail "the images do not build"; }
+        compose --profile '*' build >"$SCRATCH/build.log" 2>&1 || { tail -n 40 "$SCRATCH/build.log"; fail "the images do not build"; }
     done
 }
 
