@@ -92,10 +92,11 @@ container() { echo "$PROJECT-$1"; }
 inspect() { "$DOCKER" inspect -f "$2" "$(container "$1")"; }
 
 images_build() {
-    local file
+    local file profiles=()
+    for file in $OPTIONAL; do profiles+=(--profile "$file"); done
     for file in docker-compose.edgexd.yml docker-compose.yml; do
         FILE=$file
-        compose --profile '*' build >"$SCRATCH/build.log" 2>&1 || { tail -n 40 "$SCRATCH/build.log"; fail "the images do not build"; }
+        compose "${profiles[@]}" build >"$SCRATCH/build.log" 2>&1 || { tail -n 40 "$SCRATCH/build.log"; fail "the images do not build"; }
     done
 }
 

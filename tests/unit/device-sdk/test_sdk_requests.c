@@ -162,7 +162,7 @@ static void test_answers_may_come_from_elsewhere(void)
 
 static void test_late_answers_are_dropped(void)
 {
-    setenv("DEVICE_TEST__SERVICE_REQUESTTIMEOUT", "300ms", 1);
+    setenv("DEVICE_TEST__SERVICE_REQUESTTIMEOUT", "2s", 1); /* a tenth of it is the answer's */
     RIG(r, NULL);
     unsetenv("DEVICE_TEST__SERVICE_REQUESTTIMEOUT");
     bench_furnish(&ctx, &r, DEVICE_NAMED("D", SLOT("1")));
