@@ -237,7 +237,8 @@ static void test_without_acknowledgements_the_broker_counts(void)
     }
     CU_ASSERT_TRUE(wait_until(is_alone, &p, PATIENCE));
     CU_ASSERT_EQUAL(metric(&p, VIRTUAL, "edgex_events_dropped_total"), 0);
-    platform_start(&p, DATA); /* one that does appears: its word counts, and what it missed comes again */
+    platform_start(
+        &p, DATA); /* one that does appears: its word counts, and what it missed comes again */
     CU_ASSERT_TRUE_FATAL(stores_more(&p, 1));
     struct look l = {&p, metric(&p, VIRTUAL, "edgex_events_sent_total")};
     CU_ASSERT_TRUE(wait_until(has_stored, &l, PATIENCE));
