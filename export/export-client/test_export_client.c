@@ -24,23 +24,6 @@
 
 #define PATH "/api/v1/registration"
 
-/* The body of what is answered, as it is. */
-static const char *say(struct edge_ctx *ctx, struct service_rig *r, const char *method,
-                       const char *target, const char *body, int code)
-{
-    struct edge_http_response answer;
-    const struct edge_http_request request = {.method = method,
-                                              .target = target,
-                                              .body = body ? body : "",
-                                              .body_size = body ? strlen(body) : 0};
-    edge_http_call(r->rt->http, ctx, &request, &answer);
-    if (answer.code != code) {
-        printf("(%s %s: %d %s) ", method, target, answer.code, answer.body);
-    }
-    CU_ASSERT_EQUAL(answer.code, code);
-    return answer.body;
-}
-
 static const cJSON *one(struct edge_ctx *ctx, struct service_rig *r, const char *name)
 {
     return service_rig_ask(ctx, r, "GET", edge_printf(&ctx->arena, PATH "/name/%s", name), NULL,
@@ -58,8 +41,8 @@ static void test_added_and_read(void)
 {
     SERVICE_RIG(r, &export_client, QUIET);
     EDGE_CTX_SCOPE(ctx);
-    CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "GET", PATH, NULL, 200), "[]\n");
-    const char *id = say(&ctx, &r, "POST", PATH, REGISTRATION_OF("first"), 200);
+    CU_ASSERT_STRING_EQUAL(service_rig_text(&ctx, &r, "GET", PATH, NULL, 200), "[]\n");
+    const char *id = service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("first"), 200);
     CU_ASSERT(edge_uuid_is_strict(id));
     const cJSON *first = one(&ctx, &r, "first");
     CU_ASSERT_STRING_EQUAL(text_of(first, NULL, "id"), id);
@@ -69,10 +52,11 @@ static void test_added_and_read(void)
     CU_ASSERT_STRING_EQUAL(text_of(first, "addressable", "url"), "tcp://127.0.0.1:1");
     CU_ASSERT(cJSON_IsFalse(edge_json_member(first, "enable", true)));
     CU_ASSERT(edge_json_member(first, "created", true)->valuedouble > 1e12);
-    const char *by_id = say(&ctx, &r, "GET", edge_printf(&ctx.arena, PATH "/%s", id), NULL, 200);
-    const char *by_name = say(&ctx, &r, "GET", PATH "/name/first", NULL, 200);
+    const char *by_id =
+        service_rig_text(&ctx, &r, "GET", edge_printf(&ctx.arena, PATH "/%s", id), NULL, 200);
+    const char *by_name = service_rig_text(&ctx, &r, "GET", PATH "/name/first", NULL, 200);
     CU_ASSERT_STRING_EQUAL(by_id, by_name);
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("a%2Fb"), 200);
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("a%2Fb"), 200);
     CU_ASSERT_EQUAL(cJSON_GetArraySize(service_rig_ask(&ctx, &r, "GET", PATH, NULL, 200)), 2);
 }
 
@@ -125,10 +109,10 @@ static void test_refused(void)
     };
     SERVICE_RIG(r, &export_client, QUIET);
     EDGE_CTX_SCOPE(ctx);
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("taken"), 200);
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("taken"), 200);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const char *text =
-            say(&ctx, &r, cases[i].method, cases[i].target, cases[i].body, cases[i].code);
+        const char *text = service_rig_text(&ctx, &r, cases[i].method, cases[i].target,
+                                            cases[i].body, cases[i].code);
         if (cases[i].text && strcmp(text, cases[i].text) != 0) {
             printf("(%s %s: %s) ", cases[i].method, cases[i].body, text);
             CU_FAIL("another text");
@@ -150,7 +134,7 @@ static void test_all_that_may_be_named_is_taken(void)
         {"compressions", "compression", 3},
         {"algorithms",   "algorithm",   2},
     };
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         const char *target = edge_printf(&ctx.arena, PATH "/reference/%s", lists[i].type);
         const cJSON *list = service_rig_ask(&ctx, &r, "GET", target, NULL, 200), *name;
@@ -165,7 +149,7 @@ static void test_all_that_may_be_named_is_taken(void)
                                 name->valuestring)
                           : edge_printf(&ctx.arena, "{\"name\":\"r\",\"%s\":\"%s\"}",
                                         lists[i].member, name->valuestring);
-            CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "PUT", PATH, body, 200), "true");
+            CU_ASSERT_STRING_EQUAL(service_rig_text(&ctx, &r, "PUT", PATH, body, 200), "true");
             const cJSON *now = one(&ctx, &r, "r");
             CU_ASSERT_STRING_EQUAL(algorithm ? text_of(now, "encryption", "encryptionAlgorithm")
                                              : text_of(now, NULL, lists[i].member),
@@ -178,8 +162,8 @@ static void test_a_part_is_changed(void)
 {
     SERVICE_RIG(r, &export_client, ECHOES);
     EDGE_CTX_SCOPE(ctx);
-    const char *id = say(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
-    say(&ctx, &r, "PUT", PATH, "{\"name\":\"r\",\"enable\":true}", 200);
+    const char *id = service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
+    service_rig_text(&ctx, &r, "PUT", PATH, "{\"name\":\"r\",\"enable\":true}", 200);
     const cJSON *now = one(&ctx, &r, "r");
     CU_ASSERT(cJSON_IsTrue(edge_json_member(now, "enable", true)));
     CU_ASSERT_STRING_EQUAL(text_of(now, NULL, "format"), "JSON");
@@ -188,45 +172,46 @@ static void test_a_part_is_changed(void)
                                                         "deviceIdentifiers", true)),
                     1);
     /* An addressable without a name is none; an empty list is one. */
-    say(&ctx, &r, "PUT", PATH,
-        "{\"name\":\"r\",\"addressable\":{\"topic\":\"other\"},"
-        "\"filter\":{\"deviceIdentifiers\":[]}}",
-        200);
+    service_rig_text(&ctx, &r, "PUT", PATH,
+                     "{\"name\":\"r\",\"addressable\":{\"topic\":\"other\"},"
+                     "\"filter\":{\"deviceIdentifiers\":[]}}",
+                     200);
     now = one(&ctx, &r, "r");
     CU_ASSERT_STRING_EQUAL(text_of(now, "addressable", "topic"), "t");
     CU_ASSERT_PTR_NULL(
         edge_json_member(edge_json_member(now, "filter", true), "deviceIdentifiers", true));
     CU_ASSERT(cJSON_IsTrue(edge_json_member(now, "enable", true)));
     /* By id, which alone can give it another name; but not somebody else's. */
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("other"), 200);
-    CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "PUT", PATH,
-                               edge_printf(&ctx.arena, "{\"id\":\"%s\",\"name\":\"other\"}", id),
-                               400),
-                           "Name already taken\n");
-    say(&ctx, &r, "PUT", PATH, edge_printf(&ctx.arena, "{\"id\":\"%s\",\"name\":\"new\"}", id),
-        200);
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("other"), 200);
+    CU_ASSERT_STRING_EQUAL(
+        service_rig_text(&ctx, &r, "PUT", PATH,
+                         edge_printf(&ctx.arena, "{\"id\":\"%s\",\"name\":\"other\"}", id), 400),
+        "Name already taken\n");
+    service_rig_text(&ctx, &r, "PUT", PATH,
+                     edge_printf(&ctx.arena, "{\"id\":\"%s\",\"name\":\"new\"}", id), 200);
     CU_ASSERT_STRING_EQUAL(text_of(one(&ctx, &r, "new"), NULL, "id"), id);
-    say(&ctx, &r, "GET", PATH "/name/r", NULL, 404);
+    service_rig_text(&ctx, &r, "GET", PATH "/name/r", NULL, 404);
 }
 
 static void test_passwords_are_not_shown(void)
 {
     SERVICE_RIG(r, &export_client, QUIET);
     EDGE_CTX_SCOPE(ctx);
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
-    say(&ctx, &r, "PUT", PATH,
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
+    service_rig_text(
+        &ctx, &r, "PUT", PATH,
         "{\"name\":\"r\",\"encryption\":{\"encryptionAlgorithm\":\"AES\",\"encryptionKey\":\"hush2\"}}",
         200);
-    CU_ASSERT_PTR_NULL(strstr(say(&ctx, &r, "GET", PATH, NULL, 200), "hush"));
-    const char *shown = say(&ctx, &r, "GET", PATH "/name/r", NULL, 200);
+    CU_ASSERT_PTR_NULL(strstr(service_rig_text(&ctx, &r, "GET", PATH, NULL, 200), "hush"));
+    const char *shown = service_rig_text(&ctx, &r, "GET", PATH "/name/r", NULL, 200);
     CU_ASSERT_PTR_NULL(strstr(shown, "hush"));
     /* Who sends back what he was shown keeps them; who sends it elsewhere does not take them along. */
-    say(&ctx, &r, "PUT", PATH, shown, 200);
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("stolen"), 200);
-    say(&ctx, &r, "PUT", PATH,
-        "{\"name\":\"stolen\",\"addressable\":{\"name\":\"a\",\"protocol\":\"tcp\","
-        "\"address\":\"127.0.0.2\",\"port\":1,\"user\":\"u\"}}",
-        200);
+    service_rig_text(&ctx, &r, "PUT", PATH, shown, 200);
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("stolen"), 200);
+    service_rig_text(&ctx, &r, "PUT", PATH,
+                     "{\"name\":\"stolen\",\"addressable\":{\"name\":\"a\",\"protocol\":\"tcp\","
+                     "\"address\":\"127.0.0.2\",\"port\":1,\"user\":\"u\"}}",
+                     200);
     const char *file = edge_printf(&ctx.arena, "%s/registrations.db", r.rt->data_dir);
     static const char *const ends[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < 3; i++) {
@@ -248,12 +233,13 @@ static void test_removed(void)
 {
     SERVICE_RIG(r, &export_client, QUIET);
     EDGE_CTX_SCOPE(ctx);
-    const char *id = say(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
+    const char *id = service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
     CU_ASSERT_STRING_EQUAL(
-        say(&ctx, &r, "DELETE", edge_printf(&ctx.arena, PATH "/id/%s", id), NULL, 200), "true");
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
-    CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "DELETE", PATH "/name/r", NULL, 200), "true");
-    CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "GET", PATH, NULL, 200), "[]\n");
+        service_rig_text(&ctx, &r, "DELETE", edge_printf(&ctx.arena, PATH "/id/%s", id), NULL, 200),
+        "true");
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("r"), 200);
+    CU_ASSERT_STRING_EQUAL(service_rig_text(&ctx, &r, "DELETE", PATH "/name/r", NULL, 200), "true");
+    CU_ASSERT_STRING_EQUAL(service_rig_text(&ctx, &r, "GET", PATH, NULL, 200), "[]\n");
 }
 
 /* ---- attacks -------------------------------------------------------------------------------- */
@@ -284,8 +270,8 @@ static void test_garbage_on_every_route(void)
                                            "name", "id",  "%22", "%0d%0a", "{}",     "'--"};
     SERVICE_RIG(r, &export_client, QUIET);
     EDGE_CTX_SCOPE(ctx);
-    say(&ctx, &r, "POST", PATH, REGISTRATION_OF("taken"), 200);
-    const char *before = say(&ctx, &r, "GET", PATH, NULL, 200);
+    service_rig_text(&ctx, &r, "POST", PATH, REGISTRATION_OF("taken"), 200);
+    const char *before = service_rig_text(&ctx, &r, "GET", PATH, NULL, 200);
     for (size_t i = 0; i < export_client.routes.n; i++) {
         const struct edge_route *row = &export_client.routes.rows[i];
         for (size_t s = 0; s < sizeof(segments) / sizeof(segments[0]); s++) {
@@ -306,7 +292,7 @@ static void test_garbage_on_every_route(void)
             }
         }
     }
-    CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "GET", PATH, NULL, 200), before);
+    CU_ASSERT_STRING_EQUAL(service_rig_text(&ctx, &r, "GET", PATH, NULL, 200), before);
 }
 
 static void test_there_are_not_too_many(void)
@@ -319,7 +305,7 @@ static void test_there_are_not_too_many(void)
                                        "{\"name\":\"r%d\",\"addressable\":" ADDRESSABLE
                                        ",\"format\":\"JSON\",\"destination\":\"XMPP_TOPIC\"}",
                                        i);
-        const char *text = say(&ctx, &r, "POST", PATH, body, i < MOST ? 200 : 400);
+        const char *text = service_rig_text(&ctx, &r, "POST", PATH, body, i < MOST ? 200 : 400);
         CU_ASSERT(i < MOST || strcmp(text, "No more than 256 registrations\n") == 0);
     }
 }
@@ -407,7 +393,7 @@ static void test_the_second_door(void)
         CU_ASSERT_EQUAL(answer.code, cases[i].code);
         CU_ASSERT(i > 0 || strcmp(answer.body, "pong") == 0);
     }
-    CU_ASSERT_STRING_EQUAL(say(&ctx, &r, "GET", "/api/v1/ping", NULL, 200), "pong");
+    CU_ASSERT_STRING_EQUAL(service_rig_text(&ctx, &r, "GET", "/api/v1/ping", NULL, 200), "pong");
 }
 
 CU_TestInfo export_client_tests[] = {

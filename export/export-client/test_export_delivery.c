@@ -27,22 +27,6 @@ static const struct peer_step takes_all[] = {
     {PEER_ANSWER, OK_ANSWER}
 };
 
-static const char *say(struct edge_ctx *ctx, struct service_rig *r, const char *method,
-                       const char *target, const char *body, int code)
-{
-    struct edge_http_response answer;
-    const struct edge_http_request request = {.method = method,
-                                              .target = target,
-                                              .body = body ? body : "",
-                                              .body_size = body ? strlen(body) : 0};
-    edge_http_call(r->rt->http, ctx, &request, &answer);
-    if (answer.code != code) {
-        printf("(%s %s: %d %s) ", method, target, answer.code, answer.body);
-    }
-    CU_ASSERT_EQUAL(answer.code, code);
-    return answer.body;
-}
-
 /* Registers @p name at a web server. */
 static const char *to_web(struct edge_ctx *ctx, struct service_rig *r, const char *name,
                           const struct tcp_peer *peer, const char *more)
@@ -54,7 +38,7 @@ static const char *to_web(struct edge_ctx *ctx, struct service_rig *r, const cha
                                    "\"protocol\":\"HTTP\",\"method\":\"POST\",\"address\":"
                                    "\"127.0.0.1\",\"port\":%s,\"path\":\"/in/%s\"}%s}",
                                    name, name, port, name, more);
-    return say(ctx, r, "POST", PATH, body, 200);
+    return service_rig_text(ctx, r, "POST", PATH, body, 200);
 }
 
 static void event_comes(struct service_rig *r, const char *device)
@@ -166,7 +150,8 @@ static void test_to_influxdb(void)
     struct tcp_peer *peer = tcp_peer_start(takes_all, 1);
     {
         SERVICE_RIG(r, &export_client, QUIET);
-        say(&ctx, &r, "POST", PATH,
+        service_rig_text(
+            &ctx, &r, "POST", PATH,
             edge_printf(
                 &ctx.arena,
                 "{\"name\":\"db\",\"enable\":true,\"format\":\"XML\",\"compression\":"
@@ -201,7 +186,7 @@ static void test_filtered_out_or_disabled(void)
         event_comes(&r, "Pump");
         event_comes(&r, "Fan");
         CU_ASSERT(tcp_peer_wait_for(peer, 3));
-        say(&ctx, &r, "PUT", PATH, "{\"name\":\"off\",\"enable\":true}", 200);
+        service_rig_text(&ctx, &r, "PUT", PATH, "{\"name\":\"off\",\"enable\":true}", 200);
         event_comes(&r, "Pump");
         CU_ASSERT(tcp_peer_wait_for(peer, 5));
         CU_ASSERT_EQUAL(tcp_peer_requests(peer), 5);
@@ -266,7 +251,8 @@ static void test_to_a_broker(void)
         CU_ASSERT(edge_mqtt_wait_connected(client, edge_now_mono_ms() + SOON_MS));
         {
             SERVICE_RIG(r, &export_client, QUIET);
-            say(&ctx, &r, "POST", PATH,
+            service_rig_text(
+                &ctx, &r, "POST", PATH,
                 edge_printf(&ctx.arena,
                             "{\"name\":\"r\",\"enable\":true,\"format\":\"AWS_JSON\","
                             "\"destination\":\"%s\",\"addressable\":{\"name\":\"a\","
@@ -278,7 +264,8 @@ static void test_to_a_broker(void)
                 200);
             event_comes(&r, "Pump");
             /* What was refused with the wrong password is not lost, and goes out with the right one. */
-            say(&ctx, &r, "PUT", PATH,
+            service_rig_text(
+                &ctx, &r, "PUT", PATH,
                 edge_printf(&ctx.arena,
                             "{\"name\":\"r\",\"addressable\":{\"name\":\"a\","
                             "\"protocol\":\"%s\",\"address\":\"127.0.0.1\",\"port\":%u,"
@@ -326,7 +313,8 @@ static void test_to_a_broker_with_certificates(void)
                                              "%s/cli.key, Ca: %s/ca.pem}\n",
                                        dir, dir, dir);
         SERVICE_RIG(r, &export_client, yaml);
-        say(&ctx, &r, "POST", PATH,
+        service_rig_text(
+            &ctx, &r, "POST", PATH,
             edge_printf(&ctx.arena,
                         "{\"name\":\"r\",\"enable\":true,\"format\":\"AWS_JSON\","
                         "\"destination\":\"MQTT_TOPIC\",\"addressable\":{\"name\":\"a\","
@@ -372,13 +360,13 @@ static void test_what_waits_is_kept(void)
         service_rig_stop(&r);
         CU_ASSERT_EQUAL_FATAL(service_rig_start(&ctx, &r, NULL), EDGE_OK);
         CU_ASSERT_EQUAL(depth(&r, "web.HTTPExport"), 5);
-        say(&ctx, &r, "PUT", PATH, "{\"name\":\"web\",\"format\":\"XML\"}", 200);
-        say(&ctx, &r, "PUT", PATH, edge_printf(&ctx.arena, "{\"id\":\"%s\",\"name\":\"net\"}", id),
-            200);
+        service_rig_text(&ctx, &r, "PUT", PATH, "{\"name\":\"web\",\"format\":\"XML\"}", 200);
+        service_rig_text(&ctx, &r, "PUT", PATH,
+                         edge_printf(&ctx.arena, "{\"id\":\"%s\",\"name\":\"net\"}", id), 200);
         CU_ASSERT_EQUAL(depth(&r, "net.HTTPExport"), 5);
         service_rig_ask(&ctx, &r, "GET", "/api/v3/export/queue/web.HTTPExport", NULL, 404);
         tcp_peer_listen(peer);
-        say(&ctx, &r, "POST", "/api/v3/export/queue/net.HTTPExport/flush", "", 200);
+        service_rig_text(&ctx, &r, "POST", "/api/v3/export/queue/net.HTTPExport/flush", "", 200);
         CU_ASSERT(tcp_peer_wait_for(peer, 5));
         struct wanted none = {&r, "net.HTTPExport", 0};
         CU_ASSERT(wait_until(has_depth, &none, SOON_MS));
@@ -414,7 +402,7 @@ static void test_removed_with_what_waits(void)
         CU_ASSERT(wait_until(has_depth, &one, SOON_MS));
         CU_ASSERT(tcp_peer_wait_for(there, 1));
         CU_ASSERT_EQUAL(folders(&ctx, &r), 3);
-        say(&ctx, &r, "DELETE", PATH "/name/gone", NULL, 200);
+        service_rig_text(&ctx, &r, "DELETE", PATH "/name/gone", NULL, 200);
         CU_ASSERT_EQUAL(folders(&ctx, &r), 2);
         CU_ASSERT_EQUAL(depth(&r, "kept.HTTPExport"), 1);
         to_web(&ctx, &r, "gone", away, ",\"format\":\"JSON\"");
@@ -455,7 +443,8 @@ static void test_changes_lose_nothing(void)
                "\"encryptionKey\":\"0\"}");
         pthread_t thread = edge_thread_start("stream", streams, &s);
         for (unsigned i = 0; i < 20; i++) {
-            say(&ctx, &r, "PUT", PATH,
+            service_rig_text(
+                &ctx, &r, "PUT", PATH,
                 edge_printf(&ctx.arena,
                             "{\"name\":\"web\",\"encryption\":{\"encryptionAlgorithm\":\"AES\","
                             "\"encryptionKey\":\"%u\"}}",
@@ -503,7 +492,8 @@ static void test_what_does_nothing_says_so(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         EDGE_CTX_SCOPE(ctx);
         SERVICE_RIG(r, &export_client, QUIET);
-        say(&ctx, &r, "POST", PATH,
+        service_rig_text(
+            &ctx, &r, "POST", PATH,
             edge_printf(&ctx.arena,
                         "{\"name\":\"r\",\"enable\":true,\"format\":\"JSON\",\"destination\":"
                         "\"%s\",\"addressable\":{%s}}",
@@ -522,7 +512,7 @@ static void test_what_does_nothing_says_so(void)
         CU_ASSERT_STRING_EQUAL(edge_json_member(list->child, "name", true)->valuestring,
                                rows[i].queue);
         event_comes(&r, "Pump"); /* and harms nobody */
-        say(&ctx, &r, "DELETE", PATH "/name/r", NULL, 200);
+        service_rig_text(&ctx, &r, "DELETE", PATH "/name/r", NULL, 200);
         CU_ASSERT_EQUAL(folders(&ctx, &r), 0);
     }
 }

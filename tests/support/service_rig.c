@@ -63,11 +63,14 @@ void service_rig_up(struct service_rig *r, const struct edge_service *service, c
     CU_ASSERT_EQUAL_FATAL(st, EDGE_OK);
 }
 
-const cJSON *service_rig_ask(struct edge_ctx *ctx, struct service_rig *r, const char *method,
-                             const char *target, const char *body, int code)
+static struct edge_http_response answer_of(struct edge_ctx *ctx, struct service_rig *r,
+                                           const char *method, const char *target, const char *body,
+                                           int code)
 {
-    struct edge_http_request req = {
-        .method = method, .target = target, .body = body, .body_size = body ? strlen(body) : 0};
+    struct edge_http_request req = {.method = method,
+                                    .target = target,
+                                    .body = body ? body : "",
+                                    .body_size = body ? strlen(body) : 0};
     struct edge_http_response res = {0};
     edge_http_call(r->rt->http, ctx, &req, &res);
     if (res.code != code) {
@@ -75,9 +78,22 @@ const cJSON *service_rig_ask(struct edge_ctx *ctx, struct service_rig *r, const 
                 res.body);
     }
     CU_ASSERT_EQUAL(res.code, code);
+    return res;
+}
+
+const cJSON *service_rig_ask(struct edge_ctx *ctx, struct service_rig *r, const char *method,
+                             const char *target, const char *body, int code)
+{
+    struct edge_http_response res = answer_of(ctx, r, method, target, body, code);
     const cJSON *tree = NULL;
     if (res.body_size > 0) {
         CU_ASSERT_EQUAL(edge_json_parse(ctx, res.body, res.body_size, NULL, &tree), EDGE_OK);
     }
     return tree;
+}
+
+const char *service_rig_text(struct edge_ctx *ctx, struct service_rig *r, const char *method,
+                             const char *target, const char *body, int code)
+{
+    return answer_of(ctx, r, method, target, body, code).body;
 }

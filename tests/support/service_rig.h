@@ -33,4 +33,8 @@ void service_rig_up(struct service_rig *r, const struct edge_service *service, c
 const cJSON *service_rig_ask(struct edge_ctx *ctx, struct service_rig *r, const char *method,
                              const char *target, const char *body, int code);
 
+/** As it came, where it is no JSON. */
+const char *service_rig_text(struct edge_ctx *ctx, struct service_rig *r, const char *method,
+                             const char *target, const char *body, int code);
+
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "bus_text.h"
 #include "edge/arena.h"
 #include "edge/bus.h"
 #include "edge/clock.h"
@@ -268,8 +269,6 @@ static void publish(struct edge_bus *bus, int64_t origin)
 {
     EDGE_CTX_SCOPE(ctx);
     char id[EDGE_UUID_SIZE];
-    const cJSON *tree = NULL;
-    struct edge_message *m = edge_message_create(2048);
     edge_uuid_new(id);
     const char *text = edge_printf(
         &ctx.arena,
@@ -278,13 +277,7 @@ static void publish(struct edge_bus *bus, int64_t origin)
         "\"deviceName\":\"D\",\"resourceName\":\"S\",\"profileName\":\"P\",\"valueType\":\"Int8\","
         "\"value\":\"1\"}]}}",
         id, (long long)origin, (long long)origin);
-    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, text, strlen(text), NULL, &tree), EDGE_OK);
-    edge_message_topic(m, "edgex/events/device/test/P/D/S");
-    m->json = edge_json_clone(edge_message_arena(m), tree);
-    m->content_type = "application/json";
-    m->is_event = true;
-    CU_ASSERT_EQUAL(edge_bus_publish(&ctx, bus, m), EDGE_OK);
-    edge_message_unref(m);
+    bus_publish_text(bus, "edgex/events/device/test/P/D/S", text, true);
 }
 
 static struct edge_bus *source_open(uint16_t broker)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "bus_text.h"
 #include "contracts/event.h"
 #include "edge/bus.h"
 #include "edge/clock.h"
@@ -140,8 +141,6 @@ static void publish(struct ear *e, int64_t origin)
 {
     EDGE_CTX_SCOPE(ctx);
     char id[EDGE_UUID_SIZE];
-    const cJSON *tree = NULL;
-    struct edge_message *m = edge_message_create(2048);
     edge_uuid_new(id);
     const char *text = edge_printf(
         &ctx.arena,
@@ -150,13 +149,7 @@ static void publish(struct ear *e, int64_t origin)
         "\"deviceName\":\"Pump\",\"resourceName\":\"T\",\"profileName\":\"P\",\"valueType\":\"Int8\","
         "\"value\":\"1\"}]}}",
         id, (long long)origin, (long long)origin);
-    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, text, strlen(text), NULL, &tree), EDGE_OK);
-    edge_message_topic(m, "edgex/events/device/device-pump/P/Pump/T");
-    m->json = edge_json_clone(edge_message_arena(m), tree);
-    m->content_type = "application/json";
-    m->is_event = true;
-    CU_ASSERT_EQUAL(edge_bus_publish(&ctx, e->bus, m), EDGE_OK);
-    edge_message_unref(m);
+    bus_publish_text(e->bus, "edgex/events/device/device-pump/P/Pump/T", text, true);
 }
 
 struct wanted {
