@@ -29,9 +29,9 @@
 extern "C" {
 #endif
 
-/** Tables of drivers made for 1 (they end before scan_profile) and 2 (before validate) are taken too:
- * members behind are never looked at. */
-enum { DEVSDK_ABI = 3 };
+/** Tables of drivers made for 1 (they end before scan_profile), 2 (before validate) and 3 (before check_attr) are
+ * taken too: members behind are never looked at. */
+enum { DEVSDK_ABI = 4 };
 
 /** Outcomes; the comment is the HTTP status a client sees. */
 typedef enum devsdk_result {
@@ -107,6 +107,14 @@ typedef struct devsdk_protocol {
     const devsdk_field *fields; /* {0}-ended; may be NULL */
 } devsdk_protocol;
 
+/** A resource of a device's profile. */
+typedef struct devsdk_point {
+    const char *name, *units, *media_type; /* "" where it has none */
+    devsdk_type type, elem;
+    bool readable, writable;
+    const void *attr; /* your attribute struct; NULL: faulty, and no request of it comes */
+} devsdk_point;
+
 /** A request to a route of yours; valid until its handler returns. */
 typedef struct devsdk_call devsdk_call;
 typedef enum devsdk_who { /* may call it, where the platform asks for that */
@@ -164,6 +172,13 @@ typedef struct devsdk_driver {
      * anything else; must not block. */
     void (*secrets_changed)(devsdk_service *);
     const devsdk_route *routes; /* {0}-ended; paths none of the SDK's has */
+
+    /* Since 4; each may be NULL. What tables cannot say of the attributes of a resource, or of an address: members
+     * that belong together, texts with a form of their own. Called when a row has refused none; may fill in members
+     * no row names. They know nothing but what they are given, must not block, and run on any thread, before start()
+     * too. Not OK: as if a row had refused it, because of @p why (at most @p size bytes), which should name the key. */
+    devsdk_result (*check_attr)(const devsdk_point *point, void *attr, char *why, size_t size);
+    devsdk_result (*check_addr)(const char *protocol, void *addr, char *why, size_t size);
 } devsdk_driver;
 
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver);
@@ -190,13 +205,6 @@ void devsdk_each(devsdk_service *, bool (*fn)(devsdk_device *, void *arg), void 
 void devsdk_link(devsdk_device *, bool up, const char *why);
 
 /* ---- what a device has; any thread, in lane() and added() too. Texts live as long as the device. ---- */
-/** A resource of its profile. */
-typedef struct devsdk_point {
-    const char *name, *units, *media_type; /* "" where it has none */
-    devsdk_type type, elem;
-    bool readable, writable;
-    const void *attr; /* your attribute struct; NULL: faulty, and no request of it comes */
-} devsdk_point;
 /** The i-th; NULL behind the last one. For subscriptions and plans of bulk reads. */
 const devsdk_point *devsdk_point_at(const devsdk_device *, unsigned i);
 /* Any key as it was written, in your tables or not, numbers and the like as their JSON text; NULL:

@@ -37,7 +37,7 @@ static void put_device(void *d)
 
 static enum edge_status ask_driver(struct edge_ctx *ctx, const devsdk_device *draft)
 {
-    char why[512] = "";
+    char why[SDK_WHY_MAX] = "";
     const devsdk_driver *driver = draft->entry->svc->driver;
     if (!driver->validate || driver->validate(draft, why, sizeof(why)) == DEVSDK_OK) {
         return EDGE_OK;

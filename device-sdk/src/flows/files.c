@@ -142,11 +142,22 @@ static enum edge_status visit_dir(struct edge_ctx *ctx, devsdk_service *svc, con
 
 /* ---- profiles ------------------------------------------------------------------------------ */
 
+/* Resources the driver could not use are better told here, with the file's name, than read by read. */
+static enum edge_status check_attributes(struct edge_ctx *ctx, devsdk_service *svc,
+                                         const struct device_profile *dto)
+{
+    struct sdk_profile *p = sdk_profile_create(svc->driver, dto);
+    enum edge_status st = sdk_profile_check(ctx, p);
+    sdk_profile_unref(p);
+    return st;
+}
+
 static enum edge_status upload_profile(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
 {
     struct profile_request request = {.base = {.api_version = EDGE_API_VERSION}};
     bool known;
     EDGE_TRY(edge_dto_decode(ctx, &DEVICE_PROFILE, tree, &request.profile));
+    EDGE_TRY(check_attributes(ctx, svc, &request.profile));
     EDGE_TRY(sdk_metadata_has(ctx, svc, "deviceprofile", request.profile.name, &known));
     if (known && !svc->rt->options->overwrite_profiles) {
         return EDGE_OK;

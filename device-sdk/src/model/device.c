@@ -62,6 +62,18 @@ static const struct protocol *block_find(const struct device *dto, const char *n
     return NULL;
 }
 
+static enum edge_status parse_block(struct edge_ctx *ctx, const devsdk_driver *driver,
+                                    const devsdk_protocol *p, const struct protocol *block,
+                                    struct edge_arena *a, void *addr)
+{
+    char why[SDK_WHY_MAX] = "";
+    EDGE_TRY(sdk_params_parse(ctx, p->fields, block->properties, a, addr));
+    if (!driver->check_addr || driver->check_addr(p->name, addr, why, sizeof(why)) == DEVSDK_OK) {
+        return EDGE_OK;
+    }
+    return edge_fail(ctx, EDGE_INVALID, "%s", *why ? why : "the driver does not take this address");
+}
+
 enum edge_status sdk_address_parse(struct edge_ctx *ctx, const devsdk_driver *driver,
                                    const struct device *dto, struct edge_arena *a, void *addr,
                                    const char **ret_protocol)
@@ -75,7 +87,7 @@ enum edge_status sdk_address_parse(struct edge_ctx *ctx, const devsdk_driver *dr
         const struct protocol *block = block_find(dto, p->name);
         if (block) {
             *ret_protocol = p->name;
-            return sdk_params_parse(ctx, p->fields, block->properties, a, addr);
+            return parse_block(ctx, driver, p, block, a, addr);
         }
         known = edge_printf(&ctx->arena, "%s%s'%s'", known, *known ? " or " : "", p->name);
     }

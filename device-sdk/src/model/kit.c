@@ -9,6 +9,7 @@ void sdk_driver_copy(devsdk_driver *ret, const devsdk_driver *driver)
 {
     const size_t size = driver->abi <= 1   ? offsetof(devsdk_driver, scan_profile)
                         : driver->abi == 2 ? offsetof(devsdk_driver, validate)
+                        : driver->abi == 3 ? offsetof(devsdk_driver, check_attr)
                                            : sizeof(*driver);
     *ret = (devsdk_driver){0};
     memcpy(ret, driver, size);

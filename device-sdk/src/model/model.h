@@ -61,6 +61,8 @@ struct sdk_source {
     size_t n_ops;
 };
 
+enum { SDK_WHY_MAX = 512 }; /* of a driver's words for why it takes something not */
+
 enum sdk_access { SDK_FOR_READ, SDK_FOR_WRITE };
 
 /** A snapshot with one reference. Faulty attributes are noted at their resource, not refused. */

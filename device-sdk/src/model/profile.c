@@ -27,6 +27,19 @@ static const struct resource_operation *first_operation(const struct device_prof
     return NULL;
 }
 
+static enum edge_status parse_attributes(struct edge_ctx *ctx, const devsdk_driver *driver,
+                                         const struct sdk_resource *r, struct edge_arena *a,
+                                         void *attr)
+{
+    char why[SDK_WHY_MAX] = "";
+    EDGE_TRY(sdk_params_parse(ctx, driver->attributes, r->dto->attributes, a, attr));
+    if (!driver->check_attr || driver->check_attr(&r->point, attr, why, sizeof(why)) == DEVSDK_OK) {
+        return EDGE_OK;
+    }
+    return edge_fail(ctx, EDGE_INVALID, "%s",
+                     *why ? why : "the driver does not take these attributes");
+}
+
 static void resource_init(const devsdk_driver *driver, struct sdk_profile *p, size_t i)
 {
     EDGE_CTX_SCOPE(ctx);
@@ -48,8 +61,7 @@ static void resource_init(const devsdk_driver *driver, struct sdk_profile *p, si
         r->mappings = op->mappings;
         r->n_mappings = op->n_mappings;
     }
-    enum edge_status st =
-        sdk_params_parse(&ctx, driver->attributes, r->dto->attributes, &p->arena, attr);
+    enum edge_status st = parse_attributes(&ctx, driver, r, &p->arena, attr);
     if (st != EDGE_OK) {
         r->fault = edge_strdup(&p->arena, edge_ctx_message(&ctx, st));
         r->point.attr = NULL;

@@ -309,13 +309,30 @@ static devsdk_result never(const devsdk_device *dev, char *why, size_t size)
     return DEVSDK_INVALID;
 }
 
+static devsdk_result never_attr(const devsdk_point *point, void *attr, char *why, size_t size)
+{
+    (void)point;
+    (void)attr;
+    snprintf(why, size, "called");
+    return DEVSDK_INVALID;
+}
+
+static devsdk_result never_addr(const char *protocol, void *addr, char *why, size_t size)
+{
+    (void)protocol;
+    (void)addr;
+    snprintf(why, size, "called");
+    return DEVSDK_INVALID;
+}
+
 static void test_older_tables_end_earlier(void)
 {
     static const devsdk_driver old[] = {
-        {.abi = 1, DRIVER, .scan_profile = never_scan, .validate = never },
-        {.abi = 2, DRIVER, .validate = never,          .updated = updated},
+        {.abi = 1, DRIVER, .scan_profile = never_scan, .validate = never       },
+        {.abi = 2, DRIVER, .validate = never,          .updated = updated      },
+        {.abi = 3, DRIVER, .check_attr = never_attr,   .check_addr = never_addr},
     };
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
         devsdk_test *t = begin(&old[i], NULL);
         add(t, device_d);
         CU_ASSERT_TRUE(wait_for(&n_added));
