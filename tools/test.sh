@@ -49,7 +49,21 @@ verb_main() {
     if [ "$long" != 0 ]; then
         exec ctest --test-dir build/test --verbose -j 3 -L long "${filter[@]}"
     fi
-    exec ctest --test-dir build/test --output-on-failure --timeout 900 -j 2 "${filter[@]}"
+    local code=0
+    ctest --test-dir build/test --output-on-failure --timeout 900 -j 2 "${filter[@]}" || code=$?
+    [ $code = 0 ] || test_reasons build/test/Testing/Temporary/LastTest.log
+    exit $code
+}
+
+# What failed stands far up, amid what services said: the reasons once more, a few of each test.
+test_reasons() { # test_reasons LOG-OF-CTEST
+    say "
+Why:"
+    awk '
+        /^[0-9]+\/[0-9]+ Test: / {name = $3; n = 0; why = ""}
+        /^    [0-9]+\. .* - CU|^FAILED: |^ *--- FAIL|ERROR: [A-Z][A-Za-z]*Sanitizer|WARNING: ThreadSanitizer|runtime error:|^ERROR: libFuzzer/ {
+            if (n++ < 10) why = why "    " substr($0, 1, 300) "\n"}
+        /^Test [A-Z][a-z]*\.$/ && !/Passed/ {printf "  %s\n%s", name, why}' "$1"
 }
 
 test_arm64() { # does not return

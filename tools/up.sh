@@ -11,7 +11,8 @@ Installs missing Debian packages, builds, starts the platform on the loopback in
 every service answers, and shows a live line until Ctrl-C, which stops it cleanly.
 
   --detach    return once everything answers; ./edgex down stops it
-  --split     one process per service over a private mosquitto (default: one process, no broker)
+  --split     one process per service over a private mosquitto (default: one process, no broker), at a free port
+              from 18830, or where EDGEX_BROKER_PORT says
   --with NAME start this optional service, too (docs/services.md); may stand several times
   --data DIR  where data, logs and pid files live (default: var/)
 EOF
@@ -104,8 +105,9 @@ EOF
     done
 }
 
-free_port() { # a port nobody listens on
+free_port() { # a port nobody listens on, or the one that is wanted
     local port
+    [ -z "${EDGEX_BROKER_PORT:-}" ] || { echo "$EDGEX_BROKER_PORT"; return; }
     for port in $(seq 18830 18899); do
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
     done

@@ -37,10 +37,12 @@ ports() {
         port=$((port + 1))
     done
     export REGISTRY_PORT=$CORE_KEEPER__SERVICE_PORT
+    # The broker's own choice may be another test's, which looks while ours is being started again.
+    export EDGEX_BROKER_PORT=$port
 }
 
-wait_for() { # wait_for COMMAND...: within 30 s
-    local deadline=$((SECONDS + 30))
+wait_for() { # wait_for COMMAND...: within two minutes, as slow as the machine may be
+    local deadline=$((SECONDS + 120))
     until "$@"; do
         [ $SECONDS -lt $deadline ] || fail "in vain: $*"
         sleep 0.05

@@ -205,7 +205,7 @@ edgex 1 watch
 says "core-data does not answer on port $CORE_DATA__SERVICE_PORT"
 edgex 0 up --detach --split
 test_the_broker_is_shown
-test_watch "over the broker at 127.0.0.1:188"
+test_watch "over the broker at 127.0.0.1:$EDGEX_BROKER_PORT"
 test_watch_of_silence
 test_watch_of_a_standstill
 test_restart_of_one_of_several
