@@ -61,7 +61,7 @@ test_reasons() { # test_reasons LOG-OF-CTEST
 Why:"
     awk '
         /^[0-9]+\/[0-9]+ Test: / {name = $3; n = 0; why = ""}
-        /^    [0-9]+\. .* - CU|^FAILED: |^ *--- FAIL|ERROR: [A-Z][A-Za-z]*Sanitizer|WARNING: ThreadSanitizer|runtime error:|^ERROR: libFuzzer/ {
+        /^    [0-9]+\. .*:[0-9]+  - |^FAILED: |^ *--- FAIL|ERROR: [A-Z][A-Za-z]*Sanitizer|WARNING: ThreadSanitizer|runtime error:|^ERROR: libFuzzer/ {
             if (n++ < 10) why = why "    " substr($0, 1, 300) "\n"}
         /^Test [A-Z][a-z]*\.$/ && !/Passed/ {printf "  %s\n%s", name, why}' "$1"
 }
