@@ -15,8 +15,15 @@ static void attend_in(struct sdk_entry *e, int64_t ms)
 {
     EDGE_LOCK(&e->lock);
     if (e->device && ms > 0) {
-        edge_timer_arm(e->svc->rt->timers, &e->timer, edge_now_mono_ms() + ms);
+        e->timer_ms = edge_now_mono_ms() + ms;
+        edge_timer_arm(e->svc->rt->timers, &e->timer, e->timer_ms);
     }
+}
+
+static bool is_to_be_attended(struct sdk_entry *e)
+{
+    EDGE_LOCK(&e->lock);
+    return e->timer_ms > edge_now_mono_ms();
 }
 
 static int64_t probe_ms(const struct sdk_entry *e)
@@ -61,9 +68,10 @@ static bool take_state(struct sdk_entry *e, const struct device *dto)
     return e->down;
 }
 
+/* News of a device that is DOWN do not put its next try off, or with enough of them there would be none. */
 void sdk_note_snapshot(struct sdk_entry *e, const struct device *dto)
 {
-    if (take_state(e, dto)) {
+    if (take_state(e, dto) && !is_to_be_attended(e)) {
         attend_in(e, probe_ms(e));
     }
 }

@@ -130,6 +130,7 @@ struct sdk_entry {
     bool dirty EDGE_GUARDED; /* stands in the service's list of such */
     struct sdk_entry *next_dirty;
     struct edge_timer timer;         /* next try of added(), or of a device that is DOWN */
+    int64_t timer_ms EDGE_GUARDED;   /* when that is, or was */
     struct sdk_job attend;           /* that try, in the lane */
     bool attending EDGE_GUARDED;     /* it waits there, and holds a reference */
     struct sdk_schedule **schedules; /* changed under flows.changes */

@@ -103,6 +103,9 @@ unsigned edge_bus_connections(const struct edge_bus *bus);
 bool edge_bus_connected(const struct edge_bus *bus);
 /** Wait for that until @p deadline_ms (edge_now_mono_ms). */
 bool edge_bus_wait_connected(struct edge_bus *bus, int64_t deadline_ms);
+/** Until its handlers have done with all that has arrived; false where that takes longer. *ret_waited: it was not so at
+ * once. For tests that let time jump. */
+bool edge_bus_wait_idle(struct edge_bus *bus, int64_t deadline_ms, bool *ret_waited);
 
 /** Connect, where the configuration said held. */
 void edge_bus_release(struct edge_bus *bus);

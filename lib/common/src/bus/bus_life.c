@@ -72,6 +72,18 @@ static void wait_delivered(struct edge_bus *bus, int64_t deadline_ms)
     }
 }
 
+bool edge_bus_wait_idle(struct edge_bus *bus, int64_t deadline_ms, bool *ret_waited)
+{
+    EDGE_LOCK(&bus->lock);
+    while (bus->queue.n > 0 || bus->busy || bus->n_on_pool > 0) {
+        *ret_waited = true;
+        if (!edge_cond_wait_until(&bus->done, &bus->lock, deadline_ms)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Handlers still running find their calls refused; their end is waited for, however long. */
 static void stop_delivery(struct edge_bus *bus)
 {
