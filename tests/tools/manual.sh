@@ -10,7 +10,7 @@ fault() {
 }
 
 functions() { grep -ohE '\bdevsdk_[a-z_0-9]+\(' "$@" | sort -u; }
-headers=(device-sdk/include/devsdk/devsdk.h device-sdk/include/devsdk/test.h)
+headers=(device-sdk/include/devsdk/{devsdk,http,test}.h)
 while read -r name; do
     case "$name" in
     'devsdk_test_expect('*) ;; # behind DEVSDK_EXPECT

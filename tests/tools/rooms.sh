@@ -48,13 +48,13 @@ done < <(grep -r '^#include "' "$COMMON"/src "$COMMON"/include)
 SDK=device-sdk/src
 for entry in "$SDK"/*; do
     case "${entry##*/}" in
-    model | flows) ;;
-    *) fault "$entry is neither of the model nor of the flows" ;;
+    model | clients | flows) ;;
+    *) fault "$entry is neither of the model, nor of the clients, nor of the flows" ;;
     esac
 done
 while IFS=: read -r file include; do
     fault "$file includes a flow: $include"
-done < <(grep -rE '^#include "([^"]*/)?flows' "$SDK/model")
+done < <(grep -rE '^#include "([^"]*/)?flows' "$SDK/model" "$SDK/clients")
 
 # The north side: spool, stages, connectors, engine, in this order (export/README.md).
 NORTH_SIDE="export"

@@ -40,9 +40,11 @@ struct edge_client_peer {
     const char *ca_file;              /* PEM: who vouches for it; NULL: whom the system trusts */
     const char *cert_file, *key_file; /* PEM: the own certificate, for peers that ask for one */
     const char *server_name;          /* in its certificate, where it is not the host of the URL */
-    const char *proxy; /* "http://host:port": the way there; NULL: straight, whatever the
+    const char *proxy;           /* "http://host:port": the way there; NULL: straight, whatever the
                                 environment says */
-    bool skip_verify;  /* its certificate is not looked at; logged as a warning */
+    bool skip_verify;            /* its certificate is not looked at; logged as a warning */
+    const char *user, *password; /* who we are: Basic, */
+    bool digest;                 /* or Digest (RFC 7616) */
 };
 
 /**
@@ -69,8 +71,36 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
                                   const struct edge_http_request *req, int64_t deadline_ms,
                                   struct edge_http_response *ret);
 
+/** How an exchange ended; lives until who is told returns. */
+struct edge_client_end {
+    const struct edge_http_response *answer; /* NULL: none came, */
+    const char *why;                         /* because of this */
+    bool silent;                             /* connected, but no answer in time */
+    bool too_large;                          /* it was longer than it may be */
+};
+
+/** On the client's own thread, which all exchanges share: must not block. May send. */
+typedef void edge_client_told(void *arg, const struct edge_client_end *end);
+struct edge_client_exchange;
+
 /**
- * The same for JSON answers of a neighbour: the body as a tree. An error code becomes our status
+ * Call without waiting for the answer: a single try, and always by a socket. @p peer says how, NULL: as
+ * was set for all peers; what it leaves open is taken from those. All is copied. @p told is called once,
+ * maybe before this returns, also where the client is stopped. *ret is good until then, and set before.
+ * INVALID where a header cannot be one; UNAVAILABLE where the client is closing or libcurl is missing: told nothing.
+ */
+enum edge_status edge_client_send(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
+                                  const struct edge_client_peer *peer,
+                                  const struct edge_http_request *req, int64_t deadline_ms,
+                                  edge_client_told *told, void *arg,
+                                  struct edge_client_exchange **ret);
+/** Have it end without an answer, soon. */
+void edge_client_cancel(struct edge_client *c, struct edge_client_exchange *x);
+/** INVALID, and why: what edge_client_send() would refuse of @p peer, or a file that cannot be read. */
+enum edge_status edge_client_peer_check(struct edge_ctx *ctx, const struct edge_client_peer *peer);
+
+/**
+ * edge_client_call() for JSON answers of a neighbour: the body as a tree. An error code becomes our status
  * with the relay text of contract 2.4: "request failed, status code: 404, err: <message>".
  */
 enum edge_status edge_client_json(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,

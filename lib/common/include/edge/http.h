@@ -251,6 +251,8 @@ struct edge_http_request {
     bool code_only; /* a socket's answer: its body is passed over, and cut short where it is long */
     bool follow;    /* a GET or HEAD goes on where a redirect points to, five times at most */
     bool wants_headers;                     /* of the answer */
+    bool unpacks;                           /* a socket's answer may come compressed */
+    size_t answer_max;                      /* bytes of a socket's answer; 0: EDGE_ANSWER_MAX */
     const struct edge_http_header *headers; /* further ones; they go before the peer's */
     size_t n_headers;
 };
@@ -262,6 +264,8 @@ struct edge_http_response {
     const char *body; /* NUL-terminated; never NULL */
     size_t body_size;
     bool busy; /* it says when to come again */
+    const char
+        *redirect; /* of a socket's redirect that was not followed: to where; NULL: nowhere */
     /* Where they were wanted: the first 64, of 16 KiB in all, in the order they came. */
     const struct edge_http_header *headers;
     size_t n_headers;

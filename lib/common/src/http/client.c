@@ -376,6 +376,71 @@ enum edge_status edge_client_call(struct edge_client *c, struct edge_ctx *ctx, c
     return st;
 }
 
+/* ---- calls nobody waits for ------------------------------------------------------------------ */
+
+struct sent {
+    struct edge_client *client;
+    edge_client_told *told;
+    void *arg;
+};
+
+static void tell_end(void *arg, enum edge_transfer_outcome outcome,
+                     const struct edge_http_response *answer, const char *why)
+{
+    struct sent *sent = arg;
+    const struct edge_client_end end = {
+        .answer = outcome == EDGE_TRANSFER_ANSWERED ? answer : NULL,
+        .why = why,
+        .silent = outcome == EDGE_TRANSFER_SILENT,
+        .too_large = outcome == EDGE_TRANSFER_TOO_LARGE,
+    };
+    sent->told(sent->arg, &end);
+    leave(sent->client, NULL);
+    free(sent);
+}
+
+/* Not as the caller of a peer in this process. */
+static void enter_by_socket(struct edge_client *c)
+{
+    EDGE_LOCK(&c->lock);
+    c->n_callers++;
+}
+
+enum edge_status edge_client_send(struct edge_client *c, struct edge_ctx *ctx, const char *base_url,
+                                  const struct edge_client_peer *peer,
+                                  const struct edge_http_request *req, int64_t deadline_ms,
+                                  edge_client_told *told, void *arg,
+                                  struct edge_client_exchange **ret)
+{
+    const char *base = trimmed(&ctx->arena, base_url);
+    struct edge_http_request named = *req;
+    const struct edge_client_peer *how = client_peers_fill(c->peers, &ctx->arena, peer);
+    EDGE_TRY(client_peer_headers(ctx, how, &named));
+    struct edge_transfers *transfers = NULL;
+    EDGE_TRY(transfers_of(c, ctx, &transfers));
+    struct sent *sent = edge_xalloc(1, sizeof(*sent));
+    *sent = (struct sent){c, told, arg};
+    enter_by_socket(c);
+    enum edge_status st =
+        edge_transfer_begin(transfers, ctx, base, how, &named, deadline_ms, tell_end, sent, ret);
+    if (st != EDGE_OK) {
+        leave(c, NULL);
+        free(sent);
+    }
+    return st;
+}
+
+static struct edge_transfers *loop_of(struct edge_client *c)
+{
+    EDGE_LOCK(&c->lock);
+    return c->transfers;
+}
+
+void edge_client_cancel(struct edge_client *c, struct edge_client_exchange *x)
+{
+    edge_transfer_cancel(loop_of(c), x);
+}
+
 const char *edge_http_response_header(const struct edge_http_response *response, const char *name)
 {
     for (size_t i = 0; i < response->n_headers; i++) {

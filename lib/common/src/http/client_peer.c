@@ -69,8 +69,7 @@ static const char *copied(struct edge_arena *a, const char *text)
     return text && *text ? edge_strdup(a, text) : NULL;
 }
 
-static struct edge_client_peer copied_peer(struct edge_arena *a,
-                                           const struct edge_client_peer *peer)
+struct edge_client_peer client_peer_copy(struct edge_arena *a, const struct edge_client_peer *peer)
 {
     struct edge_client_peer to = *peer;
     struct edge_http_header *headers = edge_new_n(a, struct edge_http_header, peer->n_headers + 1);
@@ -85,6 +84,8 @@ static struct edge_client_peer copied_peer(struct edge_arena *a,
     to.key_file = copied(a, peer->key_file);
     to.server_name = copied(a, peer->server_name);
     to.proxy = copied(a, peer->proxy);
+    to.user = copied(a, peer->user);
+    to.password = copied(a, peer->password);
     return to;
 }
 
@@ -144,7 +145,7 @@ static enum edge_status check_file(struct edge_ctx *ctx, const char *path)
                : edge_fail(ctx, EDGE_INVALID, "cannot read %s: %s", path, strerror(errno));
 }
 
-static enum edge_status check_peer(struct edge_ctx *ctx, const struct edge_client_peer *peer)
+enum edge_status edge_client_peer_check(struct edge_ctx *ctx, const struct edge_client_peer *peer)
 {
     EDGE_TRY(check_headers(ctx, peer->headers, peer->n_headers));
     if (peer->bearer && !is_value(peer->bearer)) {
@@ -184,11 +185,11 @@ enum edge_status client_peers_set(struct client_peers *p, struct edge_ctx *ctx,
 {
     struct entry *e = NULL;
     if (peer) {
-        EDGE_TRY(check_peer(ctx, peer));
+        EDGE_TRY(edge_client_peer_check(ctx, peer));
         struct edge_arena arena = EDGE_ARENA_INIT;
         e = edge_new(&arena, struct entry);
         e->base_url = base_url ? edge_strdup(&arena, base_url) : NULL;
-        e->peer = copied_peer(&arena, peer);
+        e->peer = client_peer_copy(&arena, peer);
         e->arena = arena;
     }
     struct entry *before = put_entry(p, base_url, e);
@@ -212,17 +213,14 @@ static const struct entry *entry_of(struct client_peers *p, const char *base_url
     return e;
 }
 
-const struct edge_client_peer *client_peers_find(struct client_peers *p, struct edge_arena *a,
-                                                 const char *base_url)
+static const struct edge_client_peer *
+filled(struct edge_arena *a, const struct edge_client_peer *own, const struct entry *all)
 {
-    EDGE_LOCK(&p->lock);
-    const struct entry *own = entry_of(p, base_url), *all = entry_of(p, NULL);
-    const struct entry *e = own ? own : all;
-    if (!e) {
+    if (!own && !all) {
         return NULL;
     }
     struct edge_client_peer *peer = edge_new(a, struct edge_client_peer);
-    *peer = copied_peer(a, &e->peer);
+    *peer = client_peer_copy(a, own ? own : &all->peer);
     if (own && all) {
         bool has_cert = peer->cert_file != NULL;
         peer->proxy = peer->proxy ? peer->proxy : copied(a, all->peer.proxy);
@@ -231,6 +229,21 @@ const struct edge_client_peer *client_peers_find(struct client_peers *p, struct 
         peer->key_file = has_cert ? peer->key_file : copied(a, all->peer.key_file);
     }
     return peer;
+}
+
+const struct edge_client_peer *client_peers_find(struct client_peers *p, struct edge_arena *a,
+                                                 const char *base_url)
+{
+    EDGE_LOCK(&p->lock);
+    const struct entry *own = entry_of(p, base_url);
+    return filled(a, own ? &own->peer : NULL, entry_of(p, NULL));
+}
+
+const struct edge_client_peer *client_peers_fill(struct client_peers *p, struct edge_arena *a,
+                                                 const struct edge_client_peer *own)
+{
+    EDGE_LOCK(&p->lock);
+    return filled(a, own, entry_of(p, NULL));
 }
 
 static enum edge_status token_of(struct edge_ctx *ctx, const struct edge_client_peer *peer,

@@ -14,6 +14,11 @@ enum edge_status client_peers_set(struct client_peers *p, struct edge_ctx *ctx,
 /** A copy of what holds for @p base_url; NULL: nothing was said. */
 const struct edge_client_peer *client_peers_find(struct client_peers *p, struct edge_arena *a,
                                                  const char *base_url);
+/** A copy of @p own, with what holds for all where it leaves that open; @p own NULL: what holds for all. */
+const struct edge_client_peer *client_peers_fill(struct client_peers *p, struct edge_arena *a,
+                                                 const struct edge_client_peer *own);
+/** A copy whose texts live in the arena. */
+struct edge_client_peer client_peer_copy(struct edge_arena *a, const struct edge_client_peer *peer);
 /** Have @p req carry the headers of its peer (may be NULL), the token among them. */
 enum edge_status client_peer_headers(struct edge_ctx *ctx, const struct edge_client_peer *peer,
                                      struct edge_http_request *req);

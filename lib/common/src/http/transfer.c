@@ -5,10 +5,12 @@
  */
 #include "transfer.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "client_peer.h"
 #include "curl_late.h"
 #include "edge/budget.h"
 #include "edge/clock.h"
@@ -37,11 +39,24 @@ struct transfer {
     CURLcode code;
     struct edge_budget *budget; /* pays for the body; NULL: nobody counts */
     size_t charged;
-    bool no_room;    /* in it */
-    bool too_large;  /* and never will be */
-    bool code_only;  /* as in the request */
-    size_t unwanted; /* bytes of a body passed over */
+    bool no_room;   /* in it */
+    bool too_large; /* and never will be */
+    bool code_only; /* as in the request */
+    size_t answer_max;
+    struct edge_client_exchange *exchange; /* NULL: somebody waits */
+    size_t unwanted;                       /* bytes of a body passed over */
     bool done;
+};
+
+/* One nobody waits for: it has what its transfer needs, and ends with it. */
+struct edge_client_exchange {
+    struct transfer x;
+    struct edge_ctx ctx; /* its memory; until told */
+    const char *base_url;
+    const struct edge_client_peer *peer;
+    edge_transfer_told *told;
+    void *arg;
+    atomic_bool cancelled;
 };
 
 struct edge_transfers {
@@ -52,9 +67,11 @@ struct edge_transfers {
     struct edge_mutex lock;
     struct transfer *queue EDGE_GUARDED;
     bool stopping EDGE_GUARDED;
+    bool cancelling EDGE_GUARDED; /* one of those under way is to end */
 };
 
 static void *run(void *arg);
+static void tell(struct edge_transfers *t, struct edge_client_exchange *e);
 
 enum edge_status edge_transfers_create(struct edge_ctx *ctx, struct edge_transfers **ret)
 {
@@ -115,13 +132,22 @@ static void unlink_transfer(struct transfer *x)
     }
 }
 
-/* The caller owns it again as soon as the lock is dropped. */
-static void finish(struct edge_transfers *t, struct transfer *x, CURLcode code)
+/* Who waits owns it again as soon as the lock is dropped. */
+static void wake_caller(struct edge_transfers *t, struct transfer *x)
 {
     EDGE_LOCK(&t->lock);
-    x->code = code;
     x->done = true;
     edge_cond_signal(&x->finished);
+}
+
+static void finish(struct edge_transfers *t, struct transfer *x, CURLcode code)
+{
+    x->code = code;
+    if (x->exchange) {
+        tell(t, x->exchange);
+    } else {
+        wake_caller(t, x);
+    }
 }
 
 static void end_active(struct edge_transfers *t, struct transfer *x, CURLcode code)
@@ -129,6 +155,25 @@ static void end_active(struct edge_transfers *t, struct transfer *x, CURLcode co
     t->curl.multi_remove_handle(t->multi, x->easy);
     unlink_transfer(x);
     finish(t, x, code);
+}
+
+static bool is_cancelling(struct edge_transfers *t)
+{
+    EDGE_LOCK(&t->lock);
+    bool is = t->cancelling;
+    t->cancelling = false;
+    return is;
+}
+
+static void end_cancelled(struct edge_transfers *t)
+{
+    struct transfer *next;
+    for (struct transfer *x = is_cancelling(t) ? t->active : NULL; x; x = next) {
+        next = x->next;
+        if (x->exchange && atomic_load(&x->exchange->cancelled)) {
+            end_active(t, x, CURLE_ABORTED_BY_CALLBACK);
+        }
+    }
 }
 
 static struct transfer *take_queue(struct edge_transfers *t, bool *ret_stopping)
@@ -175,6 +220,7 @@ static void *run(void *arg)
         int running;
         t->curl.multi_perform(t->multi, &running);
         end_finished(t);
+        end_cancelled(t);
         t->curl.multi_poll(t->multi, NULL, 0, POLL_MS, NULL);
     }
     while (t->active) {
@@ -210,7 +256,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
         x->unwanted += n;
         return x->unwanted <= UNWANTED_MAX ? n : 0;
     }
-    if (x->body.len + n > EDGE_ANSWER_MAX) {
+    if (x->body.len + n > x->answer_max) {
         return 0; /* CURLE_WRITE_ERROR */
     }
     if (!pay(x, x->body.len + n)) {
@@ -338,6 +384,16 @@ static void set_way(struct transfer *x, struct edge_ctx *ctx, const char *base_u
     transfer_tls_set(x->curl, e, peer);
 }
 
+static void set_who(struct transfer *x, const struct edge_client_peer *peer)
+{
+    if (peer && peer->user) {
+        x->curl->easy_setopt(x->easy, CURLOPT_HTTPAUTH,
+                             (long)(peer->digest ? CURLAUTH_DIGEST : CURLAUTH_BASIC));
+        x->curl->easy_setopt(x->easy, CURLOPT_USERNAME, peer->user);
+        x->curl->easy_setopt(x->easy, CURLOPT_PASSWORD, peer->password ? peer->password : "");
+    }
+}
+
 static void set_limits(struct transfer *x, const struct edge_http_request *req, int64_t timeout_ms)
 {
     CURL *e = x->easy;
@@ -350,7 +406,7 @@ static void set_limits(struct transfer *x, const struct edge_http_request *req, 
     x->curl->easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     x->curl->easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
     x->curl->easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
-                         (curl_off_t)(req->code_only ? 0 : EDGE_ANSWER_MAX));
+                         (curl_off_t)(req->code_only ? 0 : x->answer_max));
 }
 
 static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_url,
@@ -359,6 +415,7 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
 {
     x->easy = x->curl->easy_init();
     x->code_only = req->code_only;
+    x->answer_max = req->answer_max > 0 ? req->answer_max : EDGE_ANSWER_MAX;
     edge_cond_init(&x->finished);
     CURL *e = x->easy;
     x->curl->easy_setopt(e, CURLOPT_PRIVATE, x);
@@ -367,6 +424,10 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
     x->curl->easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     x->curl->easy_setopt(e, CURLOPT_WRITEDATA, x);
     set_way(x, ctx, base_url, peer, req);
+    set_who(x, peer);
+    if (req->unpacks) {
+        x->curl->easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    }
     set_limits(x, req, timeout_ms);
     set_method(x, req);
     set_headers(x, ctx, req);
@@ -456,7 +517,8 @@ static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_
 {
     long code = 0;
     curl_off_t retry_after = 0;
-    const char *type = NULL;
+    const char *type = NULL, *redirect = NULL;
+    x->curl->easy_getinfo(x->easy, CURLINFO_REDIRECT_URL, &redirect);
     x->curl->easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
     x->curl->easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
     x->curl->easy_getinfo(x->easy, CURLINFO_CONTENT_TYPE, &type);
@@ -466,6 +528,7 @@ static void take_response(struct edge_ctx *ctx, struct transfer *x, struct edge_
         .content_type = edge_strdup(&ctx->arena, type ? type : ""),
         .body = edge_buf_str(&x->body),
         .body_size = x->body.len,
+        .redirect = redirect ? edge_strdup(&ctx->arena, redirect) : NULL,
     };
     if (x->head.len > 0) {
         take_head(&ctx->arena, &x->head, ret);
@@ -484,6 +547,50 @@ static bool pay_for(struct edge_ctx *ctx, struct transfer *x)
     return st == EDGE_OK;
 }
 
+/* What became of it; its end, too. */
+static enum edge_transfer_outcome conclude(struct edge_transfers *t, struct edge_ctx *ctx,
+                                           struct transfer *x, const char *base_url,
+                                           const struct edge_client_peer *peer,
+                                           struct edge_http_response *ret, const char **ret_why)
+{
+    enum edge_transfer_outcome outcome = judge(x);
+    if (x->charged > 0) {
+        (void)edge_budget_resize(x->budget, x->charged, 0); /* on the context's account from here */
+        edge_buf_trim(&x->body);
+    }
+    if (x->no_room || (outcome == EDGE_TRANSFER_ANSWERED && !pay_for(ctx, x))) {
+        outcome = x->too_large ? EDGE_TRANSFER_TOO_LARGE : EDGE_TRANSFER_FAILED;
+        ctx->busy |= !x->too_large;
+        *ret_why = x->too_large ? "the answer is larger than the memory for requests"
+                                : "too much memory is in use for requests";
+    } else if (outcome == EDGE_TRANSFER_ANSWERED) {
+        take_response(ctx, x, ret);
+    } else if (x->code == CURLE_WRITE_ERROR || x->code == CURLE_FILESIZE_EXCEEDED) {
+        outcome = EDGE_TRANSFER_TOO_LARGE;
+        *ret_why =
+            x->answer_max == EDGE_ANSWER_MAX
+                ? "the answer is larger than 32 MiB"
+                : edge_printf(&ctx->arena, "the answer is larger than %zu bytes", x->answer_max);
+    } else {
+        const char *why = x->error[0] ? x->error : t->curl.easy_strerror(x->code);
+        const char *of_tls =
+            transfer_tls_reason(&t->curl, &ctx->arena, x->easy, x->code, why, base_url, peer);
+        *ret_why = of_tls ? of_tls : edge_strdup(&ctx->arena, why);
+    }
+    t->curl.easy_cleanup(x->easy);
+    t->curl.slist_free_all(x->headers);
+    t->curl.slist_free_all(x->way);
+    edge_buf_done(&x->head);
+    edge_cond_done(&x->finished);
+    edge_buf_done(&x->body);
+    return outcome;
+}
+
+static long whole_ms(int64_t ms)
+{
+    return (long)(ms < INT32_MAX ? ms : INT32_MAX);
+}
+
 enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_ctx *ctx,
                                          const char *base_url, const struct edge_client_peer *peer,
                                          const struct edge_http_request *req, int64_t deadline_ms,
@@ -496,34 +603,83 @@ enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_c
     }
     struct transfer x = {
         .curl = &t->curl, .body = EDGE_BUF_INIT, .head = EDGE_BUF_INIT, .budget = ctx->budget};
-    prepare(&x, ctx, base_url, peer, req, timeout_ms < INT32_MAX ? timeout_ms : INT32_MAX);
+    prepare(&x, ctx, base_url, peer, req, whole_ms(timeout_ms));
     wait_for(t, &x);
-    enum edge_transfer_outcome outcome = judge(&x);
-    if (x.charged > 0) {
-        (void)edge_budget_resize(x.budget, x.charged, 0); /* on the context's account from here */
-        edge_buf_trim(&x.body);
+    return conclude(t, ctx, &x, base_url, peer, ret, ret_why);
+}
+
+/* ---- those nobody waits for ----------------------------------------------------------------- */
+
+static void tell(struct edge_transfers *t, struct edge_client_exchange *e)
+{
+    struct edge_http_response answer = {.body = ""};
+    const char *why = NULL;
+    enum edge_transfer_outcome outcome =
+        conclude(t, &e->ctx, &e->x, e->base_url, e->peer, &answer, &why);
+    e->told(e->arg, outcome, &answer, why);
+    edge_ctx_done(&e->ctx);
+    free(e);
+}
+
+/* False: it has stopped. */
+static bool enqueue(struct edge_transfers *t, struct edge_client_exchange *e,
+                    struct edge_client_exchange **ret)
+{
+    EDGE_LOCK(&t->lock);
+    if (t->stopping) {
+        return false;
     }
-    if (x.no_room || (outcome == EDGE_TRANSFER_ANSWERED && !pay_for(ctx, &x))) {
-        outcome = x.too_large ? EDGE_TRANSFER_TOO_LARGE : EDGE_TRANSFER_FAILED;
-        ctx->busy |= !x.too_large;
-        *ret_why = x.too_large ? "the answer is larger than the memory for requests"
-                               : "too much memory is in use for requests";
-    } else if (outcome == EDGE_TRANSFER_ANSWERED) {
-        take_response(ctx, &x, ret);
-    } else if (x.code == CURLE_WRITE_ERROR || x.code == CURLE_FILESIZE_EXCEEDED) {
-        outcome = EDGE_TRANSFER_TOO_LARGE;
-        *ret_why = "the answer is larger than 32 MiB";
-    } else {
-        const char *why = x.error[0] ? x.error : t->curl.easy_strerror(x.code);
-        const char *of_tls =
-            transfer_tls_reason(&t->curl, &ctx->arena, x.easy, x.code, why, base_url, peer);
-        *ret_why = of_tls ? of_tls : edge_strdup(&ctx->arena, why);
+    *ret = e;
+    link_transfer(&t->queue, &e->x);
+    t->curl.multi_wakeup(t->multi);
+    return true;
+}
+
+enum edge_status edge_transfer_begin(struct edge_transfers *t, struct edge_ctx *ctx,
+                                     const char *base_url, const struct edge_client_peer *peer,
+                                     const struct edge_http_request *req, int64_t deadline_ms,
+                                     edge_transfer_told *told, void *arg,
+                                     struct edge_client_exchange **ret)
+{
+    int64_t timeout_ms = deadline_ms - edge_now_mono_ms();
+    struct edge_client_exchange *e = edge_xalloc(1, sizeof(*e));
+    *e = (struct edge_client_exchange){
+        .x = {.curl = &t->curl,
+              .body = EDGE_BUF_INIT,
+              .head = EDGE_BUF_INIT,
+              .budget = ctx->budget},
+        .ctx = EDGE_CTX_INIT,
+        .told = told,
+        .arg = arg,
+    };
+    struct edge_arena *a = &e->ctx.arena;
+    e->ctx.budget = ctx->budget;
+    e->x.exchange = e;
+    e->base_url = edge_strdup(a, base_url);
+    if (peer) { /* its headers are in the request already */
+        struct edge_client_peer *copy = edge_new(a, struct edge_client_peer);
+        *copy = client_peer_copy(a, peer);
+        e->peer = copy;
     }
-    t->curl.easy_cleanup(x.easy);
-    t->curl.slist_free_all(x.headers);
-    t->curl.slist_free_all(x.way);
-    edge_buf_done(&x.head);
-    edge_cond_done(&x.finished);
-    edge_buf_done(&x.body);
-    return outcome;
+    struct edge_http_request kept = *req;
+    kept.body = req->body_size > 0 ? edge_strndup(a, req->body, req->body_size) : NULL;
+    prepare(&e->x, &e->ctx, e->base_url, e->peer, &kept, whole_ms(timeout_ms > 0 ? timeout_ms : 1));
+    if (enqueue(t, e, ret)) {
+        return EDGE_OK;
+    }
+    struct edge_http_response none;
+    const char *why;
+    e->x.code = CURLE_ABORTED_BY_CALLBACK;
+    (void)conclude(t, &e->ctx, &e->x, e->base_url, e->peer, &none, &why);
+    edge_ctx_done(&e->ctx);
+    free(e);
+    return edge_fail(ctx, EDGE_UNAVAILABLE, "the client is closing");
+}
+
+void edge_transfer_cancel(struct edge_transfers *t, struct edge_client_exchange *x)
+{
+    atomic_store(&x->cancelled, true);
+    EDGE_LOCK(&t->lock);
+    t->cancelling = true;
+    t->curl.multi_wakeup(t->multi);
 }

@@ -31,4 +31,19 @@ enum edge_transfer_outcome edge_transfer(struct edge_transfers *t, struct edge_c
                                          const struct edge_http_request *req, int64_t deadline_ms,
                                          struct edge_http_response *ret, const char **ret_why);
 
+/** On the loop's thread, which it must not hold up. What it gets lives until it returns. */
+typedef void edge_transfer_told(void *arg, enum edge_transfer_outcome outcome,
+                                const struct edge_http_response *answer, const char *why);
+/**
+ * The same without waiting; everything is copied. *ret is set before @p told can be called, and good
+ * until it returns. UNAVAILABLE: stopping, and nobody is told.
+ */
+enum edge_status edge_transfer_begin(struct edge_transfers *t, struct edge_ctx *ctx,
+                                     const char *base_url, const struct edge_client_peer *peer,
+                                     const struct edge_http_request *req, int64_t deadline_ms,
+                                     edge_transfer_told *told, void *arg,
+                                     struct edge_client_exchange **ret);
+/** Have it end as FAILED, soon; @p x is good. */
+void edge_transfer_cancel(struct edge_transfers *t, struct edge_client_exchange *x);
+
 #endif
