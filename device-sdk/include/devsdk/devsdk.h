@@ -36,16 +36,17 @@ enum { DEVSDK_ABI = 4 };
 /** Outcomes; the comment is the HTTP status a client sees. */
 typedef enum devsdk_result {
     DEVSDK_OK = 0,
-    DEVSDK_PENDING = 1,     /* I will call devsdk_done() */
-    DEVSDK_INVALID = -1,    /* 400 bad address, attribute or value */
-    DEVSDK_NO_OBJECT = -2,  /* 404 the device has no such object */
-    DEVSDK_DENIED = -3,     /* 405 not readable or not writable */
-    DEVSDK_BUSY = -4,       /* 503 */
-    DEVSDK_TIMEOUT = -5,    /* 500, counts as a failure of the device */
-    DEVSDK_LINK = -6,       /* 500, counts as a failure of the device */
-    DEVSDK_DEVICE = -7,     /* 500 the device answered with an error */
-    DEVSDK_RANGE = -8,      /* 500 the value does not fit the declared type */
-    DEVSDK_UNSUPPORTED = -9 /* 501 */
+    DEVSDK_PENDING = 1,      /* I will call devsdk_done() */
+    DEVSDK_INVALID = -1,     /* 400 bad address, attribute or value */
+    DEVSDK_NO_OBJECT = -2,   /* 404 the device has no such object */
+    DEVSDK_DENIED = -3,      /* 405 not readable or not writable */
+    DEVSDK_BUSY = -4,        /* 503 */
+    DEVSDK_TIMEOUT = -5,     /* 500, counts as a failure of the device */
+    DEVSDK_LINK = -6,        /* 500, counts as a failure of the device */
+    DEVSDK_DEVICE = -7,      /* 500 the device answered with an error */
+    DEVSDK_RANGE = -8,       /* 500 the value does not fit the declared type */
+    DEVSDK_UNSUPPORTED = -9, /* 501 */
+    DEVSDK_LOCKED = -10      /* 423 people have taken it out of use */
 } devsdk_result;
 
 typedef enum devsdk_type {
@@ -231,6 +232,8 @@ const char *devsdk_default(const devsdk_request *, unsigned i);
 const char *devsdk_media_type(const devsdk_request *, unsigned i);
 int64_t devsdk_deadline_ms(const devsdk_request *);                 /* CLOCK_MONOTONIC */
 const char *devsdk_option(const devsdk_request *, const char *key); /* query parameter, or NULL */
+/** The i-th parameter's key, and its value, both decoded; NULL behind the last. */
+const char *devsdk_option_at(const devsdk_request *, unsigned i, const char **ret_value);
 
 /* Results of a read; what is not set is left out of the event. Numbers and texts are converted to
  * the declared type. RANGE where one does not fit: its reading says "overflow", others stand. */
@@ -256,6 +259,11 @@ devsdk_request *devsdk_push(devsdk_device *, const char *source);
  * of yours ("coldStart"). NULL also where one of them cannot be read. */
 devsdk_request *devsdk_push_set(devsdk_device *, const char *source, const unsigned *points,
                                 unsigned n);
+/** What devsdk_push() would come to: OK; NO_OBJECT, DENIED: no such source, not to be read; LOCKED; BUSY: full,
+ * stopping, or told not to take any. */
+devsdk_result devsdk_push_check(devsdk_device *, const char *source);
+/** In place of devsdk_done(): it is nothing after all, no event and no line in the log. Pushed ones only. */
+void devsdk_drop(devsdk_request *);
 
 /* ---- a request to a route of yours; texts live as long as it ---- */
 const char *devsdk_call_param(const devsdk_call *, const char *name);  /* of the path; never NULL */

@@ -77,12 +77,29 @@ static void push_done(struct devsdk_request *r, devsdk_result result)
     }
 }
 
-static bool takes_pushes(const devsdk_device *dev)
+static devsdk_result takes_pushes(const devsdk_device *dev)
 {
     devsdk_service *svc = dev->entry->svc;
-    return dev->profile && dev->dto->admin_state == UNLOCKED &&
-           svc->config->device.enable_async_readings && !atomic_load(&svc->locked) &&
-           !atomic_load(&svc->quiet) && !sdk_outbox_is_full(svc->outbox);
+    if (!dev->profile || dev->dto->admin_state != UNLOCKED || atomic_load(&svc->locked)) {
+        return DEVSDK_LOCKED;
+    }
+    return svc->config->device.enable_async_readings && !atomic_load(&svc->quiet) &&
+                   !sdk_outbox_is_full(svc->outbox)
+               ? DEVSDK_OK
+               : DEVSDK_BUSY;
+}
+
+devsdk_result devsdk_push_check(devsdk_device *dev, const char *source_name)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct sdk_source source;
+    enum edge_status st = dev->profile ? sdk_source_find(&ctx, &ctx.arena, dev->profile,
+                                                         source_name, SDK_FOR_READ, false, &source)
+                                       : EDGE_OK;
+    if (st != EDGE_OK) {
+        return st == EDGE_NOT_FOUND ? DEVSDK_NO_OBJECT : DEVSDK_DENIED;
+    }
+    return takes_pushes(dev);
 }
 
 static devsdk_request *push(devsdk_device *dev, const struct sdk_source *source)
@@ -100,8 +117,9 @@ devsdk_request *devsdk_push(devsdk_device *dev, const char *source_name)
 {
     EDGE_CTX_SCOPE(ctx);
     struct sdk_source source;
-    if (!takes_pushes(dev) || sdk_source_find(&ctx, &ctx.arena, dev->profile, source_name,
-                                              SDK_FOR_READ, false, &source) != EDGE_OK) {
+    if (takes_pushes(dev) != DEVSDK_OK ||
+        sdk_source_find(&ctx, &ctx.arena, dev->profile, source_name, SDK_FOR_READ, false,
+                        &source) != EDGE_OK) {
         return NULL;
     }
     return push(dev, &source);
@@ -113,7 +131,7 @@ devsdk_request *devsdk_push_set(devsdk_device *dev, const char *source_name, con
     EDGE_CTX_SCOPE(ctx);
     struct sdk_source source = {.name = source_name,
                                 .ops = edge_new_n(&ctx.arena, struct sdk_op, n + 1)};
-    if (!takes_pushes(dev) || n == 0 || !*source_name) {
+    if (takes_pushes(dev) != DEVSDK_OK || n == 0 || !*source_name) {
         return NULL;
     }
     for (; source.n_ops < n; source.n_ops++) {

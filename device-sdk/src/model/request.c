@@ -163,6 +163,14 @@ void devsdk_done(devsdk_request *r, devsdk_result result)
     unref(r); /* the driver's */
 }
 
+void devsdk_drop(devsdk_request *r)
+{
+    assert(r->pushed);
+    if (!sdk_onlooker || sdk_onlooker->answers(r)) {
+        unref(r);
+    }
+}
+
 /* ---- its turn ------------------------------------------------------------------------------ */
 
 static devsdk_result call_driver(struct devsdk_request *r)
@@ -318,6 +326,15 @@ int64_t devsdk_deadline_ms(const devsdk_request *r)
     return r->deadline_ms;
 }
 
+const char *devsdk_option_at(const devsdk_request *r, unsigned i, const char **ret_value)
+{
+    if (i >= r->n_options) {
+        return NULL;
+    }
+    *ret_value = r->options[i].value;
+    return r->options[i].key;
+}
+
 const char *devsdk_option(const devsdk_request *r, const char *key)
 {
     for (size_t i = 0; i < r->n_options; i++) {
@@ -412,6 +429,7 @@ static const struct {
     [-DEVSDK_DEVICE] = {EDGE_INTERNAL,    "the device answered with an error"  },
     [-DEVSDK_RANGE] = {EDGE_INTERNAL,    "a value does not fit its type"      },
     [-DEVSDK_UNSUPPORTED] = {EDGE_UNSUPPORTED, "the driver cannot do that"          },
+    [-DEVSDK_LOCKED] = {EDGE_LOCKED,      "locked"                             },
 };
 
 enum edge_status sdk_outcome(devsdk_result result, const char **ret_text)
