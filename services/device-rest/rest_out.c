@@ -269,8 +269,8 @@ static bool make_body(const struct job *j, const devsdk_value *v, const struct r
         return fill_template(j, vars, ret);
     }
     if (j->writes) {
-        ret->bytes = v->type == DEVSDK_BINARY ? v->p : vars[0].text;
-        ret->n = v->type == DEVSDK_BINARY ? v->n : vars[0].n;
+        ret->bytes = vars[0].text; /* a Binary is never written */
+        ret->n = vars[0].n;
     }
     return true;
 }

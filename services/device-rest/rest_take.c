@@ -24,9 +24,6 @@ const char *rest_body_type(const char *media_type, const devsdk_value *v, const 
     if (media_type && *media_type) {
         return media_type;
     }
-    if (v->type == DEVSDK_BINARY) {
-        return "application/octet-stream";
-    }
     const char *p = body ? body + strspn(body, " \t\r\n") : "";
     bool is_json =
         body ? *p == '{' || *p == '[' : v->type == DEVSDK_OBJECT || v->type == DEVSDK_ARRAY;

@@ -20,7 +20,7 @@ static const char profile[] =
     "- {name: int, properties: {valueType: Int32, readWrite: RW}}\n"
     "- {name: a b/c, properties: {valueType: Float64, readWrite: RW}}\n"
     "- {name: text, properties: {valueType: String, readWrite: RW}}\n"
-    "- {name: bytes, properties: {valueType: Binary, readWrite: RW, mediaType: image/png}}\n"
+    "- {name: bytes, properties: {valueType: Binary, readWrite: R, mediaType: image/png}}\n"
     "- {name: object, properties: {valueType: Object, readWrite: RW}}\n"
     "- {name: list, properties: {valueType: Int16Array, readWrite: RW}}\n"
     "- {name: x, attributes: {path: 'status?all=1', jsonPointer: /x}, properties: {valueType: Int32, readWrite: R}}\n"
@@ -31,6 +31,15 @@ static const char profile[] =
     "deviceCommands:\n"
     "- {name: two, readWrite: RW, resourceOperations: [{deviceResource: int}, {deviceResource: text}]}\n"
     "- {name: shared, readWrite: R, resourceOperations: [{deviceResource: x}, {deviceResource: y}, {deviceResource: int}]}\n";
+
+static void add_profile(devsdk_test *t)
+{
+    int status = devsdk_test_profile(t, profile);
+    if (status != 201) {
+        fprintf(stderr, "%s\n", devsdk_test_text(t));
+    }
+    CU_ASSERT_EQUAL_FATAL(status, 201);
+}
 
 struct lab {
     devsdk_test *kit;
@@ -48,7 +57,7 @@ static struct lab lab_make(const struct peer_step *script, size_t n, const char 
         &device_rest,
         "Writable: {LogLevel: ERROR, InsecureSecrets: {d: {SecretName: thermostat, SecretData: {username: me, password: it, token: abc}}}}");
     CU_ASSERT_EQUAL_FATAL(devsdk_test_status(lab.kit), 200);
-    CU_ASSERT_EQUAL_FATAL(devsdk_test_profile(lab.kit, profile), 201);
+    add_profile(lab.kit);
     int status = devsdk_test_device(lab.kit, device);
     if (status != 201) {
         fprintf(stderr, "%s\n", devsdk_test_text(lab.kit));
@@ -326,7 +335,7 @@ static void test_faulty_addresses_and_attributes_are_named(void)
     };
     devsdk_test *t = devsdk_test_start(&device_rest, NULL);
     char text[512];
-    CU_ASSERT_EQUAL_FATAL(devsdk_test_profile(t, profile), 201);
+    add_profile(t);
     for (size_t i = 0; i < N(addresses); i++) {
         snprintf(text, sizeof(text), "{name: d, profileName: p, protocols: {REST: %s}}",
                  addresses[i].address);
@@ -339,7 +348,7 @@ static void test_faulty_addresses_and_attributes_are_named(void)
     for (size_t i = 0; i < N(attributes); i++) {
         snprintf(
             text, sizeof(text),
-            "name: q%zu\ndeviceResources:\n- {name: r, attributes: {%s}, properties: {valueType: %s, readWrite: RW, mediaType: %s}}\n",
+            "name: q%zu\ndeviceResources:\n- {name: r, attributes: {%s}, properties: {valueType: %s, readWrite: R, mediaType: %s}}\n",
             i, attributes[i].attributes, attributes[i].type,
             strcmp(attributes[i].type, "Binary") == 0 ? "image/png" : "application/json");
         CU_ASSERT_EQUAL(devsdk_test_profile(t, text),
@@ -359,7 +368,7 @@ static void test_faulty_addresses_and_attributes_are_named(void)
 static void test_devices_of_a_host_wait_for_each_other(void)
 {
     devsdk_test *t = devsdk_test_start(&device_rest, NULL);
-    CU_ASSERT_EQUAL_FATAL(devsdk_test_profile(t, profile), 201);
+    add_profile(t);
     CU_ASSERT_EQUAL(
         devsdk_test_device(t, "{name: a, profileName: p, protocols: {REST: {Host: h1, Port: 1}}}"),
         201);
