@@ -1,4 +1,4 @@
-/* What the YAML door lets in comes out as JSON that reads back the same. */
+/* What the YAML door lets in comes out as JSON that reads back the same, and as YAML that does. */
 #include <assert.h>
 #include <string.h>
 
@@ -17,7 +17,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(edge_json_parse(&ctx, first.data, first.len, NULL, &tree) == EDGE_OK);
     edge_json_put(&second, tree);
     assert(strcmp(edge_buf_str(&first), edge_buf_str(&second)) == 0);
+    struct edge_buf yaml = EDGE_BUF_INIT, third = EDGE_BUF_INIT;
+    edge_yaml_put(&yaml, tree);
+    assert(edge_yaml_parse(&ctx, yaml.data, yaml.len, NULL, &tree) == EDGE_OK);
+    edge_json_put(&third, tree);
+    assert(strcmp(edge_buf_str(&first), edge_buf_str(&third)) == 0);
     edge_buf_done(&first);
     edge_buf_done(&second);
+    edge_buf_done(&yaml);
+    edge_buf_done(&third);
     return 0;
 }

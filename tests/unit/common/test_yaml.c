@@ -247,6 +247,52 @@ static void test_yes_is_a_boolean_where_one_is_wanted(void)
     }
 }
 
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+static void expect_yaml(const char *json, const char *expect)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct edge_buf out = EDGE_BUF_INIT, again = EDGE_BUF_INIT;
+    const cJSON *tree = NULL;
+    CU_ASSERT_EQUAL_FATAL(edge_json_parse(&ctx, json, strlen(json), NULL, &tree), EDGE_OK);
+    edge_yaml_put(&out, tree);
+    if (strcmp(edge_buf_str(&out), expect) != 0) {
+        printf("got  %s\nwant %s\n", edge_buf_str(&out), expect);
+    }
+    CU_ASSERT_STRING_EQUAL(edge_buf_str(&out), expect);
+    tree = parse(&ctx, edge_buf_str(&out));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(tree);
+    edge_json_put(&again, tree);
+    CU_ASSERT_STRING_EQUAL(edge_buf_str(&again), json);
+    edge_buf_done(&out);
+    edge_buf_done(&again);
+}
+
+static void test_trees_are_written_for_people(void)
+{
+    expect_yaml(
+        "{\"name\":\"pump 1\",\"list\":[1,2.5,true,null],\"more\":{\"a\":[],\"b\":{},\"c\":\"\"}}",
+        "name: pump 1\nlist:\n  - 1\n  - 2.5\n  - true\n  - null\nmore:\n  a: []\n  b: {}\n  c: \"\"\n");
+    expect_yaml("[{\"a\":1,\"b\":[[2],{\"c\":3}]},[]]",
+                "- a: 1\n  b:\n    - - 2\n    - c: 3\n- []\n");
+    expect_yaml("\"yes\"", "\"yes\"\n");
+    expect_yaml("{}", "{}\n");
+    expect_yaml("12345678901234567890", "12345678901234567890\n");
+}
+
+static void test_texts_stay_texts(void)
+{
+    expect_yaml(
+        "[\"10.3\",\"1\",\"0x10\",\"true\",\"No\",\"null\",\"~\",\"a: b\",\"a #b\",\"- a\",\" a\",\"a \",\"a\\nb\"]",
+        "- \"10.3\"\n- \"1\"\n- \"0x10\"\n- \"true\"\n- \"No\"\n- \"null\"\n- \"~\"\n- \"a: b\"\n- \"a #b\"\n"
+        "- \"- a\"\n- \" a\"\n- \"a \"\n- \"a\\nb\"\n");
+    expect_yaml("[\"\xc2\xb0"
+                "C\",\"q\\\"\\\\\",\"\xe2\x80\xa8\xc2\x85\xef\xbb\xbf\"]",
+                "- \"\xc2\xb0"
+                "C\"\n- \"q\\\"\\\\\"\n- \"\\u2028\\u0085\\uFEFF\"\n");
+    expect_yaml("{\"1\":1,\"a: b\":2,\"no\":3}", "\"1\": 1\n\"a: b\": 2\n\"no\": 3\n");
+}
+
 CU_TestInfo yaml_tests[] = {
     {"scalars are typed by the core schema",  test_scalars_are_typed_by_the_core_schema },
     {"numbers and booleans carry their text", test_numbers_and_booleans_carry_their_text},
@@ -255,5 +301,7 @@ CU_TestInfo yaml_tests[] = {
     {"official files",                        test_official_files                       },
     {"aliases multiply within the limits",    test_aliases_multiply_within_the_limits   },
     {"yes is a boolean where one is wanted",  test_yes_is_a_boolean_where_one_is_wanted },
+    {"trees are written for people",          test_trees_are_written_for_people         },
+    {"texts stay texts",                      test_texts_stay_texts                     },
     CU_TEST_INFO_NULL,
 };

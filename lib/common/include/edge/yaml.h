@@ -12,6 +12,7 @@
 #ifndef EDGE_YAML_H
 #define EDGE_YAML_H
 
+#include "edge/buf.h"
 #include "edge/json.h"
 
 /**
@@ -20,5 +21,8 @@
  */
 enum edge_status edge_yaml_parse(struct edge_ctx *ctx, const char *text, size_t len,
                                  const struct edge_json_limits *limits, const cJSON **ret);
+
+/** Append the tree as YAML in block style, for people; edge_yaml_parse() makes the same tree of it. */
+void edge_yaml_put(struct edge_buf *out, const cJSON *tree);
 
 #endif
