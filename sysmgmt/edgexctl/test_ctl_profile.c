@@ -15,6 +15,7 @@
 #include "edge/yaml.h"
 #include "scratch.h"
 #include "suites.h"
+#include "tcp_peer.h"
 #include "testkit.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -353,8 +354,7 @@ static void test_usage_is_checked(void)
     };
     for (size_t i = 0; i < N(cases); i++) {
         struct outcome *o = run("address,name\n1,a\n", 17, cases[i]);
-        CU_ASSERT_EQUAL(o->exit,
-                        strcmp(cases[i][0], "--name") == 0 && cases[i][1] ? o->exit : CTL_USAGE);
+        CU_ASSERT_EQUAL(o->exit, CTL_USAGE);
         CU_ASSERT_TRUE(says(o, "edgexctl"));
         done(o);
     }
@@ -379,6 +379,36 @@ static void test_core_metadata_takes_it(void)
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
 }
 
+#define ANSWER(n, text)                                                                            \
+    "HTTP/1.1 207 Multi-Status\r\nContent-Type: application/json\r\nContent-Length: " #n           \
+    "\r\n\r\n" text
+
+static void test_it_is_posted(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER,                                               ANSWER(21, "[{\"statusCode\": 201}]")},
+        {PEER_ANSWER,                                                         ANSWER(47,                                                        "[{\"statusCode\": 409, \"message\": \"it is there\"}]")},
+        {PEER_ANSWER, ANSWER(2,"[]")},
+        {PEER_ANSWER,                                                 "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"                                                                                                  },
+    };
+    static const char *const words[] = {"", "core-metadata: it is there",
+                                        "core-metadata answers something else", "status code: 503"};
+    struct tcp_peer *p = tcp_peer_start(script, N(script));
+    for (size_t i = 0; i < N(script); i++) {
+        struct outcome *o = RUN("address,name\n40001,Voltage\n", "--service", tcp_peer_url(p));
+        CU_ASSERT_EQUAL(o->exit, i == 0 ? CTL_OK : CTL_FAILED);
+        CU_ASSERT_TRUE(says(o, words[i]));
+        CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(p), "POST /api/v3/deviceprofile HTTP/1.1"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(tcp_peer_last(p), "\"name\":\"Voltage\""));
+        done(o);
+    }
+    tcp_peer_free(p);
+    struct outcome *o = RUN("address,name\n40001,Voltage\n", "--service", "http://127.0.0.1:1");
+    CU_ASSERT_EQUAL(o->exit, CTL_FAILED);
+    CU_ASSERT_TRUE(says(o, "failed to send a http request"));
+    done(o);
+}
+
 CU_TestInfo ctl_profile_tests[] = {
     {"Modicon's addresses, semicolons, commas, umlauts", test_modicon_with_semicolons            },
     {"hexadecimal addresses and function codes",         test_hexadecimal_with_function_codes    },
@@ -389,5 +419,6 @@ CU_TestInfo ctl_profile_tests[] = {
     {"tables that are none are refused",                 test_tables_that_are_none_are_refused   },
     {"usage is checked",                                 test_usage_is_checked                   },
     {"core-metadata takes it",                           test_core_metadata_takes_it             },
+    {"it is posted",                                     test_it_is_posted                       },
     CU_TEST_INFO_NULL,
 };
