@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "edge/base.h"
 #include "edge/text.h"
 
 static const struct ctl_verb *const VERBS[] = {&ctl_profile_from_csv};
@@ -64,6 +65,10 @@ enum ctl_exit ctl_main(char **args)
     if (!noun || is_help(noun)) {
         put_help(noun ? stdout : stderr, NULL);
         return noun ? CTL_OK : CTL_USAGE;
+    }
+    if (strcmp(noun, "--version") == 0) {
+        printf("edgexctl %s (EdgeX %s)\n", EDGE_VERSION, EDGE_WIRE);
+        return CTL_OK;
     }
     if (!is_noun(noun)) {
         return unknown("noun", noun, NULL);

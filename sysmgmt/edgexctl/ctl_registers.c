@@ -210,6 +210,8 @@ static void take_type(struct line *l)
     struct ctl_type type = {.raw = CTL_UINT16};
     unsigned length = length_of(l);
     bool is_bits = l->reg.table == CTL_COILS || l->reg.table == CTL_DISCRETE || l->reg.bit >= 0;
+    l->reg.raw = CTL_UINT16; /* of one whose cell is wrong: nothing follows from that */
+    l->reg.registers = 1;
     l->has_type = *text != '\0' && strcmp(text, "-") != 0;
     if (l->has_type && !ctl_type_parse(text, &type)) {
         bool is_byte = strcasecmp(text, "int8") == 0 || strcasecmp(text, "uint8") == 0 ||
