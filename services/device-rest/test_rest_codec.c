@@ -69,8 +69,7 @@ static void test_only_json_is_json(void)
                                          "\"\xed\xa0\x80\"",
                                          "[1}",
                                          "/**/1",
-                                         "\xef\xbb\xbf"
-                                         "1"};
+                                         "\xef\xbb\xbf\x31"};
     for (size_t i = 0; i < N(sound); i++) {
         CU_ASSERT_NOT_EQUAL(rest_json_parse(sound[i], strlen(sound[i])).kind, REST_NONE);
     }

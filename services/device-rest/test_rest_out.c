@@ -9,6 +9,8 @@
 #include "devsdk/test.h"
 #include "suites.h"
 #include "tcp_peer.h"
+#include "testkit.h"
+#include "wait.h"
 
 #define N(array)       (sizeof(array) / sizeof((array)[0]))
 #define OK(n)          "HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n"
@@ -210,6 +212,49 @@ static void test_credentials_come_from_a_secret(void)
     lab_done(&lab);
 }
 
+/* As an editor does it; the service looks at its file now and then. */
+static void secret(struct lab *lab, const char *token)
+{
+    char paths[2][160];
+    snprintf(paths[0], sizeof(paths[0]), "%s/new", lab->kit->dir);
+    snprintf(paths[1], sizeof(paths[1]), "%s/device-rest/configuration.yaml", lab->kit->dir);
+    FILE *file = fopen(paths[0], "we");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT(
+        fprintf(
+            file,
+            "Writable: {LogLevel: ERROR, InsecureSecrets: {d: {SecretName: late, SecretData: {token: %s}}}}",
+            token) > 0);
+    CU_ASSERT_EQUAL(fclose(file), 0);
+    CU_ASSERT_EQUAL(rename(paths[0], paths[1]), 0);
+}
+
+struct asking {
+    struct lab *lab;
+    const char *token;
+};
+
+static bool is_sent(void *arg)
+{
+    struct asking *r = arg;
+    return devsdk_test_read(r->lab->kit, "d", "int", NULL)->status == 200 &&
+           strstr(tcp_peer_last(r->lab->peer), r->token);
+}
+
+static void test_secrets_may_come_later_and_change(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK(1) "1"}
+    };
+    struct lab lab = lab_make(script, N(script), ", AuthMode: bearer, SecretName: late");
+    CU_ASSERT_TRUE(reads(&lab, "int", NULL, 503, "secret late with token is not there"));
+    secret(&lab, "first");
+    CU_ASSERT_TRUE(wait_until(is_sent, &(struct asking){&lab, "Bearer first"}, 10000));
+    secret(&lab, "second");
+    CU_ASSERT_TRUE(wait_until(is_sent, &(struct asking){&lab, "Bearer second"}, 10000));
+    lab_done(&lab);
+}
+
 static void test_digest_is_answered(void)
 {
     static const struct peer_step script[] = {
@@ -395,6 +440,7 @@ CU_TestInfo rest_out_tests[] = {
     {"values of one document are read at once",   test_values_of_one_document_are_read_at_once  },
     {"values are written as they are",            test_values_are_written_as_they_are           },
     {"credentials come from a secret",            test_credentials_come_from_a_secret           },
+    {"secrets may come later and change",         test_secrets_may_come_later_and_change        },
     {"digest is answered",                        test_digest_is_answered                       },
     {"no wrong value is read",                    test_no_wrong_value_is_read                   },
     {"a write that is not taken fails",           test_a_write_that_is_not_taken_fails          },

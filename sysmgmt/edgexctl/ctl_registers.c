@@ -30,6 +30,9 @@ void ctl_said_done(struct ctl_said *said)
 }
 
 static void put_said(struct ctl_said *said, const char *where, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+static void put_said(struct ctl_said *said, const char *where, const char *fmt, va_list args)
 {
     EDGE_CTX_SCOPE(ctx);
     edge_buf_printf(&said->text, "%s: %s%s\n", said->file, where,

@@ -92,7 +92,6 @@ static bool says(const struct outcome *o, const char *text)
 /* The resource as "type rw units scale offset min max attributes", compared. */
 static bool has(const struct outcome *o, const char *name, const char *wanted)
 {
-    EDGE_CTX_SCOPE(ctx);
     struct edge_buf out = EDGE_BUF_INIT;
     const struct device_resource *r = profile_resource(&o->profile, name);
     if (r) {
