@@ -47,6 +47,9 @@ devsdk_result rest_check_attr(const devsdk_point *point, void *attr, char *why, 
 /** Does it serve, or does it only send? */
 bool rest_serves(const devsdk_device *dev);
 
+/** rest_link.c: have the device's handle open, with the secrets of now; in its lane. Not OK: the request has been told why. */
+devsdk_result rest_link(devsdk_device *dev, devsdk_request *r);
+
 /** The media type of a resource's bodies, where its profile leaves it open too. */
 const char *rest_body_type(const char *media_type, const devsdk_value *v, const char *body);
 

@@ -17,7 +17,7 @@ block() { awk -v kind="\`\`\`$1" '$0 == kind {on = 1; next} $0 == "```" {on = 0}
 
 block csv >meter.csv
 block yaml >wanted.yaml
-[ -s meter.csv ] && [ -s wanted.yaml ] || fail "the page has no table or no profile"
+if ! [ -s meter.csv ] || ! [ -s wanted.yaml ]; then fail "the page has no table or no profile"; fi
 command=$(sed -n 's/^    \(edgexctl profile from-csv meter.csv .*\)/\1/p' "$PAGE")
 $command || fail "$command"
 diff wanted.yaml pm-3.yaml || fail "the profile is another one"
@@ -37,7 +37,7 @@ for words in "" "profile" "profiles from-csv" "profile from-cvs x" "profile from
     status=0
     # shellcheck disable=SC2086 # words they are
     edgexctl $words >out 2>said || status=$?
-    [ "$status" = 2 ] && [ -s said ] || fail "edgexctl $words: $status"
+    if [ "$status" != 2 ] || ! [ -s said ]; then fail "edgexctl $words: $status"; fi
 done
 edgexctl profile from-csv /nowhere.csv 2>said && fail "no file"
 grep -q '/nowhere.csv: No such file' said || fail "$(cat said)"

@@ -13,6 +13,7 @@ here() {
     sed -e "s/localhost:59880/localhost:$CORE_DATA__SERVICE_PORT/;s/localhost:59881/localhost:$CORE_METADATA__SERVICE_PORT/" \
         -e "s/localhost:59882/localhost:$CORE_COMMAND__SERVICE_PORT/;s/localhost:59986/localhost:$DEVICE_REST__SERVICE_PORT/" -e "s/8080/$DEVICE/"
 }
+# shellcheck disable=SC2016 # no expansion is meant
 # The commands of "Ten minutes": the lines with four blanks, up to the next heading; ./edgex is ours to start.
 commands() { sed -n '/^## Ten minutes/,/^## What/p' "$PAGE" | sed '/^```python/,/^```$/d' | sed -n 's/^    //p' | grep -v '^\./edgex' | here; }
 thermostat() { awk '$0 == "```python" {on = 1; next} $0 == "```" {on = 0} on' "$PAGE" | here; }
