@@ -1,12 +1,9 @@
 /* Devices that serve, played by another HTTP server (python3's), with TLS, killed and started again, a thousand of them. */
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <CUnit/CUnit.h>
 
@@ -14,8 +11,7 @@
 #include "device_rest.h"
 #include "devsdk/test.h"
 #include "edge/thread.h"
-#include "http_probe.h"
-#include "ports.h"
+#include "rest_peer.h"
 #include "scratch.h"
 #include "suites.h"
 #include "wait.h"
@@ -35,56 +31,6 @@ static const char profile[] =
     "- {name: bomb, properties: {valueType: String, readWrite: R}}\n"
     "- {name: die, properties: {valueType: Int32, readWrite: R}}\n"
     "- {name: silent, properties: {valueType: Int32, readWrite: R}}\n";
-
-/* ---- the peer ------------------------------------------------------------------------------------------ */
-
-struct peer {
-    pid_t pid;
-    uint16_t port;
-};
-
-static bool listens(void *arg)
-{
-    int fd = http_probe_open(((struct peer *)arg)->port);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return fd >= 0;
-}
-
-static _Noreturn void become(uint16_t port, const char *const *more)
-{
-    const char *home = getenv("EDGE_SOURCE_DIR");
-    char script[512], number[8];
-    const char *words[8] = {"python3", script, number};
-    snprintf(script, sizeof(script), "%s/tests/peers/rest_device.py", home ? home : ".");
-    snprintf(number, sizeof(number), "%u", port);
-    for (size_t n = 3; more && *more && n < N(words) - 1; n++) {
-        words[n] = *more++;
-    }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execvp("python3", (char *const *)(uintptr_t)words);
-    _exit(127);
-}
-
-/* On its port, or one of its own where that is 0. */
-static bool peer_start(struct peer *p, const char *const *more)
-{
-    p->port = p->port ? p->port : test_port();
-    p->pid = fork();
-    if (p->pid == 0) {
-        become(p->port, more);
-    }
-    bool up = wait_until(listens, p, 20000);
-    CU_ASSERT_TRUE(up);
-    return up;
-}
-
-static void peer_end(struct peer *p)
-{
-    kill(p->pid, SIGKILL);
-    waitpid(p->pid, NULL, 0);
-}
 
 /* ---- the lab --------------------------------------------------------------------------------------------- */
 
@@ -125,8 +71,8 @@ static bool reads(devsdk_test *t, const char *device, const char *source, int st
 
 static void test_another_server_is_read_and_written(void)
 {
-    struct peer p = {0};
-    if (!peer_start(&p, NULL)) {
+    struct rest_peer p = {0};
+    if (!rest_peer_start(&p, NULL)) {
         return;
     }
     devsdk_test *t = begin("Writable: {LogLevel: ERROR}");
@@ -144,7 +90,7 @@ static void test_another_server_is_read_and_written(void)
     CU_ASSERT_TRUE(reads(t, "d", "bomb", 500, "larger than 16777216 bytes"));
     CU_ASSERT_TRUE(reads(t, "d", "host", 200, "127.0.0.1:"));
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
-    peer_end(&p);
+    rest_peer_end(&p);
 }
 
 static void test_tls_is_verified(void)
@@ -154,8 +100,8 @@ static void test_tls_is_verified(void)
     const char *const files[] = {certificate_file(dir.path, "server", ".pem"),
                                  certificate_file(dir.path, "server", ".key"),
                                  certificate_file(dir.path, "ca", ".pem"), NULL};
-    struct peer p = {0};
-    if (!peer_start(&p, files)) {
+    struct rest_peer p = {0};
+    if (!rest_peer_start(&p, files)) {
         return;
     }
     devsdk_test *t = begin("Writable: {LogLevel: ERROR}");
@@ -189,7 +135,7 @@ static void test_tls_is_verified(void)
     CU_ASSERT_TRUE(reads(t, "plain", "value", 500, "GET http://127.0.0.1:"));
     CU_ASSERT_TRUE(reads(t, "known", "value", 200, "2.15e+01"));
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
-    peer_end(&p);
+    rest_peer_end(&p);
 }
 
 struct state {
@@ -207,8 +153,8 @@ static bool is_so(void *arg)
 
 static void test_a_peer_that_dies_and_comes_back(void)
 {
-    struct peer p = {0};
-    if (!peer_start(&p, NULL)) {
+    struct rest_peer p = {0};
+    if (!rest_peer_start(&p, NULL)) {
         return;
     }
     devsdk_test *t =
@@ -220,12 +166,12 @@ static void test_a_peer_that_dies_and_comes_back(void)
     CU_ASSERT_TRUE(devsdk_test_is_up(t, "d"));
     CU_ASSERT_TRUE(reads(t, "d", "value", 500, "GET http://127.0.0.1:"));
     CU_ASSERT_TRUE(wait_until(is_so, &(struct state){t, "d", false}, 10000));
-    if (peer_start(&p, NULL)) {
+    if (rest_peer_start(&p, NULL)) {
         CU_ASSERT_TRUE(wait_until(is_so, &(struct state){t, "d", true}, 20000)); /* by itself */
         CU_ASSERT_TRUE(reads(t, "d", "value", 200, "2.15e+01"));
     }
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
-    peer_end(&p);
+    rest_peer_end(&p);
 }
 
 /* ---- many ------------------------------------------------------------------------------------------------- */
@@ -257,8 +203,8 @@ static bool all_heard(void *arg)
 
 static void test_a_thousand_devices_beside_silent_ones(void)
 {
-    struct peer p = {0};
-    if (!peer_start(&p, NULL)) {
+    struct rest_peer p = {0};
+    if (!rest_peer_start(&p, NULL)) {
         return;
     }
     devsdk_test *t = begin("Writable: {LogLevel: ERROR}");
@@ -296,7 +242,7 @@ static void test_a_thousand_devices_beside_silent_ones(void)
         CU_ASSERT_EQUAL(status, 200);
     }
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
-    peer_end(&p);
+    rest_peer_end(&p);
 }
 
 /* ---- removed under load -------------------------------------------------------------------------------------- */
@@ -325,8 +271,8 @@ static bool has_read(void *arg)
 
 static void test_a_device_is_removed_under_load(void)
 {
-    struct peer p = {0};
-    if (!peer_start(&p, NULL)) {
+    struct rest_peer p = {0};
+    if (!rest_peer_start(&p, NULL)) {
         return;
     }
     devsdk_test *t = begin("Writable: {LogLevel: ERROR}");
@@ -347,7 +293,7 @@ static void test_a_device_is_removed_under_load(void)
         pthread_join(threads[i], NULL);
     }
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
-    peer_end(&p);
+    rest_peer_end(&p);
 }
 
 CU_TestInfo rest_peers_tests[] = {
