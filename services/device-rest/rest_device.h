@@ -50,7 +50,7 @@ bool rest_serves(const devsdk_device *dev);
 /** rest_link.c: have the device's handle open, with the secrets of now; in its lane. Not OK: the request has been told why. */
 devsdk_result rest_link(devsdk_device *dev, devsdk_request *r);
 
-/** The media type of a resource's bodies, where its profile leaves it open too. */
+/** The media type of what is sent: of the value alone text/plain; else the profile's, or what it looks like. */
 const char *rest_body_type(const char *media_type, const devsdk_value *v, const char *body);
 
 /** "Int32", "Float64Array" */

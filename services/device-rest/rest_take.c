@@ -21,13 +21,15 @@ const char *rest_type_name(const devsdk_value *wanted, char ret[24])
 
 const char *rest_body_type(const char *media_type, const devsdk_value *v, const char *body)
 {
+    bool is_document = v->type == DEVSDK_OBJECT || v->type == DEVSDK_ARRAY;
+    const char *p = body ? body + strspn(body, " \t\r\n") : "";
+    if (!body && !is_document) {
+        return "text/plain"; /* the value alone */
+    }
     if (media_type && *media_type) {
         return media_type;
     }
-    const char *p = body ? body + strspn(body, " \t\r\n") : "";
-    bool is_json =
-        body ? *p == '{' || *p == '[' : v->type == DEVSDK_OBJECT || v->type == DEVSDK_ARRAY;
-    return is_json ? "application/json" : "text/plain";
+    return is_document || *p == '{' || *p == '[' ? "application/json" : "text/plain";
 }
 
 static devsdk_result set_text(devsdk_request *r, unsigned i, enum rest_found found,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <CUnit/CUnit.h>
@@ -134,6 +135,51 @@ static void test_tls_is_verified(void)
                          "GET https://127.0.0.1:")); /* told before, or cut off after */
     CU_ASSERT_TRUE(reads(t, "plain", "value", 500, "GET http://127.0.0.1:"));
     CU_ASSERT_TRUE(reads(t, "known", "value", 200, "2.15e+01"));
+    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
+    rest_peer_end(&p);
+}
+
+static void put_file(const char *dir, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/www/%s", dir, name);
+    FILE *f = fopen(path, "we");
+    CU_ASSERT_TRUE_FATAL(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static void test_nginx_with_all_it_can_ask_for(void)
+{
+    SCRATCH(dir);
+    struct rest_peer p = {0};
+    char www[128], more[512];
+    CU_ASSERT_TRUE_FATAL(certificates_make(dir.path));
+    snprintf(www, sizeof(www), "%s/www", dir.path);
+    CU_ASSERT_EQUAL_FATAL(mkdir(www, 0700), 0);
+    put_file(dir.path, "value", "21.5\n");
+    put_file(dir.path, "gzip",
+             "{\"celsius\": 21.5, \"more\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}");
+    if (!rest_nginx_start(&p, dir.path)) {
+        return;
+    }
+    devsdk_test *t = begin(
+        "Writable: {LogLevel: ERROR, InsecureSecrets: {a: {SecretName: good, SecretData: {username: me, password: it}}, "
+        "b: {SecretName: bad, SecretData: {username: me, password: no}}}}");
+    snprintf(more, sizeof(more), ", CAFile: %s, CertFile: %s, KeyFile: %s",
+             certificate_file(dir.path, "ca", ".pem"), certificate_file(dir.path, "client", ".pem"),
+             certificate_file(dir.path, "client", ".key"));
+    char with[640];
+    add(t, "nobody", "127.0.0.1", p.port, more);
+    snprintf(with, sizeof(with), "%s, AuthMode: basic, SecretName: good", more);
+    add(t, "good", "127.0.0.1", p.port, with);
+    snprintf(with, sizeof(with), "%s, AuthMode: basic, SecretName: bad", more);
+    add(t, "bad", "127.0.0.1", p.port, with);
+    CU_ASSERT_TRUE(reads(t, "good", "value", 200, "2.15e+01")); /* http, sent on to https */
+    CU_ASSERT_TRUE(reads(t, "good", "gzip", 200, "2.15e+01"));
+    CU_ASSERT_TRUE(reads(t, "good", "mode", 500, "answered 404"));
+    CU_ASSERT_TRUE(reads(t, "nobody", "value", 500, "answered 401"));
+    CU_ASSERT_TRUE(reads(t, "bad", "value", 500, "answered 401"));
+    CU_ASSERT_EQUAL(devsdk_test_write(t, "good", "value", "{\"value\": \"1\"}")->status,
+                    500); /* 301 of a PUT */
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
     rest_peer_end(&p);
 }
@@ -299,6 +345,7 @@ static void test_a_device_is_removed_under_load(void)
 CU_TestInfo rest_peers_tests[] = {
     {"another server is read and written",    test_another_server_is_read_and_written   },
     {"TLS is verified",                       test_tls_is_verified                      },
+    {"nginx with all it can ask for",         test_nginx_with_all_it_can_ask_for        },
     {"a peer that dies and comes back",       test_a_peer_that_dies_and_comes_back      },
     {"a thousand devices beside silent ones", test_a_thousand_devices_beside_silent_ones},
     {"a device is removed under load",        test_a_device_is_removed_under_load       },
