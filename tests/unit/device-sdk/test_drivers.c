@@ -441,6 +441,31 @@ static void test_any_resources_in_one_event_with_tags(void)
     end(t);
 }
 
+static void test_pushes_say_why_not_and_can_be_dropped(void)
+{
+    devsdk_test *t = begin(&driver, NULL);
+    add(t, "name: d\nprofileName: p\nprotocols: {tcp: {Host: north}}\n");
+    devsdk_device *dev = devsdk_find(service, "d");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(dev);
+    CU_ASSERT_EQUAL(devsdk_push_check(dev, "A"), DEVSDK_OK);
+    CU_ASSERT_EQUAL(devsdk_push_check(dev, devsdk_point_at(dev, 2)->name), DEVSDK_DENIED);
+    CU_ASSERT_EQUAL(devsdk_push_check(dev, "Nope"), DEVSDK_NO_OBJECT);
+    devsdk_request *r = devsdk_push(dev, "A");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    devsdk_set_int(r, 0, 1);
+    devsdk_drop(r);
+    CU_ASSERT_PTR_NULL(devsdk_test_event(t, "d", "A", 50));
+    devsdk_put(dev);
+    CU_ASSERT_EQUAL(devsdk_test_change(t, "{name: d, adminState: LOCKED}"), 200);
+    dev = devsdk_find(service, "d");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(dev);
+    CU_ASSERT_EQUAL(devsdk_push_check(dev, "A"), DEVSDK_LOCKED);
+    CU_ASSERT_EQUAL(devsdk_push_check(dev, "Nope"), DEVSDK_NO_OBJECT);
+    CU_ASSERT_PTR_NULL(devsdk_push(dev, "A"));
+    devsdk_put(dev);
+    end(t);
+}
+
 /* ---- routes of the driver's own -------------------------------------------------------------------------- */
 
 static devsdk_result take_reading(devsdk_service *svc, devsdk_call *call)
@@ -632,6 +657,7 @@ CU_TestInfo drivers_tests[] = {
     {"older tables end earlier",                test_older_tables_end_earlier                   },
     {"secrets come and change",                 test_secrets_come_and_change                    },
     {"any resources in one event, with tags",   test_any_resources_in_one_event_with_tags       },
+    {"pushes say why not, and can be dropped",  test_pushes_say_why_not_and_can_be_dropped      },
     {"routes of the driver's own",              test_routes_of_the_driver                       },
     {"sockets and moments",                     test_sockets_and_moments                        },
     {"what is not ended ends with the service", test_what_is_not_ended_ends_with_the_service    },
