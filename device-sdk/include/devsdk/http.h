@@ -96,7 +96,8 @@ const char *devsdk_http_answer_header(const devsdk_http_answer *, const char *na
 
 typedef void devsdk_http_done(void *arg, const devsdk_http_answer *);
 /**
- * Send it, once; nothing is tried again but a kept connection that turned out to be closed. @p done is called once, maybe
+ * Send it, once. Where a kept connection breaks when it is used again it is sent on a new one; a POST or PATCH, which may
+ * have been done, always goes on a new one, and never twice. @p done is called once, maybe
  * before this returns (then on the caller's thread).
  */
 void devsdk_http_send(devsdk_http *, const devsdk_http_request *, devsdk_http_done *done,

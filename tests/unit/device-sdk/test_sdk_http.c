@@ -264,6 +264,41 @@ static void test_a_peer_that_refuses_is_a_broken_link(void)
     lab_done(&lab);
 }
 
+/* A kept connection may break when it is used again: who only asks, or sets, does it again on a new one. What a POST does may
+ * have been done. */
+static void test_what_may_have_been_done_is_not_done_twice(void)
+{
+    static const struct peer_step script[] = {
+        {PEER_ANSWER, OK_TEXT},
+        {PEER_RESET,  NULL   },
+        {PEER_ANSWER, OK_TEXT},
+    };
+    static const struct {
+        const char *method;
+        devsdk_result result;
+        unsigned requests;
+    } cases[] = {
+        {"GET",   DEVSDK_OK,   3},
+        {"PUT",   DEVSDK_OK,   3},
+        {"POST",  DEVSDK_LINK, 2},
+        {"PATCH", DEVSDK_LINK, 2},
+    };
+    for (size_t i = 0; i < N(cases); i++) {
+        struct lab lab = lab_make(script, N(script), NULL);
+        struct got got;
+        exchange(lab.http, lab.peer, "/", (devsdk_http_request){0}, &got);
+        CU_ASSERT_EQUAL(got.result, DEVSDK_OK);
+        exchange(lab.http, lab.peer, "/", (devsdk_http_request){.method = cases[i].method}, &got);
+        if (got.result != cases[i].result) {
+            printf("%s: %d, %u requests\n", cases[i].method, got.result,
+                   tcp_peer_requests(lab.peer));
+        }
+        CU_ASSERT_EQUAL(got.result, cases[i].result);
+        CU_ASSERT_EQUAL(tcp_peer_requests(lab.peer), cases[i].requests);
+        lab_done(&lab);
+    }
+}
+
 static void test_closing_ends_what_is_under_way(void)
 {
     enum { MANY = 20 };
@@ -350,14 +385,15 @@ static void test_texts_are_made_to_fit_into_urls(void)
 }
 
 CU_TestInfo sdk_http_tests[] = {
-    {"answers come back whole",              test_answers_come_back_whole             },
-    {"requests go out as given",             test_requests_go_out_as_given            },
-    {"what cannot be is told",               test_what_cannot_be_is_told              },
-    {"each failure has its result",          test_each_failure_has_its_result         },
-    {"a peer that refuses is a broken link", test_a_peer_that_refuses_is_a_broken_link},
-    {"closing ends what is under way",       test_closing_ends_what_is_under_way      },
-    {"redirects stay at the host",           test_redirects_stay_at_the_host          },
-    {"redirects end",                        test_redirects_end                       },
-    {"texts are made to fit into URLs",      test_texts_are_made_to_fit_into_urls     },
+    {"answers come back whole",                   test_answers_come_back_whole                  },
+    {"requests go out as given",                  test_requests_go_out_as_given                 },
+    {"what cannot be is told",                    test_what_cannot_be_is_told                   },
+    {"each failure has its result",               test_each_failure_has_its_result              },
+    {"a peer that refuses is a broken link",      test_a_peer_that_refuses_is_a_broken_link     },
+    {"what may have been done is not done twice", test_what_may_have_been_done_is_not_done_twice},
+    {"closing ends what is under way",            test_closing_ends_what_is_under_way           },
+    {"redirects stay at the host",                test_redirects_stay_at_the_host               },
+    {"redirects end",                             test_redirects_end                            },
+    {"texts are made to fit into URLs",           test_texts_are_made_to_fit_into_urls          },
     CU_TEST_INFO_NULL,
 };

@@ -84,7 +84,8 @@ typedef void edge_client_told(void *arg, const struct edge_client_end *end);
 struct edge_client_exchange;
 
 /**
- * Call without waiting for the answer: a single try, and always by a socket. @p peer says how, NULL: as
+ * Call without waiting for the answer: a single try (but for a kept connection that breaks when it is used again, where
+ * the method is neither POST nor PATCH), and always by a socket. @p peer says how, NULL: as
  * was set for all peers; what it leaves open is taken from those. All is copied. @p told is called once,
  * maybe before this returns, also where the client is stopped. *ret is good until then, and set before.
  * INVALID where a header cannot be one; UNAVAILABLE where the client is closing or libcurl is missing: told nothing.

@@ -409,6 +409,12 @@ static void set_limits(struct transfer *x, const struct edge_http_request *req, 
                          (curl_off_t)(req->code_only ? 0 : x->answer_max));
 }
 
+/* libcurl sends again, unasked, what a kept connection broke on: a POST too, which may have been done. */
+static bool may_be_sent_twice(const char *method)
+{
+    return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
+}
+
 static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_url,
                     const struct edge_client_peer *peer, const struct edge_http_request *req,
                     int64_t timeout_ms)
@@ -425,6 +431,9 @@ static void prepare(struct transfer *x, struct edge_ctx *ctx, const char *base_u
     x->curl->easy_setopt(e, CURLOPT_WRITEDATA, x);
     set_way(x, ctx, base_url, peer, req);
     set_who(x, peer);
+    if (x->exchange && !may_be_sent_twice(req->method)) {
+        x->curl->easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+    }
     if (req->unpacks) {
         x->curl->easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     }
