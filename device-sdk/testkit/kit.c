@@ -59,20 +59,27 @@ static bool is_configuration(const char *variable)
     return false;
 }
 
-/* The environment without them, in the context. */
-static char **quiet_environment(struct edge_ctx *ctx)
+/* The environment without them, before there is a thread that reads it and until there is none. */
+static void hush_environment(devsdk_test *t)
 {
     size_t n = 0, kept = 0;
     while (environ && environ[n]) {
         n++;
     }
-    char **quiet = edge_new_n(&ctx->arena, char *, n + 1);
+    t->environment = environ;
+    t->quiet = edge_xalloc(n + 1, sizeof(char *));
     for (size_t i = 0; i < n; i++) {
         if (!is_configuration(environ[i])) {
-            quiet[kept++] = environ[i];
+            t->quiet[kept++] = environ[i];
         }
     }
-    return quiet;
+    environ = t->quiet;
+}
+
+static void restore_environment(devsdk_test *t)
+{
+    environ = t->environment;
+    free(t->quiet);
 }
 
 /* ---- begin -------------------------------------------------------------------------------------------- */
@@ -91,11 +98,7 @@ static enum edge_status begin(struct edge_ctx *ctx, devsdk_test *t, const devsdk
 {
     EDGE_TRY(make_dir(ctx, t));
     EDGE_TRY(put(ctx, t->dir, driver->name, config, "WARN"));
-    char **own = environ;
-    environ = quiet_environment(ctx);
-    enum edge_status st = kit_rig_start(ctx, &t->rig, t->dir, kit_watch_begin(t, driver));
-    environ = own;
-    return st;
+    return kit_rig_start(ctx, &t->rig, t->dir, kit_watch_begin(t, driver));
 }
 
 static devsdk_test *start(const devsdk_driver *driver, put_config *put, const char *config)
@@ -104,6 +107,7 @@ static devsdk_test *start(const devsdk_driver *driver, put_config *put, const ch
     devsdk_test *t = edge_xalloc(1, sizeof(*t));
     edge_mutex_init(&t->lock);
     kit_traces_note(&t->before);
+    hush_environment(t);
     enum edge_status st = begin(&ctx, t, driver, put, config);
     t->status = 200;
     t->text = "";
@@ -216,6 +220,7 @@ unsigned devsdk_test_stop(devsdk_test *t)
     kit_watch_end(!clean);
     if (clean) {
         kit_traces_compare(t, &t->before);
+        restore_environment(t);
     }
     nftw(t->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     unsigned n = sum_up(t);

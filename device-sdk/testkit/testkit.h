@@ -92,6 +92,7 @@ void kit_traces_compare(devsdk_test *t, const struct kit_traces *before);
 struct devsdk_test {
     struct kit_rig rig;
     struct kit_traces before;
+    char **environment, **quiet; /* the process's own, and what it has while the kit runs */
     char dir[64];
     int status;
     const char *text;
