@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "edge/map.h"
+#include "ctl_names.h"
 
 enum { GAP_MAX = 8, REGISTERS_MAX = 125, BITS_MAX = 2000 };
 
@@ -39,7 +39,7 @@ static bool is_neighbour(const struct member *first, const struct member *last,
 }
 
 static const char *command_name(struct edge_arena *a, const struct member *first,
-                                const struct member *last, const struct edge_map *names)
+                                const struct member *last, struct ctl_names *names)
 {
     static const char *const tables[] = {"", "Coils", "DiscreteInputs", "InputRegisters",
                                          "HoldingRegisters"};
@@ -47,16 +47,12 @@ static const char *command_name(struct edge_arena *a, const struct member *first
     base = *base ? base
                  : edge_printf(a, "%s_%u_%u", tables[first->reg->table], first->reg->address,
                                last->reg->address + last->reg->registers - 1);
-    const char *name = base;
-    for (unsigned i = 2; edge_map_find(names, name); i++) {
-        name = edge_printf(a, "%s_%u", base, i);
-    }
-    return name;
+    return ctl_names_take(names, a, base);
 }
 
 /* Of members first to last; one alone is no group. */
 static void add_command(struct edge_ctx *ctx, const struct member *first, size_t n,
-                        struct edge_map *names, struct device_profile *profile)
+                        struct ctl_names *names, struct device_profile *profile)
 {
     bool all_write = true;
     if (n < 2) {
@@ -70,11 +66,10 @@ static void add_command(struct edge_ctx *ctx, const struct member *first, size_t
         all_write = all_write && first[i].reg->can_write;
     }
     c->read_write = all_write ? RW_RW : RW_R;
-    (void)edge_map_put(names, c->name, c);
 }
 
 void ctl_commands_make(struct edge_ctx *ctx, const struct ctl_registers *registers,
-                       struct edge_map *names, struct device_profile *profile)
+                       struct ctl_names *names, struct device_profile *profile)
 {
     struct member *members = edge_new_n(&ctx->arena, struct member, registers->n + 1);
     size_t n = 0;

@@ -10,7 +10,7 @@
 
 #include "edge/ctx.h"
 
-enum { CTL_CSV_BYTES = 16 * 1024 * 1024, CTL_CSV_ROWS = 100000, CTL_CSV_COLUMNS = 256 };
+enum { CTL_CSV_BYTES = 16 * 1024 * 1024, CTL_CSV_ROWS = 10000, CTL_CSV_COLUMNS = 256 };
 
 struct ctl_row {
     unsigned line;            /* where it begins, from 1 */

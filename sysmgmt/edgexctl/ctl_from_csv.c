@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctl.h"
-#include "ctl_commands.h"
+#include "ctl_names.h"
 #include "ctl_profile.h"
 #include "edge/client.h"
 #include "edge/clock.h"

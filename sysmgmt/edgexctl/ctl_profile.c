@@ -1,85 +1,19 @@
 #include "ctl_profile.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl_commands.h"
-#include "edge/map.h"
+#include "ctl_names.h"
 #include "edge/text.h"
 #include "edge/yaml.h"
-
-enum { NAME_MAX_LEN = 96 };
 
 static const char *const TABLES[] = {[CTL_COILS] = "COILS",
                                      [CTL_DISCRETE] = "DISCRETES_INPUT",
                                      [CTL_INPUT] = "INPUT_REGISTERS",
                                      [CTL_HOLDING] = "HOLDING_REGISTERS"};
 
-/* ---- names ------------------------------------------------------------------------------------------- */
-
-/* Letters of Latin-1 people leave the dots and strokes of away; NULL: none of them. */
-static const char *letters_of(const char *s, size_t n)
-{
-    static const struct {
-        const char *letter, *plain;
-    } known[] = {
-        {"ä", "ae"},
-        {"ö", "oe"},
-        {"ü", "ue"},
-        {"Ä", "Ae"},
-        {"Ö", "Oe"},
-        {"Ü", "Ue"},
-        {"ß", "ss"},
-        {"é", "e" },
-        {"è", "e" },
-        {"ê", "e" },
-        {"á", "a" },
-        {"à", "a" },
-        {"â", "a" },
-        {"å", "a" },
-        {"ç", "c" },
-        {"ñ", "n" },
-        {"ó", "o" },
-        {"ô", "o" },
-        {"ø", "o" },
-        {"í", "i" },
-        {"ú", "u" }
-    };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strlen(known[i].letter) == n && memcmp(known[i].letter, s, n) == 0) {
-            return known[i].plain;
-        }
-    }
-    return NULL;
-}
-
-static bool may_stand(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-const char *ctl_name_of(struct edge_arena *a, const char *text)
-{
-    char name[NAME_MAX_LEN + 4];
-    size_t n = 0;
-    for (size_t len; *text && n < NAME_MAX_LEN; text += len) {
-        len = edge_utf8_char(text, strlen(text));
-        len = len > 0 ? len : 1;
-        const char *plain = letters_of(text, len);
-        if (plain) {
-            n += (size_t)snprintf(name + n, sizeof(name) - n, "%s", plain);
-        } else if (may_stand(*text)) {
-            name[n++] = *text;
-        } else if (n > 0 && name[n - 1] != '_') {
-            name[n++] = '_';
-        }
-    }
-    while (n > 0 && name[n - 1] == '_') {
-        n--;
-    }
-    return edge_strndup(a, name, n);
-}
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *place_name(struct edge_arena *a, const struct ctl_register *r)
 {
@@ -91,20 +25,16 @@ static const char *place_name(struct edge_arena *a, const struct ctl_register *r
 
 /* Of the name, else of the description, else of its place; and nobody else's. */
 static const char *resource_name(struct edge_arena *a, const struct ctl_register *r,
-                                 struct edge_map *names, struct ctl_said *said)
+                                 struct ctl_names *names, struct ctl_said *said)
 {
     const char *base = ctl_name_of(a, r->name);
     base = *base ? base : ctl_name_of(a, r->description);
     base = *base ? base : place_name(a, r);
-    const char *name = base;
-    for (unsigned i = 2; edge_map_find(names, name); i++) {
-        name = edge_printf(a, "%s_%u", base, i);
-    }
+    const char *name = ctl_names_take(names, a, base);
     if (name != base) {
         ctl_remark(said, "line %u: there is a %s already, this one becomes %s", r->line, base,
                    name);
     }
-    (void)edge_map_put(names, name, (void *)(uintptr_t)r);
     return name;
 }
 
@@ -195,7 +125,7 @@ enum edge_status ctl_profile_make(struct edge_ctx *ctx, const struct ctl_registe
                                   const struct ctl_profile_wish *wish, struct ctl_said *said,
                                   struct device_profile *ret)
 {
-    EDGE_CLEANUP(edge_map_done) struct edge_map names = EDGE_MAP_INIT;
+    EDGE_CLEANUP(ctl_names_done) struct ctl_names names = {0};
     edge_dto_init(ctx, &DEVICE_PROFILE, ret);
     ret->name = wish->name;
     ret->manufacturer = wish->manufacturer;

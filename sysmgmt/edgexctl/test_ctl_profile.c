@@ -9,6 +9,7 @@
 
 #include "contracts/profile.h"
 #include "ctl.h"
+#include "ctl_csv.h"
 #include "device_rest.h"
 #include "devsdk/test.h"
 #include "edge/service.h"
@@ -29,13 +30,15 @@ struct outcome {
 
 static const char *file_text(struct edge_arena *a, const char *path)
 {
-    char text[64 * 1024];
+    enum { MOST = 8 * 1024 * 1024 };
+    char *text = edge_alloc(a, MOST, 1);
     FILE *f = fopen(path, "re");
-    size_t n = f ? fread(text, 1, sizeof(text), f) : 0;
+    size_t n = f ? fread(text, 1, MOST - 1, f) : 0;
     if (f) {
         fclose(f);
     }
-    return edge_strndup(a, text, n);
+    text[n] = '\0';
+    return text;
 }
 
 /* Run the program with @p table as its file; words are options, NULL-ended. */
@@ -316,6 +319,27 @@ static void test_each_wrong_cell_is_named(void)
     done(o);
 }
 
+/* All of one name; and one row more than there may be. */
+static void test_long_tables(void)
+{
+    struct edge_buf table = EDGE_BUF_INIT;
+    static const char *const words[] = {"--base", "0", "--command", NULL};
+    edge_buf_puts(&table, "address,name\n");
+    for (unsigned i = 1; i < CTL_CSV_ROWS; i++) {
+        edge_buf_printf(&table, "%u,same\n", 2 * i);
+    }
+    struct outcome *o = run(edge_buf_str(&table), table.len, words);
+    CU_ASSERT_EQUAL(o->exit, CTL_OK);
+    CU_ASSERT_TRUE(says(o, "9999 resources"));
+    done(o);
+    edge_buf_puts(&table, "1,same\n");
+    o = run(edge_buf_str(&table), table.len, words);
+    CU_ASSERT_EQUAL(o->exit, CTL_FAILED);
+    CU_ASSERT_TRUE(says(o, "more than 10000 rows"));
+    done(o);
+    edge_buf_done(&table);
+}
+
 static void test_tables_that_are_none_are_refused(void)
 {
     static const struct {
@@ -416,6 +440,7 @@ CU_TestInfo ctl_profile_tests[] = {
     {"commands group neighbours",                        test_commands_group_neighbours          },
     {"each wrong cell is named",                         test_each_wrong_cell_is_named           },
     {"tables that are none are refused",                 test_tables_that_are_none_are_refused   },
+    {"long tables",                                      test_long_tables                        },
     {"usage is checked",                                 test_usage_is_checked                   },
     {"core-metadata takes it",                           test_core_metadata_takes_it             },
     {"it is posted",                                     test_it_is_posted                       },
