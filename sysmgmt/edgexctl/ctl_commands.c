@@ -22,6 +22,10 @@ static int by_place(const void *a, const void *b)
     if (x->unit_id != y->unit_id) {
         return x->unit_id < y->unit_id ? -1 : 1;
     }
+    int groups = strcmp(x->group, y->group);
+    if (groups != 0) {
+        return groups;
+    }
     if (x->address != y->address) {
         return x->address < y->address ? -1 : 1;
     }

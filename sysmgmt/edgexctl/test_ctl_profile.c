@@ -260,6 +260,21 @@ static void test_commands_group_neighbours(void)
     done(o);
 }
 
+static void test_groups_may_lie_between_each_other(void)
+{
+    struct outcome *o = RUN(
+        "address,name,group,table\n0,a,One,input\n1,b,Two,input\n2,c,One,input\n3,d,Two,input\n4,e,,input\n",
+        "--command");
+    const struct device_command *one = profile_command(&o->profile, "One"),
+                                *two = profile_command(&o->profile, "Two");
+    CU_ASSERT_EQUAL(o->profile.n_commands, 2);
+    CU_ASSERT_TRUE(one && one->n_operations == 2 &&
+                   strcmp(one->operations[1].device_resource, "c") == 0);
+    CU_ASSERT_TRUE(two && two->n_operations == 2 &&
+                   strcmp(two->operations[0].device_resource, "b") == 0);
+    done(o);
+}
+
 /* ---- what is wrong ------------------------------------------------------------------------------------------ */
 
 static void test_each_wrong_cell_is_named(void)
@@ -438,6 +453,7 @@ CU_TestInfo ctl_profile_tests[] = {
     {"tabs, titles, bits",                               test_tabs_titles_and_bits               },
     {"options say what the table does not",              test_options_say_what_the_table_does_not},
     {"commands group neighbours",                        test_commands_group_neighbours          },
+    {"groups may lie between each other",                test_groups_may_lie_between_each_other  },
     {"each wrong cell is named",                         test_each_wrong_cell_is_named           },
     {"tables that are none are refused",                 test_tables_that_are_none_are_refused   },
     {"long tables",                                      test_long_tables                        },
