@@ -78,7 +78,7 @@ static char *secret_text(struct snmp_service *service, const char *secret, const
     return copy;
 }
 
-/* The lock held. */
+/* The lock held. One for both, or one of each; what the secret leaves out the address says. */
 static void load_communities(struct snmp_device *d)
 {
     static const char *const entries[] = {"readCommunity", "writeCommunity"};
@@ -89,10 +89,9 @@ static void load_communities(struct snmp_device *d)
         if (!d->community[i]) {
             d->community[i] = secret_text(d->service, secret, "community");
         }
-        if (!d->community[i]) {
-            snprintf(d->why, sizeof(d->why), "secret '%.64s' has neither %s nor community", secret,
-                     entries[i]);
-        }
+    }
+    if (!d->community[0] && !d->community[1]) {
+        snprintf(d->why, sizeof(d->why), "secret '%.64s' has no community", secret);
     }
 }
 

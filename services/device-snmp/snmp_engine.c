@@ -210,6 +210,18 @@ static void expire(struct snmp_engine *engine, struct exchange *x, int64_t now,
     *silent = x;
 }
 
+static const char *silence(const struct exchange *x)
+{
+    if (x->waits_for_address) {
+        return "no address yet, the name is still being looked up; no answer";
+    }
+    /* What decrypts to nonsense is dropped by agents without a word. */
+    return x->reports > 0 && x->session->user.level == SNMP_AUTH_PRIV
+               ? "the engine is there, but no answer to what is encrypted (are privPassword and "
+                 "PrivProtocol right?)"
+               : "no answer";
+}
+
 static void on_tick(void *arg, int fd, unsigned events)
 {
     struct snmp_engine *engine = arg;
@@ -237,8 +249,7 @@ static void on_tick(void *arg, int fd, unsigned events)
         struct exchange *x = silent;
         silent = x->next;
         count(engine, "SnmpTimeouts");
-        x->fn(x->arg, SNMP_SILENT, NULL,
-              x->waits_for_address ? "its name is still being looked up" : "no answer");
+        x->fn(x->arg, SNMP_SILENT, NULL, silence(x));
         free(x);
     }
 }
