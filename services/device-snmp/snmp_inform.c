@@ -176,6 +176,8 @@ bool snmp_notice_answer(struct snmp_own_engine *own, const struct snmp_sender *s
         .time = own_time(own),
         .engine_id = snmp_view(own->id, own->id_n),
         .user = message->user,
+        .context_engine_id =
+            message->context_engine_id, /* net-snmp says its own, and wants it back */
         .context_name = message->context_name,
     };
     return snmp_seal(&sender->own.keys, &head, answer, own->salt++, reply);

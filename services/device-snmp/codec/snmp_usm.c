@@ -311,7 +311,8 @@ bool snmp_seal(const struct snmp_keys *keys, const struct snmp_message *head, st
     full.mac.n = full.flags & SNMP_FLAG_AUTH ? AUTHS[keys->auth].mac : 0;
     full.salt.n = 0;
     snmp_put_raw(out, pdu.p, pdu.n);
-    snmp_put_scoped(out, head->engine_id, head->context_name, end);
+    snmp_put_scoped(out, head->context_engine_id.n > 0 ? head->context_engine_id : head->engine_id,
+                    head->context_name, end);
     if (full.flags & SNMP_FLAG_PRIV) {
         salt_of(keys, head, salt, salt_bytes);
         full.salt = snmp_view(salt_bytes, sizeof(salt_bytes));

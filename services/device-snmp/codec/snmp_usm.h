@@ -67,8 +67,8 @@ enum snmp_open snmp_open(const struct snmp_keys *keys, struct snmp_view whole,
                          struct snmp_message *message, uint8_t *clear);
 
 /**
- * A whole v3 message around @p pdu. Of @p head: id, flags, boots, time, engine_id, user, context_name; @p salt is one no
- * message of this key had. False: it does not fit, or the crypto library does not do it.
+ * A whole v3 message around @p pdu. Of @p head: id, flags, boots, time, engine_id, user, context_name, and
+ * context_engine_id where it is another engine's; @p salt is one no message of this key had. False: it does not fit, or the crypto library does not do it.
  */
 bool snmp_seal(const struct snmp_keys *keys, const struct snmp_message *head, struct snmp_view pdu,
                uint64_t salt, struct snmp_out *out);
