@@ -123,9 +123,6 @@ static bool check_letter(const struct snmp_attribute *a, devsdk_type type, char 
     case SNMP_LETTER_T:
         fits = is_whole(type) || (type == DEVSDK_BOOL && a->type == SNMP_LETTER_I);
         break;
-    case SNMP_LETTER_S:
-        fits = type == DEVSDK_STRING || type == DEVSDK_BINARY;
-        break;
     default:
         fits = type == DEVSDK_STRING;
     }
@@ -133,7 +130,7 @@ static bool check_letter(const struct snmp_attribute *a, devsdk_type type, char 
         snprintf(
             why, size,
             "type: does not fit this valueType: i, u, c and t are of whole numbers (i of Bool, too), "
-            "o, s, x and a of String (s of Binary, too)");
+            "o, s, x and a of String");
     }
     return fits;
 }
