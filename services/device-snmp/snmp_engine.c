@@ -161,7 +161,7 @@ static bool settle_address(struct snmp_engine *engine, struct snmp_session *s, c
         s->peer = state.peer;
         s->located = true;
     } else if (!s->located) {
-        snprintf(why, WHY, "%.64s: %s", s->host, state.why);
+        snprintf(why, WHY, "%.56s: %.94s", s->host, state.why);
     }
     snmp_lookup_put(engine->resolver, s->lookup);
     s->lookup = NULL;
