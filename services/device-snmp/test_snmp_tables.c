@@ -5,6 +5,7 @@
 
 #include "device_snmp.h"
 #include "devsdk/test.h"
+#include "scratch.h"
 #include "snmp_ranges.h"
 #include "snmpd.h"
 #include "suites.h"
@@ -299,6 +300,41 @@ static void test_down_and_up_again(void)
     snmpd_free(agent);
 }
 
+/* ---- what it brings along ------------------------------------------------------------------ */
+
+static void test_samples(void)
+{
+    char path[256], command[640];
+    const char *source = getenv("EDGE_SOURCE_DIR");
+    SCRATCH(dir);
+    snprintf(path, sizeof(path), "%s/services/device-snmp/res", source ? source : ".");
+    devsdk_test *t = devsdk_test_start_in(&device_snmp, path);
+    CU_ASSERT_EQUAL_FATAL(devsdk_test_status(t), 200);
+    snprintf(command, sizeof(command), "cp %s/devices/agents.yaml.example %s/agents.yaml", path,
+             dir.path);
+    CU_ASSERT_EQUAL(system(command), 0); /* NOLINT: our own words */
+    snprintf(path, sizeof(path), "%s/agents.yaml", dir.path);
+    CU_ASSERT_EQUAL(devsdk_test_device(t, path), 201);
+    CU_ASSERT_EQUAL(devsdk_test_remove(t, "core-switch"), 200);
+    CU_ASSERT_EQUAL(devsdk_test_remove(t, "this-machine"), 200);
+    CU_ASSERT_EQUAL(devsdk_test_remove(t, "as-with-the-official-service"), 200);
+    struct snmpd *agent = snmpd_start(NULL);
+    if (agent) {
+        snprintf(
+            path, sizeof(path),
+            "{name: h, profileName: snmp-host, protocols: {SNMP: {Address: 127.0.0.1, Port: %u}}}",
+            snmpd_port(agent));
+        CU_ASSERT_EQUAL(devsdk_test_device(t, path), 201);
+        const devsdk_test_result *r = devsdk_test_read(t, "h", "Health", NULL);
+        CU_ASSERT_TRUE(r->status == 200 && r->n == 3);
+        r = devsdk_test_read(t, "h", "Interfaces", NULL);
+        CU_ASSERT_TRUE(r->status == 200 &&
+                       strstr(devsdk_test_value(r, "Interfaces"), "\"1.2.1\":\"lo\""));
+    }
+    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
+    snmpd_free(agent);
+}
+
 CU_TestInfo snmp_tables_tests[] = {
     {"attributes",                      test_attributes                     },
     {"addresses",                       test_addresses                      },
@@ -307,5 +343,6 @@ CU_TestInfo snmp_tables_tests[] = {
     {"discovery",                       test_discovery                      },
     {"discovery that cannot be",        test_discovery_that_cannot_be       },
     {"down and up again",               test_down_and_up_again              },
+    {"samples",                         test_samples                        },
     CU_TEST_INFO_NULL,
 };
