@@ -109,7 +109,7 @@ static bool bench_make(struct bench *b, const char *more)
 
 #define BENCH(name)                                                                                \
     __attribute__((cleanup(bench_done))) struct bench name;                                        \
-    if (!bench_make(&name, NULL)) {                                                                \
+    if (!bench_make(&(name), NULL)) {                                                              \
         return;                                                                                    \
     }
 

@@ -368,7 +368,7 @@ static void bench_make(struct bench *b, unsigned ports)
 
 #define BENCH(name, ports)                                                                         \
     __attribute__((cleanup(bench_done))) struct bench name;                                        \
-    bench_make(&name, ports);
+    bench_make(&(name), ports);
 
 static void set_mode(struct bench *b, enum mode mode)
 {

@@ -6,7 +6,7 @@
 
 static const uint8_t ENGINE[] = {0x80, 0, 0x1f, 0x88, 5, 1, 2, 3},
                      OTHER[] = {0x80, 0, 0x1f, 0x88, 5, 9, 9};
-enum { SECOND = 1000 };
+static const int64_t SECOND = 1000;
 
 static void meet(struct snmp_remote *r, uint32_t boots, uint32_t time, bool verified)
 {

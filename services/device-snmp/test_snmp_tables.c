@@ -16,10 +16,16 @@ static void kit_done(devsdk_test **t)
     CU_ASSERT_EQUAL(devsdk_test_stop(*t), 0);
 }
 
-#define KIT(name, config)                                                                          \
-    __attribute__((cleanup(kit_done))) devsdk_test *name =                                         \
-        devsdk_test_start(&device_snmp, "Writable: {LogLevel: ERROR}\n" config);                   \
-    CU_ASSERT_EQUAL_FATAL(devsdk_test_status(name), 200)
+static devsdk_test *kit_start(const char *more)
+{
+    char config[256];
+    snprintf(config, sizeof(config), "Writable: {LogLevel: ERROR}\n%s", more);
+    devsdk_test *t = devsdk_test_start(&device_snmp, config);
+    CU_ASSERT_EQUAL_FATAL(devsdk_test_status(t), 200);
+    return t;
+}
+
+#define KIT __attribute__((cleanup(kit_done))) devsdk_test *
 
 static void refused(devsdk_test *t, int status, const char *words)
 {
@@ -48,7 +54,7 @@ static int device_with(devsdk_test *t, const char *profile, const char *attribut
 
 static void test_attributes(void)
 {
-    KIT(t, "");
+    KIT t = kit_start("");
     static const struct {
         const char *attributes, *type, *access, *words; /* NULL: taken */
     } cases[] = {
@@ -96,7 +102,7 @@ static void test_attributes(void)
 
 static void test_addresses(void)
 {
-    KIT(t, "");
+    KIT t = kit_start("");
     static const struct {
         const char *protocol, *words;
     } cases[] = {
@@ -273,7 +279,7 @@ static void test_down_and_up_again(void)
         return;
     }
     {
-        KIT(t, "Device: {AllowedFails: 2, DeviceDownTimeout: 1}\n");
+        KIT t = kit_start("Device: {AllowedFails: 2, DeviceDownTimeout: 1}\n");
         char text[512];
         CU_ASSERT_EQUAL(
             devsdk_test_profile(

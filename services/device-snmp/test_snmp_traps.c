@@ -71,8 +71,8 @@ static bool bench_make(struct bench *b, const char *driver)
 
 #define BENCH(name, driver)                                                                        \
     __attribute__((cleanup(bench_done))) struct bench name;                                        \
-    if (!bench_make(&name, driver)) {                                                              \
-        name.t = NULL;                                                                             \
+    if (!bench_make(&(name), driver)) {                                                            \
+        (name).t = NULL;                                                                           \
         return;                                                                                    \
     }
 

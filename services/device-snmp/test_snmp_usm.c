@@ -135,13 +135,13 @@ static struct snmp_view pdu_of(uint8_t *buf, size_t size, unsigned n)
 static void test_what_is_sealed_opens(void)
 {
     const struct snmp_view engine = snmp_view(RFC_ENGINE, sizeof(RFC_ENGINE));
-    for (uint8_t auth = SNMP_AUTH_NONE; auth < SNMP_AUTHS; auth++) {
-        for (uint8_t priv = SNMP_PRIV_NONE; priv < SNMP_PRIVS; priv++) {
+    for (unsigned auth = SNMP_AUTH_NONE; auth < SNMP_AUTHS; auth++) {
+        for (unsigned priv = SNMP_PRIV_NONE; priv < SNMP_PRIVS; priv++) {
             if (auth == SNMP_AUTH_NONE && priv != SNMP_PRIV_NONE) {
                 continue;
             }
             struct snmp_keys keys;
-            keys_make(&keys, auth, priv, engine);
+            keys_make(&keys, (uint8_t)auth, (uint8_t)priv, engine);
             for (unsigned n = 0; n < 9; n++) { /* all paddings of DES */
                 uint8_t pdu[512], buf[1024], clear[1024];
                 const struct snmp_message head = {
@@ -175,9 +175,9 @@ static void test_less_security_is_refused(void)
     struct snmp_keys keys, weaker;
     keys_make(&keys, SNMP_AUTH_SHA, SNMP_PRIV_AES, engine);
     uint8_t pdu[128], buf[512], clear[512];
-    for (uint8_t flags = 0; flags <= SNMP_FLAG_AUTH; flags++) {
+    for (unsigned flags = 0; flags <= SNMP_FLAG_AUTH; flags++) {
         const struct snmp_message head = {
-            .id = 1, .flags = flags, .engine_id = engine, .user = snmp_view("bert", 4)};
+            .id = 1, .flags = (uint8_t)flags, .engine_id = engine, .user = snmp_view("bert", 4)};
         struct snmp_out out = snmp_out(buf, sizeof(buf));
         struct snmp_message m;
         weaker = keys;

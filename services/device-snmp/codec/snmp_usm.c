@@ -239,7 +239,7 @@ static bool crypt(const struct snmp_keys *keys, const struct snmp_message *head,
     bool done = cipher && ctx && EVP_CipherInit_ex2(ctx, cipher, key, iv, encrypt, NULL) == 1 &&
                 EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
                 EVP_CipherUpdate(ctx, out, &n, in.p, (int)in.n) == 1 &&
-                EVP_CipherFinal_ex(ctx, out + n, &rest) == 1 && (size_t)(n + rest) == in.n;
+                EVP_CipherFinal_ex(ctx, out + n, &rest) == 1 && (size_t)n + (size_t)rest == in.n;
     OPENSSL_cleanse(key, sizeof(key));
     return done;
 }
