@@ -80,7 +80,7 @@ static const struct {
 
 static FILE *create(const struct snmpd *s, const char *name)
 {
-    char path[160];
+    char path[400];
     snprintf(path, sizeof(path), "%s/%s", s->dir.path, name);
     FILE *f = fopen(path, "we");
     if (!f) {
@@ -92,7 +92,7 @@ static FILE *create(const struct snmpd *s, const char *name)
 
 static void write_files(const struct snmpd *s, const char *more)
 {
-    char path[160];
+    char path[256];
     FILE *f = create(s, "snmpd.conf");
     fprintf(f, CONFIG, s->port, s->port, s->dir.path, more ? more : "");
     fclose(f);
@@ -183,7 +183,7 @@ bool snmpd_restart(struct snmpd *s)
 
 bool snmpd_renew(struct snmpd *s)
 {
-    char path[160];
+    char path[256];
     snprintf(path, sizeof(path), "%s/persistent/snmpd.conf", s->dir.path);
     (void)unlink(path);
     return snmpd_restart(s);
