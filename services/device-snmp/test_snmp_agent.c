@@ -227,7 +227,7 @@ static void test_what_is_missing_leaves_the_others(void)
     BENCH(b);
     static const char *const versions[] = {"1", "2c"};
     for (int i = 0; i < 2; i++) {
-        char name[8], more[32];
+        char name[16], more[32];
         snprintf(name, sizeof(name), "v%s", versions[i]);
         snprintf(more, sizeof(more), ", Version: \"%s\"", versions[i]);
         add(&b, name, more);
@@ -258,7 +258,7 @@ static void test_tables_are_walked(void)
     expect(&b, "agent-1", "Values", all);
     expect(&b, "agent-1", "Nothing", "{}");
     for (int i = 0; i < 4; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "walker-%d", i);
         add(&b, name, more[i]);
         expect(&b, name, "Values", all);

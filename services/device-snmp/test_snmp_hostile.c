@@ -423,7 +423,7 @@ static void test_late_answers_are_dropped(void)
     BENCH(b, 2);
     set_mode(&b, LATE);
     for (int i = 0; i < 3; i++) {
-        char resource[8];
+        char resource[16];
         snprintf(resource, sizeof(resource), "R%d", i);
         const devsdk_test_result *r = devsdk_test_read(b.t, "agent", resource, NULL);
         /* The second asking brings the answer to the first one, which has the same id. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -82,6 +83,8 @@ static void add(struct bench *b, const char *name, const char *protocol)
     snprintf(text, sizeof(text), "{name: %s, profileName: traps, protocols: {SNMP: {%s}}}", name,
              protocol);
     CU_ASSERT_EQUAL(devsdk_test_device(b->t, text), 201);
+    /* What a lane does comes behind added(): from now on its traps are its own. */
+    CU_ASSERT_EQUAL(devsdk_test_read(b->t, name, "LinkDown", NULL)->status, 405);
 }
 
 static int trap(struct bench *b, const char *program, const char *community)
@@ -192,6 +195,8 @@ static void test_an_inform_that_is_repeated(void)
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    const struct timeval patience = {.tv_sec = 10};
+    CU_ASSERT_EQUAL(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
     for (int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(send(fd, bytes, n, 0), (ssize_t)n);
         struct snmp_message m;
