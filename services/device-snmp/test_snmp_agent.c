@@ -410,7 +410,7 @@ static void test_an_agent_comes_back(void)
 static void test_an_agent_is_gone_for_a_while(void)
 {
     BENCH(b);
-    add(&b, "hasty", ", Timeout: 50ms, Retries: 1");
+    add(&b, "hasty", ", Timeout: 200ms, Retries: 2");
     add_v3(&b, "v3", "md5des", "authPriv", "MD5", "DES", "v3");
     expect(&b, "v3", "Integer", "42");
     snmpd_freeze(b.agent, true);

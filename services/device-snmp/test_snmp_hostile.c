@@ -16,6 +16,7 @@
 enum mode {
     HONEST,
     SILENT,
+    DIES,            /* after the first answer */
     LOSE_FIRST,      /* of every two */
     FROM_ELSEWHERE,  /* from another port first, with a wrong value */
     WRONG_ID,        /* first, with a wrong value */
@@ -52,7 +53,7 @@ struct agent {
     atomic_uint requests;
     uint8_t held[HELD]; /* of LATE */
     size_t n_held;
-    uint32_t serial;
+    atomic_uint serial;
 };
 
 /* An object's true value is its last number but one. */
@@ -192,6 +193,8 @@ static bool prelude(struct agent *g, int mode, struct snmp_view whole, const str
     switch (mode) {
     case SILENT:
         return false;
+    case DIES:
+        return g->serial++ == 0;
     case LOSE_FIRST:
         return g->serial++ % 2 == 1;
     case FROM_ELSEWHERE:
@@ -236,7 +239,7 @@ static void answer_v3(struct agent *g, int mode, const struct snmp_message *m, u
     struct snmp_out inner = snmp_out(pdu, sizeof(pdu)), out = snmp_out(buf, sizeof(buf));
     bool is_probe = m->engine_id.n == 0;
     size_t end = inner.at;
-    engine[7] = mode == REPORTS ? (uint8_t)g->serial++ : 3;
+    engine[7] = mode == REPORTS ? (uint8_t)(g->serial++ & 0xff) : (uint8_t)3;
     if (mode == FORGED && !is_probe) {
         struct answer a = {
             .n = 1, .oids[0] = {10, {1, 3, 6, 1, 4, 1, 1, 1, 1, 0}}
@@ -351,7 +354,7 @@ static void add(struct bench *b, const char *name, unsigned port, const char *mo
     char text[512];
     snprintf(text, sizeof(text),
              "{name: %s, profileName: lies, protocols: {SNMP: {Address: 127.0.0.1, Port: %u, "
-             "Timeout: 100ms, Retries: 1%s}}}",
+             "Timeout: 250ms, Retries: 3%s}}}",
              name, udp_peer_port(b->peer, port), more);
     CU_ASSERT_EQUAL(devsdk_test_device(b->t, text), 201);
 }
@@ -450,6 +453,23 @@ static void test_refusals_take_their_own_only(void)
     CU_ASSERT_TRUE(atomic_load(&b.agent.requests) < 120);
 }
 
+/* It goes while it is read: what came until then is no answer to the question. */
+static void test_gone_amid_a_read(void)
+{
+    BENCH(b, 2);
+    add(&b, "small", 0, ", MaxOids: 3");
+    for (int i = 0; i < 2; i++) {
+        b.agent.serial = 0; /* nothing is under way */
+        set_mode(&b, DIES);
+        const devsdk_test_result *r = devsdk_test_read(b.t, "small", "All", NULL);
+        CU_ASSERT_TRUE(r->status == 500 && strstr(r->text, "no answer from 127.0.0.1"));
+        CU_ASSERT_EQUAL(r->n, 0);
+        CU_ASSERT_TRUE(b.agent.serial > 1);
+        set_mode(&b, HONEST);
+        all_true(devsdk_test_read(b.t, "small", "All", NULL), 10);
+    }
+}
+
 static void test_walks_that_do_not_end(void)
 {
     BENCH(b, 2);
@@ -469,7 +489,7 @@ static void test_walks_that_do_not_end(void)
         CU_ASSERT_EQUAL(r->status, 500);
         CU_ASSERT_PTR_NOT_NULL(strstr(r->text, cases[i].words));
     }
-    CU_ASSERT_TRUE(atomic_load(&b.agent.requests) < 50);
+    CU_ASSERT_TRUE(atomic_load(&b.agent.requests) < 60);
     set_mode(&b, HONEST);
     const devsdk_test_result *r = devsdk_test_read(b.t, "agent", "Table", NULL);
     CU_ASSERT_STRING_EQUAL(devsdk_test_value(r, "Table"), "{}");
@@ -599,6 +619,7 @@ CU_TestInfo snmp_hostile_tests[] = {
     {"late answers are dropped",           test_late_answers_are_dropped          },
     {"refusals take their own only",       test_refusals_take_their_own_only      },
     {"walks that do not end",              test_walks_that_do_not_end             },
+    {"gone amid a read",                   test_gone_amid_a_read                  },
     {"engines that lie",                   test_engines_that_lie                  },
     {"a silent agent delays itself alone", test_a_silent_agent_delays_itself_alone},
     {"a thousand devices",                 test_a_thousand_devices                },

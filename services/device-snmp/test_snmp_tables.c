@@ -213,7 +213,7 @@ static void discover(uint16_t port, const char *as)
         "    v3: {SecretName: v3, SecretData: {authPassword: authpass12, privPassword: privpass12}}\n"
         "Device: {Discovery: {Enabled: true}}\n"
         "Driver: {DiscoveryRanges: 127.0.0.1-127.0.0.40, DiscoveryPort: %u, DiscoveryRate: 1000, "
-        "DiscoveryTimeout: 200ms, DiscoveryRetries: 0%s}\n",
+        "DiscoveryTimeout: 500ms, DiscoveryRetries: 1%s}\n",
         port, as);
     devsdk_test *t = devsdk_test_start(&device_snmp, config);
     CU_ASSERT_EQUAL_FATAL(devsdk_test_status(t), 200);
