@@ -239,7 +239,10 @@ static void answer_v3(struct agent *g, int mode, const struct snmp_message *m, u
     struct snmp_out inner = snmp_out(pdu, sizeof(pdu)), out = snmp_out(buf, sizeof(buf));
     bool is_probe = m->engine_id.n == 0;
     size_t end = inner.at;
-    engine[7] = mode == REPORTS ? (uint8_t)(g->serial++ & 0xff) : (uint8_t)3;
+    engine[7] = 3;
+    if (mode == REPORTS) {
+        engine[7] = (uint8_t)(g->serial++ & 0xff);
+    }
     if (mode == FORGED && !is_probe) {
         struct answer a = {
             .n = 1, .oids[0] = {10, {1, 3, 6, 1, 4, 1, 1, 1, 1, 0}}

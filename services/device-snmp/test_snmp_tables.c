@@ -311,9 +311,8 @@ static void test_down_and_up_again(void)
 static void test_samples(void)
 {
     char path[256], command[640];
-    const char *source = getenv("EDGE_SOURCE_DIR");
     SCRATCH(dir);
-    snprintf(path, sizeof(path), "%s/services/device-snmp/res", source ? source : ".");
+    snmp_resources(path, sizeof(path));
     devsdk_test *t = devsdk_test_start_in(&device_snmp, path);
     CU_ASSERT_EQUAL_FATAL(devsdk_test_status(t), 200);
     snprintf(command, sizeof(command), "cp %s/devices/agents.yaml.example %s/agents.yaml", path,

@@ -237,6 +237,12 @@ const char *snmpd_folder(const struct snmpd *s)
     return s->dir.path;
 }
 
+void snmp_resources(char *ret, size_t size)
+{
+    const char *source = getenv("EDGE_SOURCE_DIR");
+    snprintf(ret, size, "%s/services/device-snmp/res", source ? source : ".");
+}
+
 int snmp_program(const char *const argv[])
 {
     int status = 0;

@@ -3,6 +3,7 @@
 #define TESTS_SNMPD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct snmpd;
@@ -31,6 +32,8 @@ bool snmpd_renew(struct snmpd *s);
  */
 #define SNMPD_VALUES "1.3.6.1.4.1.8072.9998"
 
+/** The folder res/ of device-snmp. */
+void snmp_resources(char *ret, size_t size);
 /** Run a program of net-snmp to its end, without its configuration and MIB files; its exit code. NULL ends @p argv. */
 int snmp_program(const char *const argv[]);
 
