@@ -98,12 +98,7 @@ static void removed(devsdk_device *dev)
     struct snmp_device *d = devsdk_data(dev);
     snmp_traps_remove(d);
     snmp_session_done(d->service->engine, &d->session);
-    for (int i = 0; i < 2; i++) {
-        if (d->community[i]) {
-            explicit_bzero(d->community[i], strlen(d->community[i]));
-            free(d->community[i]);
-        }
-    }
+    snmp_device_forget(d);
     pthread_mutex_destroy(&d->lock);
 }
 

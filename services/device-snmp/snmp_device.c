@@ -69,29 +69,64 @@ const char *snmp_user_load(struct snmp_service *service, const struct snmp_addre
     return fault;
 }
 
-static char *secret_text(struct snmp_service *service, const char *secret, const char *entry)
+struct snmp_word {
+    struct snmp_word *next;
+    size_t n;
+    char text[];
+};
+
+/* The lock held. The device's own copy of a text, the same for the same; NULL without memory. */
+static const char *keep(struct snmp_device *d, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    for (const struct snmp_word *w = d->words; w; w = w->next) {
+        if (strcmp(w->text, text) == 0) {
+            return w->text;
+        }
+    }
+    struct snmp_word *word = malloc(sizeof(*word) + n);
+    if (!word) {
+        return NULL;
+    }
+    word->next = d->words;
+    word->n = n;
+    memcpy(word->text, text, n);
+    d->words = word;
+    return word->text;
+}
+
+void snmp_device_forget(struct snmp_device *d)
+{
+    while (d->words) {
+        struct snmp_word *w = d->words;
+        d->words = w->next;
+        explicit_bzero(w->text, w->n);
+        free(w);
+    }
+}
+
+/* The lock held. */
+static const char *secret_text(struct snmp_device *d, const char *entry)
 {
     char text[COMMUNITY_MAX];
-    devsdk_result result = devsdk_secret(service->sdk, secret, entry, text, sizeof(text));
-    char *copy = result == DEVSDK_OK ? strdup(text) : NULL;
+    devsdk_result result =
+        devsdk_secret(d->service->sdk, d->addr->secret_name, entry, text, sizeof(text));
+    const char *kept = result == DEVSDK_OK ? keep(d, text) : NULL;
     explicit_bzero(text, sizeof(text));
-    return copy;
+    return kept;
 }
 
 /* The lock held. One for both, or one of each; what the secret leaves out the address says. */
 static void load_communities(struct snmp_device *d)
 {
     static const char *const entries[] = {"readCommunity", "writeCommunity"};
-    const char *secret = d->addr->secret_name;
+    const char *both = secret_text(d, "community");
     for (int i = 0; i < 2; i++) {
-        free(d->community[i]);
-        d->community[i] = secret_text(d->service, secret, entries[i]);
-        if (!d->community[i]) {
-            d->community[i] = secret_text(d->service, secret, "community");
-        }
+        const char *own = secret_text(d, entries[i]);
+        d->community[i] = own ? own : both;
     }
     if (!d->community[0] && !d->community[1]) {
-        snprintf(d->why, sizeof(d->why), "secret '%.64s' has no community", secret);
+        snprintf(d->why, sizeof(d->why), "secret '%.64s' has no community", d->addr->secret_name);
     }
 }
 
@@ -126,11 +161,16 @@ bool snmp_device_ready(struct snmp_device *d, char *why, size_t size)
 struct snmp_view snmp_community(struct snmp_device *d, const struct snmp_attribute *attr,
                                 bool write)
 {
-    const char *own = write ? d->addr->write_community : d->addr->read_community;
-    const char *text = attr && attr->community && attr->community[0] ? attr->community
-                       : d->community[write]                         ? d->community[write]
-                       : own && own[0]                               ? own
-                                                                     : d->addr->community;
+    const char *given = write ? d->addr->write_community : d->addr->read_community;
+    if (attr && attr->community && attr->community[0]) {
+        return snmp_view(attr->community, strlen(attr->community));
+    }
+    pthread_mutex_lock(&d->lock);
+    const char *text = d->community[write];
+    pthread_mutex_unlock(&d->lock);
+    if (!text) {
+        text = given && given[0] ? given : d->addr->community;
+    }
     return snmp_view(text, strlen(text));
 }
 

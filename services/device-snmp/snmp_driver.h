@@ -53,10 +53,11 @@ struct snmp_device {
     unsigned limit;    /* OIDs of a request; fewer after tooBig; in its lane */
     bool told_missing; /* in its lane */
 
-    pthread_mutex_t lock; /* all below */
-    uint64_t secrets;     /* generation of those it has; 0: none yet */
-    char why[160];        /* "": they are all there */
-    char *community[2];   /* of reads and writes, out of the secret; NULL: the address's */
+    pthread_mutex_t lock;     /* all below */
+    uint64_t secrets;         /* generation of those it has; 0: none yet */
+    char why[160];            /* "": they are all there */
+    const char *community[2]; /* of reads and writes, out of the secret; NULL: the address's */
+    struct snmp_word *words;  /* all it ever had: who asks meanwhile still reads the one before */
 };
 
 extern const char *const SNMP_VERSION_NAMES[],
@@ -71,12 +72,13 @@ devsdk_result snmp_check_attr(const devsdk_point *point, void *attr, char *why, 
 void snmp_session_init(struct snmp_session *session, const struct snmp_address *addr,
                        const char *label);
 /** Take its credentials from the secret, where they are not there or have changed. False: @p why says what is
- * missing. In its lane; of v3 any thread. */
+ * missing. Any thread. */
 bool snmp_device_ready(struct snmp_device *d, char *why, size_t size);
 /** The user of @p addr with its keys. NULL, or what is missing (as long as @p why). */
 const char *snmp_user_load(struct snmp_service *service, const struct snmp_address *addr,
                            struct snmp_user *ret, char *why, size_t size);
-/** The resource's own community, else the device's; in its lane, after snmp_device_ready(). */
+void snmp_device_forget(struct snmp_device *d); /* its credentials */
+/** The resource's own community, else the device's; lives as long as the device. After snmp_device_ready(). */
 struct snmp_view snmp_community(struct snmp_device *d, const struct snmp_attribute *attr,
                                 bool write);
 /** A request of the device; list, type, fn and arg are left to set. */

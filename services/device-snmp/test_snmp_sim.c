@@ -22,7 +22,7 @@
 enum { AGENTS = 200, ROUNDS = 3, START_MS = 30000 };
 
 static const char INSTALL[] =
-    "python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --target %s/py "
+    "timeout 60 python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --target %s/py "
     "snmpsim==1.2.2 pysnmp==7.1.30 pyasn1==0.6.5 pysmi==1.6.2 cryptography==50.0.2 >%s/pip.log 2>&1";
 
 struct sim {
