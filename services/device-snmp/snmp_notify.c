@@ -7,8 +7,6 @@
 
 #include "snmp_values.h"
 
-enum { POINTS_MAX = 64 };
-
 static bool is_oid(const char *text, const struct snmp_oid *oid)
 {
     struct snmp_oid parsed;
@@ -89,23 +87,43 @@ static void set_one(devsdk_request *r, unsigned i, const char *trap, const struc
     }
 }
 
+/* The resources of this trap; how many, and @p ret_points where that is not NULL. */
+static unsigned points_of(devsdk_device *dev, const struct snmp_oid *trap, unsigned *ret_points,
+                          const char **ret_first)
+{
+    const devsdk_point *p;
+    unsigned n = 0;
+    for (unsigned i = 0; (p = devsdk_point_at(dev, i)); i++) {
+        const struct snmp_attribute *attr = p->attr;
+        if (!attr || !p->readable || !is_oid(attr->trap_oid, trap)) {
+            continue;
+        }
+        if (n == 0) {
+            *ret_first = p->name;
+        }
+        if (ret_points) {
+            ret_points[n] = i;
+        }
+        n++;
+    }
+    return n;
+}
+
 int snmp_notify(devsdk_device *dev, const struct snmp_oid *trap, const struct snmp_pdu *pdu)
 {
-    unsigned points[POINTS_MAX], n = 0;
-    const devsdk_point *p;
     const char *source = NULL;
     char text[SNMP_OID_TEXT];
-    for (unsigned i = 0; n < POINTS_MAX && (p = devsdk_point_at(dev, i)); i++) {
-        const struct snmp_attribute *attr = p->attr;
-        if (attr && p->readable && is_oid(attr->trap_oid, trap)) {
-            source = source ? source : p->name;
-            points[n++] = i;
-        }
-    }
+    unsigned n = points_of(dev, trap, NULL, &source);
     if (n == 0) {
         return 0;
     }
-    devsdk_request *r = devsdk_push_set(dev, source, points, n);
+    unsigned *points = malloc(n * sizeof(*points));
+    devsdk_request *r = NULL;
+    if (points) {
+        (void)points_of(dev, trap, points, &source);
+        r = devsdk_push_set(dev, source, points, n);
+        free(points);
+    }
     if (!r) {
         return -1;
     }

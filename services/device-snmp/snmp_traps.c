@@ -12,7 +12,7 @@
 
 #include "snmp_notify.h"
 
-enum { BATCH = 64, MATCHES_MAX = 16, TOLD_MAX = 64, SEEN_MAX = 64, SECOND_MS = 1000 };
+enum { BATCH = 64, MATCHES_MAX = 64, TOLD_MAX = 64, SEEN_MAX = 64, SECOND_MS = 1000 };
 
 struct inform {
     struct snmp_peer from;
@@ -153,14 +153,24 @@ static void send_back(struct snmp_traps *traps, const struct snmp_peer *to,
     }
 }
 
-/* Communities are no secret, so devices with users do not take them; but where they are told to. */
-static bool community_fits(const struct snmp_sender *sender, const struct snmp_message *m)
+static bool is_community(const struct snmp_message *m, const char *text)
 {
-    const char *wanted = sender->d->addr->trap_community;
-    if (!wanted || !wanted[0]) {
-        return sender->d->session.version != SNMP_V3;
+    return text && text[0] && snmp_view_equal(m->community, snmp_view(text, strlen(text)));
+}
+
+/* Communities are no secret, so devices with users do not take them; but where they are told to. @p exactly: with the
+ * community it is read with. */
+static bool community_fits(const struct snmp_sender *sender, const struct snmp_message *m,
+                           bool exactly)
+{
+    const struct snmp_address *addr = sender->d->addr;
+    if (addr->trap_community && addr->trap_community[0]) {
+        return is_community(m, addr->trap_community);
     }
-    return snmp_view_equal(m->community, snmp_view(wanted, strlen(wanted)));
+    if (sender->d->session.version == SNMP_V3) {
+        return false;
+    }
+    return !exactly || is_community(m, addr->read_community) || is_community(m, addr->community);
 }
 
 struct notice {
@@ -173,11 +183,12 @@ struct notice {
     bool is_host_known, has_reply;
 };
 
-static bool fits(struct snmp_traps *traps, struct snmp_sender *sender, struct notice *n)
+static bool fits(struct snmp_traps *traps, struct snmp_sender *sender, struct notice *n,
+                 bool exactly)
 {
     struct snmp_message m = n->message;
     if (m.version != SNMP_V3) {
-        return community_fits(sender, &m);
+        return community_fits(sender, &m, exactly);
     }
     if (sender->d->session.version != SNMP_V3) {
         return false;
@@ -199,28 +210,40 @@ static bool acknowledge(struct snmp_traps *traps, const struct snmp_sender *send
     return n->has_reply;
 }
 
-/* Whose it is, by their names: a device may go at any time. The acknowledgement is made on the way. */
-static void match(struct snmp_traps *traps, struct notice *n)
+/* False: there is nothing more to look for. */
+static bool match_one(struct snmp_traps *traps, struct snmp_sender *s, struct notice *n,
+                      bool exactly)
 {
     struct snmp_peer peer;
+    bool is_v3 = n->message.version == SNMP_V3;
+    if (!snmp_session_peer(traps->service->engine, &s->d->session, &peer) ||
+        !snmp_peer_same_host(&peer, &n->from)) {
+        return true;
+    }
+    n->is_host_known = true;
+    if (!fits(traps, s, n, exactly)) {
+        return !(is_v3 && n->has_reply); /* a report: who it is comes out with the next message */
+    }
+    n->names[n->n_names] = strdup(s->name);
+    n->n_names += n->names[n->n_names] != NULL;
+    if (n->n_names == 1) {
+        (void)acknowledge(traps, s, n);
+    }
+    return !is_v3 && n->n_names < MATCHES_MAX;
+}
+
+/*
+ * Whose it is, by their names: a device may go at any time. Those that are asked with its community, where there are any;
+ * else all of the address. The acknowledgement is made on the way.
+ */
+static void match(struct snmp_traps *traps, struct notice *n)
+{
     pthread_mutex_lock(&traps->lock);
-    for (struct snmp_sender *s = traps->senders; s && n->n_names < MATCHES_MAX; s = s->next) {
-        if (!snmp_session_peer(traps->service->engine, &s->d->session, &peer) ||
-            !snmp_peer_same_host(&peer, &n->from)) {
-            continue;
-        }
-        n->is_host_known = true;
-        bool is_v3 = n->message.version == SNMP_V3;
-        bool is_its = !(is_v3 && n->n_names > 0) && fits(traps, s, n);
-        if (is_v3 && n->has_reply && !is_its) {
-            break; /* a report: who it is comes out with the next message */
-        }
-        if (is_its) {
-            n->names[n->n_names] = strdup(s->name);
-            n->n_names += n->names[n->n_names] != NULL;
-            if (n->n_names == 1) {
-                (void)acknowledge(traps, s, n);
-            }
+    int turns = n->message.version == SNMP_V3 ? 1 : 2;
+    for (int turn = 0; turn < turns && n->n_names == 0; turn++) {
+        struct snmp_sender *s = traps->senders;
+        while (s && match_one(traps, s, n, turn == 0)) {
+            s = s->next;
         }
     }
     pthread_mutex_unlock(&traps->lock);

@@ -302,6 +302,23 @@ static void test_two_devices_of_one_address(void)
     CU_ASSERT_PTR_NOT_NULL(devsdk_test_event(b.t, "one", "LinkDown", 5000));
 }
 
+/* Of several agents behind one address it is those that are asked with its community. */
+static void test_the_community_it_is_asked_with(void)
+{
+    BENCH(b, "");
+    add(&b, "one", "Address: 127.0.0.1, Port: 1161, Community: one");
+    add(&b, "two", "Address: 127.0.0.1, Port: 1162, ReadCommunity: two");
+    CU_ASSERT_EQUAL(trap(&b, "snmpinform", "one"), 0);
+    CU_ASSERT_PTR_NOT_NULL(devsdk_test_event(b.t, "one", "LinkDown", 5000));
+    CU_ASSERT_PTR_NULL(devsdk_test_event(b.t, "two", NULL, 50));
+    CU_ASSERT_EQUAL(trap(&b, "snmptrap", "two"), 0);
+    CU_ASSERT_PTR_NOT_NULL(devsdk_test_event(b.t, "two", "LinkDown", 5000));
+    CU_ASSERT_PTR_NULL(devsdk_test_event(b.t, "one", NULL, 50));
+    CU_ASSERT_EQUAL(trap(&b, "snmptrap", "neither"), 0);
+    CU_ASSERT_PTR_NOT_NULL(devsdk_test_event(b.t, "one", "LinkDown", 5000));
+    CU_ASSERT_PTR_NOT_NULL(devsdk_test_event(b.t, "two", "LinkDown", 5000));
+}
+
 /* 2,000 at once: a second's share is taken, then those of the next one; and other things go on. */
 static void test_a_flood_is_bounded(void)
 {
@@ -370,15 +387,16 @@ static void test_a_port_that_is_taken(void)
 }
 
 CU_TestInfo snmp_traps_tests[] = {
-    {"a trap is an event",         test_a_trap_is_an_event        },
-    {"a trap of v1",               test_a_trap_of_v1              },
-    {"informs are acknowledged",   test_informs_are_acknowledged  },
-    {"an inform that is repeated", test_an_inform_that_is_repeated},
-    {"notifications of v3",        test_notifications_of_v3       },
-    {"strangers are said once",    test_strangers_are_said_once   },
-    {"two devices of one address", test_two_devices_of_one_address},
-    {"a flood is bounded",         test_a_flood_is_bounded        },
-    {"garbage",                    test_garbage                   },
-    {"a port that is taken",       test_a_port_that_is_taken      },
+    {"a trap is an event",             test_a_trap_is_an_event            },
+    {"a trap of v1",                   test_a_trap_of_v1                  },
+    {"informs are acknowledged",       test_informs_are_acknowledged      },
+    {"an inform that is repeated",     test_an_inform_that_is_repeated    },
+    {"notifications of v3",            test_notifications_of_v3           },
+    {"strangers are said once",        test_strangers_are_said_once       },
+    {"two devices of one address",     test_two_devices_of_one_address    },
+    {"the community it is asked with", test_the_community_it_is_asked_with},
+    {"a flood is bounded",             test_a_flood_is_bounded            },
+    {"garbage",                        test_garbage                       },
+    {"a port that is taken",           test_a_port_that_is_taken          },
     CU_TEST_INFO_NULL,
 };
