@@ -19,6 +19,8 @@ struct edge_arena;
 struct broker *broker_start(const char *more);
 /** As broker_start(), but only the port is chosen: nobody answers yet. */
 struct broker *broker_prepare(const char *more);
+/** As broker_start(), and anybody may publish and subscribe to open/# only: all else is refused. */
+struct broker *broker_ruled(void);
 void broker_free(struct broker *b); /* stops it too; NULL is fine */
 uint16_t broker_port(const struct broker *b);
 const char *broker_folder(const struct broker *b);

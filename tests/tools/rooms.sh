@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The common library's rooms stand as docs/architecture.md shows them: each public header has one, and a
-# room includes nothing from a later one, nor from the contracts. The SDK's model includes none of its flows.
+# room includes nothing from a later one, nor from the contracts. The SDK's model and clients include none of its flows.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 COMMON=lib/common
@@ -50,6 +50,7 @@ for entry in "$SDK"/*; do
     case "${entry##*/}" in
     model | clients | flows) ;;
     *) fault "$entry is neither of the model, nor of the clients, nor of the flows" ;;
+    *) fault "$entry is neither of the model, the clients nor the flows" ;;
     esac
 done
 while IFS=: read -r file include; do

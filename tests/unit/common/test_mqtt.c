@@ -117,9 +117,27 @@ static bool has_refusal(void *arg)
     return strstr(e->d->refusal, e->text) != NULL;
 }
 
+static unsigned n_received(struct diary *d)
+{
+    EDGE_LOCK(&d->lock);
+    return d->n_received;
+}
+
 static bool wait_received(struct diary *d, unsigned n)
 {
     return wait_until(has_received, &(struct entry){.d = d, .n = n}, SOON_MS);
+}
+
+static bool has_text(void *arg)
+{
+    struct entry *e = arg;
+    EDGE_LOCK(&e->d->lock);
+    return strcmp(e->d->text, e->text) == 0;
+}
+
+static bool wait_text(struct diary *d, const char *text)
+{
+    return wait_until(has_text, &(struct entry){.d = d, .text = text}, SOON_MS);
 }
 
 static bool wait_settled(struct diary *d, enum edge_mqtt_fate fate, unsigned n)
@@ -242,6 +260,63 @@ static void every_qos(struct broker *b)
 static void test_messages_pass_at_every_qos(void)
 {
     with_broker(every_qos, NULL);
+}
+
+/* Leaving: what was asked for and is no longer wanted does not come, not after a new connection either; asking again
+ * brings what is retained once more. */
+static void leaving(struct broker *b)
+{
+    DIARY(d);
+    struct edge_mqtt_config c = config_for(broker_port(b), &d, "one");
+    c.all = true;
+    struct edge_mqtt *m = client_up(&c, "a");
+    unsigned n_came;
+    edge_mqtt_subscribe(m, "b", 1);
+    edge_mqtt_subscribe(m, "end", 1);
+    CU_ASSERT_TRUE(edge_mqtt_wait_connected(m, edge_now_mono_ms() + SOON_MS));
+    edge_mqtt_unsubscribe(m, "a");
+    edge_mqtt_unsubscribe(m, "a");
+    edge_mqtt_unsubscribe(m, "never heard of");
+    edge_mqtt_subscribe(m, "c", 1); /* the broker takes both in their order */
+    CU_ASSERT_TRUE(edge_mqtt_wait_connected(m, edge_now_mono_ms() + SOON_MS));
+    do { /* until the broker has heard: two of three come */
+        unsigned before = n_received(&d);
+        CU_ASSERT_EQUAL(say(m, "a", "1", 1), EDGE_OK);
+        CU_ASSERT_EQUAL(say(m, "b", "1", 1), EDGE_OK);
+        CU_ASSERT_EQUAL(say(m, "end", "1", 1), EDGE_OK);
+        CU_ASSERT_TRUE_FATAL(wait_text(&d, "end 1"));
+        n_came = n_received(&d) - before;
+        CU_ASSERT_EQUAL(say(m, "end", "2", 1), EDGE_OK);
+        CU_ASSERT_TRUE_FATAL(wait_text(&d, "end 2"));
+    } while (n_came > 2);
+    CU_ASSERT_EQUAL(n_came, 2);
+    broker_kill(b);
+    CU_ASSERT_TRUE(wait_until(is_not_connected, m, SOON_MS));
+    edge_mqtt_unsubscribe(m, "b"); /* nobody is there to be told */
+    broker_restart(b);
+    edge_mqtt_retry(m);
+    CU_ASSERT_TRUE(edge_mqtt_wait_connected(m, edge_now_mono_ms() + SOON_MS));
+    unsigned known = n_received(&d);
+    CU_ASSERT_EQUAL(say(m, "a", "2", 1), EDGE_OK);
+    CU_ASSERT_EQUAL(say(m, "b", "2", 1), EDGE_OK);
+    CU_ASSERT_EQUAL(say(m, "c", "2", 1), EDGE_OK);
+    CU_ASSERT_TRUE(wait_received(&d, known + 1));
+    expect_text(&d, "c 2");
+    edge_mqtt_subscribe(m, "a", 1);
+    edge_mqtt_unsubscribe(m, "a");
+    edge_mqtt_subscribe(m, "a", 1); /* the last word counts */
+    CU_ASSERT_TRUE(edge_mqtt_wait_connected(m, edge_now_mono_ms() + SOON_MS));
+    CU_ASSERT_EQUAL(say(m, "a", "3", 1), EDGE_OK);
+    CU_ASSERT_TRUE(wait_received(&d, known + 2));
+    expect_text(&d, "a 3");
+    CU_ASSERT_EQUAL(say(m, "a", "3", 1), EDGE_OK); /* not a copy: two of the same are two */
+    CU_ASSERT_TRUE(wait_received(&d, known + 3));
+    edge_mqtt_free(m);
+}
+
+static void test_patterns_are_left(void)
+{
+    with_broker(leaving, NULL);
 }
 
 static void properties_pass(struct broker *b)
@@ -592,35 +667,10 @@ static void test_an_unknown_host_is_said_so(void)
 
 /* The broker's plugin, of which an access list refuses publishers only. The shell looks for it: where this
  * program is emulated, it sees another machine's folders, the broker does not. */
-static struct broker *ruled_broker(void)
-{
-    char path[128] = "", more[256];
-    FILE *found = popen("ls /usr/lib/*/mosquitto_dynamic_security.so", "r");
-    bool has = found && fgets(path, sizeof(path), found);
-    if (found) {
-        pclose(found);
-    }
-    path[strcspn(path, "\n")] = '\0';
-    snprintf(more, sizeof(more), "plugin %s\nplugin_opt_config_file %%s/rules\n", path);
-    return has ? broker_prepare(more) : NULL;
-}
-
 static void test_what_rules_forbid_is_said_so(void)
 {
-    struct broker *b = ruled_broker();
-    if (!b) {
-        CU_FAIL("mosquitto without its plugin");
-        return;
-    }
-    broker_write(
-        b, "rules",
-        "{\"defaultACLAccess\":{\"publishClientSend\":false,\"publishClientReceive\":true,"
-        "\"subscribe\":false,\"unsubscribe\":true},\"clients\":[],\"anonymousGroup\":\"all\","
-        "\"groups\":[{\"groupname\":\"all\",\"roles\":[{\"rolename\":\"open\"}]}],"
-        "\"roles\":[{\"rolename\":\"open\",\"acls\":["
-        "{\"acltype\":\"publishClientSend\",\"topic\":\"open/#\",\"allow\":true},"
-        "{\"acltype\":\"subscribePattern\",\"topic\":\"open/#\",\"allow\":true}]}]}");
-    if (broker_restart(b)) {
+    struct broker *b = broker_ruled();
+    if (b) {
         DIARY(d);
         struct edge_mqtt_config c = config_for(broker_port(b), &d, "five");
         c.version = 5;
@@ -716,6 +766,7 @@ static void test_addresses_are_read(void)
 
 CU_TestInfo mqtt_tests[] = {
     {"messages pass at every QoS",                    test_messages_pass_at_every_qos          },
+    {"patterns are left",                             test_patterns_are_left                   },
     {"MQTT 5 properties pass both ways",              test_properties_pass_both_ways           },
     {"a last will is said",                           test_a_last_will_is_said                 },
     {"what waits is bounded",                         test_what_waits_is_bounded               },

@@ -96,10 +96,10 @@ static void test_wildcards_are_whole_levels(void)
     static const char *const bad[] = {"", "a+", "+a", "a/#/b", "a#", "#a", "a/+b/c", "##", "a/#/"};
     static const char *const good[] = {"+", "#", "a/+", "+/a/#", "+/+/+", "/#", "a/b"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        CU_ASSERT_PTR_NOT_NULL(bus_pattern_fault(bad[i]));
+        CU_ASSERT_PTR_NOT_NULL(edge_topic_pattern_fault(bad[i]));
     }
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        CU_ASSERT_PTR_NULL(bus_pattern_fault(good[i]));
+        CU_ASSERT_PTR_NULL(edge_topic_pattern_fault(good[i]));
     }
 }
 

@@ -142,6 +142,8 @@ enum edge_status edge_bus_request(struct edge_ctx *ctx, struct edge_bus *bus,
 
 /** MQTT's matching rule: + one level, # the rest (the parent level too). */
 bool edge_topic_matches(const char *pattern, const char *topic);
+/** Why no broker would take @p pattern: "has a wildcard that is not a whole level"; NULL: one would. */
+const char *edge_topic_pattern_fault(const char *pattern);
 /**
  * The levels of @p topic, split at '/', percent-decoded where @p decode (a level with a malformed
  * escape, or one that is no UTF-8, stays as it is); count returned.

@@ -96,12 +96,15 @@ struct edge_mqtt_config {
     size_t window;       /* sent and not acknowledged; 0: 64 */
     bool displace;       /* full: the oldest goes; else edge_mqtt_publish() refuses */
     bool held;           /* do not connect before edge_mqtt_release() */
+    /** Patterns do not overlap, or copies do no harm: a message like the one before it is one of its own, not what
+     * the broker sent for another pattern. */
+    bool all;
     const struct edge_mqtt_message
         *will; /* said by the broker, where the connection breaks; NULL: none */
 
     /* Callbacks may be NULL. What they are shown is valid until they return. */
     void *state;
-    /** Once for each message, even if several patterns match. */
+    /** Once for each message, even if several patterns match (but see all). */
     void (*received)(void *state, const struct edge_mqtt_message *m);
     /** Exactly once for each message edge_mqtt_publish() took. @p reason: a constant but for REFUSED. */
     void (*settled)(void *state, void *token, enum edge_mqtt_fate fate, const char *reason);
@@ -133,8 +136,13 @@ void edge_mqtt_free(struct edge_mqtt *m);
 
 /** Connect, where the configuration said held. */
 void edge_mqtt_release(struct edge_mqtt *m);
-/** Ask for a pattern, now and after every reconnect. For good; one that is known changes nothing. */
+/** Ask for a pattern, now and after every reconnect; one that is known changes nothing. */
 void edge_mqtt_subscribe(struct edge_mqtt *m, const char *pattern, int qos);
+/**
+ * No more of it, soon: what is under way still comes. One that is not known changes nothing. Its text is kept until the
+ * client is freed.
+ */
+void edge_mqtt_unsubscribe(struct edge_mqtt *m, const char *pattern);
 /**
  * Queue a copy. TOO_LARGE; INVALID where no broker takes its topic; UNAVAILABLE when stopped, or full where nothing is displaced.
  * What was not confirmed when the connection broke goes back to its place and is sent again.

@@ -97,7 +97,7 @@ enum edge_status edge_bus_subscribe(struct edge_ctx *ctx, struct edge_bus *bus, 
                                     edge_bus_handler *handler, void *state, unsigned flags)
 {
     assert(bus->pool || !(flags & EDGE_SUB_WAITS));
-    const char *fault = bus_pattern_fault(pattern);
+    const char *fault = edge_topic_pattern_fault(pattern);
     if (fault) {
         return edge_fail(ctx, EDGE_INVALID, "topic pattern '%s' %s", pattern, fault);
     }

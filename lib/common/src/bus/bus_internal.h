@@ -27,8 +27,6 @@ enum {
 
 /** NULL if messages may be published on it, else what is wrong with it. */
 const char *bus_topic_fault(const char *topic);
-/** NULL if it can be subscribed to, else what is wrong with it. */
-const char *bus_pattern_fault(const char *pattern);
 
 /* ---- a connection ------------------------------------------------------------------------ */
 

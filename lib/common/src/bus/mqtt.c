@@ -95,6 +95,7 @@ enum work {
     WORK_PROD,
     WORK_TUNE,
     WORK_SUBSCRIBE,
+    WORK_UNSUBSCRIBE,
     WORK_SEND,
     WORK_NUDGE,
     WORK_HANG_UP
@@ -176,6 +177,9 @@ static enum work work_connected(struct edge_mqtt *m, struct pace *pace) EDGE_REQ
         edge_cond_broadcast(&m->changed);
         return WORK_NONE;
     }
+    if (!asking && m->n_leaving > 0) {
+        return WORK_UNSUBSCRIBE;
+    }
     if ((asking && edge_now_mono_ms() >= m->next_ms) || is_unacknowledged(m)) {
         return WORK_HANG_UP;
     }
@@ -231,6 +235,9 @@ static void work_do(struct edge_mqtt *m, enum work work)
         break;
     case WORK_SUBSCRIBE:
         mqtt_in_ask(m);
+        break;
+    case WORK_UNSUBSCRIBE:
+        mqtt_in_leave(m);
         break;
     case WORK_SEND:
         mqtt_out_pump(m);

@@ -40,6 +40,7 @@ enum mqtt_state {
 struct pattern {
     const char *text;
     int qos;
+    bool unwanted, left; /* no longer wanted; and nothing is left to tell the broker of it */
 };
 
 struct edge_mqtt {
@@ -71,8 +72,9 @@ struct edge_mqtt {
     unsigned epoch EDGE_GUARDED;           /* counts connections */
     bool broke EDGE_GUARDED;               /* a connection, and nobody was blamed yet */
     unsigned n_short EDGE_GUARDED;         /* that ended soon, in a row */
-    struct pattern *patterns EDGE_GUARDED; /* distinct, append only */
+    struct pattern *patterns EDGE_GUARDED; /* those wanted are distinct; append only while connected */
     size_t n_patterns EDGE_GUARDED, cap_patterns EDGE_GUARDED;
+    size_t n_leaving EDGE_GUARDED; /* of them, unwanted and not left */
     size_t n_asked EDGE_GUARDED, n_acked EDGE_GUARDED; /* of them, in this connection */
     /* Who waits behind others does not hold them up. */
     struct outgoing_queue behind EDGE_GUARDED, others EDGE_GUARDED;
@@ -125,6 +127,10 @@ const char *mqtt_paho_obstacle(struct edge_arena *a, const char *host, uint16_t 
 
 /** One SUBSCRIBE for all patterns the broker has not heard of in this connection. */
 void mqtt_in_ask(struct edge_mqtt *m);
+/** One UNSUBSCRIBE for all that are no longer wanted. */
+void mqtt_in_leave(struct edge_mqtt *m);
+/** Those the broker need not hear of in a new connection go. */
+void mqtt_in_forget(struct edge_mqtt *m) EDGE_REQUIRES(m->lock);
 /** Paho's callback. */
 MQTTAsync_messageArrived mqtt_in_take;
 

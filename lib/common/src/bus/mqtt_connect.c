@@ -69,6 +69,7 @@ static void on_connected(void *context, char *cause)
     m->up_since_ms = edge_now_mono_ms();
     m->epoch++;
     m->n_asked = m->n_acked = 0;
+    mqtt_in_forget(m);
     m->tls_fault[0] = '\0';
     edge_cond_signal(&m->wake);
 }

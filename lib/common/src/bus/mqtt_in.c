@@ -19,18 +19,59 @@ struct asking {
     size_t first, n;
 };
 
+/* The one that is wanted, else the last one of that text; NULL: never heard of. */
+static struct pattern *pattern_find(struct edge_mqtt *m, const char *text) EDGE_REQUIRES(m->lock)
+{
+    for (size_t i = m->n_patterns; i > 0; i--) {
+        if (strcmp(m->patterns[i - 1].text, text) == 0) {
+            return &m->patterns[i - 1];
+        }
+    }
+    return NULL;
+}
+
 void edge_mqtt_subscribe(struct edge_mqtt *m, const char *pattern, int qos)
 {
     EDGE_LOCK(&m->lock);
+    struct pattern *known = pattern_find(m, pattern);
+    if (known && !known->unwanted) {
+        return;
+    }
+    if (known && !known->left) { /* in its place; and the broker sends again what it retains */
+        known->left = true;
+        m->n_leaving--;
+    }
+    const char *text = known ? known->text : edge_strdup(&m->arena, pattern);
+    edge_make_room(NULL, m->patterns, m->n_patterns, m->cap_patterns);
+    m->patterns[m->n_patterns++] = (struct pattern){.text = text, .qos = qos};
+    edge_cond_signal(&m->wake);
+}
+
+void edge_mqtt_unsubscribe(struct edge_mqtt *m, const char *pattern)
+{
+    EDGE_LOCK(&m->lock);
+    struct pattern *known = pattern_find(m, pattern);
+    if (known && !known->unwanted) {
+        known->unwanted = true;
+        m->n_leaving++;
+        edge_cond_signal(&m->wake);
+    }
+}
+
+void mqtt_in_forget(struct edge_mqtt *m)
+{
+    size_t n = 0;
+    bool clean =
+        m->config.session_s == 0; /* else the broker knows our patterns until told otherwise */
+    m->n_leaving = 0;
     for (size_t i = 0; i < m->n_patterns; i++) {
-        if (strcmp(m->patterns[i].text, pattern) == 0) {
-            return;
+        struct pattern *p = &m->patterns[i];
+        if (!p->unwanted || (!p->left && !clean)) {
+            m->n_leaving += p->unwanted;
+            m->patterns[n++] = *p;
         }
     }
-    edge_make_room(NULL, m->patterns, m->n_patterns, m->cap_patterns);
-    m->patterns[m->n_patterns++] =
-        (struct pattern){.text = edge_strdup(&m->arena, pattern), .qos = qos};
-    edge_cond_signal(&m->wake);
+    m->n_patterns = n;
 }
 
 static void asking_end(struct asking *asking, bool answered)
@@ -48,12 +89,16 @@ static void asking_end(struct asking *asking, bool answered)
     free(asking);
 }
 
-static void tell_answer(struct edge_mqtt *m, size_t i, int code)
+static void tell_answer(const struct asking *asking, size_t i, int code)
 {
+    struct edge_mqtt *m = asking->mqtt;
     const char *pattern, *refusal = NULL;
     {
         EDGE_LOCK(&m->lock);
-        pattern = m->patterns[i].text;
+        if (asking->epoch != m->epoch || m->patterns[asking->first + i].unwanted) {
+            return;
+        }
+        pattern = m->patterns[asking->first + i].text;
     }
     if (code >= REFUSED) {
         refusal = MQTTReasonCode_toString((enum MQTTReasonCodes)code);
@@ -71,7 +116,7 @@ static void on_subscribed(void *context, MQTTAsync_successData *data)
     struct asking *asking = context;
     for (size_t i = 0; i < asking->n; i++) {
         int granted = asking->n == 1 ? data->alt.qos : data->alt.qosList[i];
-        tell_answer(asking->mqtt, asking->first + i, granted);
+        tell_answer(asking, i, granted);
     }
     asking_end(asking, true);
 }
@@ -81,8 +126,7 @@ static void on_subscribed_5(void *context, MQTTAsync_successData5 *data)
     struct asking *asking = context;
     for (size_t i = 0; i < asking->n; i++) {
         bool listed = asking->n > 1 && (int)i < data->alt.sub.reasonCodeCount;
-        tell_answer(asking->mqtt, asking->first + i,
-                    (int)(listed ? data->alt.sub.reasonCodes[i] : data->reasonCode));
+        tell_answer(asking, i, (int)(listed ? data->alt.sub.reasonCodes[i] : data->reasonCode));
     }
     asking_end(asking, true);
 }
@@ -92,7 +136,7 @@ static void not_subscribed(struct asking *asking, int code)
 {
     bool refused = code >= REFUSED;
     if (refused) {
-        tell_answer(asking->mqtt, asking->first, code);
+        tell_answer(asking, 0, code);
     }
     asking_end(asking, refused);
 }
@@ -141,6 +185,31 @@ void mqtt_in_ask(struct edge_mqtt *m)
     edge_arena_done(&a);
 }
 
+/* Nobody waits for the answer: what comes until then is nobody's. */
+void mqtt_in_leave(struct edge_mqtt *m)
+{
+    struct edge_arena a = EDGE_ARENA_INIT;
+    char **topics;
+    size_t n = 0;
+    {
+        EDGE_LOCK(&m->lock);
+        topics = edge_new_n(&a, char *, m->n_leaving);
+        for (size_t i = 0; i < m->n_acked; i++) {
+            struct pattern *p = &m->patterns[i];
+            if (p->unwanted && !p->left) {
+                p->left = true;
+                topics[n++] = (char *)(uintptr_t)p->text;
+            }
+        }
+        m->n_leaving -= n;
+    }
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    if (n > 0) {
+        MQTTAsync_unsubscribeMany(m->client, (int)n, topics, &response);
+    }
+    edge_arena_done(&a);
+}
+
 /* ---- what comes ---------------------------------------------------------------------------- */
 
 static size_t n_matching(struct edge_mqtt *m, const char *topic)
@@ -148,7 +217,7 @@ static size_t n_matching(struct edge_mqtt *m, const char *topic)
     EDGE_LOCK(&m->lock);
     size_t n = 0;
     for (size_t i = 0; i < m->n_asked; i++) {
-        n += edge_topic_matches(m->patterns[i].text, topic);
+        n += !m->patterns[i].left && edge_topic_matches(m->patterns[i].text, topic);
     }
     return n;
 }
@@ -168,6 +237,9 @@ static void keep(struct edge_buf *b, const void *bytes, size_t size)
  */
 static bool is_copy(struct edge_mqtt *m, const struct edge_mqtt_message *message)
 {
+    if (m->config.all) {
+        return false;
+    }
     size_t topic_len = strlen(message->topic);
     if (m->n_copies > 0 && same(&m->last_topic, message->topic, topic_len) &&
         same(&m->last_payload, message->payload, message->size)) {

@@ -85,7 +85,7 @@ const char *bus_topic_fault(const char *topic)
     return text_fault(topic);
 }
 
-const char *bus_pattern_fault(const char *pattern)
+const char *edge_topic_pattern_fault(const char *pattern)
 {
     const char *fault = text_fault(pattern);
     if (fault) {
