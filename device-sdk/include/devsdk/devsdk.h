@@ -83,7 +83,7 @@ typedef struct devsdk_value {
 
 /** A row of declarative parameters: of protocols, resource attributes, driver configuration. */
 typedef struct devsdk_field {
-    const char *key;  /* "startingAddress" */
+    const char *key;  /* "startingAddress"; "Writable.Interval": Interval of the member Writable */
     devsdk_type type; /* of the member: bool, int8_t.. uint64_t, float, double, const char * */
     size_t offset;
     bool required;
@@ -180,6 +180,8 @@ typedef struct devsdk_driver {
      * too. Not OK: as if a row had refused it, because of @p why (at most @p size bytes), which should name the key. */
     devsdk_result (*check_attr)(const devsdk_point *point, void *attr, char *why, size_t size);
     devsdk_result (*check_addr)(const char *protocol, void *addr, char *why, size_t size);
+    /** The section of the configuration .config is of, at its top: for files that are there already. NULL: "Driver". */
+    const char *config_section;
 } devsdk_driver;
 
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver);

@@ -44,6 +44,11 @@ static enum edge_status check_driver(struct edge_ctx *ctx, const devsdk_driver *
     return fault ? edge_fail(ctx, EDGE_INTERNAL, "driver %s: %s", d->name, fault) : EDGE_OK;
 }
 
+static const char *section_of(const devsdk_driver *d)
+{
+    return d->abi >= 4 && d->config_section ? d->config_section : "Driver";
+}
+
 static void tick(struct edge_timer *timer);
 
 static void counters_init(devsdk_service *svc)
@@ -120,7 +125,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     svc->driver_data = edge_alloc(&svc->arena, 1, driver->service_size + 1);
     enum edge_status st =
         sdk_params_parse(ctx, driver->config, svc->config->driver, &svc->arena, svc->driver_config);
-    EDGE_TRY(edge_wrap(ctx, st, "Driver"));
+    EDGE_TRY(edge_wrap(ctx, st, "%s", section_of(svc->driver)));
     unsigned workers = driver->blocking ? (unsigned)svc->config->device.max_workers : LOOP_WORKERS;
     svc->lanes = sdk_lanes_create("lane", workers, LANE_MAX);
     const struct sdk_outbox_config *outbox = &svc->config->device.outbox;
@@ -324,25 +329,50 @@ static const struct edge_subscription subscriptions[] = {
 };
 /* clang-format on */
 
-/* One key of Driver, as the driver's table has it. Where a driver has none, all keys are its own
+static bool has_rows_below(const devsdk_driver *driver, const char *key)
+{
+    size_t len = strlen(key);
+    for (const devsdk_field *f = driver->config; f->key; f++) {
+        if (strncmp(f->key, key, len) == 0 && f->key[len] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum edge_status check_row(struct edge_ctx *ctx, const devsdk_driver *driver,
+                                  const devsdk_field *row, const cJSON *value)
+{
+    const devsdk_field one[] = {*row, {0}};
+    cJSON *object = edge_json_object(ctx);
+    cJSON_AddItemReferenceToObject(object, row->key, (cJSON *)(uintptr_t)value);
+    return sdk_params_parse(ctx, one, object, &ctx->arena,
+                            edge_alloc(&ctx->arena, 1, driver->config_size + 1));
+}
+
+/* One key of the driver's section, as its table has it. Where a driver has none, all keys are its own
  * affair. */
 static enum edge_status check_driver_key(struct edge_ctx *ctx, const void *arg, const char *section,
                                          const char *key, const cJSON *value,
                                          struct edge_nearest *near)
 {
     const devsdk_driver *driver = arg;
-    if (strcasecmp(section, "Driver") != 0 || !driver->config) {
+    if (strcasecmp(section, section_of(driver)) != 0 || !driver->config) {
         return EDGE_OK;
     }
     const devsdk_field *f = sdk_params_row(driver->config, key, near);
-    if (!f) {
+    if (f) {
+        return check_row(ctx, driver, f, value);
+    }
+    if (!cJSON_IsObject(value) || !has_rows_below(driver, key)) {
         return EDGE_NOT_FOUND;
     }
-    const devsdk_field one[] = {*f, {0}};
-    cJSON *object = edge_json_object(ctx);
-    cJSON_AddItemReferenceToObject(object, key, (cJSON *)(uintptr_t)value);
-    return sdk_params_parse(ctx, one, object, &ctx->arena,
-                            edge_alloc(&ctx->arena, 1, driver->config_size + 1));
+    for (const cJSON *member = value->child; member; member = member->next) {
+        near->wanted = edge_printf(&ctx->arena, "%s.%s", key, member->string);
+        f = sdk_params_row(driver->config, near->wanted, near);
+        EDGE_TRY(f ? check_row(ctx, driver, f, member) : EDGE_NOT_FOUND);
+    }
+    return EDGE_OK;
 }
 
 void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
@@ -357,7 +387,7 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
         .common_section = "device-services",
         .has_instances = true,
         .state_size = sizeof(struct state),
-        .config = &SDK_CONFIG,
+        .config = sdk_config_with(driver->abi >= 4 ? driver->config_section : NULL),
         .writable_offset = offsetof(struct sdk_config, writable),
         .default_config = default_config,
         .routes = sdk_routes_with((struct edge_routes)EDGE_TABLE(routes), driver),

@@ -1,5 +1,8 @@
-/* The configuration table of every device service; a driver's own keys stand below Driver. */
+/* The configuration table of every device service; a driver's own keys stand below Driver, or a section it names. */
 #include "config.h"
+
+#include <pthread.h>
+#include <string.h>
 
 #define ROW(T, m, key, text, ...)                                                                  \
     EDGE_FIELD(T, m, key, text, .flags = EDGE_EMIT_EMPTY __VA_OPT__(, ) __VA_ARGS__)
@@ -62,4 +65,48 @@ static const struct edge_field config_fields[] = {
     EDGE_FIELD(struct sdk_config, driver, "Driver", "The driver's own keys."),
 };
 const struct edge_dto SDK_CONFIG = EDGE_DTO(struct sdk_config, "Configuration", config_fields);
+static const struct edge_field named_section = EDGE_FIELD(struct sdk_config, driver, NULL, "The driver's own keys.");
 /* clang-format on */
+
+enum { N_FIELDS = sizeof(config_fields) / sizeof(config_fields[0]), DRIVER_FIELD = N_FIELDS - 1 };
+
+/* Tables with another section in the place of Driver: made once, kept as constant tables are. */
+struct named_config {
+    struct named_config *next;
+    struct edge_dto dto;
+    struct edge_field fields[N_FIELDS];
+};
+static struct {
+    pthread_mutex_t lock;
+    struct named_config *first;
+} made = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct named_config *config_make(const char *section)
+{
+    struct named_config *c = edge_xalloc(1, sizeof(*c));
+    c->dto = SDK_CONFIG;
+    c->dto.fields = c->fields;
+    memcpy(c->fields, config_fields, sizeof(c->fields));
+    c->fields[DRIVER_FIELD] = named_section;
+    c->fields[DRIVER_FIELD].json = section;
+    return c;
+}
+
+const struct edge_dto *sdk_config_with(const char *section)
+{
+    if (!section) {
+        return &SDK_CONFIG;
+    }
+    pthread_mutex_lock(&made.lock);
+    struct named_config *c = made.first;
+    while (c && strcmp(c->fields[DRIVER_FIELD].json, section) != 0) {
+        c = c->next;
+    }
+    if (!c) {
+        c = config_make(section);
+        c->next = made.first;
+        made.first = c;
+    }
+    pthread_mutex_unlock(&made.lock);
+    return &c->dto;
+}

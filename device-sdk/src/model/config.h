@@ -42,5 +42,7 @@ struct sdk_config {
     const cJSON *driver; /* object; NULL: none */
 };
 extern const struct edge_dto SDK_CONFIG;
+/** The same where the driver's section is called @p section, a constant; NULL: Driver. */
+const struct edge_dto *sdk_config_with(const char *section);
 
 #endif

@@ -341,13 +341,30 @@ static enum edge_status parse_field(const struct input *in, const cJSON *node)
     return put(in, text);
 }
 
+/* "A.B": member B of the member A, unless there is one of the whole name. */
+static const cJSON *member_at(const cJSON *object, const char *key)
+{
+    const cJSON *node = object ? edge_json_member(object, key, true) : NULL;
+    const char *dot = strchr(key, '.');
+    if (node || !dot || !object) {
+        return node;
+    }
+    size_t len = (size_t)(dot - key);
+    for (const cJSON *m = object->child; m; m = m->next) {
+        if (strncmp(m->string, key, len) == 0 && m->string[len] == '\0' && cJSON_IsObject(m)) {
+            return member_at(m, dot + 1);
+        }
+    }
+    return NULL;
+}
+
 enum edge_status sdk_params_parse(struct edge_ctx *ctx, const devsdk_field *fields,
                                   const cJSON *object, struct edge_arena *arena, void *ret)
 {
     enum edge_status result = EDGE_OK;
     for (const devsdk_field *f = fields; f && f->key; f++) {
         const struct input in = {ctx, f, arena, (char *)ret + f->offset};
-        const cJSON *node = object ? edge_json_member(object, f->key, true) : NULL;
+        const cJSON *node = member_at(object, f->key);
         bool lacks = f->required && (!node || cJSON_IsNull(node));
         enum edge_status st =
             lacks ? missing(&in, slip_for(fields, f, object)) : parse_field(&in, node);

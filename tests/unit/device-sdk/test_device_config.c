@@ -31,6 +31,14 @@ static const devsdk_driver driver = {
     .write = write_nothing,
 };
 
+static devsdk_service *kept;
+
+static devsdk_result keep_service(devsdk_service *svc)
+{
+    kept = svc;
+    return DEVSDK_OK;
+}
+
 #define RESOURCE(name, access, more)                                                               \
     "{\"name\":\"" name "\",\"properties\":{\"valueType\":\"Int16\",\"readWrite\":\"" access       \
     "\"" more "}}"
@@ -195,11 +203,49 @@ static void test_devices_say_when_they_answered_last(void)
     CU_ASSERT_TRUE(wait_until(is_gone, &r, 10000));
 }
 
+/* A driver's keys may stand in a section of another name, and in sections of that. */
+static void test_a_section_has_the_drivers_name(void)
+{
+    struct own {
+        const char *host;
+        uint16_t wait;
+    };
+    static const devsdk_field fields[] = {
+        DEVSDK_FIELD(struct own, host, "Host", DEVSDK_STRING, .def = "nowhere"),
+        DEVSDK_FIELD(struct own, wait, "Writable.Wait", DEVSDK_U16, .def = "500"),
+        {0},
+    };
+    devsdk_driver named = driver;
+    named.config = fields;
+    named.config_size = sizeof(struct own);
+    named.start = keep_service;
+    named.config_section = "BrokerInfo";
+    {
+        EDGE_CTX_SCOPE(ctx);
+        DEVICE_RIG(r, &named,
+                   "BrokerInfo:\n  Host: here\n  Writable:\n    Wait: '7'\nDriver:\n  Host: x\n");
+        const struct own *own = devsdk_config(kept);
+        CU_ASSERT_STRING_EQUAL(own->host, "here");
+        CU_ASSERT_EQUAL(own->wait, 7);
+        const cJSON *shown = edge_json_member(
+            ask(&ctx, r.device, "GET", "/api/v3/config", NULL, 200), "config", true);
+        CU_ASSERT_PTR_NOT_NULL(edge_json_member(shown, "BrokerInfo", true));
+        CU_ASSERT_PTR_NULL(edge_json_member(shown, "Driver", true));
+    }
+    {
+        DEVICE_RIG(r, &named, "Writable:\n  LogLevel: ERROR\n");
+        const struct own *own = devsdk_config(kept);
+        CU_ASSERT_STRING_EQUAL(own->host, "nowhere");
+        CU_ASSERT_EQUAL(own->wait, 500);
+    }
+}
+
 CU_TestInfo device_config_tests[] = {
     {"an expression may match so many resources", test_an_expression_may_match_so_many_resources},
     {"units and transforms can be off",           test_units_and_transforms_can_be_off          },
     {"a command may touch so many resources",     test_a_command_may_touch_so_many_resources    },
     {"commands and events are counted",           test_commands_and_events_are_counted          },
     {"devices say when they answered last",       test_devices_say_when_they_answered_last      },
+    {"a section has the driver's name",           test_a_section_has_the_drivers_name           },
     CU_TEST_INFO_NULL,
 };

@@ -235,27 +235,38 @@ static void test_keys_of_drivers_are_checked_one_by_one(void)
         {.key = "Host", .type = DEVSDK_STRING, .offset = 8, .required = true},
         {0    }
     };
+    static const devsdk_field nested[] = {
+        {.key = "Writable.Wait", .type = DEVSDK_U16, .max = 1000},
+        {0          }
+    };
     static const devsdk_driver driver = {.name = "d", .config = keys, .config_size = 16};
+    static const devsdk_driver named = {
+        .abi = 4, .name = "n", .config = nested, .config_size = 16, .config_section = "Broker"};
     static const struct {
         const char *section, *key, *json;
         enum edge_status st;
         const char *nearest;
     } cases[] = {
-        {"Driver", "Port",  "\"502\"",   EDGE_OK,        NULL  },
-        {"Driver", "Port",  "\"65536\"", EDGE_INVALID,   NULL  },
-        {"driver", "Port",  "\"x\"",     EDGE_INVALID,   NULL  },
-        {"Driver", "Port",  "{}",        EDGE_INVALID,   NULL  },
-        {"Driver", "Host",  "\"h\"",     EDGE_OK,        NULL  },
-        {"Driver", "Other", "\"x\"",     EDGE_NOT_FOUND, NULL  },
-        {"Driver", "Prot",  "\"x\"",     EDGE_NOT_FOUND, "Port"},
-        {"Driver", "port",  "\"x\"",     EDGE_NOT_FOUND, "Port"},
-        {"Custom", "Port",  "\"x\"",     EDGE_OK,        NULL  },
+        {"Driver", "Port",     "\"502\"",                 EDGE_OK,        NULL           },
+        {"Driver", "Port",     "\"65536\"",               EDGE_INVALID,   NULL           },
+        {"driver", "Port",     "\"x\"",                   EDGE_INVALID,   NULL           },
+        {"Driver", "Port",     "{}",                      EDGE_INVALID,   NULL           },
+        {"Driver", "Host",     "\"h\"",                   EDGE_OK,        NULL           },
+        {"Driver", "Other",    "\"x\"",                   EDGE_NOT_FOUND, NULL           },
+        {"Driver", "Prot",     "\"x\"",                   EDGE_NOT_FOUND, "Port"         },
+        {"Driver", "port",     "\"x\"",                   EDGE_NOT_FOUND, "Port"         },
+        {"Custom", "Port",     "\"x\"",                   EDGE_OK,        NULL           },
+        {"Broker", "Writable", "{\"Wait\":\"5\"}",        EDGE_OK,        NULL           },
+        {"broker", "Writable", "{\"Wait\":1001}",         EDGE_INVALID,   NULL           },
+        {"Broker", "Writable", "{\"Wait\":1,\"Wayt\":2}", EDGE_NOT_FOUND, "Writable.Wait"},
+        {"Broker", "Writable", "5",                       EDGE_NOT_FOUND, "none"         },
     };
+    enum { OF_NAMED = 9 };
     struct edge_service service;
-    devsdk_descriptor(&driver, NULL, &service);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         EDGE_CTX_SCOPE(ctx);
         const cJSON *value = NULL;
+        devsdk_descriptor(i < OF_NAMED ? &driver : &named, NULL, &service);
         struct edge_nearest near = {.wanted = cases[i].key};
         CU_ASSERT_EQUAL_FATAL(
             edge_json_parse(&ctx, cases[i].json, strlen(cases[i].json), NULL, &value), EDGE_OK);
