@@ -88,6 +88,9 @@ devsdk_mqtt *devsdk_mqtt_open(devsdk_service *, const devsdk_mqtt_config *, char
  */
 void devsdk_mqtt_close(devsdk_mqtt *);
 
+/** Other credentials, from the next connection on: for secrets_changed(). NULL: none. */
+void devsdk_mqtt_login(devsdk_mqtt *, const char *username, const char *password);
+
 /** Ask for a filter ("a/+/b", "a/#"), now and after every reconnect. One that is known changes nothing. INVALID: no
  * broker takes it. */
 devsdk_result devsdk_mqtt_subscribe(devsdk_mqtt *, const char *filter, unsigned qos);

@@ -361,6 +361,11 @@ void devsdk_mqtt_close(devsdk_mqtt *m)
 
 /* ---- calls -------------------------------------------------------------------------------------- */
 
+void devsdk_mqtt_login(devsdk_mqtt *m, const char *username, const char *password)
+{
+    edge_mqtt_login(m->mqtt, username, password);
+}
+
 devsdk_result devsdk_mqtt_subscribe(devsdk_mqtt *m, const char *filter, unsigned qos)
 {
     if (edge_topic_pattern_fault(filter) || qos > 2) {

@@ -151,6 +151,9 @@ enum edge_status edge_mqtt_publish(struct edge_ctx *ctx, struct edge_mqtt *m,
                                    const struct edge_mqtt_message *message,
                                    const struct edge_mqtt_delivery *delivery);
 
+/** Other credentials, from the next connection on; where the broker is waited for, it is tried at once. */
+void edge_mqtt_login(struct edge_mqtt *m, const char *username, const char *password);
+
 /** The broker may be there now: where it is waited for, it is tried at once. */
 void edge_mqtt_retry(struct edge_mqtt *m);
 

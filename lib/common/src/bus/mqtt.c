@@ -519,6 +519,16 @@ void edge_mqtt_retry(struct edge_mqtt *m)
     }
 }
 
+void edge_mqtt_login(struct edge_mqtt *m, const char *username, const char *password)
+{
+    {
+        EDGE_LOCK(&m->lock);
+        m->config.username = copy(m, username); /* what was stays: an attempt may be under way */
+        m->config.password = copy(m, password);
+    }
+    edge_mqtt_retry(m);
+}
+
 /* ---- whether it is up -------------------------------------------------------------------------- */
 
 static bool is_connected(const struct edge_mqtt *m) EDGE_REQUIRES(m->lock)

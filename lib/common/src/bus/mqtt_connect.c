@@ -295,8 +295,11 @@ static MQTTAsync_connectOptions connect_options(struct edge_mqtt *m)
     }
     options.keepAliveInterval = c->keep_alive_s;
     options.connectTimeout = c->connect_timeout_s;
-    options.username = c->username;
-    options.password = c->password;
+    {
+        EDGE_LOCK(&m->lock);
+        options.username = c->username;
+        options.password = c->password;
+    }
     options.context = m;
     return options;
 }
