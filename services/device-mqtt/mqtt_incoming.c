@@ -116,7 +116,7 @@ static void take(const struct message *m, devsdk_device *dev, const char *source
     }
     const char *resource = source, *fault = fill(m, r, source, &resource);
     if (fault) {
-        refuse_value(b, dev, resource, m->in, fault);
+        devsdk_metric(b->service->svc, "MqttValuesRefused", 1); /* the SDK says so, once */
     }
     devsdk_done(r, fault ? devsdk_fail(r, DEVSDK_INVALID, "%s: what came on %.*s %s", resource,
                                        SHOWN, m->in->topic, fault)
@@ -154,7 +154,7 @@ static void take_incoming(const struct message *m)
     if (!dev) {
         snprintf(text, sizeof(text), "device %.*s", (int)device.n, device.at);
         refuse(b, "MqttMessagesOfUnknownDevices", text,
-               "messages come of it, and nobody has added it");
+               "messages come of it, and no such device is behind this broker");
         return;
     }
     snprintf(text, sizeof(text), "%.*s", (int)source.n, source.at);

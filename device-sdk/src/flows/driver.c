@@ -68,10 +68,15 @@ static void push_done(struct devsdk_request *r, devsdk_result result)
     if (st == EDGE_OK) {
         st = sdk_event_build(&ctx, r, &event);
     }
+    bool news = sdk_note_push(r->dev->entry, st == EDGE_OK);
     if (st != EDGE_OK) {
+        edge_counter_add(r->svc->pushes_refused, 1);
+    }
+    if (news) { /* there may be thousands a second */
         edge_log_warn(&ctx, "unsolicited data not taken", "device", r->dev->dto->name, "error",
                       edge_ctx_message(&ctx, st), NULL);
-    } else if (event) {
+    }
+    if (event) {
         sdk_event_publish(r->svc, event);
         edge_message_unref(event);
     }

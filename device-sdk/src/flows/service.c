@@ -61,6 +61,7 @@ static void counters_init(devsdk_service *svc)
     svc->events_resent =
         edge_counter(m, "EventsResent", "Events sent again: they had not arrived.");
     svc->events_refused = edge_counter(m, "EventsRefused", "Events core-data did not take.");
+    svc->pushes_refused = edge_counter(m, "PushesRefused", "Unsolicited data that were not taken.");
     svc->auto_events_skipped =
         edge_counter(m, "AutoEventsSkipped", "Auto-events whose time passed unused.");
     svc->reads_executed = edge_counter(m, "ReadCommandsExecuted", "Reads handed to the driver.");

@@ -67,7 +67,7 @@ static enum edge_status check_assertion(struct edge_ctx *ctx, const struct devsd
         asserted(p->assertion, reading->value_type, reading->value)) {
         return EDGE_OK;
     }
-    sdk_note_link(r->dev->entry, false, "an assertion does not hold");
+    sdk_note_assertion(r->dev->entry, resource->dto->name, false);
     return edge_fail(ctx, EDGE_INTERNAL, "assertion (%s) failed with value: %s", p->assertion,
                      reading->value);
 }
@@ -206,12 +206,28 @@ static enum edge_status build(struct edge_ctx *ctx, const struct devsdk_request 
     return EDGE_OK;
 }
 
+/* All that is asserted holds. What was asked for is noted by whoever asked. */
+static void note_assertions(const struct devsdk_request *r)
+{
+    for (size_t i = 0; i < r->n_items && r->pushed; i++) {
+        const struct sdk_item *item = &r->items[i];
+        const struct device_resource *resource = item->op.resource->dto;
+        if (item->state != SDK_UNSET && resource->properties.assertion &&
+            *resource->properties.assertion) {
+            sdk_note_assertion(r->dev->entry, resource->name, true);
+        }
+    }
+}
+
 enum edge_status sdk_event_build(struct edge_ctx *ctx, const struct devsdk_request *r,
                                  struct edge_message **ret)
 {
     enum { FIXED = 900, EACH = 300 };
     struct edge_message *m = edge_message_create(FIXED + EACH * r->n_items);
     enum edge_status st = build(ctx, r, m);
+    if (st == EDGE_OK) {
+        note_assertions(r);
+    }
     if (st != EDGE_OK || sdk_event_of(m)->n_readings == 0) {
         edge_message_unref(m);
         m = NULL;

@@ -124,6 +124,8 @@ struct sdk_entry {
     devsdk_device *device EDGE_GUARDED; /* NULL: removed */
     unsigned failures EDGE_GUARDED;     /* in a row */
     bool down EDGE_GUARDED;             /* as far as we know */
+    uint64_t broken EDGE_GUARDED;       /* hash of the resource whose assertion put it down; 0: none */
+    bool push_faulty EDGE_GUARDED;      /* its last unsolicited data were not taken, and that is said */
     bool unreported EDGE_GUARDED;       /* metadata has not been told */
     unsigned echoes EDGE_GUARDED;       /* updates to come that only repeat what we told */
     int64_t echoes_until_ms EDGE_GUARDED;
@@ -286,7 +288,7 @@ struct devsdk_service {
                    void *arg); /* the flow that follows from being up or down */
 
     struct edge_gauge *events_waiting;
-    struct edge_counter *events_resent, *events_refused;
+    struct edge_counter *events_resent, *events_refused, *pushes_refused;
     struct edge_counter *events_sent, *readings_sent, *events_dropped, *auto_events_skipped,
         *requests_refused, *reads_executed, *writes_executed;
 };
@@ -316,6 +318,10 @@ void sdk_connected_reconfigure(devsdk_service *svc);
 void sdk_connected_forget(struct sdk_entry *e);
 void sdk_note_result(devsdk_device *dev, devsdk_result result);
 void sdk_note_link(struct sdk_entry *e, bool up, const char *why);
+/** The assertion of a resource does not hold: the device is down. Or does: it is up again, if that was why not. */
+void sdk_note_assertion(struct sdk_entry *e, const char *resource, bool holds);
+/** Unsolicited data were taken or not; true where that they were not is news. */
+bool sdk_note_push(struct sdk_entry *e, bool taken);
 /** Tell metadata what it could not be told before. */
 void sdk_report_retry(devsdk_service *svc);
 /** @p e, which was found unset as dirty, is among those to be reported. */

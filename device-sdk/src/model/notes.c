@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "edge/clock.h"
+#include "edge/text.h"
 #include "model.h"
 
 /* Start the reporter unless it runs. */
@@ -160,6 +161,35 @@ void sdk_note_link(struct sdk_entry *e, bool up, const char *why)
         sdk_report_list(e);
         kick(e->svc);
     }
+}
+
+static bool assertion_changes(struct sdk_entry *e, uint64_t resource, bool holds)
+{
+    EDGE_LOCK(&e->lock);
+    if (!holds) {
+        e->broken = e->broken && e->down ? e->broken : resource; /* the first one */
+        return true;
+    }
+    if (e->broken != resource) {
+        return false;
+    }
+    e->broken = 0;
+    return e->down;
+}
+
+void sdk_note_assertion(struct sdk_entry *e, const char *resource, bool holds)
+{
+    if (assertion_changes(e, edge_hash(EDGE_HASH, resource), holds)) {
+        sdk_note_link(e, holds, holds ? "its values hold again" : "an assertion does not hold");
+    }
+}
+
+bool sdk_note_push(struct sdk_entry *e, bool taken)
+{
+    EDGE_LOCK(&e->lock);
+    bool news = !taken && !e->push_faulty;
+    e->push_faulty = !taken;
+    return news;
 }
 
 void devsdk_link(devsdk_device *d, bool up, const char *why)
