@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "capture.h"
+#include "device_mqtt.h"
 #include "mqtt_scene.h"
 #include "suites.h"
 #include "wait.h"
@@ -273,6 +274,57 @@ static void test_devices_nobody_knows_are_found(void)
     CU_ASSERT_STRING_EQUAL(r->found[0].kind, "mqtt");
 }
 
+/* Every key of the file the official service comes with, as it is written there. */
+static void test_a_stock_configuration_is_taken(void)
+{
+    static const char stock[] =
+        "MaxEventSize: 0\n"
+        "Writable:\n  LogLevel: \"INFO\"\n  InsecureSecrets:\n    MQTT:\n      SecretName: \"credentials\"\n"
+        "      SecretData:\n        username: \"\"\n        password: \"\"\n"
+        "Service:\n  Host: \"localhost\"\n  Port: 59982\n  StartupMsg: \"device mqtt started\"\n"
+        "MessageBus:\n  Optional:\n    ClientId: \"device-mqtt\"\n"
+        "Device:\n  ProfilesDir: \"./res/profiles\"\n  DevicesDir: \"./res/devices\"\n"
+        "MQTTBrokerInfo:\n  Schema: \"tcp\"\n  Host: \"localhost\"\n  Port: 1883\n  Qos: 0\n  KeepAlive: 3600\n"
+        "  ClientId: \"device-mqtt\"\n  CredentialsRetryTime: 120\n  CredentialsRetryWait: 1\n"
+        "  ConnEstablishingRetry: 10\n  ConnRetryWaitTime: 5\n  AuthMode: \"none\"\n"
+        "  CredentialsName: \"credentials\"\n  IncomingTopic: \"incoming/data/#\"\n"
+        "  ResponseTopic: \"command/response/#\"\n  Writable:\n    ResponseFetchInterval: 500\n";
+    capture_start();
+    devsdk_test *t = devsdk_test_start(&device_mqtt, stock);
+    int status = devsdk_test_status(t);
+    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
+    char *log = capture_end();
+    CU_ASSERT_EQUAL(status, 200);
+    CU_ASSERT_EQUAL(capture_count(log, "level=WARN"), 0);
+    CU_ASSERT_EQUAL(capture_count(log, "level=ERROR"), 0);
+    CU_ASSERT_EQUAL(capture_count(log, "broker"), 0); /* nobody is asked before there is a device */
+    free(log);
+    t = devsdk_test_start(&device_mqtt, "MQTTBrokerInfo:\n  IncomingTopic: 'a/#/b'\n");
+    CU_ASSERT_NOT_EQUAL(devsdk_test_status(t), 200);
+    devsdk_test_stop(t);
+}
+
+static void test_the_samples_load(void)
+{
+    MQTT_SCENE(s, NULL);
+    char path[512];
+    static const char *const files[] = {"profiles/mqtt.sensor.yaml", "profiles/mqtt.plug.yaml"};
+    static const char *const devices[] = {"devices/sensor.yaml.example",
+                                          "devices/plug.yaml.example"};
+    const char *source = getenv("EDGE_SOURCE_DIR") ? getenv("EDGE_SOURCE_DIR") : ".";
+    for (size_t i = 0; i < N(files); i++) {
+        snprintf(path, sizeof(path), "%s/services/device-mqtt/res/%s", source, files[i]);
+        CU_ASSERT_EQUAL(devsdk_test_profile(s.kit, path), 201);
+        snprintf(path, sizeof(path), "%s/services/device-mqtt/res/%s", source, devices[i]);
+        char text[2048] = "";
+        FILE *f = fopen(path, "re");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        CU_ASSERT_TRUE(fread(text, 1, sizeof(text) - 1, f) > 0);
+        (void)fclose(f);
+        CU_ASSERT_EQUAL(devsdk_test_device(s.kit, text), 201);
+    }
+}
+
 CU_TestInfo mqtt_device_tests[] = {
     {"values of all types are read",                      test_values_of_all_types_are_read            },
     {"questions of a command are asked at once",          test_questions_of_a_command_are_asked_at_once},
@@ -286,5 +338,7 @@ CU_TestInfo mqtt_device_tests[] = {
     {"a device that was down comes back with its values",
      test_a_device_that_was_down_comes_back_with_its_values                                            },
     {"devices nobody knows are found",                    test_devices_nobody_knows_are_found          },
+    {"a stock configuration is taken",                    test_a_stock_configuration_is_taken          },
+    {"the samples load",                                  test_the_samples_load                        },
     CU_TEST_INFO_NULL,
 };
