@@ -25,10 +25,12 @@ enum {
 static const size_t MAX_WAITING_BYTES = (size_t)16 << 20, MAX_UNREAD_BYTES = (size_t)8 << 20,
                     MAX_MESSAGE = (size_t)16 << 20;
 
+enum kind { MESSAGE, FATE, SUBSCRIBED, CHANGED };
+
 /* Something to show the driver; its bytes stand behind it. */
 struct item {
     struct item *next;
-    enum { MESSAGE, FATE, SUBSCRIBED, CHANGED } kind;
+    enum kind kind;
     size_t size; /* of all of it */
     devsdk_mqtt_message message;
     void *token;
@@ -144,7 +146,7 @@ static void on_received(void *state, const struct edge_mqtt_message *in)
 }
 
 /* Anything but a message. */
-static struct item *word(int kind, const char *filter, const char *text)
+static struct item *word(enum kind kind, const char *filter, const char *text)
 {
     struct item *item = edge_xalloc(1, sizeof(*item) + text_size(filter) + text_size(text));
     char *at = item->bytes;
