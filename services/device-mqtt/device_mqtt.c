@@ -193,11 +193,15 @@ static devsdk_result added(devsdk_device *dev)
 {
     struct mqtt_device *d = devsdk_data(dev);
     char why[256];
-    d->broker =
+    struct mqtt_broker *b =
         dmqtt_broker_of(devsdk_service_data(devsdk_of(dev)), devsdk_addr(dev), why, sizeof(why));
-    if (!d->broker) {
+    if (!b) {
         devsdk_log(devsdk_of(dev), DEVSDK_ERROR, "%s: %s", devsdk_name(dev), why);
         return DEVSDK_INVALID;
+    }
+    {
+        MQTT_LOCK(&b->lock); /* its messages may come already */
+        d->broker = b;
     }
     dmqtt_listen_update(dev);
     return DEVSDK_OK;
@@ -206,8 +210,18 @@ static devsdk_result added(devsdk_device *dev)
 static void removed(devsdk_device *dev)
 {
     struct mqtt_device *d = devsdk_data(dev);
+    if (!d->broker) { /* added() has failed */
+        return;
+    }
     dmqtt_listen_end(dev);
     dmqtt_broker_put(d->broker);
+}
+
+/* What came last may have come from another place of the payload. */
+static void updated(devsdk_device *dev)
+{
+    dmqtt_listen_update(dev);
+    dmqtt_forget_last(dev);
 }
 
 static void secrets_changed(devsdk_service *svc)
@@ -271,7 +285,7 @@ const devsdk_driver device_mqtt = {
     .stop = stop,
     .added = added,
     .removed = removed,
-    .updated = dmqtt_listen_update,
+    .updated = updated,
     .read = dmqtt_read,
     .write = dmqtt_write,
     .discover = discover,

@@ -136,6 +136,8 @@ uint8_t dmqtt_qos(const struct mqtt_broker *b, const struct mqtt_address *addr,
 /** Ask the broker for what the device listens to as it is now, and no longer for what it did; in its lane. */
 void dmqtt_listen_update(devsdk_device *dev);
 void dmqtt_listen_end(devsdk_device *dev);
+/** Values that came are read no more. */
+void dmqtt_forget_last(devsdk_device *dev);
 /** Does the resource get its value that way? Its filter into @p ret; false where it does not. */
 bool dmqtt_listens(const devsdk_device *dev, const devsdk_point *p, char *ret, size_t size);
 /** fn for the name of each device that listens to @p topic; true where there was one. */

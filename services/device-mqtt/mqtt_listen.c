@@ -156,15 +156,25 @@ static void free_last(const char *resource, void *last, void *arg)
     free(last);
 }
 
+void dmqtt_forget_last(devsdk_device *dev)
+{
+    struct mqtt_device *d = devsdk_data(dev);
+    struct mqtt_map last;
+    {
+        MQTT_LOCK(&d->broker->lock);
+        last = d->last;
+        d->last = (struct mqtt_map){0};
+    }
+    mqtt_map_each(&last, free_last, NULL);
+    mqtt_map_done(&last);
+}
+
 void dmqtt_listen_end(devsdk_device *dev)
 {
     struct mqtt_device *d = devsdk_data(dev);
-    if (d->broker) {
-        mqtt_map_each(&d->listening, drop_one, &(struct both){d->broker, devsdk_name(dev), NULL});
-    }
+    mqtt_map_each(&d->listening, drop_one, &(struct both){d->broker, devsdk_name(dev), NULL});
     mqtt_map_done(&d->listening);
-    mqtt_map_each(&d->last, free_last, NULL);
-    mqtt_map_done(&d->last);
+    dmqtt_forget_last(dev);
 }
 
 /* ---- whose topic is it ---------------------------------------------------------------------------------------------- */

@@ -403,6 +403,29 @@ static void test_refusals_are_said(void)
     scene_done(&ruled);
 }
 
+static void test_other_credentials_are_taken(void)
+{
+    struct scene s = {0};
+    scene_make(&s, NULL);
+    broker_free(s.broker);
+    s.broker = broker_prepare("allow_anonymous false\npassword_file %s/users\n");
+    char command[512];
+    snprintf(command, sizeof(command),
+             "touch %s/users && mosquitto_passwd -b %s/users me secret && chmod 644 %s/users",
+             broker_folder(s.broker), broker_folder(s.broker), broker_folder(s.broker));
+    CU_ASSERT_EQUAL(system(command), 0); /* NOLINT(cert-env33-c) */
+    CU_ASSERT_TRUE(broker_restart(s.broker));
+    s.config.port = broker_port(s.broker);
+    s.config.username = "me";
+    s.config.password = "other";
+    devsdk_mqtt *m = client(&s, NULL);
+    CU_ASSERT_TRUE(wait_reason(&s.diary, "refused: not authorized"));
+    devsdk_mqtt_login(m, "me", "secret");
+    wait_connected(m);
+    devsdk_mqtt_close(m);
+    scene_done(&s);
+}
+
 static void test_tls_and_a_will(void)
 {
     struct scene s = {0};
@@ -469,6 +492,7 @@ CU_TestInfo sdk_mqtt_tests[] = {
     {"what is not sent is told at the end", test_what_is_not_sent_is_told_at_the_end},
     {"who takes slowly holds up himself",   test_who_takes_slowly_holds_up_himself  },
     {"refusals are said",                   test_refusals_are_said                  },
+    {"other credentials are taken",         test_other_credentials_are_taken        },
     {"TLS, and a will",                     test_tls_and_a_will                     },
     {"what no broker takes is refused",     test_what_no_broker_takes_is_refused    },
     CU_TEST_INFO_NULL,
