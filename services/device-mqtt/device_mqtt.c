@@ -116,14 +116,11 @@ static devsdk_result check_attr(const devsdk_point *p, void *attr, char *why, si
     return DEVSDK_OK;
 }
 
-static const struct scheme {
-    const char *name;
-} schemes[] = {{"tcp"}, {"mqtt"}, {"ssl"}, {"tls"}, {"mqtts"}};
-
 static const char *schema_fault(const char *schema)
 {
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (strcmp(schema, schemes[i].name) == 0) {
+    static const char *const known[] = {"tcp", "mqtt", "ssl", "tls", "mqtts"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(schema, known[i]) == 0) {
             return NULL;
         }
     }
@@ -246,7 +243,7 @@ static void report(const char *key, void *value, void *arg)
 
 static devsdk_result discover(devsdk_service *svc, devsdk_scan *scan)
 {
-    static const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    static const struct timespec pause = {.tv_nsec = 50000000};
     const struct mqtt_config *c = devsdk_config(svc);
     char why[256];
     struct mqtt_broker *b =

@@ -56,29 +56,30 @@ static void key_of(const struct mqtt_service *s, const struct mqtt_address *addr
     }
 }
 
-static const char **texts_of(struct mqtt_where *w, const char **ret[9])
+enum { N_TEXTS = 9 };
+
+static void texts_of(struct mqtt_where *w, const char **ret[N_TEXTS])
 {
-    const char **all[] = {&w->schema, &w->host, &w->client_id, &w->credentials, &w->ca,
-                          &w->cert,   &w->key,  &w->incoming,  &w->response};
+    const char **all[N_TEXTS] = {&w->schema, &w->host, &w->client_id, &w->credentials, &w->ca,
+                                 &w->cert,   &w->key,  &w->incoming,  &w->response};
     memcpy(ret, all, sizeof(all));
-    return NULL;
 }
 
 /* Ours outlives the device it came from. */
 static void copy_texts(struct mqtt_where *w)
 {
-    const char **texts[9];
+    const char **texts[N_TEXTS];
     texts_of(w, texts);
-    for (size_t i = 0; i < 9; i++) {
+    for (size_t i = 0; i < N_TEXTS; i++) {
         *texts[i] = *texts[i] ? strdup(*texts[i]) : NULL;
     }
 }
 
 static void free_texts(struct mqtt_where *w)
 {
-    const char **texts[9];
+    const char **texts[N_TEXTS];
     texts_of(w, texts);
-    for (size_t i = 0; i < 9; i++) {
+    for (size_t i = 0; i < N_TEXTS; i++) {
         free((char *)(uintptr_t)*texts[i]);
     }
 }

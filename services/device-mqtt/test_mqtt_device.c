@@ -311,11 +311,12 @@ static void test_the_samples_load(void)
     static const char *const files[] = {"profiles/mqtt.sensor.yaml", "profiles/mqtt.plug.yaml"};
     static const char *const devices[] = {"devices/sensor.yaml.example",
                                           "devices/plug.yaml.example"};
-    const char *source = getenv("EDGE_SOURCE_DIR") ? getenv("EDGE_SOURCE_DIR") : ".";
     for (size_t i = 0; i < N(files); i++) {
-        snprintf(path, sizeof(path), "%s/services/device-mqtt/res/%s", source, files[i]);
+        snprintf(path, sizeof(path), "%s/services/device-mqtt/res/%s", mqtt_scene_source(),
+                 files[i]);
         CU_ASSERT_EQUAL(devsdk_test_profile(s.kit, path), 201);
-        snprintf(path, sizeof(path), "%s/services/device-mqtt/res/%s", source, devices[i]);
+        snprintf(path, sizeof(path), "%s/services/device-mqtt/res/%s", mqtt_scene_source(),
+                 devices[i]);
         char text[2048] = "";
         FILE *f = fopen(path, "re");
         CU_ASSERT_PTR_NOT_NULL_FATAL(f);

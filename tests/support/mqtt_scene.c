@@ -223,3 +223,9 @@ bool mqtt_scene_wait_asked(struct mqtt_scene *s, unsigned n)
 {
     return wait_until(has_asked, &(struct asked){s, n}, SOON_MS);
 }
+
+const char *mqtt_scene_source(void)
+{
+    const char *source = getenv("EDGE_SOURCE_DIR");
+    return source ? source : ".";
+}

@@ -45,6 +45,9 @@ void mqtt_scene_wait_heard(struct mqtt_scene *s);
 /** What the device was asked last; until @p n questions have come. */
 bool mqtt_scene_wait_asked(struct mqtt_scene *s, unsigned n);
 
+/** The tree of the sources. */
+const char *mqtt_scene_source(void);
+
 /** The profile of most tests, and a device of it. */
 extern const char mqtt_scene_profile[], mqtt_scene_device[];
 
