@@ -1,4 +1,4 @@
-/* The driver and its brokers: topics of devices' own, brokers that restart, refuse, are others'; floods and many devices. */
+/* The driver and its brokers: topics of devices' own, brokers that restart; floods and many devices. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,64 +281,6 @@ static void test_devices_may_have_a_broker_of_their_own(void)
     broker_free(other);
 }
 
-static void test_credentials_are_said_and_waited_for(void)
-{
-    struct broker *b = broker_prepare("allow_anonymous false\npassword_file %s/users\n");
-    broker_write(b, "users", "");
-    char command[512];
-    snprintf(command, sizeof(command),
-             "mosquitto_passwd -b %s/users me secret && chmod 644 %s/users", broker_folder(b),
-             broker_folder(b));
-    CU_ASSERT_EQUAL(system(command), 0); /* NOLINT(cert-env33-c) */
-    CU_ASSERT_TRUE(broker_restart(b));
-    static const struct {
-        const char *data, *why;
-    } cases[] = {
-        {"AuthMode: none",                                         "is not connected: refused: not authorized"},
-        {"AuthMode: usernamepassword\n  CredentialsName: nothing",
-         "is not connected: the secret 'nothing' has no username"                                             },
-        {"AuthMode: usernamepassword\n  CredentialsName: wrong",
-         "is not connected: refused: not authorized"                                                          },
-        {"AuthMode: usernamepassword\n  CredentialsName: right",   NULL                                       },
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char config[1024];
-        snprintf(
-            config, sizeof(config),
-            "Writable:\n  LogLevel: WARN\n  InsecureSecrets:\n    A: {SecretName: right, SecretData: {username: me, password: "
-            "secret}}\n    B: {SecretName: wrong, SecretData: {username: me, password: other}}\n"
-            "MQTTBrokerInfo:\n  Host: 127.0.0.1\n  Port: %u\n  ConnRetryWaitTime: 1\n  %s\n  Writable:\n    "
-            "ResponseFetchInterval: 100\n",
-            broker_port(b), cases[i].data);
-        extern const devsdk_driver device_mqtt;
-        devsdk_test *t = devsdk_test_start(&device_mqtt, config);
-        devsdk_test_profile(t, mqtt_scene_profile);
-        CU_ASSERT_EQUAL(devsdk_test_device(t, mqtt_scene_device), 201);
-        const devsdk_test_result *r = devsdk_test_read(t, "d1", "count", NULL);
-        for (int k = 0; k < 100 && strstr(r->text, "is not connected: no answer yet"); k++) {
-            r = devsdk_test_read(t, "d1", "count", NULL);
-        }
-        expect_failure(r, 500, cases[i].why ? cases[i].why : "no answer to command/d1/count/get/");
-        CU_ASSERT_TRUE(cases[i].why || !strstr(r->text, "is not connected"));
-        CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
-    }
-    broker_free(b);
-}
-
-static void test_answers_nobody_lets_us_read_are_said(void)
-{
-    struct mqtt_scene s = {0};
-    mqtt_scene_make(&s, broker_ruled(), "  IncomingTopic: open/incoming/#\n");
-    CU_ASSERT_EQUAL(devsdk_test_profile(s.kit, mqtt_scene_profile), 201);
-    CU_ASSERT_EQUAL(
-        devsdk_test_device(
-            s.kit, "{name: d1, profileName: sensor, protocols: {mqtt: {CommandTopic: open/c}}}"),
-        201);
-    const devsdk_test_result *r = devsdk_test_read(s.kit, "d1", "count", NULL);
-    expect_failure(r, 500, "(the broker does not let us read command/response/#)");
-    mqtt_scene_done(&s);
-}
-
 /* ---- much of it ------------------------------------------------------------------------------------------------------ */
 
 static void test_a_flood_is_survived(void)
@@ -434,8 +376,6 @@ CU_TestInfo mqtt_broker_tests[] = {
     {"a broker that restarts is waited for",   test_a_broker_that_restarts_is_waited_for  },
     {"a broker that comes late is found",      test_a_broker_that_comes_late_is_found     },
     {"devices may have a broker of their own", test_devices_may_have_a_broker_of_their_own},
-    {"credentials are said and waited for",    test_credentials_are_said_and_waited_for   },
-    {"answers nobody lets us read are said",   test_answers_nobody_lets_us_read_are_said  },
     {"a flood is survived",                    test_a_flood_is_survived                   },
     {"a huge payload is taken or counted",     test_a_huge_payload_is_taken_or_counted    },
     {"a thousand devices listen",              test_a_thousand_devices_listen             },

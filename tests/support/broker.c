@@ -256,7 +256,7 @@ void broker_free(struct broker *b)
     broker_kill(b);
     static const char *const names[] = {"rules",   "ca.pem",  "ca.key",  "srv.pem", "srv.key",
                                         "srv.csr", "cli.pem", "cli.key", "cli.csr", "ca.srl",
-                                        "peer.so", "report",  "key.pem"};
+                                        "peer.so", "report",  "key.pem", "users"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[PATH_SIZE];
         unlink(path_of(b, names[i], path));

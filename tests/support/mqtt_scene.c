@@ -149,8 +149,8 @@ void mqtt_scene_make(struct mqtt_scene *s, struct broker *b, const char *more)
     snprintf(
         config, sizeof(config),
         "Writable:\n  LogLevel: WARN\nDevice:\n  Discovery:\n    Enabled: true\nMQTTBrokerInfo:\n  Host: 127.0.0.1\n  Port: '%u'\n  ConnRetryWaitTime: 1\n"
-        "%s  Writable:\n    ResponseFetchInterval: 500\n",
-        broker_port(s->broker), more ? more : "");
+        "%s  Writable:\n    ResponseFetchInterval: %u\n",
+        broker_port(s->broker), more ? more : "", s->fetch_ms ? s->fetch_ms : 500);
     s->kit = devsdk_test_start(&device_mqtt, config);
     if (devsdk_test_status(s->kit) != 200) {
         printf("%s\n", devsdk_test_text(s->kit));

@@ -21,6 +21,7 @@ struct mqtt_scene {
     struct broker *broker;
     devsdk_test *kit;
     struct edge_mqtt *peer;
+    unsigned fetch_ms; /* ResponseFetchInterval; 0: 500 */
     struct edge_mutex lock;
     enum mqtt_scene_manner manner EDGE_GUARDED;
     unsigned n_asked EDGE_GUARDED, n_held EDGE_GUARDED;
