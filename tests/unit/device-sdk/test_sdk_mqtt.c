@@ -1,7 +1,10 @@
 /* The MQTT client of drivers against a real broker: whom it calls back, what it keeps, what it drops and says so. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "broker.h"
 #include "devsdk/mqtt.h"
@@ -460,6 +463,35 @@ static void test_tls_and_a_will(void)
     scene_done(&s);
 }
 
+/* Whatever KeepAlive is: TCP looks for who is gone without a word. */
+static void test_who_is_gone_is_looked_for(void)
+{
+    struct scene s = {0};
+    scene_make(&s, NULL);
+    s.config.keep_alive_s = 3600;
+    devsdk_mqtt *m = client(&s, NULL);
+    wait_connected(m);
+    int n = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_in peer;
+        socklen_t size = sizeof(peer);
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 || peer.sin_family != AF_INET ||
+            ntohs(peer.sin_port) != broker_port(s.broker)) {
+            continue;
+        }
+        int keeps = 0, gives_up = 0;
+        size = sizeof(int);
+        CU_ASSERT_EQUAL(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keeps, &size), 0);
+        CU_ASSERT_EQUAL(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gives_up, &size), 0);
+        CU_ASSERT_EQUAL(keeps, 1);
+        CU_ASSERT_EQUAL(gives_up, 120000);
+        n++;
+    }
+    CU_ASSERT_EQUAL(n, 1);
+    devsdk_mqtt_close(m);
+    scene_done(&s);
+}
+
 static void test_what_no_broker_takes_is_refused(void)
 {
     struct scene s = {0};
@@ -494,6 +526,7 @@ CU_TestInfo sdk_mqtt_tests[] = {
     {"refusals are said",                   test_refusals_are_said                  },
     {"other credentials are taken",         test_other_credentials_are_taken        },
     {"TLS, and a will",                     test_tls_and_a_will                     },
+    {"who is gone is looked for",           test_who_is_gone_is_looked_for          },
     {"what no broker takes is refused",     test_what_no_broker_takes_is_refused    },
     CU_TEST_INFO_NULL,
 };

@@ -231,7 +231,7 @@ static void work_do(struct edge_mqtt *m, enum work work)
         mqtt_paho_wake_receiver(m);
         break;
     case WORK_TUNE:
-        mqtt_paho_no_delay(m->config.port);
+        mqtt_paho_tune(m->config.port);
         break;
     case WORK_SUBSCRIBE:
         mqtt_in_ask(m);

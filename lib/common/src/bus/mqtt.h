@@ -108,8 +108,8 @@ void mqtt_connect_set_down(struct edge_mqtt *m, const char *reason) EDGE_REQUIRE
 
 /* ---- mqtt_paho.c: what paho does not do by itself ---------------------------------------------------- */
 
-/** Small packets to @p port leave at once. */
-void mqtt_paho_no_delay(uint16_t port);
+/** Small packets to @p port leave at once; a peer that is gone without a word is found. */
+void mqtt_paho_tune(uint16_t port);
 /** Paho's sending thread looks again at what it has. */
 void mqtt_paho_wake_sender(struct edge_mqtt *m);
 /** Paho's receiving thread looks at a new connection of @p m. */

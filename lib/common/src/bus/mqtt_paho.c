@@ -27,7 +27,7 @@
 #include "edge/clock.h"
 #include "edge/ctx.h"
 
-/* ---- Nagle --------------------------------------------------------------------------------- */
+/* ---- its sockets --------------------------------------------------------------------------- */
 
 static bool leads_to_port(int fd, uint16_t port)
 {
@@ -50,15 +50,32 @@ static void closedir_at(DIR **dir)
     }
 }
 
+static void tune(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY,      1         },
+ /* Who goes without a word is found in two minutes, however rarely MQTT asks (KeepAlive may be an hour). */
+        {SOL_SOCKET,  SO_KEEPALIVE,     1         },
+        {IPPROTO_TCP, TCP_KEEPIDLE,     60        },
+        {IPPROTO_TCP, TCP_KEEPINTVL,    15        },
+        {IPPROTO_TCP, TCP_KEEPCNT,      4         },
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, 120 * 1000},
+    };
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+    }
+}
+
 /* Another connection to that port, or a descriptor reused meanwhile, comes to no harm. */
-void mqtt_paho_no_delay(uint16_t port)
+void mqtt_paho_tune(uint16_t port)
 {
     EDGE_CLEANUP(closedir_at) DIR *dir = opendir("/proc/self/fd");
-    const int on = 1;
     for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
         int fd = (int)strtol(e->d_name, NULL, 10); /* "." and ".." read as 0 */
         if (leads_to_port(fd, port)) {
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+            tune(fd);
         }
     }
 }
