@@ -124,10 +124,10 @@ struct sdk_entry {
     devsdk_device *device EDGE_GUARDED; /* NULL: removed */
     unsigned failures EDGE_GUARDED;     /* in a row */
     bool down EDGE_GUARDED;             /* as far as we know */
-    uint64_t broken EDGE_GUARDED;       /* hash of the resource whose assertion put it down; 0: none */
-    bool push_faulty EDGE_GUARDED;      /* its last unsolicited data were not taken, and that is said */
-    bool unreported EDGE_GUARDED;       /* metadata has not been told */
-    unsigned echoes EDGE_GUARDED;       /* updates to come that only repeat what we told */
+    uint64_t broken EDGE_GUARDED;  /* hash of the resource whose assertion put it down; 0: none */
+    bool push_faulty EDGE_GUARDED; /* its last unsolicited data were not taken, and that is said */
+    bool unreported EDGE_GUARDED;  /* metadata has not been told */
+    unsigned echoes EDGE_GUARDED;  /* updates to come that only repeat what we told */
     int64_t echoes_until_ms EDGE_GUARDED;
     bool dirty EDGE_GUARDED; /* stands in the service's list of such */
     struct sdk_entry *next_dirty;

@@ -69,12 +69,13 @@ struct edge_mqtt {
     bool held EDGE_GUARDED, hurried EDGE_GUARDED;
     int64_t next_ms EDGE_GUARDED, up_since_ms EDGE_GUARDED;
     struct edge_backoff backoff EDGE_GUARDED;
-    unsigned epoch EDGE_GUARDED;           /* counts connections */
-    bool broke EDGE_GUARDED;               /* a connection, and nobody was blamed yet */
-    unsigned n_short EDGE_GUARDED;         /* that ended soon, in a row */
-    struct pattern *patterns EDGE_GUARDED; /* those wanted are distinct; append only while connected */
+    unsigned epoch EDGE_GUARDED;   /* counts connections */
+    bool broke EDGE_GUARDED;       /* a connection, and nobody was blamed yet */
+    unsigned n_short EDGE_GUARDED; /* that ended soon, in a row */
+    struct pattern *patterns
+        EDGE_GUARDED; /* those wanted are distinct; append only while connected */
     size_t n_patterns EDGE_GUARDED, cap_patterns EDGE_GUARDED;
-    size_t n_leaving EDGE_GUARDED; /* of them, unwanted and not left */
+    size_t n_leaving EDGE_GUARDED;                     /* of them, unwanted and not left */
     size_t n_asked EDGE_GUARDED, n_acked EDGE_GUARDED; /* of them, in this connection */
     /* Who waits behind others does not hold them up. */
     struct outgoing_queue behind EDGE_GUARDED, others EDGE_GUARDED;
