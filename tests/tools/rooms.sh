@@ -50,7 +50,6 @@ for entry in "$SDK"/*; do
     case "${entry##*/}" in
     model | clients | flows) ;;
     *) fault "$entry is neither of the model, nor of the clients, nor of the flows" ;;
-    *) fault "$entry is neither of the model, the clients nor the flows" ;;
     esac
 done
 while IFS=: read -r file include; do
