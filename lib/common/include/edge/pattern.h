@@ -7,6 +7,7 @@
 #define EDGE_PATTERN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "edge/ctx.h"
 
@@ -26,6 +27,14 @@ void edge_pattern_free(struct edge_pattern *p);
 /** INVALID, with a text naming the pattern, where that cannot be found out within the bounds. */
 enum edge_status edge_pattern_match(struct edge_ctx *ctx, const struct edge_pattern *p,
                                     const char *text, bool *ret);
+
+/**
+ * The first place at or behind @p from (bytes) where it matches: [*ret_start, *ret_end), *ret false where there is none.
+ * INVALID as above.
+ */
+enum edge_status edge_pattern_find(struct edge_ctx *ctx, const struct edge_pattern *p,
+                                   const char *text, size_t from, bool *ret, size_t *ret_start,
+                                   size_t *ret_end);
 
 /** Has @p text any character with a meaning in expressions? If not, comparing texts is enough. */
 bool edge_pattern_is_plain(const char *text);

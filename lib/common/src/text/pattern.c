@@ -62,14 +62,20 @@ void edge_pattern_free(struct edge_pattern *p)
     }
 }
 
-enum edge_status edge_pattern_match(struct edge_ctx *ctx, const struct edge_pattern *p,
-                                    const char *text, bool *ret)
+enum edge_status edge_pattern_find(struct edge_ctx *ctx, const struct edge_pattern *p,
+                                   const char *text, size_t from, bool *ret, size_t *ret_start,
+                                   size_t *ret_end)
 {
     pcre2_match_data *found = pcre2_match_data_create(1, NULL);
     if (!found) {
         abort();
     }
-    int n = pcre2_match(p->code, (PCRE2_SPTR)text, strlen(text), 0, 0, found, p->limits);
+    int n = pcre2_match(p->code, (PCRE2_SPTR)text, strlen(text), from, 0, found, p->limits);
+    if (n >= 0) {
+        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(found);
+        *ret_start = at[0];
+        *ret_end = at[1] < at[0] ? at[0] : at[1]; /* \K may put the start behind the end */
+    }
     pcre2_match_data_free(found);
     if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT) {
         return edge_fail(ctx, EDGE_INVALID,
@@ -78,6 +84,13 @@ enum edge_status edge_pattern_match(struct edge_ctx *ctx, const struct edge_patt
     }
     *ret = n >= 0;
     return EDGE_OK;
+}
+
+enum edge_status edge_pattern_match(struct edge_ctx *ctx, const struct edge_pattern *p,
+                                    const char *text, bool *ret)
+{
+    size_t start, end;
+    return edge_pattern_find(ctx, p, text, 0, ret, &start, &end);
 }
 
 bool edge_pattern_is_plain(const char *text)
