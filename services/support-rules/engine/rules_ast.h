@@ -65,6 +65,7 @@ struct rules_node {
     uint8_t kind; /* enum rules_node_kind */
     uint8_t op;   /* enum rules_op */
     bool negated;
+    uint16_t height;       /* of the tree below */
     uint16_t line, column; /* where it begins, from 1 */
     const char *stream, *name;
     struct rules_value value;
@@ -134,7 +135,7 @@ enum edge_status rules_parse(struct edge_ctx *ctx, const char *sql, struct rules
 enum edge_status rules_parse_expression(struct edge_ctx *ctx, const char *text,
                                         struct rules_node **ret);
 
-/** As SQL again, every parenthesis and back tick written: parsed, it gives the same. */
+/** As SQL again, names in back ticks: parsed, it gives the same. */
 void rules_print(struct edge_buf *out, const struct rules_select *s);
 void rules_print_expression(struct edge_buf *out, const struct rules_node *n);
 /** Milliseconds of a unit: dd, hh, mi, ss, ms by index. */

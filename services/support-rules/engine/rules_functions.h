@@ -49,8 +49,7 @@ struct rules_function {
 
 struct rules_function_table {
     const char *title;
-    const struct rules_function *rows;
-    size_t n;
+    const struct rules_function *rows; /* ended by one without a name */
 };
 /** All tables, in the order of the documentation. */
 extern const struct rules_function_table RULES_FUNCTIONS[];
