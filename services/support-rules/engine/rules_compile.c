@@ -249,6 +249,7 @@ static void find_needs(struct compiler *c, const struct rules_windowing *w)
     if (!where && !(w->kind != RULES_W_NONE && w->where_after)) {
         where = c->select->where;
     }
+    c->place = PLACE_ROW;
     c->needs = edge_new_n(&c->ctx->arena, struct rules_need, COMPILE_NEEDS_MAX);
     if (where && c->p.n_analytics == 0 && c->p.n_sources == 1 && !c->p.event_time) {
         c->p.n_needs = (uint8_t)compile_needs(c, where, c->needs, COMPILE_NEEDS_MAX);

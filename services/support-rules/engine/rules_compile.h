@@ -73,6 +73,8 @@ enum edge_status compile_call(struct compiler *c, const struct rules_node *node)
 /** Source called so; -1: none. */
 int compile_source(const struct compiler *c, const char *name);
 struct compile_alias *compile_alias_find(const struct compiler *c, const char *name);
+/** The same, where the name stands for it here. */
+struct compile_alias *compile_alias_visible(const struct compiler *c, const char *name);
 /** What a column is called that has no alias; NULL: nothing of its own. */
 const char *compile_own_name(const struct rules_node *node);
 bool compile_has_aggregate(const struct compiler *c, const struct rules_node *node);

@@ -234,6 +234,13 @@ enum edge_status compile_slot(struct compiler *c, const struct rules_node *at, u
     return EDGE_OK;
 }
 
+/* An alias hides the column of its name; but where no aggregate can stand, "avg(a) AS a" is not meant. */
+struct compile_alias *compile_alias_visible(const struct compiler *c, const char *name)
+{
+    struct compile_alias *alias = compile_alias_find(c, name);
+    return alias && c->place == PLACE_ROW && compile_has_aggregate(c, alias->node) ? NULL : alias;
+}
+
 static unsigned any_source(const struct compiler *c)
 {
     return c->p.n_sources > 1 ? RULES_ANY : 0;
@@ -268,7 +275,7 @@ static enum edge_status compile_alias_use(struct compiler *c, const struct rules
 static enum edge_status compile_column_named(struct compiler *c, const struct rules_node *node,
                                              const char *name)
 {
-    struct compile_alias *alias = compile_alias_find(c, name);
+    struct compile_alias *alias = compile_alias_visible(c, name);
     if (alias && !(c->self_name && strcmp(c->self_name, name) == 0)) {
         return compile_alias_use(c, node, alias);
     }

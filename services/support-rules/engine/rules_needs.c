@@ -25,7 +25,7 @@ static const char *column_of(const struct compiler *c, const struct rules_node *
     }
     bool member = node->stream && compile_source(c, node->stream) < 0;
     const char *name = member ? node->stream : node->name;
-    return node->stream && !member ? name : compile_alias_find(c, name) ? NULL : name;
+    return node->stream && !member ? name : compile_alias_visible(c, name) ? NULL : name;
 }
 
 static bool of_meta(const struct rules_node *node, const char *name)

@@ -263,8 +263,10 @@ static void slide_until(struct rules_program *p, int64_t ms, int64_t now_ms)
         fire(p, count_before(w, start + 1), count_before(w, end + 1), start, end, now_ms);
         done++;
     }
-    memmove(w->triggers, w->triggers + done, (w->n_triggers - done) * sizeof(*w->triggers));
-    w->n_triggers -= done;
+    if (done > 0) {
+        memmove(w->triggers, w->triggers + done, (w->n_triggers - done) * sizeof(*w->triggers));
+        w->n_triggers -= done;
+    }
     int64_t oldest = w->n_triggers && w->triggers[0] < ms ? w->triggers[0] : ms;
     if (oldest > INT64_MIN + w->length_ms) {
         remove_first(w, count_before(w, oldest - w->length_ms + 1));
