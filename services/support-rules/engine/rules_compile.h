@@ -15,6 +15,7 @@ struct compile_alias {
     const struct rules_node *node;
     uint32_t code;
     bool begun, done, aggregates;
+    bool asked, has; /* an aggregate in it */
 };
 
 /* What may stand in the expression at hand. */

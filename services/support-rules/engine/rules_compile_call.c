@@ -4,6 +4,16 @@
 
 #include "rules_compile.h"
 
+/* Asked once of each; of one that is being asked (it speaks of itself), no. */
+static bool alias_has_aggregate(const struct compiler *c, struct compile_alias *alias)
+{
+    if (alias && !alias->asked) {
+        alias->asked = true;
+        alias->has = compile_has_aggregate(c, alias->node);
+    }
+    return alias && alias->has;
+}
+
 bool compile_has_aggregate(const struct compiler *c, const struct rules_node *node)
 {
     if (!node) {
@@ -17,9 +27,7 @@ bool compile_has_aggregate(const struct compiler *c, const struct rules_node *no
         }
     }
     if (node->kind == RULES_N_COLUMN && !node->stream) {
-        /* an alias that is being compiled is none of it */
-        const struct compile_alias *alias = compile_alias_find(c, node->name);
-        return alias && alias->done && alias->aggregates;
+        return alias_has_aggregate(c, compile_alias_find(c, node->name));
     }
     bool has = compile_has_aggregate(c, node->subject) || compile_has_aggregate(c, node->otherwise);
     for (size_t i = 0; i < node->n_args && !has; i++) {

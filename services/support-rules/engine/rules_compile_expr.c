@@ -238,7 +238,8 @@ enum edge_status compile_slot(struct compiler *c, const struct rules_node *at, u
 struct compile_alias *compile_alias_visible(const struct compiler *c, const char *name)
 {
     struct compile_alias *alias = compile_alias_find(c, name);
-    return alias && c->place == PLACE_ROW && compile_has_aggregate(c, alias->node) ? NULL : alias;
+    struct rules_node use = {.kind = RULES_N_COLUMN, .name = name};
+    return alias && c->place == PLACE_ROW && compile_has_aggregate(c, &use) ? NULL : alias;
 }
 
 static unsigned any_source(const struct compiler *c)
