@@ -133,8 +133,12 @@ static bool copied(struct rules_env *env, struct rules_value *v)
 static bool step(struct rules_program *p, struct rules_env *env, struct rules_analytic *a,
                  struct rules_value *ret)
 {
-    struct rules_value key, args[RULES_ARGS_MAX], both[2] = {0}, *items;
+    struct rules_value key, both[2] = {0}, *items;
+    struct rules_value *args = rules_alloc(env->call.memory, a->n_args + 1U, sizeof(*args));
     bool valid;
+    if (!args) {
+        return rules_error(&env->call, "too much memory for one row");
+    }
     if (!key_of(env, a, &key) || !rules_holds(env, a->when, &valid)) {
         return false;
     }

@@ -199,6 +199,7 @@ struct rules_engine {
     uint32_t pushes;
     uint64_t ticks; /* counts what is used, for partitions */
     struct rules_memory memory;
+    char error[RULES_ERROR_SIZE];
     struct rules_value stack[RULES_STACK];
 };
 
@@ -216,7 +217,7 @@ struct rules_call {
     const char *const *names;             /* of RULES_FN_COLUMNS */
     const struct rules_value *group_rows; /* of aggregates that want rows */
     int64_t now_ms, ts_ms, window_start, window_end;
-    char error[RULES_ERROR_SIZE];
+    char *error; /* the engine's, of RULES_ERROR_SIZE */
 };
 
 struct rules_env {
@@ -246,8 +247,24 @@ bool rules_arith(struct rules_call *c, unsigned op, const struct rules_value *a,
 bool rules_test(struct rules_call *c, unsigned op, const struct rules_value *a,
                 const struct rules_value *b, bool *ret);
 bool rules_like(const char *text, const char *pattern);
-/** Column by symbol. */
-const struct rules_column *rules_row_column(const struct rules_row *row, uint32_t symbol);
+static inline uint32_t rules_spread(uint32_t symbol)
+{
+    return symbol * UINT32_C(2654435769) >> 7;
+}
+
+/** Column by symbol; NULL: not there. */
+static inline const struct rules_column *rules_row_column(const struct rules_row *row,
+                                                          uint32_t symbol)
+{
+    for (uint32_t i = rules_spread(symbol) & row->mask; row->table && row->table[i];
+         i = (i + 1) & row->mask) {
+        const struct rules_column *column = &row->columns[row->table[i] - 1];
+        if (column->symbol == symbol) {
+            return column;
+        }
+    }
+    return NULL;
+}
 /** What meta() says of a live row. */
 bool rules_meta(struct rules_env *env, const struct rules_row *row, const struct rules_slot *slot,
                 struct rules_value *ret);

@@ -8,14 +8,14 @@
 #include "rules_tables.h"
 
 const struct rules_function_table RULES_FUNCTIONS[] = {
-    {"Numbers",               RULES_MATHS,         0},
-    {"Texts",                 RULES_TEXTS,         0},
-    {"Dates and times",       RULES_TIMES,         0},
-    {"Conversion and hashes", RULES_CONVERSIONS,   0},
+    {"Numbers",               RULES_MATHS        },
+    {"Texts",                 RULES_TEXTS        },
+    {"Dates and times",       RULES_TIMES        },
+    {"Conversion and hashes", RULES_CONVERSIONS  },
     {"Objects and JSON",      RULES_OBJECTS_TABLE},
-    {"Arrays",           RULES_ARRAYS,                   0 },
-    {"Aggregates",       RULES_AGGREGATES,                   0},
-    {"Analytic functions",        RULES_ANALYTICS,                   0 },
+    {"Arrays",                RULES_ARRAYS       },
+    {"Aggregates",            RULES_AGGREGATES   },
+    {"Analytic functions",    RULES_ANALYTICS    },
 };
 const size_t RULES_N_FUNCTIONS = sizeof(RULES_FUNCTIONS) / sizeof(RULES_FUNCTIONS[0]);
 

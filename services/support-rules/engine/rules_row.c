@@ -5,29 +5,10 @@
 
 /* ---- columns by symbol -------------------------------------------------------------------- */
 
-static uint32_t spread(uint32_t symbol)
-{
-    return symbol * UINT32_C(2654435769) >> 7;
-}
-
-const struct rules_column *rules_row_column(const struct rules_row *row, uint32_t symbol)
-{
-    if (!row->table) {
-        return NULL;
-    }
-    for (uint32_t i = spread(symbol) & row->mask; row->table[i]; i = (i + 1) & row->mask) {
-        const struct rules_column *column = &row->columns[row->table[i] - 1];
-        if (column->symbol == symbol) {
-            return column;
-        }
-    }
-    return NULL;
-}
-
 /* Where a symbol is, or would be. */
 static uint16_t *table_place(const struct rules_row *row, uint16_t *table, uint32_t symbol)
 {
-    uint32_t i = spread(symbol) & row->mask;
+    uint32_t i = rules_spread(symbol) & row->mask;
     while (table[i] && row->columns[table[i] - 1].symbol != symbol) {
         i = (i + 1) & row->mask;
     }

@@ -80,12 +80,12 @@ static void push_join(struct rules_program *p, struct rules_env *env, const stru
 static void push_plain(struct rules_program *p, struct rules_env *env, const struct rules_row *row,
                        const struct rules_part *part, const struct rules_value *analytics)
 {
-    struct rules_batch b = {
-        .tuples = part, .n = 1, .hops = row->hops, .cause = row, .analytics = analytics};
     if (!passes(p, env, row, p->where)) {
         return;
     }
     p->stats.matched++;
+    struct rules_batch b = {
+        .tuples = part, .n = 1, .hops = row->hops, .cause = row, .analytics = analytics};
     if (p->grouped || p->having || p->limit == 0) {
         rules_batch_run(p, env, &b);
         return;
@@ -98,20 +98,14 @@ static void push_plain(struct rules_program *p, struct rules_env *env, const str
     }
 }
 
-static void push_source(struct rules_program *p, const struct rules_row *row, unsigned source,
-                        int64_t now_ms)
+static void push_parts(struct rules_program *p, const struct rules_part *parts, unsigned source,
+                       int64_t now_ms)
 {
     struct rules_env env;
-    struct rules_part parts[RULES_SOURCES_MAX];
     struct rules_value *analytics = NULL;
-    memset(parts, 0, sizeof(*parts) * p->n_sources);
-    parts[source].row = row;
+    const struct rules_row *row = parts[source].row;
     rules_env_init(&env, p, now_ms);
     env.call.ts_ms = row->ts_ms;
-    if (p->window && p->event_time && row->ts_ms < p->window->watermark) {
-        p->stats.late++;
-        return;
-    }
     if (!rules_env_row(&env, parts)) {
         rules_tell_error(p, &env, row);
         return;
@@ -130,6 +124,23 @@ static void push_source(struct rules_program *p, const struct rules_row *row, un
     } else {
         push_plain(p, &env, row, parts, analytics);
     }
+}
+
+static void push_source(struct rules_program *p, const struct rules_row *row, unsigned source,
+                        int64_t now_ms)
+{
+    if (p->window && p->event_time && row->ts_ms < p->window->watermark) {
+        p->stats.late++;
+        return;
+    }
+    if (p->n_sources == 1) { /* most are: nothing more is made of it */
+        const struct rules_part part = {.row = row};
+        push_parts(p, &part, 0, now_ms);
+        return;
+    }
+    struct rules_part parts[RULES_SOURCES_MAX] = {0};
+    parts[source].row = row;
+    push_parts(p, parts, source, now_ms);
 }
 
 void rules_program_push(struct rules_program *p, const struct rules_row *row, int64_t now_ms)

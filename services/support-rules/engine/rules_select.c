@@ -323,12 +323,13 @@ static bool aggregate(struct work *w, const struct rules_aggregate *a, const str
                       struct rules_value *ret)
 {
     struct rules_env *env = w->env;
-    struct rules_value more[RULES_ARGS_MAX], *rows = NULL;
+    struct rules_value *rows = NULL;
+    struct rules_value *more = rules_alloc(env->call.memory, a->n_more + 1U, sizeof(*more));
     struct rules_value *values = rules_alloc(env->call.memory, g->n + 1, sizeof(*values));
     size_t n = 0;
     bool wants_rows = a->fn->flags & RULES_FN_COLUMNS;
     rows = wants_rows ? rules_alloc(env->call.memory, g->n + 1, sizeof(*rows)) : NULL;
-    if (!values || (wants_rows && !rows)) {
+    if (!values || !more || (wants_rows && !rows)) {
         return no_memory(env);
     }
     if (wants_rows && !aggregate_rows(w, g, rows)) {

@@ -10,7 +10,7 @@ bool rules_error(struct rules_call *c, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    vsnprintf(c->error, sizeof(c->error), fmt, args);
+    vsnprintf(c->error, RULES_ERROR_SIZE, fmt, args);
     va_end(args);
     return false;
 }
@@ -27,7 +27,7 @@ void rules_env_init(struct rules_env *env, const struct rules_program *p, int64_
     env->call.group_rows = NULL;
     env->call.now_ms = env->call.ts_ms = now_ms;
     env->call.window_start = env->call.window_end = 0;
-    env->call.error[0] = '\0';
+    env->call.error = p->engine->error;
     env->p = p;
     env->parts = NULL;
     env->aliases = NULL;
@@ -465,6 +465,13 @@ static bool truth(struct rules_call *c, const struct rules_value *v, bool *ret)
 
 /* ---- calls -------------------------------------------------------------------------------- */
 
+static bool call_failed(struct rules_env *env, const char *name)
+{
+    char why[RULES_ERROR_SIZE];
+    memcpy(why, env->call.error, sizeof(why));
+    return rules_error(&env->call, "%s: %.200s", name, why);
+}
+
 static bool call(struct rules_env *env, const struct rules_code *code, struct rules_value *args)
 {
     const struct rules_function *fn = env->p->functions[code->b];
@@ -475,9 +482,7 @@ static bool call(struct rules_env *env, const struct rules_code *code, struct ru
     }
     env->call.pattern = code->c ? env->p->patterns[code->c - 1] : NULL;
     if (!fn->scalar(&env->call, args, code->a, &result)) {
-        char why[RULES_ERROR_SIZE];
-        memcpy(why, env->call.error, sizeof(why));
-        return rules_error(&env->call, "%s: %.200s", fn->name, why);
+        return call_failed(env, fn->name);
     }
     args[0] = result;
     return true;
@@ -511,24 +516,40 @@ static struct rules_value analytic(const struct rules_env *env, unsigned i)
 
 /* ---- the machine -------------------------------------------------------------------------- */
 
-/* Column against constant, the most common of all. */
+#define HOLDS(op, x, y)                                                                            \
+    ((op) == RULES_OP_EQ   ? (x) == (y)                                                            \
+     : (op) == RULES_OP_NE ? (x) != (y)                                                            \
+     : (op) == RULES_OP_LT ? (x) < (y)                                                             \
+     : (op) == RULES_OP_LE ? (x) <= (y)                                                            \
+     : (op) == RULES_OP_GT ? (x) > (y)                                                             \
+                           : (x) >= (y))
+
+enum { SMALL = 1 << 30 }; /* integers below are doubles too */
+
+/* Column against constant, the most common of all: short ways for the kinds that are met most. */
 static bool compare_column(struct rules_env *env, const struct rules_code *code, bool *ret)
 {
     const struct rules_value *a = rules_slot_load(env, code->b), *b = &env->p->constants[code->c];
-    if (a->kind == RULES_REAL && b->kind == RULES_REAL) {
-        double x = a->f, y = b->f;
-        switch (code->a) {
-        case RULES_OP_LT:
-            *ret = x < y;
-            return true;
-        case RULES_OP_GT:
-            *ret = x > y;
-            return true;
-        default:
-            break;
-        }
+    unsigned op = code->a;
+    if (a->kind == RULES_REAL && b->kind == RULES_INT && b->i < SMALL && b->i > -SMALL) {
+        double y = (double)b->i;
+        *ret = HOLDS(op, a->f, y);
+        return true;
     }
-    return rules_test(&env->call, code->a, a, b, ret);
+    if (a->kind == RULES_REAL && b->kind == RULES_REAL) {
+        *ret = HOLDS(op, a->f, b->f);
+        return true;
+    }
+    if (a->kind == RULES_INT && b->kind == RULES_INT) {
+        *ret = HOLDS(op, a->i, b->i);
+        return true;
+    }
+    if (a->kind == RULES_TEXT && b->kind == RULES_TEXT && op <= RULES_OP_NE) {
+        bool same = a->n == b->n && memcmp(a->text, b->text, a->n) == 0;
+        *ret = same == (op == RULES_OP_EQ);
+        return true;
+    }
+    return rules_test(&env->call, op, a, b, ret);
 }
 
 /* clang-format off */
