@@ -61,6 +61,7 @@ static const struct { struct rules_case c; const char *second; } RESUMED[] = {
     {{"SELECT lag(a, 2) AS x FROM demo", "1 {\"a\":1}\n2 {\"a\":{\"k\":[1]}}", ""}, "3 {\"a\":3}\n4 {\"a\":4}"},
     {{"SELECT acc_avg(a) OVER (PARTITION BY d WHEN a > 0) AS x FROM demo", "1 {\"a\":1,\"d\":\"x\"}\n2 {\"a\":2,\"d\":\"y\"}", ""}, "3 {\"a\":3,\"d\":\"y\"}\n4 {\"a\":4,\"d\":\"x\"}\n5 {\"a\":-1,\"d\":\"x\"}"},
     {{"SELECT collect(*) AS x, count(*) AS c FROM demo GROUP BY TUMBLINGWINDOW(ss, 10)", "1 {\"a\":\"one\"}\n2 {\"b\":[1,2,{}]}", ""}, "9000 {\"a\":3}\n10000"},
+    {{"SELECT d, sum(a) AS s, stddev(a) AS v, max(t) AS m, count(*) AS c, avg(a) AS g FROM demo GROUP BY d, TUMBLINGWINDOW(ss, 10)", "1 {\"a\":1,\"d\":\"x\",\"t\":\"long text\"}\n2 {\"a\":0.1,\"d\":\"y\",\"t\":\"b\"}\n3 {\"a\":5,\"d\":\"x\"}", ""}, "9000 {\"a\":3,\"d\":\"x\",\"t\":\"zz\"}\n10000"},
     {{"SELECT collect(a) AS x FROM demo GROUP BY HOPPINGWINDOW(ss, 10, 5)", "1000 {\"a\":1}\n6000 {\"a\":2}", ""}, "9000 {\"a\":3}\n30000"},
     {{"SELECT collect(a) AS x FROM demo GROUP BY SLIDINGWINDOW(ss, 10, 5)", "1000 {\"a\":1}\n2000 {\"a\":2}", ""}, "9000 {\"a\":3}\n30000"},
     {{"SELECT collect(a) AS x FROM demo GROUP BY SESSIONWINDOW(ss, 10, 5)", "1000 {\"a\":1}\n2000 {\"a\":2}", ""}, "3000 {\"a\":3}\n30000"},

@@ -21,46 +21,29 @@ AGGREGATE(agg_count)
     return true;
 }
 
-/* Sum and number of what is not null: exact as long as all are integers. */
-struct sum {
-    __int128 whole;
-    double real, correction;
-    bool reals;
-    int64_t n;
-};
-
-static void sum_real(struct sum *s, double v)
+bool rules_sum_add(struct rules_call *c, struct rules_sum *s, const struct rules_value *v)
 {
-    double t = s->real + v; /* Neumaier: what addition loses is kept aside */
-    if (isfinite(t)) {
-        s->correction += fabs(s->real) >= fabs(v) ? s->real - t + v : v - t + s->real;
+    if (rules_is_nothing(v)) {
+        return true;
     }
-    s->real = t;
-}
-
-static bool sum_up(struct rules_call *c, const struct rules_value *values, size_t n, struct sum *s)
-{
-    *s = (struct sum){0};
-    for (size_t i = 0; i < n; i++) {
-        const struct rules_value *v = &values[i];
-        if (rules_is_nothing(v)) {
-            continue;
-        }
-        if (!rules_is_number(v)) {
-            return rules_error(c, "a %s is no number to add", rules_kind_name(v->kind));
-        }
-        if (v->kind == RULES_REAL) {
-            s->reals = true;
-            sum_real(s, v->f);
-        } else {
-            s->whole += v->kind == RULES_UINT ? (__int128)v->u : (__int128)v->i;
-        }
-        s->n++;
+    if (!rules_is_number(v)) {
+        return rules_error(c, "a %s is no number to add", rules_kind_name(v->kind));
     }
+    if (v->kind == RULES_REAL) {
+        double t = s->real + v->f; /* Neumaier: what addition loses is kept aside */
+        if (isfinite(t)) {
+            s->correction += fabs(s->real) >= fabs(v->f) ? s->real - t + v->f : v->f - t + s->real;
+        }
+        s->real = t;
+        s->reals = true;
+    } else {
+        s->whole += v->kind == RULES_UINT ? (__int128)v->u : (__int128)v->i;
+    }
+    s->n++;
     return true;
 }
 
-static double sum_as_real(const struct sum *s)
+static double sum_as_real(const struct rules_sum *s)
 {
     return s->real + s->correction + (double)s->whole;
 }
@@ -74,49 +57,71 @@ static bool whole_value(struct rules_call *c, __int128 v, struct rules_value *re
     return true;
 }
 
+bool rules_sum_total(struct rules_call *c, const struct rules_sum *s, struct rules_value *ret)
+{
+    *ret = s->n ? rules_real(sum_as_real(s)) : rules_null();
+    return s->n == 0 || s->reals || whole_value(c, s->whole, ret);
+}
+
+bool rules_sum_average(struct rules_call *c, const struct rules_sum *s, struct rules_value *ret)
+{
+    *ret = s->n ? rules_real(sum_as_real(s) / (double)s->n) : rules_null();
+    return s->n == 0 || s->reals ||
+           whole_value(c, s->whole / s->n, ret); /* of integers it is one */
+}
+
+static bool sum_up(struct rules_call *c, const struct rules_value *values, size_t n,
+                   struct rules_sum *s)
+{
+    *s = (struct rules_sum){0};
+    for (size_t i = 0; i < n; i++) {
+        if (!rules_sum_add(c, s, &values[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 AGGREGATE(agg_sum)
 {
-    struct sum s;
+    struct rules_sum s;
     (void)args, (void)n_args;
-    if (!sum_up(c, values, n, &s)) {
-        return false;
-    }
-    if (s.n == 0) {
-        return true;
-    }
-    *ret = rules_real(sum_as_real(&s));
-    return s.reals || whole_value(c, s.whole, ret);
+    return sum_up(c, values, n, &s) && rules_sum_total(c, &s, ret);
 }
 
 AGGREGATE(agg_avg)
 {
-    struct sum s;
+    struct rules_sum s;
     (void)args, (void)n_args;
-    if (!sum_up(c, values, n, &s)) {
-        return false;
-    }
-    if (s.n == 0) {
+    return sum_up(c, values, n, &s) && rules_sum_average(c, &s, ret);
+}
+
+bool rules_is_better(struct rules_call *c, const struct rules_value *v,
+                     const struct rules_value *best, int sign, bool *ret)
+{
+    *ret = false;
+    if (rules_is_nothing(v)) {
         return true;
     }
-    *ret = rules_real(sum_as_real(&s) / (double)s.n);
-    return s.reals || whole_value(c, s.whole / s.n, ret); /* of integers it is one */
+    if (!rules_is_nothing(best) && v->kind != best->kind &&
+        !(rules_is_number(v) && rules_is_number(best))) {
+        return rules_error(c, "%s and %s cannot be compared", rules_kind_name(best->kind),
+                           rules_kind_name(v->kind));
+    }
+    *ret = rules_is_nothing(best) || rules_compare(v, best) * sign > 0;
+    return true;
 }
 
 static bool extreme(struct rules_call *c, const struct rules_value *values, size_t n, int sign,
                     struct rules_value *ret)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct rules_value *v = &values[i];
-        if (rules_is_nothing(v)) {
-            continue;
+        bool better;
+        if (!rules_is_better(c, &values[i], ret, sign, &better)) {
+            return false;
         }
-        if (ret->kind == RULES_NULL) {
-            *ret = *v;
-        } else if (v->kind != ret->kind && !(rules_is_number(v) && rules_is_number(ret))) {
-            return rules_error(c, "%s and %s cannot be compared", rules_kind_name(ret->kind),
-                               rules_kind_name(v->kind));
-        } else if (rules_compare(v, ret) * sign > 0) {
-            *ret = *v;
+        if (better) {
+            *ret = values[i];
         }
     }
     return true;
@@ -209,40 +214,40 @@ AGGREGATE(agg_deduplicate)
 
 /* ---- statistics --------------------------------------------------------------------------- */
 
-/* Welford: mean and sum of squares in one go. */
-static bool spread(struct rules_call *c, const struct rules_value *values, size_t n, double *ret_m2,
-                   int64_t *ret_n)
+bool rules_spread_add(struct rules_call *c, struct rules_spread_sum *s, const struct rules_value *v)
 {
-    double mean = 0, m2 = 0;
-    int64_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (rules_is_nothing(&values[i])) {
-            continue;
-        }
-        if (!rules_is_number(&values[i])) {
-            return rules_error(c, "a %s is no number", rules_kind_name(values[i].kind));
-        }
-        double v = rules_as_real(&values[i]), d = v - mean;
-        mean += d / (double)++count;
-        m2 += d * (v - mean);
+    if (rules_is_nothing(v)) {
+        return true;
     }
-    *ret_m2 = m2;
-    *ret_n = count;
+    if (!rules_is_number(v)) {
+        return rules_error(c, "a %s is no number", rules_kind_name(v->kind));
+    }
+    double x = rules_as_real(v), d = x - s->mean;
+    s->mean += d / (double)++s->n;
+    s->m2 += d * (x - s->mean);
     return true;
+}
+
+void rules_spread_result(const struct rules_spread_sum *s, int less, bool root,
+                         struct rules_value *ret)
+{
+    *ret = rules_null();
+    if (s->n > less) {
+        double variance = s->m2 / (double)(s->n - less);
+        *ret = rules_real(root ? sqrt(variance) : variance);
+    }
 }
 
 static bool statistic(struct rules_call *c, const struct rules_value *values, size_t n, int less,
                       bool root, struct rules_value *ret)
 {
-    double m2;
-    int64_t count;
-    if (!spread(c, values, n, &m2, &count)) {
-        return false;
+    struct rules_spread_sum s = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (!rules_spread_add(c, &s, &values[i])) {
+            return false;
+        }
     }
-    if (count > less) {
-        double variance = m2 / (double)(count - less);
-        *ret = rules_real(root ? sqrt(variance) : variance);
-    }
+    rules_spread_result(&s, less, root, ret);
     return true;
 }
 

@@ -88,6 +88,7 @@ struct rules_aggregate {
     uint32_t code, filter; /* of its argument; 0: a star */
     uint32_t more;         /* code that pushes further arguments */
     uint8_t n_more;
+    uint8_t sum; /* how it is added up row by row; 0: it needs all of them */
 };
 
 struct rules_partition {
@@ -144,6 +145,10 @@ struct rules_windowing {
     uint64_t since;      /* COUNT: rows since the last window */
     int64_t *triggers;   /* SLIDING: when rows came whose windows are not due yet */
     size_t n_triggers, cap_triggers;
+    struct rules_pane *
+        *panes; /* TUMBLING, added up row by row: windows that are open, by their end */
+    size_t n_panes, cap_panes;
+    bool adds_up;
     int64_t newest[RULES_SOURCES_MAX]; /* event time of each source; INT64_MIN: none yet */
     int64_t watermark;
 };
@@ -295,6 +300,33 @@ bool rules_concat_arrays(struct rules_call *c, const struct rules_value *args, s
 /** cast(..., 'datetime'). */
 bool rules_time_cast(struct rules_call *c, const struct rules_value *args, struct rules_value *ret);
 
+/* ---- what aggregates add up ---------------------------------------------------------------- */
+
+/** Sum and number of what is not null: exact as long as all are integers. */
+struct rules_sum {
+    __int128 whole;
+    double real, correction;
+    int64_t n;
+    bool reals;
+};
+bool rules_sum_add(struct rules_call *c, struct rules_sum *s, const struct rules_value *v);
+bool rules_sum_total(struct rules_call *c, const struct rules_sum *s, struct rules_value *ret);
+bool rules_sum_average(struct rules_call *c, const struct rules_sum *s, struct rules_value *ret);
+
+/** Mean and sum of squares of what is not null, in one go (Welford). */
+struct rules_spread_sum {
+    double mean, m2;
+    int64_t n;
+};
+bool rules_spread_add(struct rules_call *c, struct rules_spread_sum *s,
+                      const struct rules_value *v);
+void rules_spread_result(const struct rules_spread_sum *s, int less, bool root,
+                         struct rules_value *ret);
+
+/** Whether @p v is larger than @p best (sign 1), or smaller (-1); a first one is either. */
+bool rules_is_better(struct rules_call *c, const struct rules_value *v,
+                     const struct rules_value *best, int sign, bool *ret);
+
 /* ---- steps of a program -------------------------------------------------------------------- */
 
 /** All analytic functions that are (not) @p late, over the row of @p env. */
@@ -307,6 +339,10 @@ bool rules_analytics_load(struct rules_program *p, struct edge_arena *a, const c
                           const char *end);
 
 /** What a window or a row makes: joined, filtered, grouped, ordered, and told. */
+struct rules_ready { /* a group that was added up */
+    struct rules_part first;
+    const struct rules_value *aggregates;
+};
 struct rules_batch {
     const struct rules_part *tuples; /* n times n_sources */
     size_t n;
@@ -315,6 +351,8 @@ struct rules_batch {
     unsigned hops;
     const struct rules_row *cause;
     const struct rules_value *analytics; /* of a live row */
+    const struct rules_ready *ready;     /* groups instead of tuples */
+    size_t n_ready;
 };
 void rules_batch_run(struct rules_program *p, struct rules_env *env, const struct rules_batch *b);
 /** One object of the row of @p env. */
@@ -334,14 +372,40 @@ bool rules_join_run(struct rules_program *p, struct rules_env *env, const struct
 
 struct rules_list rules_table_list(struct rules_engine *e, const struct rules_table *t);
 
+/** The row as a window keeps it; NULL: too large. */
+struct rules_kept *rules_keep(struct rules_program *p, struct rules_env *env,
+                              const struct rules_row *row, unsigned source,
+                              const struct rules_value *analytics, int64_t ts_ms);
+/* A row as bytes, and back. */
+void rules_kept_write(const struct rules_program *p, const struct rules_kept *kept,
+                      struct edge_buf *out);
+bool rules_kept_read(const struct rules_program *p, struct edge_arena *a, const char **at,
+                     const char *end, struct rules_kept **ret);
+
+/* Tumbling windows whose aggregates are added up as rows come: of each group its first row and its sums are kept. */
+/** How to add up; 0: it cannot be. */
+unsigned rules_sum_kind(const struct rules_function *fn);
+bool rules_panes_add(struct rules_program *p, struct rules_env *env, const struct rules_row *row,
+                     const struct rules_value *analytics, int64_t ts_ms, int64_t end);
+/** The groups of the window that ends then, in the evaluation's memory. False: no memory. */
+bool rules_panes_ready(struct rules_program *p, struct rules_env *env, int64_t end,
+                       struct rules_batch *b);
+/** End of the first window that is open; there is one. */
+int64_t rules_panes_first(const struct rules_windowing *w);
+/** Windows that have ended by then; INT64_MAX: all. */
+void rules_panes_remove(struct rules_program *p, int64_t end);
+void rules_panes_save(const struct rules_program *p, struct edge_buf *out);
+bool rules_panes_load(struct rules_program *p, struct edge_arena *a, const char **at,
+                      const char *end);
+
 /** A row of source @p source that WHERE and FILTER have let pass. */
 void rules_window_add(struct rules_program *p, struct rules_env *env, const struct rules_row *row,
                       unsigned source, const struct rules_value *analytics, int64_t ts_ms);
 /** The clock, or the watermark, is there: windows that end are told. */
 void rules_window_until(struct rules_program *p, int64_t ms, int64_t now_ms);
 int64_t rules_window_next(const struct rules_windowing *w);
-void rules_window_reset(struct rules_windowing *w);
-void rules_window_done(struct rules_windowing *w);
+void rules_window_reset(struct rules_program *p);
+void rules_window_done(struct rules_program *p);
 void rules_window_save(const struct rules_program *p, struct edge_buf *out);
 bool rules_window_load(struct rules_program *p, struct edge_arena *a, const char **at,
                        const char *end);

@@ -187,6 +187,10 @@ static enum edge_status compile_window(struct compiler *c, struct rules_windowin
     }
     /* These are about the rows that come, whatever WHERE thinks of them; and joined rows are made by the window. */
     w->where_after = count || from->kind == RULES_W_SLIDING || c->p.n_sources > 1;
+    if (count && (uint64_t)w->length_ms > c->p.limits.window_rows) {
+        return compile_fail(c, c->select->items[0].node, "a COUNTWINDOW of more than %zu rows",
+                            c->p.limits.window_rows);
+    }
     c->place = PLACE_ROW;
     c->where = "FILTER";
     EDGE_TRY(from->filter ? compile_piece(c, from->filter, &w->filter) : EDGE_OK);
@@ -222,6 +226,19 @@ static enum edge_status compile_orders(struct compiler *c)
     return EDGE_OK;
 }
 
+/* Whether the window's rows need not be kept: every aggregate can be added up as they come, and they come in order. */
+static bool adds_up(struct compiler *c, const struct rules_windowing *w)
+{
+    bool all = w->kind == RULES_W_TUMBLING && c->p.n_sources == 1 && c->p.grouped && !c->p.whole &&
+               !(c->p.event_time && c->p.late_ms > 0);
+    for (uint8_t i = 0; i < c->p.n_aggregates; i++) {
+        struct rules_aggregate *a = &c->aggregates[i];
+        a->sum = a->n_more == 0 ? (uint8_t)rules_sum_kind(a->fn) : 0;
+        all = all && a->sum != 0;
+    }
+    return all;
+}
+
 static enum edge_status compile_clauses(struct compiler *c, struct rules_windowing *w)
 {
     const struct rules_select *s = c->select;
@@ -239,6 +256,7 @@ static enum edge_status compile_clauses(struct compiler *c, struct rules_windowi
     EDGE_TRY(compile_orders(c));
     c->p.limit = s->limit;
     c->p.grouped = c->p.n_aggregates > 0 || c->p.n_keys > 0;
+    w->adds_up = adds_up(c, w);
     return EDGE_OK;
 }
 
@@ -346,7 +364,7 @@ static struct rules_program *assemble(struct compiler *c, const char *id,
     c->p.bytes = size;
     place_all(c, &b, p, id, w);
     if (p->window) {
-        rules_window_reset(p->window);
+        rules_window_reset(p);
     }
     return p;
 }
@@ -368,7 +386,7 @@ static void set_options(struct compiler *c, const struct rules_options *o)
     p->late_ms = o->late_tolerance_ms > 0 ? o->late_tolerance_ms : 0;
     p->limit = -1;
     p->limits = (struct rules_limits){
-        .window_rows = or_default(o->limits.window_rows, 10000),
+        .window_rows = or_default(o->limits.window_rows, 100000),
         .window_bytes = or_default(o->limits.window_bytes, 8 << 20),
         .partitions = or_default(o->limits.partitions, 1000),
         .joined = or_default(o->limits.joined, 100000),
@@ -518,7 +536,7 @@ void rules_program_free(struct rules_program *p)
     }
     rules_analytics_reset(p);
     if (p->window) {
-        rules_window_done(p->window);
+        rules_window_done(p);
     }
     free_patterns(p->patterns, p->n_patterns);
     free(p->error);

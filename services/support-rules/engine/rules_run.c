@@ -177,7 +177,7 @@ void rules_program_reset(struct rules_program *p)
 {
     rules_analytics_reset(p);
     if (p->window) {
-        rules_window_reset(p->window);
+        rules_window_reset(p);
     }
 }
 

@@ -487,7 +487,8 @@ static void take_tuple(struct work *w, size_t i)
 static bool tells_nothing(const struct work *w)
 {
     const struct rules_program *p = w->p;
-    return w->b->n == 0 && p->grouped && p->n_keys == 0 && p->event_time && !p->having;
+    return w->b->n == 0 && w->b->n_ready == 0 && p->grouped && p->n_keys == 0 && p->event_time &&
+           !p->having;
 }
 
 void rules_batch_run(struct rules_program *p, struct rules_env *env, const struct rules_batch *b)
@@ -502,6 +503,12 @@ void rules_batch_run(struct rules_program *p, struct rules_env *env, const struc
     }
     for (size_t g = 0; g < w.n_groups; g++) {
         if (!finish_group(&w, &w.groups[g])) {
+            rules_tell_error(p, env, b->cause);
+        }
+    }
+    for (size_t i = 0; i < b->n_ready; i++) {
+        env->aggregates = b->ready[i].aggregates;
+        if (!finish_row(&w, &b->ready[i].first)) {
             rules_tell_error(p, env, b->cause);
         }
     }

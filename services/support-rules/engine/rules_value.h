@@ -53,7 +53,7 @@ struct rules_member {
 enum {
     RULES_TEXT_MAX = 1 << 20,    /* bytes of a text a rule makes */
     RULES_ITEMS_MAX = 65536,     /* members of an array or object a rule makes */
-    RULES_MEMORY_MAX = 16 << 20, /* bytes one evaluation may use */
+    RULES_MEMORY_MAX = 32 << 20, /* bytes one evaluation may use */
     RULES_VALUE_DEPTH = 64,      /* of arrays and objects within each other */
 };
 

@@ -429,6 +429,16 @@ static bool in_values(struct rules_call *c, const struct rules_value *v,
     return true;
 }
 
+static bool in_array(struct rules_call *c, struct rules_value *v, const struct rules_value *array,
+                     bool negated)
+{
+    if (array->kind != RULES_ARRAY && !rules_is_nothing(array)) {
+        return rules_error(c, "IN: %s is no array", rules_kind_name(array->kind));
+    }
+    size_t n = array->kind == RULES_ARRAY ? array->n : 0;
+    return in_values(c, v, array->items, n, negated, v);
+}
+
 static bool between(struct rules_call *c, struct rules_value *v, bool negated)
 {
     bool low, high;
@@ -602,11 +612,7 @@ bool rules_run(struct rules_env *env, uint32_t at, struct rules_value *base)
         case OP_UNDER: sp--; sp[-1] = sp[0]; break;
         case OP_MISSING: *sp++ = MISSING; break;
         case OP_IN: sp -= code->b; ok = in_values(c, &sp[-1], sp, code->b, code->a, &sp[-1]); break;
-        case OP_IN_LIST:
-            sp--;
-            ok = sp->kind == RULES_ARRAY || rules_is_nothing(sp) || rules_error(c, "IN: %s is no array", rules_kind_name(sp->kind));
-            ok = ok && in_values(c, &sp[-1], sp->items, sp->kind == RULES_ARRAY ? sp->n : 0, code->a, &sp[-1]);
-            break;
+        case OP_IN_LIST: sp--; ok = in_array(c, &sp[-1], sp, code->a); break;
         case OP_BETWEEN: sp -= 2; ok = between(c, &sp[-1], code->a); break;
         case OP_LIKE: sp--; ok = like(c, &sp[-1], code->a); break;
         case OP_IS_NULL: sp[-1] = rules_bool(rules_is_nothing(&sp[-1]) != (code->a != 0)); break;

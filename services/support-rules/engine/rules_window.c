@@ -7,9 +7,9 @@
 /* ---- rows that are kept ------------------------------------------------------------------- */
 
 /* What the row is kept with: columns by slot, what analytic functions gave, and itself. */
-static struct rules_kept *keep(struct rules_program *p, struct rules_env *env,
-                               const struct rules_row *row, unsigned source,
-                               const struct rules_value *analytics, int64_t ts_ms)
+struct rules_kept *rules_keep(struct rules_program *p, struct rules_env *env,
+                              const struct rules_row *row, unsigned source,
+                              const struct rules_value *analytics, int64_t ts_ms)
 {
     size_t n = (size_t)p->n_slots + p->n_analytics + (p->whole ? 1 : 0);
     struct rules_value *values = rules_alloc(env->call.memory, n + 1, sizeof(*values));
@@ -104,9 +104,14 @@ static bool make_room(struct rules_program *p, size_t size)
     return size <= p->limits.window_bytes;
 }
 
-void rules_window_reset(struct rules_windowing *w)
+void rules_window_reset(struct rules_program *p)
 {
-    remove_first(w, w->n);
+    struct rules_windowing *w = p->window;
+    if (w->adds_up) {
+        rules_panes_remove(p, INT64_MAX);
+    } else {
+        remove_first(w, w->n);
+    }
     w->next_end = w->start = RULES_NEVER;
     w->last = INT64_MIN;
     w->since = 0;
@@ -117,11 +122,12 @@ void rules_window_reset(struct rules_windowing *w)
     }
 }
 
-void rules_window_done(struct rules_windowing *w)
+void rules_window_done(struct rules_program *p)
 {
-    rules_window_reset(w);
-    free(w->rows);
-    free(w->triggers);
+    rules_window_reset(p);
+    free(p->window->rows);
+    free(p->window->triggers);
+    free(p->window->panes);
 }
 
 /* ---- a window is due ---------------------------------------------------------------------- */
@@ -164,10 +170,11 @@ static void fire(struct rules_program *p, size_t from, size_t to, int64_t start,
         unsigned hops = row_at(p->window, i)->hops;
         b.hops = hops > b.hops ? hops : b.hops;
     }
-    bool ok = lists_of(p, &env, from, to, lists);
+    bool ok = p->window->adds_up ? rules_panes_ready(p, &env, end, &b)
+                                 : lists_of(p, &env, from, to, lists);
     if (ok && p->n_sources > 1) {
         ok = rules_join_run(p, &env, lists, &b.tuples, &b.n);
-    } else if (ok) {
+    } else if (ok && !p->window->adds_up) {
         b.tuples = lists[0].parts;
         b.n = lists[0].n;
     }
@@ -195,12 +202,21 @@ static void hop_add(struct rules_windowing *w, int64_t ts)
     }
 }
 
+/* Time of the first row that is there; RULES_NEVER: none. Of sums, some time of that window. */
+static int64_t hop_first(const struct rules_windowing *w)
+{
+    if (w->adds_up) {
+        return w->n_panes ? rules_panes_first(w) - 1 : RULES_NEVER;
+    }
+    return w->n ? row_at(w, 0)->ts_ms : RULES_NEVER;
+}
+
 /* Windows without rows: none of them by the clock, a bounded number of them by event time. */
 static void hop_skip(struct rules_program *p, int64_t until, size_t *empty)
 {
     struct rules_windowing *w = p->window;
-    int64_t to = w->n ? row_at(w, 0)->ts_ms : until;
-    if (w->n && to < w->next_end) {
+    int64_t to = hop_first(w);
+    if (to < w->next_end) {
         *empty = 0;
         return;
     }
@@ -216,19 +232,33 @@ static void hop_skip(struct rules_program *p, int64_t until, size_t *empty)
     }
 }
 
+/* One window; rows that no later one has go. */
+static void hop_fire(struct rules_program *p, int64_t end, int64_t now_ms)
+{
+    struct rules_windowing *w = p->window;
+    int64_t start = end - w->length_ms;
+    if (w->adds_up) {
+        if (p->event_time || hop_first(w) < end) {
+            fire(p, 0, 0, start, end, now_ms);
+        }
+        rules_panes_remove(p, end);
+        return;
+    }
+    remove_first(w, count_before(w, start));
+    size_t to = count_before(w, end);
+    if (to > 0 || p->event_time) {
+        fire(p, 0, to, start, end, now_ms);
+    }
+    remove_first(w, count_before(w, end + w->second_ms - w->length_ms));
+}
+
 static void hop_until(struct rules_program *p, int64_t ms, int64_t now_ms)
 {
     struct rules_windowing *w = p->window;
     size_t empty = 0;
     while (w->next_end <= ms) {
-        int64_t end = w->next_end, start = end - w->length_ms;
-        remove_first(w, count_before(w, start));
-        size_t to = count_before(w, end);
-        if (to > 0 || p->event_time) {
-            fire(p, 0, to, start, end, now_ms);
-        }
+        hop_fire(p, w->next_end, now_ms);
         w->next_end += w->second_ms;
-        remove_first(w, count_before(w, w->next_end - w->length_ms));
         if (w->n == 0 && !p->event_time) {
             w->next_end = RULES_NEVER; /* until there is a row again */
             return;
@@ -389,7 +419,15 @@ void rules_window_add(struct rules_program *p, struct rules_env *env, const stru
         rules_tell_error(p, env, row);
         return;
     }
-    struct rules_kept *kept = keep(p, env, row, source, analytics, ts_ms);
+    if (w->adds_up) {
+        int64_t end = floor_to(ts_ms, w->second_ms) + w->second_ms;
+        if (!rules_panes_add(p, env, row, analytics, ts_ms, end)) {
+            rules_tell_error(p, env, row);
+        }
+        hop_add(w, ts_ms);
+        return;
+    }
+    struct rules_kept *kept = rules_keep(p, env, row, source, analytics, ts_ms);
     if (!kept) {
         rules_error(&env->call, "the row is too large for a window");
         rules_tell_error(p, env, row);

@@ -14,6 +14,17 @@ static size_t values_of(const struct rules_program *p)
     return (size_t)p->n_slots + p->n_analytics + (p->whole ? 1 : 0);
 }
 
+void rules_kept_write(const struct rules_program *p, const struct rules_kept *kept,
+                      struct edge_buf *out)
+{
+    edge_buf_put(out, &kept->ts_ms, sizeof(kept->ts_ms));
+    edge_buf_putc(out, (char)kept->source);
+    edge_buf_putc(out, (char)kept->hops);
+    for (size_t k = 0; k < values_of(p); k++) {
+        rules_value_write(out, &kept->values[k]);
+    }
+}
+
 void rules_window_save(const struct rules_program *p, struct edge_buf *out)
 {
     const struct rules_windowing *w = p->window;
@@ -27,14 +38,11 @@ void rules_window_save(const struct rules_program *p, struct edge_buf *out)
     memcpy(head.newest, w->newest, sizeof(head.newest));
     edge_buf_put(out, &head, sizeof(head));
     edge_buf_put(out, w->triggers, w->n_triggers * sizeof(*w->triggers));
-    for (size_t i = 0; i < w->n; i++) {
-        const struct rules_kept *kept = w->rows[w->first + i];
-        edge_buf_put(out, &kept->ts_ms, sizeof(kept->ts_ms));
-        edge_buf_putc(out, (char)kept->source);
-        edge_buf_putc(out, (char)kept->hops);
-        for (size_t k = 0; k < values_of(p); k++) {
-            rules_value_write(out, &kept->values[k]);
-        }
+    for (size_t i = 0; !w->adds_up && i < w->n; i++) {
+        rules_kept_write(p, w->rows[w->first + i], out);
+    }
+    if (w->adds_up) {
+        rules_panes_save(p, out);
     }
 }
 
@@ -65,14 +73,13 @@ static struct rules_kept *pack(const struct rules_program *p, const struct rules
     return kept;
 }
 
-static bool load_row(struct rules_program *p, struct edge_arena *a, const char **at,
-                     const char *end)
+bool rules_kept_read(const struct rules_program *p, struct edge_arena *a, const char **at,
+                     const char *end, struct rules_kept **ret)
 {
-    struct rules_windowing *w = p->window;
     int64_t ts;
     uint8_t source, hops;
     if (!take(at, end, &ts, sizeof(ts)) || !take(at, end, &source, 1) || !take(at, end, &hops, 1) ||
-        source >= p->n_sources || w->n >= p->limits.window_rows) {
+        source >= p->n_sources) {
         return false;
     }
     size_t n = values_of(p);
@@ -89,6 +96,18 @@ static bool load_row(struct rules_program *p, struct edge_arena *a, const char *
     kept->ts_ms = ts;
     kept->source = source;
     kept->hops = hops;
+    *ret = kept;
+    return true;
+}
+
+static bool load_row(struct rules_program *p, struct edge_arena *a, const char **at,
+                     const char *end)
+{
+    struct rules_windowing *w = p->window;
+    struct rules_kept *kept;
+    if (w->n >= p->limits.window_rows || !rules_kept_read(p, a, at, end, &kept)) {
+        return false;
+    }
     edge_make_room(NULL, w->rows, w->n, w->cap);
     w->rows[w->n++] = kept;
     w->bytes += kept->size;
@@ -110,7 +129,10 @@ bool rules_window_load(struct rules_program *p, struct edge_arena *a, const char
             return false;
         }
     }
-    for (uint64_t i = 0; i < head.n; i++) {
+    if (w->adds_up && (!rules_panes_load(p, a, at, end) || w->n != head.n)) {
+        return false;
+    }
+    for (uint64_t i = 0; !w->adds_up && i < head.n; i++) {
         if (!load_row(p, a, at, end)) {
             return false;
         }
