@@ -414,5 +414,7 @@ void rules_index_free(struct rules_index *x);
 struct rules_index *rules_index_build(struct rules_engine *e);
 void rules_index_push(struct rules_engine *e, const struct rules_row *row, int64_t now_ms);
 size_t rules_index_scanned(const struct rules_index *x);
+void rules_index_tick(const struct rules_index *x, int64_t now_ms);
+int64_t rules_index_next(const struct rules_index *x);
 
 #endif

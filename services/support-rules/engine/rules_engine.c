@@ -54,33 +54,31 @@ uint32_t rules_symbol(struct rules_engine *e, const char *name)
 
 /* ---- programs ----------------------------------------------------------------------------- */
 
-void rules_engine_push(struct rules_engine *e, const struct rules_row *row, int64_t now_ms)
+static void index_fresh(struct rules_engine *e)
 {
     if (e->index_stale || !e->index) {
         rules_index_free(e->index);
         e->index = rules_index_build(e);
         e->index_stale = false;
     }
+}
+
+void rules_engine_push(struct rules_engine *e, const struct rules_row *row, int64_t now_ms)
+{
+    index_fresh(e);
     rules_index_push(e, row, now_ms);
 }
 
 void rules_engine_tick(struct rules_engine *e, int64_t now_ms)
 {
-    for (size_t i = 0; i < e->n_programs; i++) {
-        if (e->programs[i]->window) {
-            rules_program_tick(e->programs[i], now_ms);
-        }
-    }
+    index_fresh(e);
+    rules_index_tick(e->index, now_ms);
 }
 
 int64_t rules_engine_next_ms(struct rules_engine *e)
 {
-    int64_t next = RULES_NEVER;
-    for (size_t i = 0; i < e->n_programs; i++) {
-        int64_t ms = e->programs[i]->window ? rules_program_next_ms(e->programs[i]) : RULES_NEVER;
-        next = ms < next ? ms : next;
-    }
-    return next;
+    index_fresh(e);
+    return rules_index_next(e->index);
 }
 
 size_t rules_engine_programs(const struct rules_engine *e)

@@ -21,7 +21,8 @@ struct rules_index {
     struct entry *entries; /* by key */
     struct slot *slots;    /* open addressing */
     struct rules_program **scan;
-    size_t n_entries, n_scan, mask;
+    struct rules_program **timed; /* with a window */
+    size_t n_entries, n_scan, n_timed, mask;
 };
 
 /* Never 0: a resource or a scope is there. */
@@ -80,10 +81,14 @@ struct rules_index *rules_index_build(struct rules_engine *e)
     }
     x->entries = edge_xalloc(n + 1, sizeof(*x->entries));
     x->scan = edge_xalloc(e->n_programs + 1, sizeof(*x->scan));
+    x->timed = edge_xalloc(e->n_programs + 1, sizeof(*x->timed));
     for (size_t i = 0; i < e->n_programs; i++) {
         struct rules_program *p = e->programs[i];
         for (size_t k = 0; k < p->n_needs; k++) {
             x->entries[x->n_entries++] = (struct entry){key_of_need(&p->needs[k]), p};
+        }
+        if (p->window && !p->event_time) {
+            x->timed[x->n_timed++] = p;
         }
         if (p->n_needs == 0) {
             x->scan[x->n_scan++] = p;
@@ -100,6 +105,7 @@ void rules_index_free(struct rules_index *x)
         free(x->entries);
         free(x->slots);
         free(x->scan);
+        free(x->timed);
         free(x);
     }
 }
@@ -153,4 +159,23 @@ void rules_index_push(struct rules_engine *e, const struct rules_row *row, int64
     for (size_t i = 0; i < e->index->n_scan; i++) {
         push_once(e->index->scan[i], row, now_ms);
     }
+}
+
+void rules_index_tick(const struct rules_index *x, int64_t now_ms)
+{
+    for (size_t i = 0; i < x->n_timed; i++) {
+        if (rules_window_next(x->timed[i]->window) <= now_ms) {
+            rules_program_tick(x->timed[i], now_ms);
+        }
+    }
+}
+
+int64_t rules_index_next(const struct rules_index *x)
+{
+    int64_t next = RULES_NEVER;
+    for (size_t i = 0; i < x->n_timed; i++) {
+        int64_t ms = rules_window_next(x->timed[i]->window);
+        next = ms < next ? ms : next;
+    }
+    return next;
 }
