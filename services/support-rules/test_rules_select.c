@@ -1,4 +1,5 @@
 /* What a statement makes of rows: the dialect as EdgeX users know it, a row of a table for each sentence. */
+#include "engine/rules_stream.h"
 #include "rules_rig.h"
 #include "suites.h"
 
@@ -19,7 +20,7 @@ static void test_names_and_aliases(void)
         {"SELECT a + 1 AS sum1, sum1 + 1 AS sum2 FROM demo",       "1 {\"a\":1}",
          "{\"sum1\":2,\"sum2\":3}\n"                                                                                                                                                       },
         {"SELECT b AS a, a AS b FROM demo",                        "",
-         "refused: line 1, column 8: alias 'b' is defined by itself\n"                                                                                                                    },
+         "refused: line 1, column 8: alias 'b' is defined by itself\n"                                                                                                                     },
         {"SELECT a + 1, length(b), b->c, d[0], 7 FROM demo",       "1 {\"a\":1,\"b\":\"xy\",\"d\":[5]}",
          "! string has no member 'c'\n"                                                                                                                                                    },
         {"SELECT a + 1, length(b), e->c, d[0], 7 FROM demo",
@@ -211,6 +212,53 @@ static void test_limits(void)
     edge_buf_done(&sql);
 }
 
+/* As one line: name, columns, options. */
+static const char *stream_text(struct edge_ctx *ctx, const char *sql)
+{
+    struct rules_stream *s;
+    enum edge_status st = rules_parse_stream(ctx, sql, &s);
+    if (st != EDGE_OK) {
+        return edge_ctx_message(ctx, st);
+    }
+    const char *text = edge_printf(&ctx->arena, "%s %s", s->table ? "table" : "stream", s->name);
+    for (size_t i = 0; i < s->n_columns; i++) {
+        text = edge_printf(&ctx->arena, "%s, %s %s", text, s->columns[i].name, s->columns[i].type);
+    }
+    for (size_t i = 0; i < s->n_options; i++) {
+        text = edge_printf(&ctx->arena, "%s; %s=%s", text, s->options[i].key, s->options[i].value);
+    }
+    return text;
+}
+
+static void test_streams(void)
+{
+    static const struct {
+        const char *sql, *expect;
+    } cases[] = {
+        {"create stream demo() WITH (FORMAT=\"JSON\", TYPE=\"edgex\")",
+         "stream demo; FORMAT=JSON; TYPE=edgex"                                                                                                                                                                       },
+        {"CREATE STREAM `from` (a BIGINT, b ARRAY(STRING), c STRUCT(x FLOAT, `y z` ARRAY(BOOLEAN)),) WITH (DATASOURCE='t/#', RETAIN_SIZE=3, SHARED=true);",
+         "stream from, a bigint, b array(string), c struct(x float, y z array(boolean)); DATASOURCE=t/#; RETAIN_SIZE=3; SHARED=true"                                                                                  },
+        {"CREATE TABLE t WITH (KIND=\"lookup\")",                                                                                                           "table t; KIND=lookup"                                    },
+        {"CREATE VIEW v WITH (a='b')",                                                                                                                      "line 1, column 8: expected stream or table, found 'VIEW'"},
+        {"CREATE STREAM s (a INTEGER) WITH (a='b')",
+         "line 1, column 20: expected a type: bigint, float, string, datetime, boolean, bytea, array(...) or struct(...), found 'INTEGER'"                                                                            },
+        {"CREATE STREAM s ()",                                                                                                                              "line 1, column 19: expected with, found the end"         },
+        {"CREATE STREAM s () WITH (TYPE='a', type='b')",
+         "line 1, column 36: option type is there twice"                                                                                                                                                              },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        CU_ASSERT_TRUE(
+            rules_rig_same(cases[i].sql, stream_text(&ctx, cases[i].sql), cases[i].expect));
+    }
+    EDGE_CTX_SCOPE(ctx);
+    struct rules_stream *s;
+    CU_ASSERT_EQUAL_FATAL(rules_parse_stream(&ctx, cases[0].sql, &s), EDGE_OK);
+    CU_ASSERT_STRING_EQUAL(rules_stream_option(s, "Format"), "JSON");
+    CU_ASSERT_PTR_NULL(rules_stream_option(s, "KEY"));
+}
+
 CU_TestInfo rules_select_tests[] = {
     {"names and aliases",           test_names_and_aliases    },
     {"what is missing or null",     test_nothing              },
@@ -219,5 +267,6 @@ CU_TestInfo rules_select_tests[] = {
     {"members, indexes, slices",    test_paths                },
     {"faults name line and column", test_faults_name_the_place},
     {"statements have limits",      test_limits               },
+    {"streams and tables",          test_streams              },
     CU_TEST_INFO_NULL,
 };

@@ -9,6 +9,7 @@
 #include "engine/rules_ast.h"
 #include "engine/rules_functions.h"
 #include "engine/rules_program.h"
+#include "engine/rules_stream.h"
 
 struct bytes {
     const uint8_t *at, *end;
@@ -307,6 +308,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         edge_buf_put(&sql, b.at, (size_t)(end - b.at));
         b.at = nul ? nul + 1 : b.end;
     }
+    struct rules_stream *stream;
+    assert(rules_parse_stream(&ctx, edge_buf_str(&sql), &stream) == EDGE_OK || ctx.failure);
+    edge_ctx_clear(&ctx);
     if (rules_parse(&ctx, edge_buf_str(&sql), &select) == EDGE_OK) {
         rules_print(&first, select);
         if (first.len <= RULES_SQL_MAX) {

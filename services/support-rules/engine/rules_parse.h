@@ -17,6 +17,8 @@ struct node_list {
     size_t n, cap;
 };
 
+/** At the first token. INVALID: too long, or no UTF-8. */
+enum edge_status parse_start(struct parser *p, struct edge_ctx *ctx, const char *sql);
 enum edge_status parse_advance(struct parser *p);
 bool parse_at_word(const struct parser *p, const char *word);
 bool parse_at_sign(const struct parser *p, const char *sign);

@@ -439,7 +439,7 @@ static enum edge_status parse_clauses(struct parser *p, struct rules_select *s)
                : parse_unexpected(p, "an operator, the next clause or the end");
 }
 
-static enum edge_status parser_start(struct parser *p, struct edge_ctx *ctx, const char *sql)
+enum edge_status parse_start(struct parser *p, struct edge_ctx *ctx, const char *sql)
 {
     size_t len = strnlen(sql, RULES_SQL_MAX + 1);
     if (len > RULES_SQL_MAX) {
@@ -458,7 +458,7 @@ enum edge_status rules_parse(struct edge_ctx *ctx, const char *sql, struct rules
     struct parser p = {0};
     struct rules_select *s = edge_new(&ctx->arena, struct rules_select);
     s->limit = -1;
-    EDGE_TRY(parser_start(&p, ctx, sql));
+    EDGE_TRY(parse_start(&p, ctx, sql));
     EDGE_TRY(parse_word(&p, "select"));
     EDGE_TRY(parse_items(&p, s));
     EDGE_TRY(parse_from(&p, s));
@@ -472,7 +472,7 @@ enum edge_status rules_parse_expression(struct edge_ctx *ctx, const char *text,
 {
     struct parser p = {0};
     struct rules_node *node;
-    EDGE_TRY(parser_start(&p, ctx, text));
+    EDGE_TRY(parse_start(&p, ctx, text));
     EDGE_TRY(parse_expression(&p, &node));
     if (p.token.kind != RULES_T_END) {
         return parse_unexpected(&p, "an operator or the end");
