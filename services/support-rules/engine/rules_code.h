@@ -353,6 +353,7 @@ struct rules_batch {
     const struct rules_value *analytics; /* of a live row */
     const struct rules_ready *ready;     /* groups instead of tuples */
     size_t n_ready;
+    bool failed; /* a group was in error: the window had rows */
 };
 void rules_batch_run(struct rules_program *p, struct rules_env *env, const struct rules_batch *b);
 /** One object of the row of @p env. */

@@ -328,6 +328,7 @@ bool rules_panes_ready(struct rules_program *p, struct rules_env *env, int64_t e
         struct rules_value *values = group_results(p, env, g);
         if (!values) { /* a sum out of range: of this group alone */
             rules_tell_error(p, env, NULL);
+            b->failed = true;
             continue;
         }
         ready[b->n_ready++] =

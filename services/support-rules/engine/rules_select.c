@@ -487,8 +487,8 @@ static void take_tuple(struct work *w, size_t i)
 static bool tells_nothing(const struct work *w)
 {
     const struct rules_program *p = w->p;
-    return w->b->n == 0 && w->b->n_ready == 0 && p->grouped && p->n_keys == 0 && p->event_time &&
-           !p->having;
+    return w->b->n == 0 && w->b->n_ready == 0 && !w->b->failed && p->grouped && p->n_keys == 0 &&
+           p->event_time && !p->having;
 }
 
 void rules_batch_run(struct rules_program *p, struct rules_env *env, const struct rules_batch *b)
