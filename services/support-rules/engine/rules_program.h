@@ -157,6 +157,8 @@ void rules_program_free(struct rules_program *p);
 
 /** One row, to this program alone. */
 void rules_program_push(struct rules_program *p, const struct rules_row *row, int64_t now_ms);
+/** The same, whatever stream the row is on: to each source that is one. */
+void rules_program_push_any(struct rules_program *p, const struct rules_row *row, int64_t now_ms);
 /** What is due by now: windows that end. */
 void rules_program_tick(struct rules_program *p, int64_t now_ms);
 /** When it wants rules_program_tick(); RULES_NEVER: not of itself. */

@@ -143,11 +143,14 @@ static void push_source(struct rules_program *p, const struct rules_row *row, un
     push_parts(p, parts, source, now_ms);
 }
 
-void rules_program_push(struct rules_program *p, const struct rules_row *row, int64_t now_ms)
+/* To sources of that stream, or to all that are no tables. */
+static void push_row(struct rules_program *p, const struct rules_row *row, uint32_t symbol,
+                     bool any, int64_t now_ms)
 {
     bool in = false;
     for (unsigned i = 0; i < p->n_sources; i++) {
-        if (p->sources[i].symbol == 0 || p->sources[i].symbol != row->stream_symbol) {
+        uint32_t of = p->sources[i].symbol;
+        if (of == 0 || (!any && of != symbol)) {
             continue;
         }
         rules_memory_reset(&p->engine->memory);
@@ -158,6 +161,16 @@ void rules_program_push(struct rules_program *p, const struct rules_row *row, in
         in = true;
         push_source(p, row, i, now_ms);
     }
+}
+
+void rules_program_push(struct rules_program *p, const struct rules_row *row, int64_t now_ms)
+{
+    push_row(p, row, row->stream_symbol, false, now_ms);
+}
+
+void rules_program_push_any(struct rules_program *p, const struct rules_row *row, int64_t now_ms)
+{
+    push_row(p, row, 0, true, now_ms);
 }
 
 void rules_program_tick(struct rules_program *p, int64_t now_ms)
