@@ -200,9 +200,7 @@ int main(int argc, char **argv)
     size_t bytes = 0, other = 0;
     evaluations(seconds);
     double predicate = one("SELECT * FROM demo WHERE t>30 and h<40 or d='pump-7'", seconds, &told);
-    double same = thousand(false, &bytes);
-    double spread = thousand("SELECT * FROM demo WHERE t > 90 AND meta(deviceName) = 'device-%u'",
-                             true, &other);
+    double same = thousand(false, &bytes), spread = thousand(true, &other);
     double load = load_many();
     double after = calibrate();
     printf(
