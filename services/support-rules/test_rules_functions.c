@@ -117,9 +117,34 @@ static void test_patterns_are_bounded(void)
     RULES_CASES(cases, false);
 }
 
+/* Whatever a rule does with one row or window, it ends soon, and says why. */
+static void test_steps_are_bounded(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct rules_rig rig = {0};
+    const struct rules_case c = {
+        .sql =
+            "SELECT CASE WHEN k = 1 THEN s LIKE concat('%', p, 'b') WHEN k = 2 THEN cardinality(array_union(sequence(k, 4000), sequence(5000, 9000))) ELSE k END AS x FROM demo"};
+    CU_ASSERT_EQUAL_FATAL(rules_rig_start(&ctx, &rig, &c), EDGE_OK);
+    char *line = edge_alloc(&ctx.arena, 1, 400000);
+    char *a = edge_alloc(&ctx.arena, 1, 300001), *b = edge_alloc(&ctx.arena, 1, 10001);
+    memset(a, 'a', 300000);
+    memset(b, 'a', 10000);
+    snprintf(line, 400000, "1 {\"k\":1,\"s\":\"%s\",\"p\":\"%s\"}", a, b);
+    rules_rig_line(&rig, line);
+    char sets[] = "2 {\"k\":2}", fine[] = "3 {\"k\":3}";
+    rules_rig_line(&rig, sets);
+    rules_rig_line(&rig, fine);
+    CU_ASSERT_TRUE(rules_rig_same("steps", edge_buf_str(&rig.out),
+                                  "! it takes more than 20000000 steps\n"
+                                  "! array_union: an array of more than 4096\n{\"x\":3}\n"));
+    rules_rig_end(&rig);
+}
+
 CU_TestInfo rules_functions_tests[] = {
     {"calls",                test_calls               },
     {"tables",               test_tables              },
     {"patterns are bounded", test_patterns_are_bounded},
+    {"steps are bounded",    test_steps_are_bounded   },
     CU_TEST_INFO_NULL,
 };

@@ -210,6 +210,24 @@ static void test_windows_are_bounded(void)
     rules_rig_end(&rig);
 }
 
+/* A window full of rows in error does not tell each of them. */
+static void test_errors_of_a_window_are_few(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    struct rules_rig rig = {0};
+    const struct rules_case c = {.sql = "SELECT a / 0 AS x FROM demo GROUP BY TUMBLINGWINDOW(ss, 100)"};
+    CU_ASSERT_EQUAL_FATAL(rules_rig_start(&ctx, &rig, &c), EDGE_OK);
+    for (int i = 0; i < 100; i++) {
+        char line[] = "1 {\"a\":1}";
+        rules_rig_line(&rig, line);
+    }
+    char end[] = "100000";
+    rules_rig_line(&rig, end);
+    CU_ASSERT_EQUAL(rules_program_stats(rig.program)->errors, 100);
+    CU_ASSERT_EQUAL(rig.out.len, 10 * strlen("! division by zero\n"));
+    rules_rig_end(&rig);
+}
+
 /* Sums need no rows: a million of them are in a window of two groups. */
 static void test_sums_keep_no_rows(void)
 {
@@ -304,6 +322,7 @@ CU_TestInfo rules_windows_tests[] = {
     {"event time", test_event_time},
     {"joins", test_joins},
     {"windows are bounded", test_windows_are_bounded},
+    {"errors of a window are few", test_errors_of_a_window_are_few},
     {"sums keep no rows", test_sums_keep_no_rows},
     {"sums are what rows give", test_sums_are_what_rows_give},
     {"a program says when", test_a_program_says_when},

@@ -167,6 +167,9 @@ AGGREGATE(agg_merge)
         for (uint32_t k = 0; values[i].kind == RULES_OBJECT && k < values[i].n; k++) {
             const struct rules_member *m = &values[i].members[k];
             size_t at = 0;
+            if (!rules_spend(c, used)) {
+                return false;
+            }
             while (at < used && strcmp(members[at].name, m->name) != 0) {
                 at++;
             }
@@ -197,6 +200,9 @@ AGGREGATE(agg_deduplicate)
     bool fresh = false;
     for (size_t i = 0; i < n; i++) {
         fresh = true;
+        if (!rules_spend(c, used)) {
+            return false;
+        }
         for (size_t k = 0; k < used && fresh; k++) {
             fresh = !rules_equal(&seen[k], &values[i]);
         }

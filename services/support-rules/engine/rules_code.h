@@ -48,6 +48,7 @@ struct rules_code {
     uint32_t c;
 };
 
+enum { RULES_STEPS_MAX = 20000000 }; /* of one push or tick of a program: some tenths of a second */
 enum { RULES_ANY = 0xff, RULES_STACK = 2048, RULES_ERROR_SIZE = 256 };
 
 /* What meta() may ask for; the names are META_NAMES. */
@@ -204,6 +205,7 @@ struct rules_engine {
     uint32_t pushes;
     uint64_t ticks; /* counts what is used, for partitions */
     struct rules_memory memory;
+    uint64_t steps; /* of the push or tick at hand */
     char error[RULES_ERROR_SIZE];
     struct rules_value stack[RULES_STACK];
 };
@@ -233,6 +235,8 @@ struct rules_env {
     const struct rules_value *analytics, *aggregates;
 };
 
+/** Before each push and tick: memory and steps are there again. */
+void rules_engine_fresh(struct rules_engine *e);
 void rules_env_init(struct rules_env *env, const struct rules_program *p, int64_t now_ms);
 /** Forget what was computed of the row before. False: no memory. */
 bool rules_env_row(struct rules_env *env, const struct rules_part *parts);
@@ -251,7 +255,9 @@ bool rules_arith(struct rules_call *c, unsigned op, const struct rules_value *a,
                  const struct rules_value *b, struct rules_value *ret);
 bool rules_test(struct rules_call *c, unsigned op, const struct rules_value *a,
                 const struct rules_value *b, bool *ret);
-bool rules_like(const char *text, const char *pattern);
+bool rules_like(struct rules_call *c, const char *text, const char *pattern, bool *ret);
+/** So many steps more; false, with the reason, where that are too many. */
+bool rules_spend(struct rules_call *c, uint64_t steps);
 static inline uint32_t rules_spread(uint32_t symbol)
 {
     return symbol * UINT32_C(2654435769) >> 7;

@@ -509,7 +509,7 @@ enum edge_status rules_expression_eval(struct edge_ctx *ctx, struct rules_expres
     struct rules_program *p = x->p;
     struct rules_env env;
     struct rules_part part = {.row = row};
-    rules_memory_reset(&p->engine->memory);
+    rules_engine_fresh(p->engine);
     rules_env_init(&env, p, now_ms);
     env.call.ts_ms = row ? row->ts_ms : now_ms;
     struct rules_value *results =

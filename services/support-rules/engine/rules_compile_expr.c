@@ -6,7 +6,7 @@
 
 #include "rules_compile.h"
 
-enum { CODE_MAX = 16000, CONSTANTS_MAX = 4000 };
+enum { CODE_MAX = 16000, CONSTANTS_MAX = 4000, FOLDED_MAX = 4096 /* bytes */ };
 
 enum edge_status compile_fail(struct compiler *c, const struct rules_node *node, const char *fmt,
                               ...)
@@ -102,12 +102,15 @@ static enum edge_status fold(struct compiler *c, const struct rules_node *at, si
     edge_make_room(&c->ctx->arena, list->at, list->n, list->cap);
     p.code = &list->at[list->n - 1 - n];
     list->at[list->n] = (struct rules_code){.op = OP_RET};
-    rules_memory_reset(&c->engine->memory);
+    rules_engine_fresh(c->engine);
     rules_env_init(&env, &p, 0);
     if (!rules_eval(&env, 0, &v)) {
         return compile_fail(c, at, "%s", env.call.error);
     }
     uint32_t k;
+    if (rules_copy_size(&v) > FOLDED_MAX) {
+        return EDGE_OK; /* made anew each time rather than kept */
+    }
     EDGE_TRY(compile_constant(c, at, &v, &k));
     list->n -= n + 1;
     list->at[list->n++] = (struct rules_code){.op = OP_CONST, .c = k};

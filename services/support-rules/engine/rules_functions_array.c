@@ -133,7 +133,9 @@ static bool set_of(struct rules_call *c, const struct rules_value *args, enum se
     if (total > SET_MAX || (two && args[1].n > SET_MAX)) {
         return rules_error(c, "an array of more than %d", SET_MAX);
     }
-    struct rules_value *items = rules_new_items(c, total);
+    struct rules_value *items = rules_spend(c, total * (uint64_t)(two ? args[1].n + total : total))
+                                    ? rules_new_items(c, total)
+                                    : NULL;
     for (size_t i = 0; items && i < total; i++) {
         const struct rules_value *v =
             i < args[0].n ? &args[0].items[i] : &args[1].items[i - args[0].n];
@@ -174,6 +176,9 @@ static bool fn_contains_any(struct rules_call *c, const struct rules_value *args
     }
     if (args[0].n > SET_MAX || args[1].n > SET_MAX) {
         return rules_error(c, "an array of more than %d", SET_MAX);
+    }
+    if (!rules_spend(c, (uint64_t)args[0].n * args[1].n)) {
+        return false;
     }
     for (uint32_t i = 0; i < args[0].n && !any; i++) {
         any = position(&args[1], &args[0].items[i], false) >= 0;

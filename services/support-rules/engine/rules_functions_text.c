@@ -389,6 +389,9 @@ static bool search_end(struct search *s, bool ok)
 static bool search_find(struct rules_call *c, struct search *s, const char *text, size_t from,
                         bool *ret, size_t *start, size_t *end)
 {
+    if (!rules_spend(c, 1000)) { /* a guess: the pattern has bounds of its own */
+        return false;
+    }
     enum edge_status st = edge_pattern_find(&s->ctx, s->pattern, text, from, ret, start, end);
     return st == EDGE_OK || rules_error(c, "%s", edge_ctx_message(&s->ctx, st));
 }
@@ -426,7 +429,7 @@ static bool fn_regexp_substring(struct rules_call *c, const struct rules_value *
         &s, ok && text_result(c, found ? text + start : "", found ? end - start : 0, ret));
 }
 
-enum { REPLACES_MAX = 10000 };
+enum { REPLACES_MAX = 1000 };
 
 /* Every match, from left to right, replaced; the replacement is taken as it stands. */
 static bool replace_all(struct rules_call *c, struct search *s, const char *text, const char *by,

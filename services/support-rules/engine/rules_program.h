@@ -91,7 +91,7 @@ size_t rules_table_rows(const struct rules_table *t);
 struct rules_result {
     const struct rules_value *rows; /* objects */
     size_t n;
-    const char *error; /* of a row or window; NULL: none; n is 0 then */
+    const char *error; /* of a row or window; NULL: none; n is 0 then. Of a window, ten are told */
     int64_t now_ms;
     int64_t window_start, window_end; /* 0: no window of time */
     const struct rules_row *cause;    /* the row it is of; NULL: of a window */

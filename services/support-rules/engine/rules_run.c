@@ -153,7 +153,7 @@ static void push_row(struct rules_program *p, const struct rules_row *row, uint3
         if (of == 0 || (!any && of != symbol)) {
             continue;
         }
-        rules_memory_reset(&p->engine->memory);
+        rules_engine_fresh(p->engine);
         if (p->window && !p->event_time) {
             rules_window_until(p, now_ms, now_ms); /* what is on the border belongs to the next */
         }
@@ -176,7 +176,7 @@ void rules_program_push_any(struct rules_program *p, const struct rules_row *row
 void rules_program_tick(struct rules_program *p, int64_t now_ms)
 {
     if (p->window && !p->event_time) {
-        rules_memory_reset(&p->engine->memory);
+        rules_engine_fresh(p->engine);
         rules_window_until(p, now_ms, now_ms);
     }
 }

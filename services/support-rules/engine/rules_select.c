@@ -165,6 +165,7 @@ struct work {
     struct rules_value *rows; /* what comes out */
     struct rules_value *orders;
     size_t n_rows, cap_rows;
+    size_t errors;
 };
 
 static const struct rules_part *tuple(const struct work *w, size_t i)
@@ -463,6 +464,17 @@ static bool order_rows(struct work *w)
     return true;
 }
 
+enum { ERRORS_TOLD = 10 }; /* of a window; the rest are counted */
+
+static void work_error(struct work *w)
+{
+    if (w->errors++ < ERRORS_TOLD) {
+        rules_tell_error(w->p, w->env, w->b->cause);
+    } else {
+        w->p->stats.errors++;
+    }
+}
+
 /* ---- a batch ------------------------------------------------------------------------------ */
 
 /* Rows that WHERE lets pass go to their groups, or out. A row in error is told and left out. */
@@ -479,7 +491,7 @@ static void take_tuple(struct work *w, size_t i)
         ok = p->grouped ? group_add(w, i) : finish_row(w, tuple(w, i));
     }
     if (!ok) {
-        rules_tell_error(p, env, w->b->cause);
+        work_error(w);
     }
 }
 
@@ -503,13 +515,13 @@ void rules_batch_run(struct rules_program *p, struct rules_env *env, const struc
     }
     for (size_t g = 0; g < w.n_groups; g++) {
         if (!finish_group(&w, &w.groups[g])) {
-            rules_tell_error(p, env, b->cause);
+            work_error(&w);
         }
     }
     for (size_t i = 0; i < b->n_ready; i++) {
         env->aggregates = b->ready[i].aggregates;
         if (!finish_row(&w, &b->ready[i].first)) {
-            rules_tell_error(p, env, b->cause);
+            work_error(&w);
         }
     }
     env->aggregates = NULL;
@@ -518,7 +530,7 @@ void rules_batch_run(struct rules_program *p, struct rules_env *env, const struc
         return;
     }
     if (!order_rows(&w)) {
-        rules_tell_error(p, env, b->cause);
+        work_error(&w);
         return;
     }
     size_t n = p->limit >= 0 && (size_t)p->limit < w.n_rows ? (size_t)p->limit : w.n_rows;

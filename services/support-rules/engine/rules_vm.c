@@ -15,6 +15,19 @@ bool rules_error(struct rules_call *c, const char *fmt, ...)
     return false;
 }
 
+bool rules_spend(struct rules_call *c, uint64_t steps)
+{
+    c->engine->steps += steps;
+    return c->engine->steps <= RULES_STEPS_MAX ||
+           rules_error(c, "it takes more than %d steps", RULES_STEPS_MAX);
+}
+
+void rules_engine_fresh(struct rules_engine *e)
+{
+    e->steps = 0;
+    rules_memory_reset(&e->memory);
+}
+
 /* ---- the row ------------------------------------------------------------------------------ */
 
 void rules_env_init(struct rules_env *env, const struct rules_program *p, int64_t now_ms)
@@ -183,32 +196,44 @@ bool rules_test(struct rules_call *c, unsigned op, const struct rules_value *a,
                        rules_op_text(op), rules_kind_name(b->kind));
 }
 
-bool rules_like(const char *text, const char *pattern)
+/* The character, or the one behind a backslash. */
+static bool like_char(const char *text, const char **pattern)
+{
+    const char *p = *pattern + (**pattern == '\\' && (*pattern)[1]);
+    *pattern = p + 1;
+    return *p == *text;
+}
+
+bool rules_like(struct rules_call *c, const char *text, const char *pattern, bool *ret)
 {
     const char *star = NULL, *again = NULL; /* behind the last %, and where its rest is tried */
-    while (*text) {
+    uint64_t steps = 0;
+    *ret = false;
+    for (; *text; steps++) {
+        const char *rest = pattern;
         if (*pattern == '%') {
             star = ++pattern;
             again = text;
-        } else if (*pattern == '_' ||
-                   (*pattern == '\\' && pattern[1] ? pattern[1] : *pattern) == *text) {
-            bool any = *pattern == '_';
-            pattern += *pattern == '\\' && pattern[1] && !any ? 2 : 1;
-            text++;
-            while (any && ((unsigned char)*text & 0xc0) == 0x80) { /* the rest of the character */
+        } else if (*pattern == '_') {
+            pattern++;
+            for (text++; ((unsigned char)*text & 0xc0) == 0x80;) { /* the rest of the character */
                 text++;
             }
-        } else if (star) {
+        } else if (*pattern && like_char(text, &rest)) {
+            pattern = rest;
+            text++;
+        } else if (star && steps < RULES_STEPS_MAX) {
             pattern = star;
             text = ++again;
         } else {
-            return false;
+            return rules_spend(c, steps);
         }
     }
     while (*pattern == '%') {
         pattern++;
     }
-    return *pattern == '\0';
+    *ret = *pattern == '\0';
+    return rules_spend(c, steps);
 }
 
 /* ---- arithmetic --------------------------------------------------------------------------- */
@@ -461,7 +486,11 @@ static bool like(struct rules_call *c, struct rules_value *v, bool negated)
         return rules_error(c, "%s LIKE %s: these are not two strings", rules_kind_name(v[0].kind),
                            rules_kind_name(v[1].kind));
     }
-    v[0] = rules_bool(rules_like(v[0].text, v[1].text) != negated);
+    bool holds;
+    if (!rules_like(c, v[0].text, v[1].text, &holds)) {
+        return false;
+    }
+    v[0] = rules_bool(holds != negated);
     return true;
 }
 
@@ -569,7 +598,7 @@ bool rules_run(struct rules_env *env, uint32_t at, struct rules_value *base)
     struct rules_call *c = &env->call;
     struct rules_value *sp = base; /* the next free place */
     const struct rules_value *end = p->engine->stack + RULES_STACK - RULES_ARGS_MAX;
-    bool ok = true, b = false;
+    bool ok = rules_spend(c, 8), b = false; /* most are short */
     for (const struct rules_code *code = &p->code[at]; ok; code++) {
         if (sp >= end) {
             return rules_error(c, "the expression needs too much room");

@@ -72,8 +72,24 @@ static void test_wrong_patterns_are_named(void)
     }
 }
 
+static void test_places_are_told(void)
+{
+    EDGE_CTX_SCOPE(ctx);
+    EDGE_CLEANUP(pattern_done) struct edge_pattern *p = NULL;
+    bool found = false;
+    size_t start = 0, end = 0;
+    CU_ASSERT_EQUAL(edge_pattern_create(&ctx, "[0-9]+", EDGE_PATTERN_SEARCH, &p), EDGE_OK);
+    CU_ASSERT_EQUAL(edge_pattern_find(&ctx, p, "a12b345", 0, &found, &start, &end), EDGE_OK);
+    CU_ASSERT_TRUE(found && start == 1 && end == 3);
+    CU_ASSERT_EQUAL(edge_pattern_find(&ctx, p, "a12b345", 3, &found, &start, &end), EDGE_OK);
+    CU_ASSERT_TRUE(found && start == 4 && end == 7);
+    CU_ASSERT_EQUAL(edge_pattern_find(&ctx, p, "a12b345", 7, &found, &start, &end), EDGE_OK);
+    CU_ASSERT_FALSE(found);
+}
+
 CU_TestInfo pattern_tests[] = {
     {"patterns match",           test_patterns_match          },
+    {"places are told",          test_places_are_told         },
     {"bombs are bounded",        test_bombs_are_bounded       },
     {"wrong patterns are named", test_wrong_patterns_are_named},
     CU_TEST_INFO_NULL,
