@@ -97,7 +97,7 @@ struct rules_result {
     const struct rules_row *cause;    /* the row it is of; NULL: of a window */
     unsigned hops;                    /* the most of all rows it came from */
 };
-/** Must not push, create or free anything of the engine. */
+/** Must not push, create or free anything of the engine: what is told is put aside, and worked on afterwards. */
 typedef void rules_emit(void *state, struct rules_program *p, const struct rules_result *result);
 
 /** What a name after FROM or JOIN stands for. */
@@ -109,14 +109,13 @@ typedef bool rules_find_source(void *state, const char *name, struct rules_sourc
 
 /** Bounds of what a program may hold; 0: the default in brackets. */
 struct rules_limits {
-    size_t
-        window_rows; /* [10000] beyond, the oldest rows of the window go, and are counted as `dropped` */
+    /* [100000] Beyond, the oldest rows of a window go, counted as `dropped`. Of tumbling windows that keep sums instead
+     * of rows, these are groups, and rows of further groups go. */
+    size_t window_rows;
     size_t window_bytes; /* [8 MiB] likewise */
-    size_t
-        partitions; /* [1000] of OVER (PARTITION BY): the one that was quiet for longest begins anew */
-    size_t joined; /* [100000] rows a join may make or try; more is an error of the window */
-    size_t
-        backlog; /* [1024] windows without rows that are sent in a row; further ones are passed over */
+    size_t partitions;   /* [1000] of OVER (PARTITION BY): the one quiet for longest begins anew */
+    size_t joined;       /* [100000] rows of a join, ten times as many pairs; more is an error */
+    size_t backlog;      /* [1024] windows without rows told in a row; the rest is passed over */
 };
 
 struct rules_options {
