@@ -290,6 +290,19 @@ static const char *scalar_text(struct edge_ctx *ctx, const cJSON *node)
     return edge_strdup(&ctx->arena, text);
 }
 
+/* As scalar_text(), but for a text whose row says how many decimals a number has: 10.1 is "10.10" then. */
+static const char *field_text(const struct input *in, const cJSON *node)
+{
+    const devsdk_field *f = in->field;
+    int64_t whole;
+    double real;
+    bool has_fraction = f->type == DEVSDK_STRING && f->unit && f->unit[0] == '.' &&
+                        edge_json_is_number(node) && !edge_json_int(node, &whole) &&
+                        edge_json_real(node, &real);
+    return has_fraction ? edge_printf(&in->ctx->arena, "%.*f", f->unit[1] - '0', real)
+                        : scalar_text(in->ctx, node);
+}
+
 static const char *json_text(struct edge_ctx *ctx, const cJSON *node)
 {
     struct edge_buf buf = EDGE_BUF_INIT;
@@ -327,7 +340,7 @@ static enum edge_status parse_field(const struct input *in, const cJSON *node)
     if (!node || cJSON_IsNull(node)) {
         return f->def ? put(in, f->def) : EDGE_OK;
     }
-    const char *text = scalar_text(in->ctx, node);
+    const char *text = field_text(in, node);
     if (!text && f->type == DEVSDK_OBJECT) {
         text = json_text(in->ctx, node);
     }

@@ -173,6 +173,32 @@ static void test_a_slip_in_a_required_key_is_named(void)
     CU_ASSERT_EQUAL(sdk_params_parse(&ctx, needed, NULL, &ctx.arena, ret), EDGE_INVALID);
 }
 
+static void test_texts_that_are_numbers_with_decimals(void)
+{
+    static const devsdk_field place[] = {
+        {.key = "at",   .type = DEVSDK_STRING, .unit = ".2"},
+        {0},
+    };
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {"{\"at\":10.1}",     "10.10"}, /* which is how YAML gives 10.10 */
+        {"{\"at\":\"10.1\"}", "10.1" },
+        {"{\"at\":10.03}",    "10.03"},
+        {"{\"at\":10}",       "10"   },
+        {"{\"at\":10.0}",     "10"   },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        EDGE_CTX_SCOPE(ctx);
+        const cJSON *object = NULL;
+        const char *text = NULL;
+        CU_ASSERT_EQUAL_FATAL(
+            edge_json_parse(&ctx, cases[i].json, strlen(cases[i].json), NULL, &object), EDGE_OK);
+        CU_ASSERT_EQUAL(sdk_params_parse(&ctx, place, object, &ctx.arena, &text), EDGE_OK);
+        CU_ASSERT_STRING_EQUAL(text, cases[i].text);
+    }
+}
+
 static void test_printing_is_the_way_back(void)
 {
     EDGE_CTX_SCOPE(ctx);
@@ -293,6 +319,7 @@ CU_TestInfo params_tests[] = {
     {"defaults stand where nothing is given",  test_defaults_stand_where_nothing_is_given },
     {"faults have exact words",                test_faults_have_exact_words               },
     {"a slip in a required key is named",      test_a_slip_in_a_required_key_is_named     },
+    {"texts that are numbers with decimals",   test_texts_that_are_numbers_with_decimals  },
     {"printing is the way back",               test_printing_is_the_way_back              },
     {"unsound tables are found",               test_unsound_tables_are_found              },
     CU_TEST_INFO_NULL,
