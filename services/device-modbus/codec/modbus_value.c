@@ -201,6 +201,43 @@ bool modbus_text_put(bool byte_swap, const char *text, size_t n, size_t register
     return true;
 }
 
+/* Bytes of the character that begins here; 0: none does. No surrogates, no long forms, no control characters but
+ * white space. */
+static size_t character(const uint8_t *at, size_t n)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t size = at[0] < 0x80 ? 1 : at[0] >> 5 == 6 ? 2 : at[0] >> 4 == 14 ? 3 : 4;
+    if (size == 1) {
+        return at[0] >= 0x20 || (at[0] >= 9 && at[0] <= 13) ? 1 : 0;
+    }
+    if (size > n || (size == 4 && at[0] >> 3 != 30)) {
+        return 0;
+    }
+    uint32_t code = at[0] & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if (at[i] >> 6 != 2) {
+            return 0;
+        }
+        code = code << 6 | (at[i] & 63);
+    }
+    bool sound = code >= least[size] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+    return sound ? size : 0;
+}
+
+bool modbus_text_is_sound(const char *text, size_t n)
+{
+    const uint8_t *at = (const uint8_t *)text;
+    while (n > 0) {
+        size_t size = character(at, n);
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+        n -= size;
+    }
+    return true;
+}
+
 bool modbus_bit_get(const uint8_t *at, size_t i)
 {
     return at[i / 8] >> i % 8 & 1;

@@ -51,6 +51,9 @@ size_t modbus_text_get(bool byte_swap, const uint8_t *at, size_t registers, char
 /** Filled up with NULs; false where it is too long. */
 bool modbus_text_put(bool byte_swap, const char *text, size_t n, size_t registers, uint8_t *ret);
 
+/** Is it UTF-8, as texts on the way have to be? */
+bool modbus_text_is_sound(const char *text, size_t n);
+
 bool modbus_bit_get(const uint8_t *at, size_t i);
 void modbus_bit_put(uint8_t *at, size_t i, bool value);
 
