@@ -107,7 +107,7 @@ static void test_faults_of_attributes_name_the_key(void)
          "startingAddress: 100 from 65500"                                                                                                       },
         {HOLDING "1, stringRegisterSize: 5, isWordSwap: true",        "String",       "RW",
          "isWordSwap: this is not"                                                                                                               },
-        {HOLDING "1",                                                 "Binary",       "RW", "valueType: registers and coils have no such values" },
+        {HOLDING "1",                                                 "Binary",       "R",  "valueType: registers and coils have no such values" },
         {HOLDING "1",                                                 "Object",       "RW", "valueType: registers and coils have no such values" },
         {HOLDING "1",                                                 "Int16Array",   "RW", "arraySize: an array of these needs 1 to 123, not 0" },
         {HOLDING "1, arraySize: 31",                                  "Float64Array", "RW",
