@@ -9,6 +9,7 @@
 struct modbus_unit {
     struct modbus_unit *next;
     int64_t resume_ms;  /* not asked before */
+    int64_t missed_ms;  /* when it last did not answer */
     int64_t slowest_ms; /* its longest way to an answer */
     uint32_t misses;    /* in a row */
     uint8_t id;

@@ -90,10 +90,25 @@ static int64_t time_for(const struct modbus_line *line, const struct modbus_task
     return less < t->timeout_ms ? less : t->timeout_ms;
 }
 
+/* What else is queued for it is over too, so that it takes its own time from others only once. */
+static void drop_queued(struct modbus_line *line, const struct modbus_unit *unit)
+{
+    struct modbus_task *next;
+    for (struct modbus_task *t = line->queue.head; t; t = next) {
+        next = t->next;
+        if (t->unit == unit) {
+            modbus_queue_remove(&line->queue, t);
+            finish(line, t, MODBUS_SILENT);
+        }
+    }
+}
+
 static void unit_missed(struct modbus_line *line, struct modbus_task *t, int64_t now)
 {
     struct modbus_unit *unit = t->unit;
-    unit->misses++;
+    bool again = t->begun_ms >= unit->missed_ms; /* or one of several asked together */
+    unit->misses += again;
+    unit->missed_ms = again ? now : unit->missed_ms;
     unit->suspect = line->place.framing != MODBUS_TCP;
     if (line->asked_units > 1 && unit->misses >= FIRST_PAUSED_MISS) {
         int64_t pause = 9 * (now - t->begun_ms);
@@ -385,20 +400,11 @@ void modbus_line_receive(struct modbus_line *line, const uint8_t *bytes, size_t 
 /* ---- time ------------------------------------------------------------------------------------ */
 
 /* A unit that answers no echoes: after so long a silence nothing of it can be under way. */
-static void probe_missed(struct modbus_line *line, struct modbus_unit *unit)
+static void probe_missed(struct modbus_unit *unit)
 {
     if (!unit->echoes && ++unit->probes >= PROBES) {
         unit->probes = 0;
         unit->suspect = false;
-    }
-    /* The first question it was asked for. */
-    struct modbus_task *t = line->queue.head;
-    while (t && t->unit != unit) {
-        t = t->next;
-    }
-    if (t) {
-        modbus_queue_remove(&line->queue, t);
-        finish(line, t, MODBUS_SILENT);
     }
 }
 
@@ -408,10 +414,11 @@ static void task_missed(struct modbus_line *line, struct modbus_task *t, int64_t
     doubt_window(line, t);
     unit_missed(line, t, now);
     if (t == &line->probe) {
-        probe_missed(line, t->unit);
+        probe_missed(t->unit);
     } else {
         finish(line, t, MODBUS_SILENT);
     }
+    drop_queued(line, t->unit);
     if (line->place.serial) {
         modbus_decoder_reset(&line->decoder);
         modbus_port_flush(line->fd);

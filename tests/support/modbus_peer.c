@@ -387,8 +387,14 @@ static struct modbus_peer *started(struct modbus_peer *p)
 
 struct modbus_peer *modbus_peer_tcp(enum modbus_framing framing, modbus_peer_fn *fn, void *arg)
 {
+    return modbus_peer_tcp_at(test_port(), framing, fn, arg);
+}
+
+struct modbus_peer *modbus_peer_tcp_at(uint16_t port, enum modbus_framing framing,
+                                       modbus_peer_fn *fn, void *arg)
+{
     struct modbus_peer *p = make(framing, fn, arg);
-    p->port = test_port();
+    p->port = port;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(p->port)};
     p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void)setsockopt(p->listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));

@@ -14,6 +14,9 @@ typedef bool modbus_peer_fn(struct modbus_peer *p, const struct modbus_frame *re
 
 /** Listens on a free port of all addresses of the loopback network. @p fn may be NULL. */
 struct modbus_peer *modbus_peer_tcp(enum modbus_framing framing, modbus_peer_fn *fn, void *arg);
+/** On that port: for peers that come back. */
+struct modbus_peer *modbus_peer_tcp_at(uint16_t port, enum modbus_framing framing,
+                                       modbus_peer_fn *fn, void *arg);
 /** Behind a pseudo terminal. @p link: a symbolic link to it is made there. */
 struct modbus_peer *modbus_peer_serial(enum modbus_framing framing, const char *link,
                                        modbus_peer_fn *fn, void *arg);
