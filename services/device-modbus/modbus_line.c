@@ -349,12 +349,12 @@ static void take_frame(struct modbus_line *line, const struct modbus_frame *f)
         return;
     }
     modbus_queue_remove(&line->flight, t);
-    unit_answered(t->unit, t, devsdk_now_ms());
-    trust_window(line, t);
     if (t == &line->probe) {
         probe_answered(t->unit);
         return;
     }
+    unit_answered(t->unit, t, devsdk_now_ms());
+    trust_window(line, t);
     outcome.end = verdict == MODBUS_REFUSED ? MODBUS_REJECTED : MODBUS_ANSWERED;
     call_done(line, t, &outcome);
 }

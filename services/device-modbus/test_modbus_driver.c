@@ -376,6 +376,17 @@ static void test_values_that_do_not_fit(void)
     modbus_peer_free(peer);
 }
 
+struct found {
+    devsdk_test *t;
+    const char *name;
+};
+
+static bool is_there(void *arg)
+{
+    struct found *f = arg;
+    return devsdk_test_read(f->t, f->name, "Int16", NULL)->status == 200;
+}
+
 static void test_discovery(void)
 {
     struct dumb dumb = {.code = 2};
@@ -399,6 +410,8 @@ static void test_discovery(void)
     char name[64];
     snprintf(name, sizeof(name), "modbus-127.0.0.9-%u-7", modbus_peer_port(peer));
     modbus_peer_set(peer, 20, 77);
+    struct found found = {t, name};
+    CU_ASSERT(wait_until(is_there, &found, 5000));
     expect_value(devsdk_test_read(t, name, "Int16", NULL), "Int16", "77");
     snprintf(name, sizeof(name), "modbus-127.0.0.9-%u-1", modbus_peer_port(peer));
     CU_ASSERT_EQUAL(devsdk_test_read(t, name, "Int16", NULL)->status, 404);

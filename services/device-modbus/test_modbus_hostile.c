@@ -174,7 +174,7 @@ static bool act(struct modbus_peer *p, const struct modbus_frame *q, void *arg)
     }
     send_kept(p, s);
     if (mode == GOOD || (unit != 0 && unit != q->unit) || atomic_load(&s->times) == 0 ||
-        q->pdu[0] == 8) {
+        (q->pdu[0] == 8 && mode != SILENT)) {
         return false;
     }
     atomic_fetch_sub(&s->times, 1);
