@@ -6,7 +6,7 @@ RUN_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config curl
 SPLIT_PACKAGES=(mosquitto)
 BENCH_PACKAGES=(libmicrohttpd-dev)
 TEST_PACKAGES=(mosquitto mosquitto-clients mosquitto-dev influxdb openssl libcunit1-dev clang libclang-rt-14-dev llvm
-    python3-yaml python3-jsonschema nginx-light snmpd snmp)
+    python3-yaml python3-jsonschema nginx-light snmpd snmp libmodbus-dev)
 LINT_PACKAGES=(clang clang-format clang-tidy shellcheck libcunit1-dev)
 PACKAGE_PACKAGES=(dpkg-dev)
 ARM64_PACKAGES=(gcc-aarch64-linux-gnu qemu-user-static)

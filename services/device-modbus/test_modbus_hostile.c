@@ -581,6 +581,11 @@ static void test_a_peer_that_restarts(void)
     bench_done(&b);
 }
 
+static bool is_alone(void *arg)
+{
+    return modbus_peer_connected(arg) == 0;
+}
+
 static void test_connections_are_closed_when_idle(void)
 {
     struct bench b;
@@ -588,6 +593,7 @@ static void test_connections_are_closed_when_idle(void)
     bench_device(&b, 1, "IdleTimeout: 0");
     for (unsigned i = 0; i < 5; i++) {
         CU_ASSERT(reads(&b, "u1", "R1"));
+        CU_ASSERT(wait_until(is_alone, b.peer, 5000));
     }
     CU_ASSERT_EQUAL(modbus_peer_connections(b.peer), 5); /* a connection each */
     bench_done(&b);

@@ -39,7 +39,7 @@ struct modbus_peer {
     pthread_mutex_t lock; /* of the bank */
     uint16_t registers[65536];
     bool coils[65536];
-    atomic_uint requests, connections, most;
+    atomic_uint requests, connections, connected, most;
 };
 
 static _Noreturn void give_up(const char *what)
@@ -168,6 +168,11 @@ unsigned modbus_peer_connections(struct modbus_peer *p)
     return atomic_load(&p->connections);
 }
 
+unsigned modbus_peer_connected(struct modbus_peer *p)
+{
+    return atomic_load(&p->connected);
+}
+
 unsigned modbus_peer_most_at_once(struct modbus_peer *p)
 {
     return atomic_load(&p->most);
@@ -199,6 +204,7 @@ void modbus_peer_hang_up(struct modbus_peer *p)
         close(p->asked->fd);
         p->asked->fd = -1;
         p->asked->n = 0;
+        atomic_fetch_sub(&p->connected, 1);
     }
 }
 
@@ -309,6 +315,7 @@ static void receive(struct modbus_peer *p, struct line *l)
         close(l->fd);
         l->fd = -1;
         l->n = 0;
+        atomic_fetch_sub(&p->connected, 1);
     } else {
         usleep(1000); /* nobody has the other end of the terminal open */
     }
@@ -329,6 +336,7 @@ static void take_connection(struct modbus_peer *p)
     l->n = 0;
     p->n_lines = (size_t)(l - p->lines) + 1 > p->n_lines ? (size_t)(l - p->lines) + 1 : p->n_lines;
     atomic_fetch_add(&p->connections, 1);
+    atomic_fetch_add(&p->connected, 1);
 }
 
 static void *run(void *arg)

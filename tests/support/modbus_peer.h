@@ -30,6 +30,8 @@ bool modbus_peer_coil(struct modbus_peer *p, uint16_t address);
 /** Requests so far. */
 unsigned modbus_peer_requests(struct modbus_peer *p);
 unsigned modbus_peer_connections(struct modbus_peer *p);
+/** Connections that are open. */
+unsigned modbus_peer_connected(struct modbus_peer *p);
 /** The most requests that came in one piece. */
 unsigned modbus_peer_most_at_once(struct modbus_peer *p);
 
