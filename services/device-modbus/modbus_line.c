@@ -20,6 +20,7 @@ enum {
     LEAST_TIME_MS = 200,
     LONGEST_PAUSE_MS = 10000,
     PROBES = 3,
+    CROWD_MS = 300, /* of silence among answers: until a line is known to take several questions */
     OUT_SIZE = MODBUS_MAX_IN_FLIGHT * 260,
 };
 
@@ -158,7 +159,58 @@ static void trust_window(struct modbus_line *line, const struct modbus_task *t)
     if (line->trial == t->unit && !t->crowd) {
         one_at_a_time(line, "of several questions at a time some were not answered");
     }
-    line->cuts = line->flight.n == 0 ? 0 : line->cuts;
+    if (line->flight.n == 0) {
+        line->cuts = 0;
+        line->proven |= t->crowd && !line->trial;
+    }
+}
+
+/*
+ * When it is clear that a question of a crowd is not going to be answered though others were: some servers answer the
+ * first of what comes in one piece and forget the rest. INT64_MAX: not to be said.
+ */
+static int64_t forgotten_at(const struct modbus_line *line, const struct modbus_task *t)
+{
+    bool in_doubt = !line->proven && t->crowd && !t->resent && is_read(t);
+    return in_doubt && line->heard != t->heard ? line->heard_ms + CROWD_MS : INT64_MAX;
+}
+
+/* Ask alone what was forgotten, while there is time. */
+static void ask_forgotten(struct modbus_line *line, int64_t now)
+{
+    struct modbus_queue again;
+    struct modbus_task *next;
+    modbus_queue_init(&again);
+    for (struct modbus_task *t = line->flight.head; t; t = next) {
+        next = t->next;
+        if (forgotten_at(line, t) <= now) {
+            modbus_queue_remove(&line->flight, t);
+            modbus_queue_add(&again, t);
+        }
+    }
+    if (!again.head) {
+        return;
+    }
+    line->window = 1;
+    line->trial = again.head->unit;
+    while (line->queue.head) {
+        struct modbus_task *t = line->queue.head;
+        modbus_queue_remove(&line->queue, t);
+        modbus_queue_add(&again, t);
+    }
+    while (again.head) {
+        struct modbus_task *t = again.head;
+        modbus_queue_remove(&again, t);
+        t->resent |= t->crowd;
+        t->crowd = false;
+        modbus_queue_add(&line->queue, t);
+    }
+}
+
+/* Writes are not sent twice, so they come into no crowd that may be forgotten. */
+static bool may_join(const struct modbus_line *line, const struct modbus_task *t)
+{
+    return line->proven || line->flight.n == 0 || (is_read(t) && is_read(line->flight.head));
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -261,7 +313,7 @@ void modbus_line_pump(struct modbus_line *line)
     int64_t now = devsdk_now_ms();
     while (line->flight.n < line->window && line->ready_ms <= now && quiet_enough(line)) {
         struct modbus_task *t = next_task(line, now);
-        if (!t) {
+        if (!t || !may_join(line, t)) {
             break;
         }
         n += send_one(line, t, now, out + n);
@@ -339,6 +391,7 @@ static void take_frame(struct modbus_line *line, const struct modbus_frame *f)
     struct modbus_outcome outcome = {.end = MODBUS_ANSWERED, .pdu = f->pdu, .n = f->n, .why = ""};
     struct modbus_task *t = match(line, f);
     line->heard++;
+    line->heard_ms = devsdk_now_ms();
     if (!t) {
         passed_over(line, f);
         return;
@@ -353,7 +406,7 @@ static void take_frame(struct modbus_line *line, const struct modbus_frame *f)
         probe_answered(t->unit);
         return;
     }
-    unit_answered(t->unit, t, devsdk_now_ms());
+    unit_answered(t->unit, t, line->heard_ms);
     trust_window(line, t);
     outcome.end = verdict == MODBUS_REFUSED ? MODBUS_REJECTED : MODBUS_ANSWERED;
     call_done(line, t, &outcome);
@@ -429,6 +482,7 @@ static void task_missed(struct modbus_line *line, struct modbus_task *t, int64_t
 
 static void look_at_clock(struct modbus_line *line, int64_t now)
 {
+    ask_forgotten(line, now);
     struct modbus_task *t = line->flight.head;
     while (t) {
         struct modbus_task *next = t->next;
@@ -458,7 +512,7 @@ static int64_t due(const struct modbus_line *line)
 {
     int64_t at = INT64_MAX;
     for (const struct modbus_task *t = line->flight.head; t; t = t->next) {
-        at = sooner(at, t->due_ms);
+        at = sooner(at, sooner(t->due_ms, forgotten_at(line, t)));
     }
     if (line->queue.head) {
         at = sooner(at, line->queue.head->give_up_ms);

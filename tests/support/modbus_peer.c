@@ -35,6 +35,7 @@ struct modbus_peer {
     struct line *lines; /* MOST of them; the thread's */
     size_t n_lines;
     struct line *asked; /* who is answered */
+    unsigned piece;     /* requests of the piece at hand so far */
     pthread_t thread;
     pthread_mutex_t lock; /* of the bank */
     uint16_t registers[65536];
@@ -168,6 +169,11 @@ unsigned modbus_peer_connections(struct modbus_peer *p)
     return atomic_load(&p->connections);
 }
 
+unsigned modbus_peer_place(const struct modbus_peer *p)
+{
+    return p->piece;
+}
+
 unsigned modbus_peer_connected(struct modbus_peer *p)
 {
     return atomic_load(&p->connected);
@@ -284,7 +290,7 @@ static void take_requests(struct modbus_peer *p, struct line *l)
 {
     struct modbus_frame request;
     uint8_t text[300];
-    unsigned n_now = 0;
+    p->piece = 0;
     p->asked = l;
     for (;;) {
         size_t size = p->framing == MODBUS_TCP   ? take_tcp(l, &request)
@@ -293,13 +299,13 @@ static void take_requests(struct modbus_peer *p, struct line *l)
         if (size == 0 || l->fd < 0) {
             break;
         }
-        n_now++;
+        p->piece++;
         serve(p, &request);
         l->n = l->n < size ? 0 : l->n - size;
         memmove(l->bytes, l->bytes + size, l->n);
     }
-    if (n_now > atomic_load(&p->most)) {
-        atomic_store(&p->most, n_now);
+    if (p->piece > atomic_load(&p->most)) {
+        atomic_store(&p->most, p->piece);
     }
 }
 

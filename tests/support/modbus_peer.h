@@ -38,6 +38,8 @@ unsigned modbus_peer_most_at_once(struct modbus_peer *p);
 /* ---- for the test's function: to who has asked ---- */
 void modbus_peer_reply(struct modbus_peer *p, uint16_t transaction, uint8_t unit,
                        const uint8_t *pdu, size_t n);
+/** Which one of those that came in one piece it is, from 1. */
+unsigned modbus_peer_place(const struct modbus_peer *p);
 /** The usual answer, from the bank. */
 size_t modbus_peer_answer(struct modbus_peer *p, const struct modbus_frame *request,
                           uint8_t ret[MODBUS_PDU_MAX]);
