@@ -20,7 +20,7 @@ struct modbus_unit {
 
 struct modbus_queue {
     struct modbus_task *head, **tail;
-    unsigned n;
+    unsigned n, n_requests;
 };
 
 enum modbus_state { MODBUS_CLOSED, MODBUS_RESOLVING, MODBUS_CONNECTING, MODBUS_OPEN };

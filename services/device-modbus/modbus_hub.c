@@ -25,6 +25,7 @@ void modbus_queue_add(struct modbus_queue *q, struct modbus_task *t)
     *q->tail = t;
     q->tail = &t->next;
     q->n++;
+    q->n_requests += t->first;
 }
 
 void modbus_queue_add_first(struct modbus_queue *q, struct modbus_task *t)
@@ -35,6 +36,7 @@ void modbus_queue_add_first(struct modbus_queue *q, struct modbus_task *t)
         q->tail = &t->next;
     }
     q->n++;
+    q->n_requests += t->first;
 }
 
 void modbus_queue_remove(struct modbus_queue *q, struct modbus_task *t)
@@ -49,6 +51,7 @@ void modbus_queue_remove(struct modbus_queue *q, struct modbus_task *t)
     }
     t->next = NULL;
     q->n--;
+    q->n_requests -= t->first;
 }
 
 /* ---- a line's life --------------------------------------------------------------------------- */

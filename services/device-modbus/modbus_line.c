@@ -159,10 +159,8 @@ static void trust_window(struct modbus_line *line, const struct modbus_task *t)
     if (line->trial == t->unit && !t->crowd) {
         one_at_a_time(line, "of several questions at a time some were not answered");
     }
-    if (line->flight.n == 0) {
-        line->cuts = 0;
-        line->proven |= t->crowd && !line->trial;
-    }
+    line->cuts = line->flight.n == 0 ? 0 : line->cuts;
+    line->proven |= t->behind;
 }
 
 /*
@@ -201,9 +199,24 @@ static void ask_forgotten(struct modbus_line *line, int64_t now)
     while (again.head) {
         struct modbus_task *t = again.head;
         modbus_queue_remove(&again, t);
-        t->resent |= t->crowd;
-        t->crowd = false;
+        if (t->crowd) {
+            t->resent = t->forgotten = true;
+            t->before = t->transaction;
+        }
+        t->crowd = t->behind = false;
         modbus_queue_add(&line->queue, t);
+    }
+}
+
+/* It was not forgotten, it took its time. */
+static void acquit(struct modbus_line *line, const struct modbus_task *tasks, uint16_t transaction)
+{
+    for (const struct modbus_task *t = tasks; t; t = t->next) {
+        if (t->forgotten && t->before == transaction) {
+            line->trial = NULL;
+            line->window = line->manners.window;
+            line->proven = true;
+        }
     }
 }
 
@@ -228,7 +241,7 @@ static size_t write_task(struct modbus_line *line, struct modbus_task *t, int64_
     t->begun_ms = now;
     t->due_ms = due < t->give_up_ms ? due : t->give_up_ms;
     t->heard = line->heard;
-    t->crowd = false;
+    t->crowd = t->behind = false;
     size_t n = modbus_query_write(&t->query, pdu);
     return modbus_frame_write(line->place.framing, t->transaction, t->unit->id, pdu, n, out);
 }
@@ -296,10 +309,13 @@ static size_t send_one(struct modbus_line *line, struct modbus_task *t, int64_t 
     return write_task(line, t, now, out);
 }
 
-static void mark_crowd(struct modbus_line *line)
+/* The last @p n of those under way have been sent in one piece. */
+static void mark_crowd(struct modbus_line *line, unsigned n)
 {
+    unsigned i = 0;
     for (struct modbus_task *t = line->flight.n > 1 ? line->flight.head : NULL; t; t = t->next) {
         t->crowd = true;
+        t->behind |= ++i > line->flight.n - n + 1;
     }
 }
 
@@ -307,6 +323,7 @@ void modbus_line_pump(struct modbus_line *line)
 {
     uint8_t out[OUT_SIZE];
     size_t n = 0;
+    unsigned n_before = line->flight.n;
     if (line->state != MODBUS_OPEN || line->broken || !line->queue.head) {
         return;
     }
@@ -319,7 +336,7 @@ void modbus_line_pump(struct modbus_line *line)
         n += send_one(line, t, now, out + n);
     }
     if (n > 0) {
-        mark_crowd(line);
+        mark_crowd(line, line->flight.n - n_before);
         line->used_ms = now;
         line->broken = modbus_bytes_send(line->fd, line->place.serial, out, n);
     }
@@ -332,7 +349,8 @@ static struct modbus_task *match(struct modbus_line *line, const struct modbus_f
     struct modbus_task *t = line->flight.head;
     uint8_t code;
     if (line->place.framing == MODBUS_TCP) {
-        while (t && t->transaction != f->transaction) {
+        while (t && t->transaction != f->transaction &&
+               !(t->forgotten && t->before == f->transaction)) {
             t = t->next;
         }
         return t;
@@ -389,9 +407,11 @@ static void misfit(struct modbus_line *line, struct modbus_task *t)
 static void take_frame(struct modbus_line *line, const struct modbus_frame *f)
 {
     struct modbus_outcome outcome = {.end = MODBUS_ANSWERED, .pdu = f->pdu, .n = f->n, .why = ""};
-    struct modbus_task *t = match(line, f);
     line->heard++;
     line->heard_ms = devsdk_now_ms();
+    acquit(line, line->flight.head, f->transaction);
+    acquit(line, line->queue.head, f->transaction);
+    struct modbus_task *t = match(line, f);
     if (!t) {
         passed_over(line, f);
         return;
@@ -594,6 +614,7 @@ void modbus_line_lost(struct modbus_line *line, bool opening)
         modbus_queue_remove(&line->flight, t);
         if (may_go_again(line, t, now)) {
             t->resent = true;
+            t->forgotten = false; /* old numbers mean nothing on a new connection */
             modbus_queue_add(&again, t);
         } else if (t != &line->probe) {
             finish(line, t, MODBUS_CUT);
@@ -620,8 +641,8 @@ void modbus_line_lost(struct modbus_line *line, bool opening)
 static enum modbus_end refused(struct modbus_line *line, const struct modbus_task *tasks,
                                int64_t now, char *why, size_t size)
 {
-    if (line->queue.n >= line->manners.max_queued) {
-        snprintf(why, size, "%s: %u requests wait already", line->name, line->queue.n);
+    if (line->queue.n_requests >= line->manners.max_queued) {
+        snprintf(why, size, "%s: %u requests wait already", line->name, line->queue.n_requests);
         return MODBUS_CROWDED;
     }
     if (line->state == MODBUS_CLOSED && now < line->reopen_ms &&
@@ -645,11 +666,12 @@ enum modbus_end modbus_line_ask(struct modbus_line *line, struct modbus_task *ta
     int64_t now = devsdk_now_ms();
     pthread_mutex_lock(&line->lock);
     enum modbus_end end = more ? MODBUS_ANSWERED : refused(line, tasks, now, why, size);
-    while (end == MODBUS_ANSWERED && tasks) {
+    for (bool first = !more; end == MODBUS_ANSWERED && tasks; first = false) {
         struct modbus_task *t = tasks;
         tasks = t->next;
+        t->first = first;
         t->begun_ms = now; /* until it is sent */
-        t->resent = false;
+        t->resent = t->forgotten = t->crowd = false;
         t->code = 0;
         modbus_queue_add(&line->queue, t);
     }

@@ -50,9 +50,12 @@ struct modbus_task {
     /* the line's */
     int64_t begun_ms, due_ms;
     uint32_t heard; /* frames the line had heard when it was sent */
-    uint16_t transaction;
+    uint16_t transaction,
+        before; /* before: of the first time it was sent, where it was forgotten */
     uint8_t end, code;
-    bool resent, crowd; /* sent again; sent while others were under way */
+    bool resent, crowd;     /* sent again; sent while others were under way */
+    bool first;             /* of its request */
+    bool behind, forgotten; /* sent in one piece behind another one; and not answered, it seems */
 };
 
 /** How a line is run; that of its first device holds. */

@@ -49,8 +49,10 @@ enum mode {
     TWICE,
     DRIPS,
     HANGS_UP,
-    NO_ECHO,    /* LATE, and function 8 is not answered */
-    FIRST_ONLY, /* of what comes in one piece */
+    NO_ECHO,     /* LATE, and function 8 is not answered */
+    FIRST_ONLY,  /* of what comes in one piece */
+    SLOW_BEHIND, /* the others of it half a second later */
+    SLOW_FIRST,  /* a second */
 };
 
 struct script {
@@ -163,6 +165,14 @@ static bool act(struct modbus_peer *p, const struct modbus_frame *q, void *arg)
     int unit = atomic_load(&s->unit), mode = atomic_load(&s->mode);
     if (mode == FIRST_ONLY) {
         return modbus_peer_place(p) > 1;
+    }
+    if (mode == SLOW_FIRST) {
+        usleep(atomic_fetch_sub(&s->times, 1) > 0 ? 1000000 : 0);
+        return false;
+    }
+    if (mode == SLOW_BEHIND) {
+        usleep(modbus_peer_place(p) == 2 && atomic_fetch_sub(&s->times, 1) > 0 ? 500000 : 0);
+        return false;
     }
     if (mode == NO_ECHO && q->pdu[0] == 8) {
         send_kept(p, s);
@@ -496,6 +506,124 @@ static void test_a_peer_that_takes_one_question_at_a_time(void)
     bench_done(&b);
 }
 
+static void test_a_peer_that_takes_its_time(void)
+{
+    struct bench b;
+    bench_make(&b, "modbus-tcp", NULL);
+    bench_device(&b, 1, "Timeout: 3s, IdleTimeout: -1");
+    CU_ASSERT(reads(&b, "u1", "R1"));
+    misbehaves(&b, SLOW_BEHIND, 1);
+    CU_ASSERT(reads(&b, "u1", "All"));
+    unsigned before = modbus_peer_requests(b.peer);
+    for (unsigned i = 0; i < 10; i++) {
+        CU_ASSERT(reads(&b, "u1", "All"));
+    }
+    CU_ASSERT(modbus_peer_most_at_once(b.peer) == 3); /* it was not taken for one that forgets */
+    CU_ASSERT(modbus_peer_requests(b.peer) - before <= 32);
+    misbehaves(&b, SLOW_BEHIND, 1); /* and it is not asked twice any more */
+    before = modbus_peer_requests(b.peer);
+    CU_ASSERT(reads(&b, "u1", "All"));
+    CU_ASSERT_EQUAL(modbus_peer_requests(b.peer) - before, 3);
+    bench_done(&b);
+}
+
+/* ---- many ---------------------------------------------------------------------------------------- */
+
+static void test_more_than_a_hundred_are_refused(void)
+{
+    enum { N = 130 };
+    struct bench b;
+    static struct asker askers[N];
+    static char names[N][16];
+    unsigned busy = 0;
+    bench_make(&b, "modbus-tcp", NULL);
+    for (unsigned i = 0; i < N; i++) {
+        bench_device(&b, i + 1, "Timeout: 2s, MaxInFlight: 1");
+        snprintf(names[i], sizeof(names[i]), "u%u", i + 1);
+        askers[i] = (struct asker){.b = &b, .device = names[i], .rounds = 1};
+    }
+    misbehaves(&b, SLOW_FIRST, 1);
+    ask_all(askers, N);
+    for (unsigned i = 0; i < N; i++) {
+        busy += askers[i].answered == 0;
+    }
+    CU_ASSERT(busy >= 1 && busy <= N - 100);
+
+    bench_done(&b);
+}
+
+static void test_a_thousand_devices(void)
+{
+    enum { N = 1000, ROUNDS = 3 };
+    struct bench b;
+    char device[300], name[16];
+    bench_make(&b, "modbus-tcp", NULL);
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(
+            device, sizeof(device),
+            "name: t%u\nprofileName: p\nprotocols: {modbus-tcp: {Address: 127.0.%u.%u, Port: %u, IdleTimeout: 0.2, UnitID: %u}}\n",
+            i, 1 + i / 200, 1 + i % 200, modbus_peer_port(b.peer), i % 250);
+        CU_ASSERT_EQUAL(devsdk_test_device(b.t, device), 201);
+    }
+    for (unsigned i = 0; i < N * ROUNDS; i++) {
+        snprintf(name, sizeof(name), "t%u", i % N);
+        CU_ASSERT(reads(&b, name, i % 7 ? "R1" : "All"));
+    }
+    CU_ASSERT(modbus_peer_connections(b.peer) >= N);
+    bench_done(&b);
+}
+
+struct remover {
+    struct bench *b;
+    atomic_bool over;
+};
+
+static void *ask_until_over(void *arg)
+{
+    struct remover *r = arg;
+    for (unsigned i = 0; !atomic_load(&r->over); i++) {
+        char name[8];
+        snprintf(name, sizeof(name), "u%u", 1 + i % 8);
+        (void)reads(r->b, name, "All"); /* asserts what it gets */
+    }
+    return NULL;
+}
+
+static void test_devices_removed_under_load(void)
+{
+    static const char *const protocols[] = {"modbus-tcp", "modbus-rtu"};
+    for (size_t k = 0; k < 2; k++) {
+        struct bench b;
+        pthread_t threads[3];
+        bench_make(&b, protocols[k], NULL);
+        for (unsigned unit = 1; unit <= 8; unit++) {
+            bench_device(&b, unit, "Timeout: 200ms");
+        }
+        misbehaves(&b, SILENT, -1);
+        atomic_store(&b.script.unit, 4);
+        struct remover r = {&b, false};
+        for (size_t i = 0; i < 3; i++) {
+            CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, ask_until_over, &r), 0);
+        }
+        for (unsigned i = 0; i < 40; i++) {
+            char name[8];
+            snprintf(name, sizeof(name), "u%u", 1 + i % 8);
+            CU_ASSERT_EQUAL(devsdk_test_remove(b.t, name), 200);
+            bench_device(&b, 1 + i % 8, "Timeout: 200ms");
+        }
+        for (unsigned unit = 1; unit <= 8; unit++) { /* the line goes with the last one */
+            char name[8];
+            snprintf(name, sizeof(name), "u%u", unit);
+            CU_ASSERT_EQUAL(devsdk_test_remove(b.t, name), 200);
+        }
+        atomic_store(&r.over, true);
+        for (size_t i = 0; i < 3; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        bench_done(&b);
+    }
+}
+
 /* ---- the line ------------------------------------------------------------------------------------ */
 
 static void test_broadcasts_are_not_waited_for(void)
@@ -597,7 +725,10 @@ static void test_connections_are_closed_when_idle(void)
     devsdk_test_skip(b.t, 4000);
     CU_ASSERT(reads(&b, "u1", "R1"));
     CU_ASSERT_EQUAL(modbus_peer_connections(b.peer), 1);
-    devsdk_test_skip(b.t, 6000);
+    for (unsigned i = 0; i < 10 && !is_alone(b.peer); i++) {
+        devsdk_test_skip(b.t, 1000);
+    }
+    CU_ASSERT(wait_until(is_alone, b.peer, 10000));
     CU_ASSERT(reads(&b, "u1", "R1"));
     CU_ASSERT_EQUAL(modbus_peer_connections(b.peer), 2);
     bench_done(&b);
@@ -635,6 +766,10 @@ CU_TestInfo modbus_hostile_tests[] = {
     {"late answers of others are dropped",         test_late_answers_of_others_are_dropped        },
     {"several questions at a time",                test_several_questions_at_a_time               },
     {"a peer that takes one question at a time",   test_a_peer_that_takes_one_question_at_a_time  },
+    {"a peer that takes its time",                 test_a_peer_that_takes_its_time                },
+    {"more than a hundred are refused",            test_more_than_a_hundred_are_refused           },
+    {"a thousand devices",                         test_a_thousand_devices                        },
+    {"devices removed under load",                 test_devices_removed_under_load                },
     {"broadcasts are not waited for",              test_broadcasts_are_not_waited_for             },
     {"a line has one set of settings",             test_a_line_has_one_set_of_settings            },
     {"a port that was pulled out is opened again", test_a_port_that_was_pulled_out_is_opened_again},
