@@ -30,6 +30,7 @@ struct sdk_watches {
     int epoll, wake;
     pthread_t thread;
     bool started EDGE_GUARDED, ending EDGE_GUARDED;
+    bool any_due EDGE_GUARDED, any_over EDGE_GUARDED; /* else there is no need to look through them */
     struct devsdk_watch *first EDGE_GUARDED;
     const struct devsdk_watch *running EDGE_GUARDED;
 };
@@ -63,10 +64,11 @@ static void call(struct devsdk_watch *w, unsigned events)
 static struct devsdk_watch *next_due(struct sdk_watches *ws)
 {
     EDGE_LOCK(&ws->lock);
-    struct devsdk_watch *w = ws->first;
+    struct devsdk_watch *w = ws->any_due ? ws->first : NULL;
     while (w && (!w->due || w->over)) {
         w = w->next;
     }
+    ws->any_due = w != NULL;
     return w;
 }
 
@@ -74,7 +76,7 @@ static struct devsdk_watch *next_due(struct sdk_watches *ws)
 static bool sweep(struct sdk_watches *ws)
 {
     EDGE_LOCK(&ws->lock);
-    for (struct devsdk_watch **at = &ws->first; *at;) {
+    for (struct devsdk_watch **at = &ws->first; ws->any_over && *at;) {
         struct devsdk_watch *w = *at;
         if (w->over) {
             *at = w->next;
@@ -83,6 +85,7 @@ static bool sweep(struct sdk_watches *ws)
             at = &w->next;
         }
     }
+    ws->any_over = false;
     return !ws->ending;
 }
 
@@ -234,7 +237,7 @@ static void come(struct edge_timer *timer)
 {
     struct devsdk_watch *w = EDGE_CONTAINER(timer, struct devsdk_watch, timer);
     EDGE_LOCK(&w->of->lock);
-    w->due = true;
+    w->due = w->of->any_due = true;
     wake(w->of);
 }
 
@@ -261,7 +264,7 @@ void devsdk_unwatch(devsdk_watch *w)
     if (w->fd >= 0) {
         epoll_ctl(ws->epoll, EPOLL_CTL_DEL, w->fd, NULL);
     }
-    w->over = true; /* freed by the thread when no event names it any more: not to be touched */
+    w->over = ws->any_over = true; /* freed by the thread when no event names it any more: not to be touched */
     wake(ws);
     while (ws->running == w && !pthread_equal(pthread_self(), ws->thread)) {
         edge_cond_wait(&ws->ended, &ws->lock);
