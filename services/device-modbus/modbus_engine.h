@@ -53,8 +53,9 @@ struct modbus_line {
     struct modbus_unit *units;
     unsigned window, cuts; /* connections in a row that broke with several questions under way */
     const struct modbus_unit
-        *trial;  /* with one question at a time, because this one missed its time in a crowd */
-    bool proven; /* to answer several questions at a time */
+        *trial;    /* with one question at a time, because this one missed its time in a crowd */
+    bool owes_ack; /* answers have come, and nothing was sent that would acknowledge them */
+    bool proven;   /* to answer several questions at a time */
     uint16_t transaction;
     uint32_t heard, asked_units;
     int64_t heard_ms;

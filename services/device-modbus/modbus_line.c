@@ -338,6 +338,7 @@ void modbus_line_pump(struct modbus_line *line)
     if (n > 0) {
         mark_crowd(line, line->flight.n - n_before);
         line->used_ms = now;
+        line->owes_ack = false;
         line->broken = modbus_bytes_send(line->fd, line->place.serial, out, n);
     }
 }
@@ -586,6 +587,10 @@ void modbus_line_visit(struct modbus_line *line)
         look_at_clock(line, devsdk_now_ms());
         modbus_line_pump(line);
     } while (line->finished.head || line->broken);
+    if (line->owes_ack && line->flight.n > 0 && line->state == MODBUS_OPEN) {
+        modbus_socket_acknowledge(line->fd);
+    }
+    line->owes_ack = false;
     modbus_line_arm(line, true);
     pthread_mutex_unlock(&line->lock);
 }

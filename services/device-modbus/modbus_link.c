@@ -152,6 +152,11 @@ int modbus_socket_outcome(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
+void modbus_socket_acknowledge(int fd)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
+}
+
 /* ---- serial ports ---------------------------------------------------------------------------- */
 
 static tcflag_t flags_of(const struct modbus_place *p)

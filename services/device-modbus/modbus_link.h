@@ -47,6 +47,8 @@ int modbus_address_find(const struct modbus_place *p, struct modbus_sockaddr *re
 int modbus_socket_connect(const struct modbus_sockaddr *to);
 /** 0, or the errno of the connection that was not made. */
 int modbus_socket_outcome(int fd);
+/** Acknowledge now what has come: servers that do not switch off Nagle's algorithm keep further answers until then. */
+void modbus_socket_acknowledge(int fd);
 /** An open port; -1 and errno. */
 int modbus_port_open(const struct modbus_place *p);
 /** Throw away what has come and what has not gone yet. */

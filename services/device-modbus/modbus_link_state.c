@@ -202,6 +202,7 @@ static void readable(struct modbus_line *line)
 {
     uint8_t bytes[READ_SIZE];
     ptrdiff_t n = modbus_bytes_receive(line->fd, line->place.serial, bytes, sizeof(bytes));
+    line->owes_ack = n > 0 && !line->place.serial;
     if (n > 0) {
         modbus_line_receive(line, bytes, (size_t)n);
     } else if (n < 0) {
