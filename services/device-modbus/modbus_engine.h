@@ -68,7 +68,7 @@ struct modbus_line {
 
     int64_t connect_due_ms, ready_ms, used_ms, reopen_ms;
     unsigned fails; /* to connect, in a row */
-    bool told_cut;
+    bool told_cut, was_open;
     uint8_t told;
     char why[240];
 

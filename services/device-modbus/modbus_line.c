@@ -617,6 +617,7 @@ void modbus_line_lost(struct modbus_line *line, bool opening)
     while (line->flight.head) {
         struct modbus_task *t = line->flight.head;
         modbus_queue_remove(&line->flight, t);
+        t->unit->suspect = line->place.framing != MODBUS_TCP; /* its answer may still come */
         if (may_go_again(line, t, now)) {
             t->resent = true;
             t->forgotten = false; /* old numbers mean nothing on a new connection */

@@ -10,7 +10,13 @@
 
 #include "modbus_engine.h"
 
-enum { FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 2000, CONNECT_MS = 5000, READ_SIZE = 4096 };
+enum {
+    FIRST_PAUSE_MS = 100,
+    LONGEST_PAUSE_MS = 2000,
+    CONNECT_MS = 5000,
+    LISTEN_MS = 100, /* to what was asked by who had the line before */
+    READ_SIZE = 4096
+};
 
 static void on_io(void *arg, int fd, unsigned events);
 
@@ -89,7 +95,12 @@ static void opened(struct modbus_line *line)
 {
     int64_t now = devsdk_now_ms();
     line->state = MODBUS_OPEN;
-    line->ready_ms = line->manners.connect_delay_ms > 0 ? now + line->manners.connect_delay_ms : 0;
+    int64_t pause = line->manners.connect_delay_ms;
+    if (!line->was_open && line->place.framing != MODBUS_TCP && pause < LISTEN_MS) {
+        pause = LISTEN_MS;
+    }
+    line->was_open = true;
+    line->ready_ms = pause > 0 ? now + pause : 0;
     line->used_ms = now;
     line->fails = 0;
     line->reopen_ms = 0;

@@ -632,6 +632,7 @@ static void test_broadcasts_are_not_waited_for(void)
     bench_make(&b, "modbus-rtu", NULL);
     bench_device(&b, 0, "Timeout: 3s, TurnaroundDelay: 200ms");
     bench_device(&b, 1, "Timeout: 3s");
+    CU_ASSERT(reads(&b, "u1", "R1"));
     int64_t begun = now_us();
     CU_ASSERT_EQUAL(devsdk_test_write(b.t, "u0", "R1", "{\"R1\": \"7\"}")->status, 200);
     CU_ASSERT(now_us() - begun < 150000);
@@ -640,6 +641,40 @@ static void test_broadcasts_are_not_waited_for(void)
     CU_ASSERT(now_us() - begun >= 200000);
     r = devsdk_test_read(b.t, "u0", "R1", NULL);
     CU_ASSERT_EQUAL(r->status, 405);
+    bench_done(&b);
+}
+
+static bool has_sent(void *arg)
+{
+    return modbus_peer_requests(arg) > 0;
+}
+
+static void *ask_once(void *arg)
+{
+    const devsdk_test_result *r = devsdk_test_read(arg, "u1", "R1", NULL);
+    const char *got = devsdk_test_value(r, "R1");
+    CU_ASSERT(got && strcmp(got, "1") == 0);
+    return NULL;
+}
+
+/* The answer to a question of somebody else, under way when the line is opened. */
+static void test_what_was_asked_before_is_not_taken(void)
+{
+    struct bench b;
+    pthread_t asker;
+    uint8_t frame[MODBUS_FRAME_MAX];
+    bench_make(&b, "modbus-rtu-tcp", NULL);
+    bench_device(&b, 1, "Timeout: 1s");
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&asker, NULL, ask_once, b.t), 0);
+    while (modbus_peer_connections(b.peer) == 0) {
+        usleep(1000);
+    }
+    size_t n = modbus_frame_write(MODBUS_RTU, 0, 1, (uint8_t[]){3, 2, 0x77, 0x77}, 4, frame);
+    CU_ASSERT_FALSE(has_sent(b.peer));
+    modbus_peer_say(b.peer, frame, n);
+    pthread_join(asker, NULL);
+    CU_ASSERT(reads(&b, "u1", "R1"));
+    CU_ASSERT(reads(&b, "u1", "R2"));
     bench_done(&b);
 }
 
@@ -771,6 +806,7 @@ CU_TestInfo modbus_hostile_tests[] = {
     {"a thousand devices",                         test_a_thousand_devices                        },
     {"devices removed under load",                 test_devices_removed_under_load                },
     {"broadcasts are not waited for",              test_broadcasts_are_not_waited_for             },
+    {"what was asked before is not taken",         test_what_was_asked_before_is_not_taken        },
     {"a line has one set of settings",             test_a_line_has_one_set_of_settings            },
     {"a port that was pulled out is opened again", test_a_port_that_was_pulled_out_is_opened_again},
     {"a peer that restarts",                       test_a_peer_that_restarts                      },

@@ -8,21 +8,17 @@
 #include <pthread.h>
 #include <pty.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "device_modbus.h"
 #include "devsdk/test.h"
+#include "modbus_programs.h"
 #include "ports.h"
 #include "wait.h"
-
-extern char **environ;
 
 #define R(name, table, at, type, access, more)                                                     \
     "- {name: " name ", attributes: {primaryTable: " table ", startingAddress: '" at "'" more      \
@@ -68,93 +64,6 @@ static const struct {
     {"Float64", "1.2345678901234568e-300"},
     {"String",  "pump-1"                 },
 };
-
-/* ---- peers --------------------------------------------------------------------------------- */
-
-struct process {
-    pid_t pid;
-    int out;
-};
-
-static bool begin(struct process *p, char *const argv[])
-{
-    int out[2];
-    char line[64] = "";
-    posix_spawn_file_actions_t actions;
-    if (pipe2(out, O_CLOEXEC) != 0) {
-        return false;
-    }
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    bool began = posix_spawnp(&p->pid, argv[0], &actions, NULL, argv, environ) == 0;
-    posix_spawn_file_actions_destroy(&actions);
-    close(out[1]);
-    struct pollfd fd = {.fd = out[0], .events = POLLIN};
-    bool ready = began && poll(&fd, 1, 20000) == 1 && read(out[0], line, sizeof(line) - 1) > 0 &&
-                 strncmp(line, "ready", 5) == 0;
-    p->out = out[0]; /* it may have more to say */
-    return ready;
-}
-
-static void end(struct process *p)
-{
-    kill(p->pid, SIGKILL);
-    waitpid(p->pid, NULL, 0);
-    close(p->out);
-}
-
-/* Where pymodbus is: beside the programs, fetched by the first test that needs it. */
-static const char *pymodbus(void)
-{
-    static char folder[300];
-    char command[1024], script[400];
-    if (folder[0]) {
-        return folder;
-    }
-    snprintf(folder, sizeof(folder), "%s/pymodbus-3.16.1", getenv("EDGE_BIN_DIR"));
-    snprintf(script, sizeof(script), "%s/pymodbus/__init__.py", folder);
-    if (access(script, R_OK) != 0) {
-        snprintf(command, sizeof(command),
-                 "python3 -m pip install -q --disable-pip-version-check --target '%s' "
-                 "pymodbus==3.16.1 pyserial==3.5 >/dev/null 2>&1",
-                 folder);
-        if (system(command) != 0) {
-            folder[0] = '\0';
-        }
-    }
-    return folder[0] ? folder : NULL;
-}
-
-static bool begin_pymodbus(struct process *p, const char *kind, const char *place)
-{
-    char script[400];
-    const char *folder = pymodbus();
-    if (!folder) {
-        fprintf(stderr, "SKIPPED: pymodbus 3.16.1 cannot be had: it was not asked (%s)\n", kind);
-        return false;
-    }
-    snprintf(script, sizeof(script), "%s/tests/peers/modbus_server.py", getenv("EDGE_SOURCE_DIR"));
-    setenv("PYTHONPATH", folder, 1);
-    bool begun = begin(p, (char *[]){(char *)(uintptr_t) "python3", script, (char *)(uintptr_t)kind,
-                                     (char *)(uintptr_t)place, NULL});
-    unsetenv("PYTHONPATH");
-    CU_ASSERT(begun);
-    return begun;
-}
-
-static bool begin_libmodbus(struct process *p, const char *kind, const char *place)
-{
-    char program[400];
-    snprintf(program, sizeof(program), "%s/tests/peer-modbus", getenv("EDGE_BIN_DIR"));
-    if (access(program, X_OK) != 0) {
-        fprintf(stderr, "SKIPPED: no libmodbus-dev: libmodbus was not asked (%s)\n", kind);
-        return false;
-    }
-    bool begun =
-        begin(p, (char *[]){program, (char *)(uintptr_t)kind, (char *)(uintptr_t)place, NULL});
-    CU_ASSERT(begun);
-    return begun;
-}
 
 /* ---- a wire between two terminals --------------------------------------------------------------- */
 
@@ -293,23 +202,23 @@ static void check(const char *protocol, const char *absent_text)
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
 }
 
-static void check_tcp(bool (*begin_peer)(struct process *, const char *, const char *))
+static void check_tcp(bool (*begin_peer)(struct modbus_program *, const char *, const char *))
 {
-    struct process peer;
+    struct modbus_program peer;
     char port[8], protocol[100];
     snprintf(port, sizeof(port), "%u", test_port());
     if (begin_peer(&peer, "tcp", port)) {
         snprintf(protocol, sizeof(protocol),
                  "modbus-tcp: {Address: 127.0.0.1, Port: %s, UnitID: 1}", port);
         check(protocol, "illegal data address (exception 2)");
-        end(&peer);
+        modbus_program_end(&peer);
     }
 }
 
-static void check_serial(bool (*begin_peer)(struct process *, const char *, const char *),
+static void check_serial(bool (*begin_peer)(struct modbus_program *, const char *, const char *),
                          const char *kind)
 {
-    struct process peer;
+    struct modbus_program peer;
     struct wire wire;
     char protocol[160];
     wire_make(&wire);
@@ -317,34 +226,34 @@ static void check_serial(bool (*begin_peer)(struct process *, const char *, cons
         snprintf(protocol, sizeof(protocol),
                  "modbus-%s: {Address: %s, UnitID: 1, BaudRate: 115200}", kind, wire.ends[0]);
         check(protocol, "illegal data address (exception 2)");
-        end(&peer);
+        modbus_program_end(&peer);
     }
     wire_done(&wire);
 }
 
 static void test_pymodbus_over_tcp(void)
 {
-    check_tcp(begin_pymodbus);
+    check_tcp(modbus_program_pymodbus);
 }
 
 static void test_pymodbus_over_rtu(void)
 {
-    check_serial(begin_pymodbus, "rtu");
+    check_serial(modbus_program_pymodbus, "rtu");
 }
 
 static void test_pymodbus_over_ascii(void)
 {
-    check_serial(begin_pymodbus, "ascii");
+    check_serial(modbus_program_pymodbus, "ascii");
 }
 
 static void test_libmodbus_over_tcp(void)
 {
-    check_tcp(begin_libmodbus);
+    check_tcp(modbus_program_libmodbus);
 }
 
 static void test_libmodbus_over_rtu(void)
 {
-    check_serial(begin_libmodbus, "rtu");
+    check_serial(modbus_program_libmodbus, "rtu");
 }
 
 /* ---- it goes and comes back ----------------------------------------------------------------------- */
@@ -359,10 +268,10 @@ static bool answers(void *arg)
 
 static void test_peers_that_are_killed_and_come_back(void)
 {
-    bool (*const peers[])(struct process *, const char *, const char *) = {begin_libmodbus,
-                                                                           begin_pymodbus};
+    bool (*const peers[])(struct modbus_program *, const char *,
+                          const char *) = {modbus_program_libmodbus, modbus_program_pymodbus};
     for (size_t i = 0; i < 2; i++) {
-        struct process peer;
+        struct modbus_program peer;
         char port[8], protocol[140];
         snprintf(port, sizeof(port), "%u", test_port());
         if (!peers[i](&peer, "tcp", port)) {
@@ -376,13 +285,13 @@ static void test_peers_that_are_killed_and_come_back(void)
             CU_ASSERT(wait_until(answers, t, 5000));
             kill(peer.pid, SIGSTOP); /* killed with a question in its hands */
             CU_ASSERT_FALSE(answers(t));
-            end(&peer);
+            modbus_program_end(&peer);
             CU_ASSERT_FALSE(answers(t));
             CU_ASSERT(peers[i](&peer, "tcp", port));
             CU_ASSERT(wait_until(answers, t, 5000));
         }
         CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
-        end(&peer);
+        modbus_program_end(&peer);
     }
 }
 

@@ -35,6 +35,9 @@ unsigned modbus_peer_connected(struct modbus_peer *p);
 /** The most requests that came in one piece. */
 unsigned modbus_peer_most_at_once(struct modbus_peer *p);
 
+/** Unasked, on the first connection; the peer has to be idle. */
+void modbus_peer_say(struct modbus_peer *p, const uint8_t *bytes, size_t n);
+
 /* ---- for the test's function: to who has asked ---- */
 void modbus_peer_reply(struct modbus_peer *p, uint16_t transaction, uint8_t unit,
                        const uint8_t *pdu, size_t n);
