@@ -58,6 +58,7 @@ struct modbus_line {
     bool proven;   /* to answer several questions at a time */
     uint16_t transaction;
     uint32_t heard, asked_units;
+    size_t unasked; /* bytes since the last answer that was waited for */
     int64_t heard_ms;
 
     devsdk_watch *timer;

@@ -21,6 +21,7 @@ enum {
     LONGEST_PAUSE_MS = 10000,
     PROBES = 3,
     CROWD_MS = 300, /* of silence among answers: until a line is known to take several questions */
+    MOST_UNASKED = 65536, /* bytes between answers that are waited for, on a connection */
     OUT_SIZE = MODBUS_MAX_IN_FLIGHT * 260,
 };
 
@@ -423,6 +424,7 @@ static void take_frame(struct modbus_line *line, const struct modbus_frame *f)
         return;
     }
     modbus_queue_remove(&line->flight, t);
+    line->unasked = 0;
     if (t == &line->probe) {
         probe_answered(t->unit);
         return;
@@ -447,6 +449,7 @@ void modbus_line_receive(struct modbus_line *line, const uint8_t *bytes, size_t 
 {
     struct modbus_frame f;
     uint32_t damaged = line->decoder.damaged;
+    line->unasked += n;
     while (n > 0 && line->state == MODBUS_OPEN) {
         size_t took = modbus_decoder_put(&line->decoder, bytes, n);
         bytes += took;
@@ -465,9 +468,12 @@ void modbus_line_receive(struct modbus_line *line, const uint8_t *bytes, size_t 
                   line->place.serial
                       ? "what came is no frame; baud rate, parity, termination, a second master?"
                       : "what came is no frame; is this a Modbus TCP port?");
-        if (line->place.framing == MODBUS_TCP && line->state == MODBUS_OPEN && line->flight.n > 0) {
+        if (line->place.framing == MODBUS_TCP && line->state == MODBUS_OPEN) {
             modbus_state_fail(line, "what came was no answer");
         }
+    }
+    if (line->unasked > MOST_UNASKED && !line->place.serial && line->state == MODBUS_OPEN) {
+        modbus_state_fail(line, "it sends without being asked");
     }
 }
 

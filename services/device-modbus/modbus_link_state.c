@@ -105,6 +105,7 @@ static void opened(struct modbus_line *line)
     line->fails = 0;
     line->reopen_ms = 0;
     line->quiet_until_us = 0;
+    line->unasked = 0;
     modbus_decoder_reset(&line->decoder);
     if (!watch(line, DEVSDK_READABLE)) {
         fail_of(line, "cannot be watched", errno);

@@ -63,7 +63,7 @@ static devsdk_result set_array(devsdk_request *r, unsigned i, const struct modbu
                                const uint8_t *data)
 {
     uint64_t list[MODBUS_MAX_REGISTERS]; /* the bits of int64_t, uint64_t or double */
-    size_t step = 2u * modbus_raw_registers(a->format.raw);
+    size_t step = (size_t)2 * modbus_raw_registers(a->format.raw);
     devsdk_value v = {.type = DEVSDK_ARRAY, .n = a->elements, .p = list};
     for (size_t k = 0; k < a->elements; k++) {
         struct modbus_number number = modbus_number_get(&a->format, data + k * step);
@@ -220,7 +220,7 @@ static struct job *job_make(devsdk_device *dev, devsdk_request *r)
     unsigned n = devsdk_count(r);
     unsigned n_slots = n < MOST_AT_A_TIME ? n : MOST_AT_A_TIME;
     size_t size = sizeof(struct job) + n_slots * sizeof(struct slot) +
-                  2 * n * sizeof(struct modbus_block) + n * sizeof(struct modbus_span);
+                  (size_t)2 * n * sizeof(struct modbus_block) + n * sizeof(struct modbus_span);
     struct job *job = calloc(1, size);
     if (job) {
         job->r = r;

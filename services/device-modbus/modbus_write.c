@@ -54,7 +54,7 @@ static struct modbus_number element_of(const devsdk_value *v, size_t k)
 
 static bool put_registers(const struct modbus_attr *a, const devsdk_value *v, uint8_t *ret)
 {
-    size_t step = 2u * modbus_raw_registers(a->format.raw);
+    size_t step = (size_t)2 * modbus_raw_registers(a->format.raw);
     if (v->type == DEVSDK_STRING) {
         return modbus_text_put(a->byte_swap, v->p, v->n, a->text_registers, ret);
     }

@@ -624,6 +624,42 @@ static void test_devices_removed_under_load(void)
     }
 }
 
+/* Sends for ever, sound answers to nobody. */
+static bool flood(struct modbus_peer *p, const struct modbus_frame *q, void *arg)
+{
+    atomic_int *floods = arg;
+    if (q->unit == 1 && atomic_load(floods) > 0) {
+        atomic_fetch_sub(floods, 1);
+        while (
+            modbus_peer_send(p, (const uint8_t[]){0xff, 0, 0, 0, 0, 5, 99, 3, 2, 0x77, 0x77}, 11)) {
+        }
+        return true;
+    }
+    return false;
+}
+
+static void test_a_flood_ends(void)
+{
+    atomic_int floods = 2;
+    char device[200];
+    struct modbus_peer *peer = modbus_peer_tcp(MODBUS_TCP, flood, &floods);
+    fill(peer);
+    devsdk_test *t = devsdk_test_start(&device_modbus, NULL);
+    CU_ASSERT_EQUAL(devsdk_test_profile(t, profile), 201);
+    snprintf(
+        device, sizeof(device),
+        "name: u1\nprofileName: p\nprotocols: {modbus-tcp: {Address: 127.0.0.1, Port: %u, Timeout: 3s}}\n",
+        modbus_peer_port(peer));
+    CU_ASSERT_EQUAL(devsdk_test_device(t, device), 201);
+    int64_t begun = now_us();
+    CU_ASSERT_EQUAL(devsdk_test_read(t, "u1", "R1", NULL)->status, 500);
+    CU_ASSERT(now_us() - begun < 2500000);
+    const devsdk_test_result *r = devsdk_test_read(t, "u1", "R1", NULL);
+    CU_ASSERT_EQUAL(r->status, 200);
+    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
+    modbus_peer_free(peer);
+}
+
 /* ---- the line ------------------------------------------------------------------------------------ */
 
 static void test_broadcasts_are_not_waited_for(void)
@@ -801,6 +837,7 @@ CU_TestInfo modbus_hostile_tests[] = {
     {"late answers of others are dropped",         test_late_answers_of_others_are_dropped        },
     {"several questions at a time",                test_several_questions_at_a_time               },
     {"a peer that takes one question at a time",   test_a_peer_that_takes_one_question_at_a_time  },
+    {"a flood ends",                               test_a_flood_ends                              },
     {"a peer that takes its time",                 test_a_peer_that_takes_its_time                },
     {"more than a hundred are refused",            test_more_than_a_hundred_are_refused           },
     {"a thousand devices",                         test_a_thousand_devices                        },

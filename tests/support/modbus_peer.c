@@ -191,10 +191,13 @@ uint16_t modbus_peer_port(const struct modbus_peer *p)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-void modbus_peer_send(struct modbus_peer *p, const uint8_t *bytes, size_t n)
+bool modbus_peer_send(struct modbus_peer *p, const uint8_t *bytes, size_t n)
 {
-    ssize_t sent = p->asked->fd < 0 ? 0 : write(p->asked->fd, bytes, n);
-    (void)sent; /* who is gone hears nothing */
+    int fd = p->asked->fd;
+    ssize_t sent = fd < 0            ? -1
+                   : p->listener < 0 ? write(fd, bytes, n)
+                                     : send(fd, bytes, n, MSG_NOSIGNAL);
+    return sent == (ssize_t)n;
 }
 
 void modbus_peer_say(struct modbus_peer *p, const uint8_t *bytes, size_t n)
@@ -206,7 +209,8 @@ void modbus_peer_reply(struct modbus_peer *p, uint16_t transaction, uint8_t unit
                        const uint8_t *pdu, size_t n)
 {
     uint8_t frame[MODBUS_FRAME_MAX];
-    modbus_peer_send(p, frame, modbus_frame_write(p->framing, transaction, unit, pdu, n, frame));
+    (void)modbus_peer_send(p, frame,
+                           modbus_frame_write(p->framing, transaction, unit, pdu, n, frame));
 }
 
 void modbus_peer_hang_up(struct modbus_peer *p)

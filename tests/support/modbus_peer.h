@@ -46,7 +46,8 @@ unsigned modbus_peer_place(const struct modbus_peer *p);
 /** The usual answer, from the bank. */
 size_t modbus_peer_answer(struct modbus_peer *p, const struct modbus_frame *request,
                           uint8_t ret[MODBUS_PDU_MAX]);
-void modbus_peer_send(struct modbus_peer *p, const uint8_t *bytes, size_t n);
+/** False: who asked is gone. */
+bool modbus_peer_send(struct modbus_peer *p, const uint8_t *bytes, size_t n);
 void modbus_peer_hang_up(struct modbus_peer *p);
 
 #endif
