@@ -27,6 +27,9 @@ void modbus_state_close(struct modbus_line *line)
     devsdk_unwatch(line->io);
     line->io = NULL;
     if (line->fd >= 0) {
+        if (line->place.serial) {
+            modbus_port_flush(line->fd); /* closing waits for what has not gone */
+        }
         close(line->fd);
         line->fd = -1;
     }

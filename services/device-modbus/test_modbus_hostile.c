@@ -39,6 +39,7 @@ enum mode {
     OTHER_NUMBER, /* of the transaction */
     OTHER_UNIT,   /* in front of the right one */
     OTHER_UNIT_ONLY,
+    OTHER_THEN_SLOW, /* another number, and after 300 ms the right one */
     OTHER_FUNCTION,
     OTHER_SIZE,
     OTHER_ECHO, /* of a write */
@@ -118,6 +119,10 @@ static bool misbehave(struct modbus_peer *p, struct script *s, const struct modb
         modbus_peer_reply(p, q->transaction + 5000, q->unit + 1, (uint8_t[]){3, 2, 0x77, 0x77}, 4);
         modbus_peer_reply(p, q->transaction, q->unit, pdu, n);
         return true;
+    case OTHER_THEN_SLOW:
+        modbus_peer_reply(p, (uint16_t)(q->transaction + 5000), q->unit, pdu, n);
+        usleep(300000);
+        return false;
     case OTHER_UNIT_ONLY:
         modbus_peer_reply(p, q->transaction, q->unit + 1, pdu, n);
         return true;
@@ -814,6 +819,13 @@ static void test_recovery_and_delay(void)
     CU_ASSERT(reads(&b, "u1", "R1"));
     CU_ASSERT(now_us() - begun >= 200000);
     misbehaves(&b, HANGS_UP, 4);
+    CU_ASSERT(reads(&b, "u1", "R1"));
+    bench_done(&b);
+    bench_make(&b, "modbus-tcp", NULL);
+    bench_device(&b, 1, "Timeout: 0.1, ProtocolRecoveryTimeout: 1");
+    misbehaves(&b, SILENT, 1);
+    CU_ASSERT_FALSE(reads(&b, "u1", "R1"));
+    misbehaves(&b, OTHER_THEN_SLOW, 1);
     CU_ASSERT(reads(&b, "u1", "R1"));
     bench_done(&b);
     bench_make(&b, "modbus-tcp", NULL);
