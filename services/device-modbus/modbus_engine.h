@@ -1,4 +1,4 @@
-/** Inside of a line: for modbus_line.c, modbus_link_state.c and modbus_hub.c only. */
+/** Inside of a line: for modbus_line.c, modbus_unit.c, modbus_crowd.c, modbus_link_state.c and modbus_hub.c only. */
 #ifndef MODBUS_ENGINE_H
 #define MODBUS_ENGINE_H
 
@@ -102,6 +102,35 @@ void modbus_line_lost(struct modbus_line *line, bool opening);
 /** What is waited for and how, to the timer. Any thread, lock held. */
 void modbus_line_arm(struct modbus_line *line, bool own_thread);
 int64_t modbus_now_us(void);
+
+/** Over, but for done(), which is called when the line is visited. Lock held. */
+void modbus_line_finish(struct modbus_line *line, struct modbus_task *t, enum modbus_end end);
+bool modbus_task_reads(const struct modbus_task *t);
+
+/* ---- units; lock held ---- */
+/** How long it is waited for. */
+int64_t modbus_unit_time(const struct modbus_line *line, const struct modbus_task *t);
+void modbus_unit_missed(struct modbus_line *line, struct modbus_task *t, int64_t now);
+void modbus_unit_answered(struct modbus_unit *unit, const struct modbus_task *t, int64_t now);
+/** What else is queued for it is over too, so that it takes its own time from others only once. */
+void modbus_unit_drop_queued(struct modbus_line *line, const struct modbus_unit *unit);
+
+/* ---- several questions at a time; lock held ---- */
+/** May it be sent beside what is under way? */
+bool modbus_crowd_may_join(const struct modbus_line *line, const struct modbus_task *t);
+/** It was not answered: because it was one of several? The next one to that unit goes alone and tells. */
+void modbus_crowd_doubt(struct modbus_line *line, const struct modbus_task *t);
+/** It was answered. */
+void modbus_crowd_trust(struct modbus_line *line, const struct modbus_task *t);
+/** One question at a time from now on, because of @p why. */
+void modbus_crowd_end(struct modbus_line *line, const char *why);
+/** When it is clear that it is not going to be answered though others were; INT64_MAX: not to be said. */
+int64_t modbus_crowd_forgotten_at(const struct modbus_line *line, const struct modbus_task *t);
+/** Ask alone what was forgotten, while there is time. */
+void modbus_crowd_ask_again(struct modbus_line *line, int64_t now);
+/** An answer to what seemed forgotten has come: the peer takes its time, and that is all. */
+void modbus_crowd_acquit(struct modbus_line *line, const struct modbus_task *tasks,
+                         uint16_t transaction);
 
 /* ---- state of the connection; on the thread for watches, lock held ---- */
 void modbus_state_open(struct modbus_line *line);

@@ -15,12 +15,7 @@
 #include "modbus_engine.h"
 
 enum {
-    FIRST_PAUSED_MISS = 2, /* from so many on a unit that shares a line has to wait */
-    FULL_EVERY = 4,        /* misses: then it gets its whole time again */
-    LEAST_TIME_MS = 200,
-    LONGEST_PAUSE_MS = 10000,
     PROBES = 3,
-    CROWD_MS = 300, /* of silence among answers: until a line is known to take several questions */
     MOST_UNASKED = 65536, /* bytes between answers that are waited for, on a connection */
     OUT_SIZE = MODBUS_MAX_IN_FLIGHT * 260,
 };
@@ -32,7 +27,7 @@ int64_t modbus_now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static bool is_read(const struct modbus_task *t)
+bool modbus_task_reads(const struct modbus_task *t)
 {
     return t->query.function <= MODBUS_READ_INPUT_REGISTERS;
 }
@@ -47,7 +42,7 @@ static void tell_once(struct modbus_line *line, uint8_t what, const char *metric
     }
 }
 
-static void finish(struct modbus_line *line, struct modbus_task *t, enum modbus_end end)
+void modbus_line_finish(struct modbus_line *line, struct modbus_task *t, enum modbus_end end)
 {
     t->end = (uint8_t)end;
     modbus_queue_add(&line->finished, t);
@@ -76,157 +71,6 @@ static void deliver(struct modbus_line *line)
     }
 }
 
-/* ---- units that do not answer ---------------------------------------------------------------- */
-
-/* How long it is waited for; one that is known to be silent and shares a line gets less. */
-static int64_t time_for(const struct modbus_line *line, const struct modbus_task *t)
-{
-    const struct modbus_unit *unit = t->unit;
-    if (line->asked_units < 2 || unit->misses < FIRST_PAUSED_MISS ||
-        unit->misses % FULL_EVERY == FULL_EVERY - 1) {
-        return t->timeout_ms;
-    }
-    int64_t less = t->timeout_ms / 8;
-    less = less < LEAST_TIME_MS ? LEAST_TIME_MS : less;
-    less = less < 2 * unit->slowest_ms ? 2 * unit->slowest_ms : less;
-    return less < t->timeout_ms ? less : t->timeout_ms;
-}
-
-/* What else is queued for it is over too, so that it takes its own time from others only once. */
-static void drop_queued(struct modbus_line *line, const struct modbus_unit *unit)
-{
-    struct modbus_task *next;
-    for (struct modbus_task *t = line->queue.head; t; t = next) {
-        next = t->next;
-        if (t->unit == unit) {
-            modbus_queue_remove(&line->queue, t);
-            finish(line, t, MODBUS_SILENT);
-        }
-    }
-}
-
-static void unit_missed(struct modbus_line *line, struct modbus_task *t, int64_t now)
-{
-    struct modbus_unit *unit = t->unit;
-    bool again = t->begun_ms >= unit->missed_ms; /* or one of several asked together */
-    unit->misses += again;
-    unit->missed_ms = again ? now : unit->missed_ms;
-    unit->suspect = line->place.framing != MODBUS_TCP;
-    if (line->asked_units > 1 && unit->misses >= FIRST_PAUSED_MISS) {
-        int64_t pause = 9 * (now - t->begun_ms);
-        unit->resume_ms = now + (pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS);
-    }
-    devsdk_metric(line->hub->svc, "ModbusTimeouts", 1);
-}
-
-static void unit_answered(struct modbus_unit *unit, const struct modbus_task *t, int64_t now)
-{
-    int64_t took = now - t->begun_ms;
-    unit->slowest_ms = took > unit->slowest_ms ? took : unit->slowest_ms;
-    unit->misses = 0;
-    unit->resume_ms = 0;
-}
-
-/* ---- peers that take one question at a time --------------------------------------------------- */
-
-static void one_at_a_time(struct modbus_line *line, const char *why)
-{
-    if (line->window > 1 || line->trial) {
-        line->window = 1;
-        line->trial = NULL;
-        devsdk_metric(line->hub->svc, "ModbusPipelinesOff", 1);
-        devsdk_log(line->hub->svc, DEVSDK_WARN,
-                   "%s: %s: it is asked one question at a time from now on", line->name, why);
-    }
-}
-
-/* A question was not answered: because it was one of several? The next one to that unit goes alone and tells. */
-static void doubt_window(struct modbus_line *line, const struct modbus_task *t)
-{
-    if (line->place.framing != MODBUS_TCP) {
-        return;
-    }
-    if (line->trial == t->unit && !t->crowd) {
-        line->trial = NULL; /* it does not answer alone either */
-        line->window = line->manners.window;
-    } else if (line->window > 1 && t->crowd && t->unit->misses == 0 && line->heard != t->heard) {
-        line->window = 1;
-        line->trial = t->unit;
-    }
-}
-
-static void trust_window(struct modbus_line *line, const struct modbus_task *t)
-{
-    if (line->trial == t->unit && !t->crowd) {
-        one_at_a_time(line, "of several questions at a time some were not answered");
-    }
-    line->cuts = line->flight.n == 0 ? 0 : line->cuts;
-    line->proven |= t->behind;
-}
-
-/*
- * When it is clear that a question of a crowd is not going to be answered though others were: some servers answer the
- * first of what comes in one piece and forget the rest. INT64_MAX: not to be said.
- */
-static int64_t forgotten_at(const struct modbus_line *line, const struct modbus_task *t)
-{
-    bool in_doubt = !line->proven && t->crowd && !t->resent && is_read(t);
-    return in_doubt && line->heard != t->heard ? line->heard_ms + CROWD_MS : INT64_MAX;
-}
-
-/* Ask alone what was forgotten, while there is time. */
-static void ask_forgotten(struct modbus_line *line, int64_t now)
-{
-    struct modbus_queue again;
-    struct modbus_task *next;
-    modbus_queue_init(&again);
-    for (struct modbus_task *t = line->flight.head; t; t = next) {
-        next = t->next;
-        if (forgotten_at(line, t) <= now) {
-            modbus_queue_remove(&line->flight, t);
-            modbus_queue_add(&again, t);
-        }
-    }
-    if (!again.head) {
-        return;
-    }
-    line->window = 1;
-    line->trial = again.head->unit;
-    while (line->queue.head) {
-        struct modbus_task *t = line->queue.head;
-        modbus_queue_remove(&line->queue, t);
-        modbus_queue_add(&again, t);
-    }
-    while (again.head) {
-        struct modbus_task *t = again.head;
-        modbus_queue_remove(&again, t);
-        if (t->crowd) {
-            t->resent = t->forgotten = true;
-            t->before = t->transaction;
-        }
-        t->crowd = t->behind = false;
-        modbus_queue_add(&line->queue, t);
-    }
-}
-
-/* It was not forgotten, it took its time. */
-static void acquit(struct modbus_line *line, const struct modbus_task *tasks, uint16_t transaction)
-{
-    for (const struct modbus_task *t = tasks; t; t = t->next) {
-        if (t->forgotten && t->before == transaction) {
-            line->trial = NULL;
-            line->window = line->manners.window;
-            line->proven = true;
-        }
-    }
-}
-
-/* Writes are not sent twice, so they come into no crowd that may be forgotten. */
-static bool may_join(const struct modbus_line *line, const struct modbus_task *t)
-{
-    return line->proven || line->flight.n == 0 || (is_read(t) && is_read(line->flight.head));
-}
-
 /* ---- sending --------------------------------------------------------------------------------- */
 
 static bool is_broadcast(const struct modbus_line *line, const struct modbus_task *t)
@@ -237,7 +81,7 @@ static bool is_broadcast(const struct modbus_line *line, const struct modbus_tas
 static size_t write_task(struct modbus_line *line, struct modbus_task *t, int64_t now, uint8_t *out)
 {
     uint8_t pdu[MODBUS_PDU_MAX];
-    int64_t due = now + time_for(line, t);
+    int64_t due = now + modbus_unit_time(line, t);
     t->transaction = ++line->transaction;
     t->begun_ms = now;
     t->due_ms = due < t->give_up_ms ? due : t->give_up_ms;
@@ -288,7 +132,8 @@ static struct modbus_task *next_task(struct modbus_line *line, int64_t now)
             return t;
         }
         modbus_queue_remove(&line->queue, t);
-        finish(line, t, t->give_up_ms > now ? MODBUS_SILENT : MODBUS_EXPIRED); /* paused, or late */
+        modbus_line_finish(
+            line, t, t->give_up_ms > now ? MODBUS_SILENT : MODBUS_EXPIRED); /* paused, or late */
     }
     return NULL;
 }
@@ -298,7 +143,7 @@ static size_t send_one(struct modbus_line *line, struct modbus_task *t, int64_t 
     if (is_broadcast(line, t)) {
         size_t n = write_task(line, t, now, out);
         modbus_queue_remove(&line->queue, t);
-        finish(line, t, MODBUS_ANSWERED);
+        modbus_line_finish(line, t, MODBUS_ANSWERED);
         line->quiet_until_us = modbus_now_us() + line->manners.turnaround_ms * 1000;
         return n;
     }
@@ -331,7 +176,7 @@ void modbus_line_pump(struct modbus_line *line)
     int64_t now = devsdk_now_ms();
     while (line->flight.n < line->window && line->ready_ms <= now && quiet_enough(line)) {
         struct modbus_task *t = next_task(line, now);
-        if (!t || !may_join(line, t)) {
+        if (!t || !modbus_crowd_may_join(line, t)) {
             break;
         }
         n += send_one(line, t, now, out + n);
@@ -397,11 +242,11 @@ static void misfit(struct modbus_line *line, struct modbus_task *t)
     tell_once(line, TOLD_MISFIT, "ModbusForeignAnswers",
               "an answer does not fit the question it is for; the connection is made anew");
     if (line->flight.n > 1) {
-        one_at_a_time(line, "answers are mixed up when several questions are asked at a time");
+        modbus_crowd_end(line, "answers are mixed up when several questions are asked at a time");
     }
-    if (t->resent || !is_read(t)) {
+    if (t->resent || !modbus_task_reads(t)) {
         modbus_queue_remove(&line->flight, t);
-        finish(line, t, MODBUS_GARBLED);
+        modbus_line_finish(line, t, MODBUS_GARBLED);
     }
     modbus_state_fail(line, "an answer did not fit its question");
 }
@@ -411,8 +256,8 @@ static void take_frame(struct modbus_line *line, const struct modbus_frame *f)
     struct modbus_outcome outcome = {.end = MODBUS_ANSWERED, .pdu = f->pdu, .n = f->n, .why = ""};
     line->heard++;
     line->heard_ms = devsdk_now_ms();
-    acquit(line, line->flight.head, f->transaction);
-    acquit(line, line->queue.head, f->transaction);
+    modbus_crowd_acquit(line, line->flight.head, f->transaction);
+    modbus_crowd_acquit(line, line->queue.head, f->transaction);
     struct modbus_task *t = match(line, f);
     if (!t) {
         passed_over(line, f);
@@ -429,8 +274,8 @@ static void take_frame(struct modbus_line *line, const struct modbus_frame *f)
         probe_answered(t->unit);
         return;
     }
-    unit_answered(t->unit, t, line->heard_ms);
-    trust_window(line, t);
+    modbus_unit_answered(t->unit, t, line->heard_ms);
+    modbus_crowd_trust(line, t);
     outcome.end = verdict == MODBUS_REFUSED ? MODBUS_REJECTED : MODBUS_ANSWERED;
     call_done(line, t, &outcome);
 }
@@ -450,6 +295,10 @@ void modbus_line_receive(struct modbus_line *line, const uint8_t *bytes, size_t 
     struct modbus_frame f;
     uint32_t damaged = line->decoder.damaged;
     line->unasked += n;
+    if (line->place.serial) { /* before anybody hears of an answer, and asks the next question */
+        int64_t until_us = modbus_now_us() + modbus_silence_us(&line->place);
+        line->quiet_until_us = line->quiet_until_us > until_us ? line->quiet_until_us : until_us;
+    }
     while (n > 0 && line->state == MODBUS_OPEN) {
         size_t took = modbus_decoder_put(&line->decoder, bytes, n);
         bytes += took;
@@ -459,9 +308,6 @@ void modbus_line_receive(struct modbus_line *line, const uint8_t *bytes, size_t 
             take_frame(line, &f);
             e = expected(line);
         }
-    }
-    if (line->place.serial) {
-        line->quiet_until_us = modbus_now_us() + modbus_silence_us(&line->place);
     }
     if (line->decoder.damaged != damaged) {
         tell_once(line, TOLD_DAMAGED, "ModbusDamagedFrames",
@@ -491,14 +337,14 @@ static void probe_missed(struct modbus_unit *unit)
 static void task_missed(struct modbus_line *line, struct modbus_task *t, int64_t now)
 {
     modbus_queue_remove(&line->flight, t);
-    doubt_window(line, t);
-    unit_missed(line, t, now);
+    modbus_crowd_doubt(line, t);
+    modbus_unit_missed(line, t, now);
     if (t == &line->probe) {
         probe_missed(t->unit);
     } else {
-        finish(line, t, MODBUS_SILENT);
+        modbus_line_finish(line, t, MODBUS_SILENT);
     }
-    drop_queued(line, t->unit);
+    modbus_unit_drop_queued(line, t->unit);
     if (line->place.serial) {
         modbus_decoder_reset(&line->decoder);
         modbus_port_flush(line->fd);
@@ -509,7 +355,7 @@ static void task_missed(struct modbus_line *line, struct modbus_task *t, int64_t
 
 static void look_at_clock(struct modbus_line *line, int64_t now)
 {
-    ask_forgotten(line, now);
+    modbus_crowd_ask_again(line, now);
     struct modbus_task *t = line->flight.head;
     while (t) {
         struct modbus_task *next = t->next;
@@ -522,7 +368,7 @@ static void look_at_clock(struct modbus_line *line, int64_t now)
     while (line->queue.head && line->queue.head->give_up_ms <= now) {
         t = line->queue.head;
         modbus_queue_remove(&line->queue, t);
-        finish(line, t, line->state == MODBUS_OPEN ? MODBUS_EXPIRED : MODBUS_CUT);
+        modbus_line_finish(line, t, line->state == MODBUS_OPEN ? MODBUS_EXPIRED : MODBUS_CUT);
     }
     bool idle = line->state == MODBUS_OPEN && line->flight.n == 0 && !line->queue.head;
     if (idle && line->manners.idle_ms >= 0 && line->used_ms + line->manners.idle_ms <= now) {
@@ -539,7 +385,7 @@ static int64_t due(const struct modbus_line *line)
 {
     int64_t at = INT64_MAX;
     for (const struct modbus_task *t = line->flight.head; t; t = t->next) {
-        at = sooner(at, sooner(t->due_ms, forgotten_at(line, t)));
+        at = sooner(at, sooner(t->due_ms, modbus_crowd_forgotten_at(line, t)));
     }
     if (line->queue.head) {
         at = sooner(at, line->queue.head->give_up_ms);
@@ -609,7 +455,8 @@ static bool may_go_again(const struct modbus_line *line, const struct modbus_tas
         return false;
     }
     int64_t patience = line->manners.link_recovery_ms;
-    return now < t->give_up_ms && ((is_read(t) && !t->resent) || now - t->begun_ms < patience);
+    return now < t->give_up_ms &&
+           ((modbus_task_reads(t) && !t->resent) || now - t->begun_ms < patience);
 }
 
 void modbus_line_lost(struct modbus_line *line, bool opening)
@@ -618,7 +465,7 @@ void modbus_line_lost(struct modbus_line *line, bool opening)
     int64_t now = devsdk_now_ms();
     modbus_queue_init(&again);
     if (line->flight.n > 1 && ++line->cuts >= 2) {
-        one_at_a_time(line, "the connection breaks when several questions are asked at a time");
+        modbus_crowd_end(line, "the connection breaks when several questions are asked at a time");
     }
     while (line->flight.head) {
         struct modbus_task *t = line->flight.head;
@@ -629,14 +476,14 @@ void modbus_line_lost(struct modbus_line *line, bool opening)
             t->forgotten = false; /* old numbers mean nothing on a new connection */
             modbus_queue_add(&again, t);
         } else if (t != &line->probe) {
-            finish(line, t, MODBUS_CUT);
+            modbus_line_finish(line, t, MODBUS_CUT);
         }
     }
     while (line->queue.head) {
         struct modbus_task *t = line->queue.head;
         modbus_queue_remove(&line->queue, t);
         if (opening && now - t->begun_ms >= line->manners.link_recovery_ms) {
-            finish(line, t, MODBUS_CUT);
+            modbus_line_finish(line, t, MODBUS_CUT);
         } else {
             modbus_queue_add(&again, t);
         }
