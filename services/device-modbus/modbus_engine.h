@@ -43,7 +43,8 @@ struct modbus_line {
     int fd;
     devsdk_watch *io;
     bool dying;
-    int broken; /* errno of a send */
+    bool receiving; /* what is being looked at came before anything that is asked now: nothing is */
+    int broken;     /* errno of a send */
     pthread_t resolver;
     bool has_resolver, resolved;
     int resolve_error;
@@ -114,6 +115,9 @@ void modbus_unit_missed(struct modbus_line *line, struct modbus_task *t, int64_t
 void modbus_unit_answered(struct modbus_unit *unit, const struct modbus_task *t, int64_t now);
 /** What else is queued for it is over too, so that it takes its own time from others only once. */
 void modbus_unit_drop_queued(struct modbus_line *line, const struct modbus_unit *unit);
+
+/** It may answer what is not asked now: it is asked for an echo first. */
+void modbus_unit_suspect(struct modbus_line *line, uint8_t id);
 
 /* ---- several questions at a time; lock held ---- */
 /** May it be sent beside what is under way? */

@@ -107,7 +107,7 @@ static size_t write_probe(struct modbus_line *line, const struct modbus_task *t,
 
 static bool quiet_enough(struct modbus_line *line)
 {
-    if (!line->place.serial && line->quiet_until_us == 0) {
+    if (line->quiet_until_us == 0) {
         return true;
     }
     int64_t left_us = line->quiet_until_us - modbus_now_us();
@@ -170,7 +170,7 @@ void modbus_line_pump(struct modbus_line *line)
     uint8_t out[OUT_SIZE];
     size_t n = 0;
     unsigned n_before = line->flight.n;
-    if (line->state != MODBUS_OPEN || line->broken || !line->queue.head) {
+    if (line->state != MODBUS_OPEN || line->broken || !line->queue.head || line->receiving) {
         return;
     }
     int64_t now = devsdk_now_ms();
@@ -215,6 +215,9 @@ static void passed_over(struct modbus_line *line, const struct modbus_frame *f)
     bool late = line->place.framing == MODBUS_TCP
                     ? (uint16_t)(line->transaction - f->transaction) < 1000
                     : t && t->unit->id == f->unit;
+    if (line->place.framing != MODBUS_TCP) {
+        modbus_unit_suspect(line, f->unit); /* there may be more where that came from */
+    }
     if (late) {
         tell_once(line, TOLD_LATE, "ModbusLateAnswers",
                   "an answer came after its time, and was dropped; is Timeout too short?");
@@ -294,8 +297,10 @@ void modbus_line_receive(struct modbus_line *line, const uint8_t *bytes, size_t 
 {
     struct modbus_frame f;
     uint32_t damaged = line->decoder.damaged;
+    line->receiving = line->place.framing != MODBUS_TCP;
     line->unasked += n;
-    if (line->place.serial) { /* before anybody hears of an answer, and asks the next question */
+    if (line->place.framing !=
+        MODBUS_TCP) { /* before anybody hears of an answer, and asks the next question */
         int64_t until_us = modbus_now_us() + modbus_silence_us(&line->place);
         line->quiet_until_us = line->quiet_until_us > until_us ? line->quiet_until_us : until_us;
     }
@@ -309,6 +314,7 @@ void modbus_line_receive(struct modbus_line *line, const uint8_t *bytes, size_t 
             e = expected(line);
         }
     }
+    line->receiving = false;
     if (line->decoder.damaged != damaged) {
         tell_once(line, TOLD_DAMAGED, "ModbusDamagedFrames",
                   line->place.serial
@@ -439,7 +445,8 @@ void modbus_line_visit(struct modbus_line *line)
         look_at_clock(line, devsdk_now_ms());
         modbus_line_pump(line);
     } while (line->finished.head || line->broken);
-    if (line->owes_ack && line->flight.n > 0 && line->state == MODBUS_OPEN) {
+    if (line->owes_ack && line->state == MODBUS_OPEN &&
+        (line->flight.n > 0 || line->place.framing != MODBUS_TCP)) {
         modbus_socket_acknowledge(line->fd);
     }
     line->owes_ack = false;

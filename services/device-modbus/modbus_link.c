@@ -80,7 +80,7 @@ void modbus_place_text(const struct modbus_place *p, char *ret, size_t size)
 
 int64_t modbus_silence_us(const struct modbus_place *p)
 {
-    if (p->baud > 19200) {
+    if (!p->serial || p->baud > 19200) {
         return 1750;
     }
     unsigned bits = 1u + p->data_bits + (p->parity != MODBUS_NONE) + p->stop_bits;

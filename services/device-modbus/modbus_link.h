@@ -31,7 +31,7 @@ bool modbus_place_meets(const struct modbus_place *a, const struct modbus_place 
 /** "10.0.0.7:502", "/dev/ttyS0" */
 void modbus_place_text(const struct modbus_place *p, char *ret, size_t size);
 bool modbus_baud_known(uint32_t baud);
-/** What 3.5 characters take, in microseconds; above 19,200 baud it is 1,750. */
+/** What 3.5 characters take, in microseconds; above 19,200 baud, and through TCP, it is 1,750. */
 int64_t modbus_silence_us(const struct modbus_place *p);
 
 struct modbus_sockaddr {

@@ -58,3 +58,10 @@ void modbus_unit_answered(struct modbus_unit *unit, const struct modbus_task *t,
     unit->misses = 0;
     unit->resume_ms = 0;
 }
+
+void modbus_unit_suspect(struct modbus_line *line, uint8_t id)
+{
+    for (struct modbus_unit *unit = line->units; unit; unit = unit->next) {
+        unit->suspect |= unit->id == id;
+    }
+}

@@ -179,6 +179,11 @@ unsigned modbus_peer_connected(struct modbus_peer *p)
     return atomic_load(&p->connected);
 }
 
+void modbus_peer_count_anew(struct modbus_peer *p)
+{
+    atomic_store(&p->most, 0);
+}
+
 unsigned modbus_peer_most_at_once(struct modbus_peer *p)
 {
     return atomic_load(&p->most);

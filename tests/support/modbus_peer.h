@@ -34,6 +34,7 @@ unsigned modbus_peer_connections(struct modbus_peer *p);
 unsigned modbus_peer_connected(struct modbus_peer *p);
 /** The most requests that came in one piece. */
 unsigned modbus_peer_most_at_once(struct modbus_peer *p);
+void modbus_peer_count_anew(struct modbus_peer *p); /* those */
 
 /** Unasked, on the first connection; the peer has to be idle. */
 void modbus_peer_say(struct modbus_peer *p, const uint8_t *bytes, size_t n);
