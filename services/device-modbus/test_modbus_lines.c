@@ -139,8 +139,8 @@ static void test_a_flood_ends(void)
     CU_ASSERT(now_us() - begun < 2500000);
     const devsdk_test_result *r = devsdk_test_read(t, "u1", "R1", NULL);
     CU_ASSERT_EQUAL(r->status, 200);
-    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
     modbus_peer_free(peer);
+    CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
 }
 
 /* ---- the line ------------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ struct modbus_peer *modbus_peer_tcp_at(uint16_t port, enum modbus_framing framin
 /** Behind a pseudo terminal. @p link: a symbolic link to it is made there. */
 struct modbus_peer *modbus_peer_serial(enum modbus_framing framing, const char *link,
                                        modbus_peer_fn *fn, void *arg);
+/** Before the kit is stopped, which would count its connections. */
 void modbus_peer_free(struct modbus_peer *p);
 uint16_t modbus_peer_port(const struct modbus_peer *p);
 

@@ -30,7 +30,8 @@ struct sdk_watches {
     int epoll, wake;
     pthread_t thread;
     bool started EDGE_GUARDED, ending EDGE_GUARDED;
-    bool any_due EDGE_GUARDED, any_over EDGE_GUARDED; /* else there is no need to look through them */
+    /* else there is no need to look through them */
+    bool any_due EDGE_GUARDED, any_over EDGE_GUARDED;
     struct devsdk_watch *first EDGE_GUARDED;
     const struct devsdk_watch *running EDGE_GUARDED;
 };
@@ -264,7 +265,8 @@ void devsdk_unwatch(devsdk_watch *w)
     if (w->fd >= 0) {
         epoll_ctl(ws->epoll, EPOLL_CTL_DEL, w->fd, NULL);
     }
-    w->over = ws->any_over = true; /* freed by the thread when no event names it any more: not to be touched */
+    ws->any_over = true;
+    w->over = true; /* freed by the thread when no event names it any more: not to be touched */
     wake(ws);
     while (ws->running == w && !pthread_equal(pthread_self(), ws->thread)) {
         edge_cond_wait(&ws->ended, &ws->lock);
