@@ -19,20 +19,20 @@ static void test_more_than_a_hundred_are_refused(void)
     static struct asker askers[N];
     static char names[N][16];
     unsigned busy = 0;
-    bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_make(&b, "modbus-tcp", NULL);
     for (unsigned i = 0; i < N; i++) {
-        bench_device(&b, i + 1, "Timeout: 2s, MaxInFlight: 1");
+        modbus_bench_device(&b, i + 1, "Timeout: 2s, MaxInFlight: 1");
         snprintf(names[i], sizeof(names[i]), "u%u", i + 1);
         askers[i] = (struct asker){.b = &b, .device = names[i], .rounds = 1};
     }
-    misbehaves(&b, SLOW_FIRST, 1);
-    ask_all(askers, N);
+    modbus_bench_misbehaves(&b, SLOW_FIRST, 1);
+    modbus_bench_ask_all(askers, N);
     for (unsigned i = 0; i < N; i++) {
         busy += askers[i].answered == 0;
     }
     CU_ASSERT(busy >= 1 && busy <= N - 100);
 
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 static void test_a_thousand_devices(void)
@@ -40,7 +40,7 @@ static void test_a_thousand_devices(void)
     enum { N = 1000, ROUNDS = 3 };
     struct bench b;
     char device[300], name[16];
-    bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_make(&b, "modbus-tcp", NULL);
     for (unsigned i = 0; i < N; i++) {
         snprintf(
             device, sizeof(device),
@@ -50,10 +50,10 @@ static void test_a_thousand_devices(void)
     }
     for (unsigned i = 0; i < N * ROUNDS; i++) {
         snprintf(name, sizeof(name), "t%u", i % N);
-        CU_ASSERT(reads(&b, name, i % 7 ? "R1" : "All"));
+        CU_ASSERT(modbus_bench_reads(&b, name, i % 7 ? "R1" : "All"));
     }
     CU_ASSERT(modbus_peer_connections(b.peer) >= N);
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 struct remover {
@@ -67,7 +67,7 @@ static void *ask_until_over(void *arg)
     for (unsigned i = 0; !atomic_load(&r->over); i++) {
         char name[8];
         snprintf(name, sizeof(name), "u%u", 1 + i % 8);
-        (void)reads(r->b, name, "All"); /* asserts what it gets */
+        (void)modbus_bench_reads(r->b, name, "All"); /* asserts what it gets */
     }
     return NULL;
 }
@@ -78,11 +78,11 @@ static void test_devices_removed_under_load(void)
     for (size_t k = 0; k < 2; k++) {
         struct bench b;
         pthread_t threads[3];
-        bench_make(&b, protocols[k], NULL);
+        modbus_bench_make(&b, protocols[k], NULL);
         for (unsigned unit = 1; unit <= 8; unit++) {
-            bench_device(&b, unit, "Timeout: 200ms");
+            modbus_bench_device(&b, unit, "Timeout: 200ms");
         }
-        misbehaves(&b, SILENT, -1);
+        modbus_bench_misbehaves(&b, SILENT, -1);
         atomic_store(&b.script.unit, 4);
         struct remover r = {&b, false};
         for (size_t i = 0; i < 3; i++) {
@@ -92,7 +92,7 @@ static void test_devices_removed_under_load(void)
             char name[8];
             snprintf(name, sizeof(name), "u%u", 1 + i % 8);
             CU_ASSERT_EQUAL(devsdk_test_remove(b.t, name), 200);
-            bench_device(&b, 1 + i % 8, "Timeout: 200ms");
+            modbus_bench_device(&b, 1 + i % 8, "Timeout: 200ms");
         }
         for (unsigned unit = 1; unit <= 8; unit++) { /* the line goes with the last one */
             char name[8];
@@ -103,7 +103,7 @@ static void test_devices_removed_under_load(void)
         for (size_t i = 0; i < 3; i++) {
             pthread_join(threads[i], NULL);
         }
-        bench_done(&b);
+        modbus_bench_done(&b);
     }
 }
 
@@ -126,7 +126,7 @@ static void test_a_flood_ends(void)
     atomic_int floods = 2;
     char device[200];
     struct modbus_peer *peer = modbus_peer_tcp(MODBUS_TCP, flood, &floods);
-    fill(peer);
+    modbus_bench_fill(peer);
     devsdk_test *t = devsdk_test_start(&device_modbus, NULL);
     CU_ASSERT_EQUAL(devsdk_test_profile(t, modbus_bench_profile), 201);
     snprintf(
@@ -134,9 +134,9 @@ static void test_a_flood_ends(void)
         "name: u1\nprofileName: p\nprotocols: {modbus-tcp: {Address: 127.0.0.1, Port: %u, Timeout: 3s}}\n",
         modbus_peer_port(peer));
     CU_ASSERT_EQUAL(devsdk_test_device(t, device), 201);
-    int64_t begun = now_us();
+    int64_t begun = modbus_bench_now_us();
     CU_ASSERT_EQUAL(devsdk_test_read(t, "u1", "R1", NULL)->status, 500);
-    CU_ASSERT(now_us() - begun < 2500000);
+    CU_ASSERT(modbus_bench_now_us() - begun < 2500000);
     const devsdk_test_result *r = devsdk_test_read(t, "u1", "R1", NULL);
     CU_ASSERT_EQUAL(r->status, 200);
     modbus_peer_free(peer);
@@ -148,19 +148,19 @@ static void test_a_flood_ends(void)
 static void test_broadcasts_are_not_waited_for(void)
 {
     struct bench b;
-    bench_make(&b, "modbus-rtu", NULL);
-    bench_device(&b, 0, "Timeout: 3s, TurnaroundDelay: 200ms");
-    bench_device(&b, 1, "Timeout: 3s");
-    CU_ASSERT(reads(&b, "u1", "R1"));
-    int64_t begun = now_us();
+    modbus_bench_make(&b, "modbus-rtu", NULL);
+    modbus_bench_device(&b, 0, "Timeout: 3s, TurnaroundDelay: 200ms");
+    modbus_bench_device(&b, 1, "Timeout: 3s");
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
+    int64_t begun = modbus_bench_now_us();
     CU_ASSERT_EQUAL(devsdk_test_write(b.t, "u0", "R1", "{\"R1\": \"7\"}")->status, 200);
-    CU_ASSERT(now_us() - begun < 150000);
+    CU_ASSERT(modbus_bench_now_us() - begun < 150000);
     const devsdk_test_result *r = devsdk_test_read(b.t, "u1", "R1", NULL);
     CU_ASSERT_STRING_EQUAL(devsdk_test_value(r, "R1"), "7");
-    CU_ASSERT(now_us() - begun >= 200000);
+    CU_ASSERT(modbus_bench_now_us() - begun >= 200000);
     r = devsdk_test_read(b.t, "u0", "R1", NULL);
     CU_ASSERT_EQUAL(r->status, 405);
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 static bool has_sent(void *arg)
@@ -182,8 +182,8 @@ static void test_what_was_asked_before_is_not_taken(void)
     struct bench b;
     pthread_t asker;
     uint8_t frame[MODBUS_FRAME_MAX];
-    bench_make(&b, "modbus-rtu-tcp", NULL);
-    bench_device(&b, 1, "Timeout: 1s");
+    modbus_bench_make(&b, "modbus-rtu-tcp", NULL);
+    modbus_bench_device(&b, 1, "Timeout: 1s");
     CU_ASSERT_EQUAL_FATAL(pthread_create(&asker, NULL, ask_once, b.t), 0);
     while (modbus_peer_connections(b.peer) == 0) {
         usleep(1000);
@@ -192,69 +192,69 @@ static void test_what_was_asked_before_is_not_taken(void)
     CU_ASSERT_FALSE(has_sent(b.peer));
     modbus_peer_say(b.peer, frame, n);
     pthread_join(asker, NULL);
-    CU_ASSERT(reads(&b, "u1", "R1"));
-    CU_ASSERT(reads(&b, "u1", "R2"));
-    bench_done(&b);
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R2"));
+    modbus_bench_done(&b);
 }
 
 static void test_a_line_has_one_set_of_settings(void)
 {
     struct bench b;
-    bench_make(&b, "modbus-rtu", NULL);
-    bench_device(&b, 1, "Parity: N");
-    bench_device(&b, 2, "Parity: E");
-    CU_ASSERT(reads(&b, "u1", "R1"));
+    modbus_bench_make(&b, "modbus-rtu", NULL);
+    modbus_bench_device(&b, 1, "Parity: N");
+    modbus_bench_device(&b, 2, "Parity: E");
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
     CU_ASSERT_NOT_EQUAL(devsdk_test_read(b.t, "u2", "R1", NULL)->status, 200);
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 static bool is_back(void *arg)
 {
     struct bench *b = arg;
-    return reads(b, "u1", "R1");
+    return modbus_bench_reads(b, "u1", "R1");
 }
 
 static void test_a_port_that_was_pulled_out_is_opened_again(void)
 {
     struct bench b;
     char port[100];
-    bench_make(&b, "modbus-rtu", NULL);
+    modbus_bench_make(&b, "modbus-rtu", NULL);
     snprintf(port, sizeof(port), "%s/tty", b.dir.path);
-    bench_device(&b, 1, "Timeout: 100ms");
+    modbus_bench_device(&b, 1, "Timeout: 100ms");
     for (unsigned i = 0; i < 3; i++) {
-        CU_ASSERT(reads(&b, "u1", "R1"));
+        CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
         modbus_peer_free(b.peer);
-        CU_ASSERT_FALSE(reads(&b, "u1", "R1"));
-        CU_ASSERT_FALSE(reads(&b, "u1", "R1"));
-        b.peer = modbus_peer_serial(MODBUS_RTU, port, bench_act, &b.script);
-        fill(b.peer);
+        CU_ASSERT_FALSE(modbus_bench_reads(&b, "u1", "R1"));
+        CU_ASSERT_FALSE(modbus_bench_reads(&b, "u1", "R1"));
+        b.peer = modbus_peer_serial(MODBUS_RTU, port, modbus_bench_act, &b.script);
+        modbus_bench_fill(b.peer);
         CU_ASSERT(wait_until(is_back, &b, 5000));
     }
     modbus_peer_free(b.peer); /* its thread is younger than the kit, which would count it */
     b.peer = NULL;
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 static void test_a_peer_that_restarts(void)
 {
     struct bench b;
-    bench_make(&b, "modbus-tcp", "Device: {AllowedFails: 3, DeviceDownTimeout: 1}\n");
-    bench_device(&b, 1, "Timeout: 100ms, IdleTimeout: -1");
+    modbus_bench_make(&b, "modbus-tcp", "Device: {AllowedFails: 3, DeviceDownTimeout: 1}\n");
+    modbus_bench_device(&b, 1, "Timeout: 100ms, IdleTimeout: -1");
     for (unsigned i = 0; i < 3; i++) {
         uint16_t port = modbus_peer_port(b.peer);
-        CU_ASSERT(reads(&b, "u1", "R1"));
-        misbehaves(&b, SILENT, -1); /* dies with a question in its hands */
-        CU_ASSERT_FALSE(reads(&b, "u1", "R1"));
+        CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
+        modbus_bench_misbehaves(&b, SILENT, -1); /* dies with a question in its hands */
+        CU_ASSERT_FALSE(modbus_bench_reads(&b, "u1", "R1"));
         modbus_peer_free(b.peer);
-        CU_ASSERT_FALSE(reads(&b, "u1", "R1"));
-        misbehaves(&b, GOOD, 0);
-        b.peer = modbus_peer_tcp_at(port, MODBUS_TCP, bench_act, &b.script);
-        fill(b.peer);
+        CU_ASSERT_FALSE(modbus_bench_reads(&b, "u1", "R1"));
+        modbus_bench_misbehaves(&b, GOOD, 0);
+        b.peer = modbus_peer_tcp_at(port, MODBUS_TCP, modbus_bench_act, &b.script);
+        modbus_bench_fill(b.peer);
         CU_ASSERT(wait_until(is_back, &b, 8000));
     }
     modbus_peer_free(b.peer); /* its thread is younger than the kit, which would count it */
     b.peer = NULL;
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 static bool is_alone(void *arg)
@@ -265,49 +265,49 @@ static bool is_alone(void *arg)
 static void test_connections_are_closed_when_idle(void)
 {
     struct bench b;
-    bench_make(&b, "modbus-tcp", NULL);
-    bench_device(&b, 1, "IdleTimeout: 0");
+    modbus_bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_device(&b, 1, "IdleTimeout: 0");
     for (unsigned i = 0; i < 5; i++) {
-        CU_ASSERT(reads(&b, "u1", "R1"));
+        CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
         CU_ASSERT(wait_until(is_alone, b.peer, 5000));
     }
     CU_ASSERT_EQUAL(modbus_peer_connections(b.peer), 5); /* a connection each */
-    bench_done(&b);
-    bench_make(&b, "modbus-tcp", NULL);
-    bench_device(&b, 1, "IdleTimeout: 5");
-    CU_ASSERT(reads(&b, "u1", "R1"));
+    modbus_bench_done(&b);
+    modbus_bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_device(&b, 1, "IdleTimeout: 5");
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
     devsdk_test_skip(b.t, 4000);
-    CU_ASSERT(reads(&b, "u1", "R1"));
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
     CU_ASSERT_EQUAL(modbus_peer_connections(b.peer), 1);
     for (unsigned i = 0; i < 10 && !is_alone(b.peer); i++) {
         devsdk_test_skip(b.t, 1000);
     }
     CU_ASSERT(wait_until(is_alone, b.peer, 10000));
-    CU_ASSERT(reads(&b, "u1", "R1"));
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
     CU_ASSERT_EQUAL(modbus_peer_connections(b.peer), 2);
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 static void test_recovery_and_delay(void)
 {
     struct bench b;
-    bench_make(&b, "modbus-tcp", NULL);
-    bench_device(&b, 1, "Timeout: 2s, ConnectDelay: 0.2, LinkRecoveryTimeout: 3");
-    int64_t begun = now_us();
-    CU_ASSERT(reads(&b, "u1", "R1"));
-    CU_ASSERT(now_us() - begun >= 200000);
-    misbehaves(&b, HANGS_UP, 4);
-    CU_ASSERT(reads(&b, "u1", "R1"));
-    bench_done(&b);
-    bench_make(&b, "modbus-tcp", NULL);
-    bench_device(&b, 1, "Timeout: 0.1, ProtocolRecoveryTimeout: 1");
-    misbehaves(&b, SILENT, 1);
-    CU_ASSERT_FALSE(reads(&b, "u1", "R1"));
-    misbehaves(&b, OTHER_THEN_SLOW, 1);
-    CU_ASSERT(reads(&b, "u1", "R1"));
-    bench_done(&b);
-    bench_make(&b, "modbus-tcp", NULL);
-    bench_device(&b, 1, "Timeout: 1s");
+    modbus_bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_device(&b, 1, "Timeout: 2s, ConnectDelay: 0.2, LinkRecoveryTimeout: 3");
+    int64_t begun = modbus_bench_now_us();
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
+    CU_ASSERT(modbus_bench_now_us() - begun >= 200000);
+    modbus_bench_misbehaves(&b, HANGS_UP, 4);
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
+    modbus_bench_done(&b);
+    modbus_bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_device(&b, 1, "Timeout: 0.1, ProtocolRecoveryTimeout: 1");
+    modbus_bench_misbehaves(&b, SILENT, 1);
+    CU_ASSERT_FALSE(modbus_bench_reads(&b, "u1", "R1"));
+    modbus_bench_misbehaves(&b, OTHER_THEN_SLOW, 1);
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "R1"));
+    modbus_bench_done(&b);
+    modbus_bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_device(&b, 1, "Timeout: 1s");
     CU_ASSERT_EQUAL(
         devsdk_test_device(
             b.t,
@@ -316,7 +316,7 @@ static void test_recovery_and_delay(void)
     const devsdk_test_result *r = devsdk_test_read(b.t, "nowhere", "R1", NULL);
     CU_ASSERT_EQUAL(r->status, 500);
     CU_ASSERT_PTR_NOT_NULL(strstr(r->text, "no.such.host.invalid:502: "));
-    bench_done(&b);
+    modbus_bench_done(&b);
 }
 
 CU_TestInfo modbus_lines_tests[] = {

@@ -22,7 +22,7 @@ const char modbus_bench_profile[] =
     "- {name: All, readWrite: R, resourceOperations: [{deviceResource: R1}, {deviceResource: R50}, "
     "{deviceResource: R99}]}\n";
 
-int64_t now_us(void)
+int64_t modbus_bench_now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -130,7 +130,7 @@ static bool misbehave(struct modbus_peer *p, struct script *s, const struct modb
     }
 }
 
-bool bench_act(struct modbus_peer *p, const struct modbus_frame *q, void *arg)
+bool modbus_bench_act(struct modbus_peer *p, const struct modbus_frame *q, void *arg)
 {
     struct script *s = arg;
     int unit = atomic_load(&s->unit), mode = atomic_load(&s->mode);
@@ -158,7 +158,7 @@ bool bench_act(struct modbus_peer *p, const struct modbus_frame *q, void *arg)
     return misbehave(p, s, q);
 }
 
-void fill(struct modbus_peer *p)
+void modbus_bench_fill(struct modbus_peer *p)
 {
     for (uint16_t i = 0; i < 200; i++) {
         modbus_peer_set(p, i, i);
@@ -167,7 +167,7 @@ void fill(struct modbus_peer *p)
 
 /* ---- a bench: a peer, the driver, devices ------------------------------------------------------- */
 
-void bench_make(struct bench *b, const char *protocol, const char *config)
+void modbus_bench_make(struct bench *b, const char *protocol, const char *config)
 {
     memset(&b->script, 0, sizeof(b->script));
     scratch_make(&b->dir);
@@ -175,21 +175,21 @@ void bench_make(struct bench *b, const char *protocol, const char *config)
     if (serial) {
         char port[100];
         snprintf(port, sizeof(port), "%s/tty", b->dir.path);
-        b->peer = modbus_peer_serial(MODBUS_RTU, port, bench_act, &b->script);
+        b->peer = modbus_peer_serial(MODBUS_RTU, port, modbus_bench_act, &b->script);
         snprintf(b->place, sizeof(b->place), "%s: {Address: %s, BaudRate: 115200", protocol, port);
     } else {
         b->peer = modbus_peer_tcp(strcmp(protocol, "modbus-tcp") == 0 ? MODBUS_TCP : MODBUS_RTU,
-                                  bench_act, &b->script);
+                                  modbus_bench_act, &b->script);
         snprintf(b->place, sizeof(b->place), "%s: {Address: 127.0.0.1, Port: %u", protocol,
                  modbus_peer_port(b->peer));
     }
-    fill(b->peer);
+    modbus_bench_fill(b->peer);
     b->t = devsdk_test_start(&device_modbus, config);
     CU_ASSERT_EQUAL(devsdk_test_status(b->t), 200);
     CU_ASSERT_EQUAL(devsdk_test_profile(b->t, modbus_bench_profile), 201);
 }
 
-void bench_device(struct bench *b, unsigned unit, const char *more)
+void modbus_bench_device(struct bench *b, unsigned unit, const char *more)
 {
     char device[400];
     snprintf(device, sizeof(device),
@@ -198,21 +198,21 @@ void bench_device(struct bench *b, unsigned unit, const char *more)
     CU_ASSERT_EQUAL(devsdk_test_device(b->t, device), 201);
 }
 
-void bench_done(struct bench *b)
+void modbus_bench_done(struct bench *b)
 {
     modbus_peer_free(b->peer);
     CU_ASSERT_EQUAL(devsdk_test_stop(b->t), 0);
     scratch_done(&b->dir);
 }
 
-void misbehaves(struct bench *b, enum mode mode, int times)
+void modbus_bench_misbehaves(struct bench *b, enum mode mode, int times)
 {
     atomic_store(&b->script.times, times);
     atomic_store(&b->script.mode, (int)mode);
 }
 
 /* The right value, or none. */
-bool reads(struct bench *b, const char *device, const char *resource)
+bool modbus_bench_reads(struct bench *b, const char *device, const char *resource)
 {
     const devsdk_test_result *r = devsdk_test_read(b->t, device, resource, NULL);
     if (r->status != 200) {
@@ -225,11 +225,11 @@ bool reads(struct bench *b, const char *device, const char *resource)
 }
 
 /* A known number of tries until it answers again, no more. */
-bool recovers(struct bench *b, const char *device, unsigned tries)
+bool modbus_bench_recovers(struct bench *b, const char *device, unsigned tries)
 {
-    misbehaves(b, GOOD, 0);
+    modbus_bench_misbehaves(b, GOOD, 0);
     for (unsigned i = 0; i < tries; i++) {
-        if (reads(b, device, i % 2 ? "R1" : "R2")) {
+        if (modbus_bench_reads(b, device, i % 2 ? "R1" : "R2")) {
             return true;
         }
     }
@@ -240,15 +240,15 @@ static void *ask_on(void *arg)
 {
     struct asker *a = arg;
     for (unsigned i = 0; i < a->rounds; i++) {
-        int64_t begun = now_us();
-        a->answered += reads(a->b, a->device, i % 2 ? "R1" : "All");
-        int64_t took = (now_us() - begun) / 1000;
+        int64_t begun = modbus_bench_now_us();
+        a->answered += modbus_bench_reads(a->b, a->device, i % 2 ? "R1" : "All");
+        int64_t took = (modbus_bench_now_us() - begun) / 1000;
         a->longest_ms = took > a->longest_ms ? took : a->longest_ms;
     }
     return NULL;
 }
 
-void ask_all(struct asker *askers, size_t n)
+void modbus_bench_ask_all(struct asker *askers, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         CU_ASSERT_EQUAL_FATAL(pthread_create(&askers[i].thread, NULL, ask_on, &askers[i]), 0);

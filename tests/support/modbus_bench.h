@@ -58,20 +58,20 @@ struct bench {
 };
 
 /** @p protocol: modbus-tcp, modbus-rtu (behind a pseudo terminal) or modbus-rtu-tcp. */
-void bench_make(struct bench *b, const char *protocol, const char *config);
+void modbus_bench_make(struct bench *b, const char *protocol, const char *config);
 /** A device u<unit>; @p more: properties. */
-void bench_device(struct bench *b, unsigned unit, const char *more);
-void bench_done(struct bench *b);
+void modbus_bench_device(struct bench *b, unsigned unit, const char *more);
+void modbus_bench_done(struct bench *b);
 /** So many times; negative: for ever. */
-void misbehaves(struct bench *b, enum mode mode, int times);
+void modbus_bench_misbehaves(struct bench *b, enum mode mode, int times);
 /** Is there an answer? It is asserted to be the right one. */
-bool reads(struct bench *b, const char *device, const char *resource);
+bool modbus_bench_reads(struct bench *b, const char *device, const char *resource);
 /** From now on it behaves: is there an answer after so many tries at most? */
-bool recovers(struct bench *b, const char *device, unsigned tries);
+bool modbus_bench_recovers(struct bench *b, const char *device, unsigned tries);
 /** The peer's function, and what is in its registers: for peers made anew. */
-modbus_peer_fn bench_act;
-void fill(struct modbus_peer *p);
-int64_t now_us(void);
+modbus_peer_fn modbus_bench_act;
+void modbus_bench_fill(struct modbus_peer *p);
+int64_t modbus_bench_now_us(void);
 
 struct asker {
     struct bench *b;
@@ -81,6 +81,6 @@ struct asker {
     pthread_t thread;
 };
 /** All at the same time, to their ends. */
-void ask_all(struct asker *askers, size_t n);
+void modbus_bench_ask_all(struct asker *askers, size_t n);
 
 #endif
