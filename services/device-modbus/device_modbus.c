@@ -40,7 +40,6 @@ static struct modbus_manners manners_of(devsdk_device *dev)
         .connect_delay_ms = to_ms(a->connect_delay_s),
         .link_recovery_ms = to_ms(a->link_recovery_s),
         .protocol_recovery_ms = to_ms(a->protocol_recovery_s),
-        .turnaround_ms = to_ms(a->turnaround_s),
         .window = a->place.framing == MODBUS_TCP ? a->window : 1,
         .max_queued = config->max_queued,
     };

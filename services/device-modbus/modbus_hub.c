@@ -188,12 +188,28 @@ static struct modbus_line *get_locked(struct modbus_hub *hub, const struct modbu
     return line;
 }
 
+/* What was found out about the peer stands, as long as nobody says otherwise. */
+static void take_manners(struct modbus_line *line, const struct modbus_manners *manners)
+{
+    pthread_mutex_lock(&line->lock);
+    if (line->manners.window != manners->window) {
+        line->window = manners->window;
+        line->trial = NULL;
+        line->proven = false;
+    }
+    line->manners = *manners;
+    pthread_mutex_unlock(&line->lock);
+}
+
 struct modbus_line *modbus_line_get(struct modbus_hub *hub, const struct modbus_place *place,
                                     const struct modbus_manners *manners, char *why, size_t size)
 {
     pthread_mutex_lock(&hub->lock);
     struct modbus_line *line = get_locked(hub, place, manners, why, size);
     pthread_mutex_unlock(&hub->lock);
+    if (line) {
+        take_manners(line, manners);
+    }
     return line;
 }
 

@@ -14,6 +14,7 @@ void modbus_task_fill(struct modbus_task *t, devsdk_request *r, const struct mod
 {
     t->timeout_ms = (int64_t)(addr->timeout_s * 1000);
     t->timeout_ms = t->timeout_ms > 0 ? t->timeout_ms : 1;
+    t->turnaround_ms = (int64_t)(addr->turnaround_s * 1000);
     t->give_up_ms = devsdk_deadline_ms(r) - MARGIN_MS;
 }
 

@@ -144,7 +144,7 @@ static size_t send_one(struct modbus_line *line, struct modbus_task *t, int64_t 
         size_t n = write_task(line, t, now, out);
         modbus_queue_remove(&line->queue, t);
         modbus_line_finish(line, t, MODBUS_ANSWERED);
-        line->quiet_until_us = modbus_now_us() + line->manners.turnaround_ms * 1000;
+        line->quiet_until_us = modbus_now_us() + t->turnaround_ms * 1000;
         return n;
     }
     if (t->unit->suspect && line->place.framing != MODBUS_TCP) {

@@ -43,7 +43,8 @@ struct modbus_task {
     struct modbus_unit *unit;
     struct modbus_query query;
     int64_t timeout_ms;
-    int64_t give_up_ms; /* devsdk_now_ms() after which nobody wants the answer */
+    int64_t turnaround_ms; /* silence after it, where it goes to all */
+    int64_t give_up_ms;    /* devsdk_now_ms() after which nobody wants the answer */
     void (*done)(struct modbus_task *, const struct modbus_outcome *);
 
     struct modbus_task *next; /* several are handed over as a list */
@@ -58,10 +59,10 @@ struct modbus_task {
     bool behind, forgotten; /* sent in one piece behind another one; and not answered, it seems */
 };
 
-/** How a line is run; that of its first device holds. */
+/** How a line is run; what came last holds. */
 struct modbus_manners {
     int64_t idle_ms; /* close after; 0: after each request; below: never */
-    int64_t connect_delay_ms, link_recovery_ms, protocol_recovery_ms, turnaround_ms;
+    int64_t connect_delay_ms, link_recovery_ms, protocol_recovery_ms;
     unsigned window; /* questions under way at a time, on TCP */
     unsigned max_queued;
 };

@@ -288,6 +288,26 @@ static void test_connections_are_closed_when_idle(void)
     modbus_bench_done(&b);
 }
 
+static void test_what_was_said_last_holds(void)
+{
+    struct bench b;
+    char change[300];
+    modbus_bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_device(&b, 1, "IdleTimeout: -1");
+    modbus_bench_device(&b, 2, "IdleTimeout: -1");
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "All"));
+    CU_ASSERT_EQUAL(modbus_peer_most_at_once(b.peer), 3);
+    snprintf(change, sizeof(change),
+             "{name: u1, protocols: {%s, UnitID: 1, IdleTimeout: 0, MaxInFlight: 1}}}", b.place);
+    CU_ASSERT_EQUAL(devsdk_test_change(b.t, change), 200);
+    modbus_peer_count_anew(b.peer);
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "All"));
+    CU_ASSERT(wait_until(is_alone, b.peer, 5000));
+    CU_ASSERT(modbus_bench_reads(&b, "u2", "All"));
+    CU_ASSERT_EQUAL(modbus_peer_most_at_once(b.peer), 1);
+    modbus_bench_done(&b);
+}
+
 static void test_recovery_and_delay(void)
 {
     struct bench b;
@@ -330,6 +350,7 @@ CU_TestInfo modbus_lines_tests[] = {
     {"a port that was pulled out is opened again", test_a_port_that_was_pulled_out_is_opened_again},
     {"a peer that restarts",                       test_a_peer_that_restarts                      },
     {"connections are closed when idle",           test_connections_are_closed_when_idle          },
+    {"what was said last holds",                   test_what_was_said_last_holds                  },
     {"recovery and delay",                         test_recovery_and_delay                        },
     CU_TEST_INFO_NULL,
 };
