@@ -91,9 +91,9 @@ typedef struct devsdk_field {
     const char *help;          /* one line */
     double min, max;           /* both 0: no limit */
     const char *const *one_of; /* NULL-ended; the member is a uint8_t..uint64_t index */
-    const char *
-        unit; /* "ms", "s": also takes "500ms", "0.5s"; the member counts this unit. Of a text, ".2": a
-                       * number without quotes that has a fraction is taken with so many decimals */
+    /* "ms", "s": also takes "500ms", "0.5s"; the member counts this unit. Of a text, ".2": a number without quotes
+     * that has a fraction is taken with so many decimals */
+    const char *unit;
 } devsdk_field;
 #define DEVSDK_FIELD(S, member, name, kind, ...)                                                   \
     {                                                                                              \
