@@ -59,12 +59,23 @@ static bool is_configuration(const char *variable)
     return false;
 }
 
-/* The environment without them, before there is a thread that reads it and until there is none. */
+static size_t count_environment(size_t *ret_configuration)
+{
+    size_t n = 0;
+    *ret_configuration = 0;
+    for (; environ && environ[n]; n++) {
+        *ret_configuration += is_configuration(environ[n]);
+    }
+    return n;
+}
+
+/* The environment without them, before there is a thread that reads it and until there is none. Where one stays behind,
+ * so does what it reads. */
 static void hush_environment(devsdk_test *t)
 {
-    size_t n = 0, kept = 0;
-    while (environ && environ[n]) {
-        n++;
+    size_t configuration, n = count_environment(&configuration), kept = 0;
+    if (configuration == 0) {
+        return;
     }
     t->environment = environ;
     t->quiet = edge_xalloc(n + 1, sizeof(char *));
@@ -78,8 +89,10 @@ static void hush_environment(devsdk_test *t)
 
 static void restore_environment(devsdk_test *t)
 {
-    environ = t->environment;
-    free(t->quiet);
+    if (t->quiet) {
+        environ = t->environment;
+        free(t->quiet);
+    }
 }
 
 /* ---- begin -------------------------------------------------------------------------------------------- */
