@@ -12,16 +12,6 @@
 
 enum { SECONDS = 30 };
 
-static double loops_per_second(void)
-{
-    volatile uint64_t n = 0;
-    int64_t end = edge_now_mono_ns() + 1000000000;
-    while (edge_now_mono_ns() < end) {
-        n = n + 1;
-    }
-    return (double)n;
-}
-
 int main(int argc, char **argv)
 {
     static const char *const sources[] = {"Int32"};
@@ -33,7 +23,7 @@ int main(int argc, char **argv)
              "usage: bench_devices [DEVICES [INTERVAL_MS [split]]]");
     char interval[32];
     snprintf(interval, sizeof(interval), "%lldms", (long long)interval_ms);
-    double calibration = loops_per_second();
+    double calibration = rig_loops_per_second();
     struct platform p;
     platform_make(&p, split ? SHAPE_SPLIT : SHAPE_ONE);
     rig_fleet(&p, "Random-Integer-Device", sources, 1, devices, interval);

@@ -50,27 +50,44 @@ static bool each_pid(const struct platform *p, unsigned i, pid_t *ret)
     return *ret > 0;
 }
 
+int64_t rig_pid_pss_kb(pid_t pid)
+{
+    char path[64], line[128];
+    int64_t kb = 0;
+    snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+    FILE *f = fopen(path, "r");
+    rig_must(f != NULL, "no smaps_rollup");
+    while (fgets(line, sizeof(line), f)) {
+        if (strncmp(line, "Pss:", 4) == 0) {
+            kb = strtoll(line + 4, NULL, 10);
+            break;
+        }
+    }
+    fclose(f);
+    return kb;
+}
+
 int64_t rig_pss_kb(const struct platform *p)
 {
     int64_t total = 0;
     pid_t pid;
     for (unsigned i = 0; i < N_SERVICES; i++) {
-        char path[64], line[128];
-        if (!each_pid(p, i, &pid)) {
-            continue;
-        }
-        snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-        FILE *f = fopen(path, "r");
-        rig_must(f != NULL, "no smaps_rollup");
-        while (fgets(line, sizeof(line), f)) {
-            if (strncmp(line, "Pss:", 4) == 0) {
-                total += strtoll(line + 4, NULL, 10);
-                break;
-            }
-        }
-        fclose(f);
+        total += each_pid(p, i, &pid) ? rig_pid_pss_kb(pid) : 0;
     }
     return total;
+}
+
+double rig_pid_cpu_seconds(pid_t pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "r");
+    rig_must(f && fgets(text, sizeof(text), f), "no stat");
+    fclose(f);
+    unsigned long user = 0, system = 0;
+    const char *after = strrchr(text, ')');
+    sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 double rig_cpu_seconds(const struct platform *p)
@@ -78,20 +95,19 @@ double rig_cpu_seconds(const struct platform *p)
     double total = 0;
     pid_t pid;
     for (unsigned i = 0; i < N_SERVICES; i++) {
-        char path[64], text[1024];
-        if (!each_pid(p, i, &pid)) {
-            continue;
-        }
-        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-        FILE *f = fopen(path, "r");
-        rig_must(f && fgets(text, sizeof(text), f), "no stat");
-        fclose(f);
-        unsigned long user = 0, system = 0;
-        const char *after = strrchr(text, ')');
-        sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-        total += (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+        total += each_pid(p, i, &pid) ? rig_pid_cpu_seconds(pid) : 0;
     }
     return total;
+}
+
+double rig_loops_per_second(void)
+{
+    volatile uint64_t n = 0;
+    int64_t end = edge_now_mono_ns() + 1000000000;
+    while (edge_now_mono_ns() < end) {
+        n = n + 1;
+    }
+    return (double)n;
 }
 
 int64_t rig_events(const struct platform *p)

@@ -14,7 +14,11 @@ void rig_fleet(struct platform *p, const char *profile, const char *const *sourc
 
 int64_t rig_pss_kb(const struct platform *p);     /* of all programs but the broker */
 double rig_cpu_seconds(const struct platform *p); /* used so far, of the same */
-int64_t rig_events(const struct platform *p);     /* stored so far */
+int64_t rig_pid_pss_kb(pid_t pid);
+double rig_pid_cpu_seconds(pid_t pid);
+/** What one core does in a second: turns of a counting loop. CPU shares of different machines compare with it. */
+double rig_loops_per_second(void);
+int64_t rig_events(const struct platform *p); /* stored so far */
 void rig_wait_ms(int64_t ms);
 
 double rig_median(double *values, size_t n); /* sorts */
