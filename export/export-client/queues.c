@@ -146,12 +146,12 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static uint64_t depth_of(struct edge_ctx *ctx, const char *folder)
 {
-    struct export_spool_config config = {.dir = folder};
-    struct export_spool_state state = {0};
-    struct export_spool *spool;
-    if (export_spool_open(ctx, &config, &spool) == EDGE_OK) {
-        export_spool_state(spool, &state);
-        export_spool_close(spool);
+    struct edge_spool_config config = {.dir = folder};
+    struct edge_spool_state state = {0};
+    struct edge_spool *spool;
+    if (edge_spool_open(ctx, &config, &spool) == EDGE_OK) {
+        edge_spool_state(spool, &state);
+        edge_spool_close(spool);
     }
     edge_ctx_clear(ctx);
     return state.depth;

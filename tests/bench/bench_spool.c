@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "export/spool.h"
+#include "edge/spool.h"
 #include "scratch.h"
 
 enum { PAYLOAD = 440, HEAD = 72, MANY = 64, SPOOLED = 1000000, ONE_SECOND_MS = 1000 };
 static const char *const NAMES[] = {
-    [EXPORT_GROUP] = "group", [EXPORT_SYNC] = "sync", [EXPORT_OS] = "os"};
+    [EDGE_SPOOL_GROUP] = "group", [EDGE_SPOOL_SYNC] = "sync", [EDGE_SPOOL_OS] = "os"};
 
 static void must(enum edge_status st, struct edge_ctx *ctx)
 {
@@ -24,32 +24,32 @@ static void must(enum edge_status st, struct edge_ctx *ctx)
     }
 }
 
-static struct export_spool *open_spool(const char *dir, enum export_durability durability)
+static struct edge_spool *open_spool(const char *dir, enum edge_spool_durability durability)
 {
     EDGE_CTX_SCOPE(ctx);
-    const struct export_spool_config config = {
+    const struct edge_spool_config config = {
         .dir = dir, .durability = durability, .max_bytes = UINT64_C(64) << 30};
-    struct export_spool *s = NULL;
-    must(export_spool_open(&ctx, &config, &s), &ctx);
+    struct edge_spool *s = NULL;
+    must(edge_spool_open(&ctx, &config, &s), &ctx);
     return s;
 }
 
-static void append(struct export_spool *s, size_t n)
+static void append(struct edge_spool *s, size_t n)
 {
     static const char payload[PAYLOAD];
     EDGE_CTX_SCOPE(ctx);
-    struct export_record r[MANY];
+    struct edge_spool_record r[MANY];
     for (size_t i = 0; i < n; i++) {
-        r[i] = (struct export_record){.payload = payload, .size = PAYLOAD, .kind = 1};
+        r[i] = (struct edge_spool_record){.payload = payload, .size = PAYLOAD, .kind = 1};
     }
-    must(export_spool_append(&ctx, s, r, n, 0), &ctx);
+    must(edge_spool_append(&ctx, s, r, n, 0), &ctx);
 }
 
 /* Records per second for a second. */
-static double spool_rate(enum export_durability durability, size_t at_once)
+static double spool_rate(enum edge_spool_durability durability, size_t at_once)
 {
     SCRATCH(dir);
-    struct export_spool *s = open_spool(dir.path, durability);
+    struct edge_spool *s = open_spool(dir.path, durability);
     uint64_t n = 0;
     double start = bench_now();
     while (bench_now() - start < 1) {
@@ -57,7 +57,7 @@ static double spool_rate(enum export_durability durability, size_t at_once)
         n += at_once;
     }
     double rate = (double)n / (bench_now() - start);
-    export_spool_close(s);
+    edge_spool_close(s);
     return rate;
 }
 
@@ -95,10 +95,10 @@ static void measure_appends(struct figures *f)
     for (int k = 0; k < 2; k++) {
         f->bare[0][k] = bare_rate(false, at_once[k]);
         f->bare[1][k] = bare_rate(true, at_once[k]);
-        for (enum export_durability d = EXPORT_GROUP; d <= EXPORT_OS; d++) {
+        for (enum edge_spool_durability d = EDGE_SPOOL_GROUP; d <= EDGE_SPOOL_OS; d++) {
             f->rate[d][k] = spool_rate(d, at_once[k]);
             printf("%-5s %2zu a write: %9.0f records/s, bare %9.0f\n", NAMES[d], at_once[k],
-                   f->rate[d][k], f->bare[d == EXPORT_SYNC][k]);
+                   f->rate[d][k], f->bare[d == EDGE_SPOOL_SYNC][k]);
         }
     }
 }
@@ -106,29 +106,29 @@ static void measure_appends(struct figures *f)
 static void measure_start(struct figures *f, uint64_t records)
 {
     SCRATCH(dir);
-    struct export_spool *s = open_spool(dir.path, EXPORT_OS);
+    struct edge_spool *s = open_spool(dir.path, EDGE_SPOOL_OS);
     for (uint64_t i = 0; i < records; i += MANY) {
         append(s, MANY);
     }
-    export_spool_close(s);
+    edge_spool_close(s);
     double start = bench_now();
-    s = open_spool(dir.path, EXPORT_OS);
+    s = open_spool(dir.path, EDGE_SPOOL_OS);
     f->start_ms = (bench_now() - start) * ONE_SECOND_MS;
     uint64_t n = 0, seq = 0;
     start = bench_now();
     for (;; n++) {
         EDGE_CTX_SCOPE(ctx);
-        struct export_record r;
-        if (export_spool_read(&ctx, s, seq, &r) != EDGE_OK) {
+        struct edge_spool_record r;
+        if (edge_spool_read(&ctx, s, seq, &r) != EDGE_OK) {
             break;
         }
         seq = r.seq + 1;
-        export_spool_settle(s, r.seq);
+        edge_spool_settle(s, r.seq);
     }
     f->drain = (double)n / (bench_now() - start);
     printf("start with %llu records: %.1f ms; drained at %.0f records/s\n", (unsigned long long)n,
            f->start_ms, f->drain);
-    export_spool_close(s);
+    edge_spool_close(s);
 }
 
 int main(int argc, char **argv)
@@ -140,8 +140,9 @@ int main(int argc, char **argv)
     printf(
         "bench spool os64=%.0f os1=%.0f group64=%.0f group1=%.0f sync64=%.0f sync1=%.0f "
         "bare64=%.0f bare1=%.0f baresync64=%.0f baresync1=%.0f records=%llu start_ms=%.1f drain=%.0f\n",
-        f.rate[EXPORT_OS][0], f.rate[EXPORT_OS][1], f.rate[EXPORT_GROUP][0],
-        f.rate[EXPORT_GROUP][1], f.rate[EXPORT_SYNC][0], f.rate[EXPORT_SYNC][1], f.bare[0][0],
-        f.bare[0][1], f.bare[1][0], f.bare[1][1], (unsigned long long)records, f.start_ms, f.drain);
+        f.rate[EDGE_SPOOL_OS][0], f.rate[EDGE_SPOOL_OS][1], f.rate[EDGE_SPOOL_GROUP][0],
+        f.rate[EDGE_SPOOL_GROUP][1], f.rate[EDGE_SPOOL_SYNC][0], f.rate[EDGE_SPOOL_SYNC][1],
+        f.bare[0][0], f.bare[0][1], f.bare[1][0], f.bare[1][1], (unsigned long long)records,
+        f.start_ms, f.drain);
     return 0;
 }

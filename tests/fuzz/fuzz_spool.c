@@ -12,7 +12,7 @@
 
 #include "edge/arena.h"
 #include "edge/log.h"
-#include "spool/format.h"
+#include "store/spool_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -62,8 +62,8 @@ static void mend_cursor(unsigned char *b, size_t n)
     if (n >= CURSOR_HEAD) {
         uint32_t runs = (uint32_t)((n - CURSOR_HEAD) / RUN);
         memcpy(b, "ECUR", 4);
-        put_u32(b + 32, runs);
-        put_u32(b + 4, crc32c(0, b + 8, CURSOR_HEAD - 8 + (size_t)runs * RUN));
+        spool_put_u32(b + 32, runs);
+        spool_put_u32(b + 4, spool_crc32c(0, b + 8, CURSOR_HEAD - 8 + (size_t)runs * RUN));
     }
 }
 
@@ -76,10 +76,10 @@ static void mend_records(unsigned char *b, size_t n)
             at++;
             continue;
         }
-        size_t body = get_u32(head + 12), left = n - at - RECORD_HEAD;
+        size_t body = spool_get_u32(head + 12), left = n - at - RECORD_HEAD;
         body = body < left ? body : left;
-        put_u32(head + 8, crc32c(0, head + RECORD_HEAD, body));
-        put_u32(head + 4, crc32c(0, head + 8, RECORD_HEAD - 8));
+        spool_put_u32(head + 8, spool_crc32c(0, head + RECORD_HEAD, body));
+        spool_put_u32(head + 4, spool_crc32c(0, head + 8, RECORD_HEAD - 8));
         at += RECORD_HEAD + body;
     }
 }
@@ -88,10 +88,10 @@ static void mend_records(unsigned char *b, size_t n)
 static void store_segment(unsigned char *b, size_t n, unsigned mend)
 {
     char name[PATH_SIZE];
-    uint64_t first = n >= SEGMENT_HEAD ? get_u64(b + 16) : 1;
+    uint64_t first = n >= SEGMENT_HEAD ? spool_get_u64(b + 16) : 1;
     first = first ? first : 1;
     if (mend & MEND_HEAD && n >= SEGMENT_HEAD) {
-        segment_head_put(b, first);
+        spool_segment_head_put(b, first);
     }
     if (mend & MEND_RECORDS) {
         mend_records(b, n);
@@ -100,36 +100,37 @@ static void store_segment(unsigned char *b, size_t n, unsigned mend)
     store(name, b, n);
 }
 
-static void read_all(struct export_spool *s, size_t there)
+static void read_all(struct edge_spool *s, size_t there)
 {
     size_t bytes = 0;
     uint64_t seq = 0;
     for (unsigned n = 0;; n++) {
         EDGE_CTX_SCOPE(ctx);
         ctx.log = quiet;
-        struct export_record r;
-        if (export_spool_read(&ctx, s, seq, &r) != EDGE_OK) {
+        struct edge_spool_record r;
+        if (edge_spool_read(&ctx, s, seq, &r) != EDGE_OK) {
             break;
         }
         assert(r.seq >= seq);
         bytes += RECORD_HEAD + r.size;
         seq = r.seq + 1;
         if (n % 3 == 0) {
-            export_spool_settle(s, r.seq);
+            edge_spool_settle(s, r.seq);
         }
     }
     assert(bytes <= there);
 }
 
-static void take_one(struct export_spool *s)
+static void take_one(struct edge_spool *s)
 {
     EDGE_CTX_SCOPE(ctx);
-    struct export_record mine = {.payload = "fresh", .size = 5, .content_type = "text/plain"}, r;
-    struct export_spool_state state;
-    assert(export_spool_append(&ctx, s, &mine, 1, 0) == EDGE_OK);
-    assert(export_spool_read(&ctx, s, mine.seq, &r) == EDGE_OK);
+    struct edge_spool_record mine = {.payload = "fresh", .size = 5, .content_type = "text/plain"},
+                             r;
+    struct edge_spool_state state;
+    assert(edge_spool_append(&ctx, s, &mine, 1, 0) == EDGE_OK);
+    assert(edge_spool_read(&ctx, s, mine.seq, &r) == EDGE_OK);
     assert(r.seq == mine.seq && r.size == 5 && memcmp(r.payload, "fresh", 5) == 0);
-    export_spool_state(s, &state);
+    edge_spool_state(s, &state);
     assert(state.first <= mine.seq && state.next == mine.seq + 1);
     assert(state.depth >= 1 && state.depth <= state.next - state.first);
 }
@@ -138,16 +139,16 @@ static void use(size_t there)
 {
     EDGE_CTX_SCOPE(ctx);
     ctx.log = quiet;
-    const struct export_spool_config config = {
-        .dir = dir, .durability = EXPORT_OS, .min_free_bytes = 1, .log = quiet};
-    struct export_spool *s = NULL;
-    if (export_spool_open(&ctx, &config, &s) != EDGE_OK) {
+    const struct edge_spool_config config = {
+        .dir = dir, .durability = EDGE_SPOOL_OS, .min_free_bytes = 1, .log = quiet};
+    struct edge_spool *s = NULL;
+    if (edge_spool_open(&ctx, &config, &s) != EDGE_OK) {
         assert(ctx.failure);
         return;
     }
     read_all(s, there);
     take_one(s);
-    export_spool_close(s);
+    edge_spool_close(s);
 }
 
 /* What to mend, two bytes of the cursor's size, the cursor, the segment. */

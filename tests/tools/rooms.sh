@@ -56,10 +56,10 @@ while IFS=: read -r file include; do
     fault "$file includes a flow: $include"
 done < <(grep -rE '^#include "([^"]*/)?flows' "$SDK/model" "$SDK/clients")
 
-# The north side: spool, stages, connectors, engine, in this order (export/README.md).
+# The north side: stages, connectors, engine, in this order (export/README.md).
 NORTH_SIDE="export"
-declare -A NORTH=([spool]=0 [stages]=1 [connectors]=2 [engine]=3
-    [spool.h]=0 [data.h]=1 [stage.h]=1 [connector.h]=2 [queue.h]=3 [settings.h]=3 [engine.h]=3 [routes.h]=3)
+declare -A NORTH=([stages]=1 [connectors]=2 [engine]=3
+    [data.h]=1 [stage.h]=1 [connector.h]=2 [queue.h]=3 [settings.h]=3 [engine.h]=3 [routes.h]=3)
 while IFS=: read -r file include; do
     included=${include#*\"} included=${included%\"*}
     case "$file" in

@@ -5,7 +5,7 @@
 #ifndef EXPORT_CONNECTOR_H
 #define EXPORT_CONNECTOR_H
 
-#include "export/spool.h"
+#include "edge/spool.h"
 #include "export/stage.h"
 
 /** What became of a message, as the peer said. */

@@ -73,7 +73,7 @@ enum edge_status export_engine_run(struct edge_ctx *ctx, struct export_engine *e
 /** Run what the bus brings on @p topics (below the base topic, commas between them). @p rt lives as long as the bus. */
 enum edge_status export_engine_listen(struct edge_ctx *ctx, struct export_engine *e,
                                       const struct edge_runtime *rt, const char *topics,
-                                      enum export_full full);
+                                      enum edge_spool_full full);
 
 /** Each function's view of a message: for POST .../pipeline/{id}/test. Nothing is sent, queued or published. */
 typedef void export_step(void *arg, struct edge_ctx *ctx, const char *function,

@@ -25,15 +25,15 @@ enum edge_status export_context_read(struct edge_ctx *ctx, const char *context,
  * response is what came in where the peer gave none.
  */
 typedef enum edge_status export_continue(void *arg, struct edge_ctx *ctx,
-                                         const struct export_record *record,
+                                         const struct edge_spool_record *record,
                                          const struct export_outcome *outcome);
 
-typedef void export_told(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+typedef void export_told(void *arg, struct edge_ctx *ctx, const struct edge_spool_record *record,
                          const struct export_outcome *outcome);
 
 struct export_queue_config {
-    const char *name;                 /* "<pipeline>.<function>", unique; its folder, escaped */
-    struct export_spool_config spool; /* dir: of this queue */
+    const char *name;               /* "<pipeline>.<function>", unique; its folder, escaped */
+    struct edge_spool_config spool; /* dir: of this queue */
     const struct export_connector *connector;
     const void *stage;
     struct export_connector_env env;         /* queue, settle, line: set by the queue */
@@ -76,7 +76,7 @@ struct export_queue_status {
     uint64_t depth, bytes, in_flight, acknowledged, retries, quarantined;
     int64_t oldest_age_ms, next_retry_ms, last_error_ms;
     bool paused;
-    uint64_t dropped[EXPORT_DROP_REASONS];
+    uint64_t dropped[EDGE_DROP_REASONS];
 };
 
 enum edge_status export_queue_open(struct edge_ctx *ctx, const struct export_queue_config *config,
@@ -87,9 +87,9 @@ void export_queue_configure(struct export_queue *q, const struct export_queue_co
 void export_queue_stop(struct export_queue *q, int64_t deadline_ms);
 void export_queue_close(struct export_queue *q);
 
-/** As export_spool_append(). What is too large for the connector goes to the quarantine in its turn. */
+/** As edge_spool_append(). What is too large for the connector goes to the quarantine in its turn. */
 enum edge_status export_queue_put(struct edge_ctx *ctx, struct export_queue *q,
-                                  struct export_record *records, size_t n, int64_t deadline_ms);
+                                  struct edge_spool_record *records, size_t n, int64_t deadline_ms);
 void export_queue_pause(struct export_queue *q, bool paused); /* survives a restart */
 /** Try now, whatever the back-off; also where the network came up. */
 void export_queue_flush(struct export_queue *q);
@@ -100,7 +100,7 @@ void export_queue_status(struct edge_ctx *ctx, struct export_queue *q,
 /* The quarantine: itself a spool, each message settled by hand. */
 struct export_quarantined {
     uint64_t seq;
-    struct export_record record;
+    struct edge_spool_record record;
     const char *reason;
     int64_t since_ms;
 };

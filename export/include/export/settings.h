@@ -6,7 +6,7 @@
 #define EXPORT_SETTINGS_H
 
 #include "edge/config.h"
-#include "export/spool.h"
+#include "edge/spool.h"
 
 /** A function as configured; which one it is its name says. */
 struct export_function_info {
@@ -38,8 +38,8 @@ struct export_store_and_forward {
 struct export_spool_info {
     uint64_t max_mb, max_count;
     const char *max_age;
-    unsigned full;       /* enum export_full */
-    unsigned durability; /* enum export_durability */
+    unsigned full;       /* enum edge_spool_full */
+    unsigned durability; /* enum edge_spool_durability */
     bool keep;           /* what failed once, where StoreAndForward is off */
 };
 extern const struct edge_dto EXPORT_SPOOL;

@@ -117,7 +117,7 @@ static enum edge_status mqtt_compile(struct edge_ctx *ctx, struct edge_arena *a,
     s->retain = export_params_true(p, "Retain");
     s->skip_verify = export_params_true(p, "SkipVerify");
     s->connect_first = export_params_true(p, "PreConnect");
-    s->max_bytes = max > 0 && max < MQTT_MAX ? (size_t)max : EXPORT_RECORD_MAX;
+    s->max_bytes = max > 0 && max < MQTT_MAX ? (size_t)max : EDGE_SPOOL_RECORD_MAX;
     s->qos = (int)export_params_count(p, "Qos");
     EDGE_TRY(take_broker(ctx, a, export_params_text(p, "BrokerAddress"), s));
     EDGE_TRY(take_will(ctx, a, p, s));

@@ -19,14 +19,14 @@ static enum edge_status bus_message(void *state, struct edge_ctx *ctx, const str
  * nothing. Where a full queue blocks it may not: who receives for all would wait for room that comes with what he
  * receives.
  */
-static unsigned flags_for(enum export_full full)
+static unsigned flags_for(enum edge_spool_full full)
 {
-    return EDGE_SUB_EVENTS | (full == EXPORT_BLOCK ? 0 : EDGE_SUB_AT_ONCE);
+    return EDGE_SUB_EVENTS | (full == EDGE_SPOOL_BLOCK ? 0 : EDGE_SUB_AT_ONCE);
 }
 
 enum edge_status export_engine_listen(struct edge_ctx *ctx, struct export_engine *e,
                                       const struct edge_runtime *rt, const char *topics,
-                                      enum export_full full)
+                                      enum edge_spool_full full)
 {
     size_t n;
     const char **list = export_list(&ctx->arena, topics ? topics : "", &n);

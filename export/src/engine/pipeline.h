@@ -96,10 +96,11 @@ void queue_params_apply(const struct export_params *p, struct export_queue_confi
 /** The pipeline called @p id in this generation; NULL. */
 struct pipeline *pipeline_find(const struct generation *g, const char *id);
 /** Continues behind a message that was delivered: export_queue_config.go_on. @p arg: the station. */
-enum edge_status run_continue(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+enum edge_status run_continue(void *arg, struct edge_ctx *ctx,
+                              const struct edge_spool_record *record,
                               const struct export_outcome *outcome);
 /** A message was not delivered (yet): whoever waits for it is told. */
-void run_told(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+void run_told(void *arg, struct edge_ctx *ctx, const struct edge_spool_record *record,
               const struct export_outcome *outcome);
 
 #endif

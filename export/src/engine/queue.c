@@ -73,10 +73,10 @@ static const char *pause_file(struct edge_arena *a, const struct export_queue *q
 
 static enum edge_status open_parts(struct edge_ctx *ctx, struct export_queue *q)
 {
-    struct export_spool_state state;
-    EDGE_TRY(export_spool_open(ctx, &q->config.spool, &q->spool));
+    struct edge_spool_state state;
+    EDGE_TRY(edge_spool_open(ctx, &q->config.spool, &q->spool));
     EDGE_TRY(queue_quarantine_open(ctx, q, false));
-    export_spool_state(q->spool, &state);
+    edge_spool_state(q->spool, &state);
     bool paused = access(pause_file(&ctx->arena, q), F_OK) == 0;
     {
         EDGE_LOCK(&q->lock);
@@ -126,7 +126,7 @@ enum edge_status export_queue_open(struct edge_ctx *ctx, const struct export_que
 
 void export_queue_configure(struct export_queue *q, const struct export_queue_config *config)
 {
-    export_spool_limit(q->spool, &config->spool);
+    edge_spool_limit(q->spool, &config->spool);
     EDGE_LOCK(&q->lock);
     take_limits(q, config);
     q->woken = true;
@@ -147,7 +147,7 @@ void export_queue_stop(struct export_queue *q, int64_t deadline_ms)
         }
         running = q->running; /* it waits for the peer */
     }
-    export_spool_wake(q->spool);
+    edge_spool_wake(q->spool);
     if (running && q->config.connector->interrupt) {
         q->config.connector->interrupt(q->connector);
     }
@@ -174,8 +174,8 @@ void export_queue_close(struct export_queue *q)
     if (q->size) {
         edge_gauge_retire(q->size);
     }
-    export_spool_close(queue_quarantine(q));
-    export_spool_close(q->spool);
+    edge_spool_close(queue_quarantine(q));
+    edge_spool_close(q->spool);
     free(q->slots);
     edge_cond_done(&q->changed);
     edge_mutex_done(&q->lock);
@@ -184,12 +184,12 @@ void export_queue_close(struct export_queue *q)
 }
 
 enum edge_status export_queue_put(struct edge_ctx *ctx, struct export_queue *q,
-                                  struct export_record *records, size_t n, int64_t deadline_ms)
+                                  struct edge_spool_record *records, size_t n, int64_t deadline_ms)
 {
-    enum edge_status st = export_spool_append(ctx, q->spool, records, n, deadline_ms);
+    enum edge_status st = edge_spool_append(ctx, q->spool, records, n, deadline_ms);
     if (q->size && st == EDGE_OK) {
         /* Here too: the pump may be waiting for its peer. */
-        edge_gauge_set(q->size, (int64_t)export_spool_depth(q->spool));
+        edge_gauge_set(q->size, (int64_t)edge_spool_depth(q->spool));
     }
     EDGE_LOCK(&q->lock);
     q->full = st == EDGE_UNAVAILABLE;
@@ -242,7 +242,7 @@ void export_queue_flush(struct export_queue *q)
 
 uint64_t export_queue_purge(struct export_queue *q)
 {
-    uint64_t n = export_spool_purge(q->spool);
+    uint64_t n = edge_spool_purge(q->spool);
     EDGE_LOCK(&q->lock);
     q->full = false;
     q->woken = true;
@@ -275,11 +275,11 @@ static enum export_queue_state state_of(const struct export_queue *q, uint64_t d
 void export_queue_status(struct edge_ctx *ctx, struct export_queue *q,
                          struct export_queue_status *ret)
 {
-    struct export_spool_state spool, aside = {0};
-    export_spool_state(q->spool, &spool);
+    struct edge_spool_state spool, aside = {0};
+    edge_spool_state(q->spool, &spool);
     EDGE_LOCK(&q->lock);
     if (q->quarantine) {
-        export_spool_state(q->quarantine, &aside);
+        edge_spool_state(q->quarantine, &aside);
     }
     int64_t now_ms = edge_now_ms(), wait_ms = q->not_before_ms - edge_now_mono_ms();
     *ret = (struct export_queue_status){

@@ -25,7 +25,7 @@ struct queue_end {
 struct queue_slot {
     struct export_queue *q;
     struct edge_ctx ctx;
-    struct export_record record;
+    struct edge_spool_record record;
     struct export_message message;
     size_t item, n_items, n_all; /* of a list: the first one, how many, of how many; else 0 */
     struct edge_buf response;    /* where what follows is done later */
@@ -45,7 +45,7 @@ struct export_queue {
     struct edge_arena arena;
     unsigned window;
     size_t max_bytes;
-    struct export_spool *spool;
+    struct edge_spool *spool;
     void *connector;
     pthread_t thread;
     struct edge_gauge *size;         /* NULL without metrics, as the next */
@@ -55,8 +55,8 @@ struct export_queue {
 
     struct edge_mutex lock;
     struct edge_cond changed EDGE_GUARDED;
-    struct export_spool *quarantine EDGE_GUARDED; /* NULL: nothing was ever in it */
-    struct queue_slot **slots;                    /* a ring of `window`; what is in it is guarded */
+    struct edge_spool *quarantine EDGE_GUARDED; /* NULL: nothing was ever in it */
+    struct queue_slot **slots;                  /* a ring of `window`; what is in it is guarded */
     unsigned first EDGE_GUARDED, n EDGE_GUARDED;
     unsigned n_out EDGE_GUARDED; /* of them with the connector */
     size_t ahead EDGE_GUARDED;   /* bytes in the ring */
@@ -85,8 +85,8 @@ struct export_queue {
 /* queue_message.c */
 /** The record as the connector is to have it; a failure is one of the message, for good. */
 enum edge_status queue_message_make(struct export_queue *q, struct queue_slot *slot);
-void queue_message_id(const char *queue, const struct export_record *record, const cJSON *context,
-                      char id[33]);
+void queue_message_id(const char *queue, const struct edge_spool_record *record,
+                      const cJSON *context, char id[33]);
 /** NULL where there is none of that name. */
 const char *queue_context_text(const cJSON *tree, const char *name);
 
@@ -119,7 +119,7 @@ void queue_error(struct export_queue *q, const char *reason) EDGE_REQUIRES(q->lo
 /** Open it where it is there, or must be. */
 enum edge_status queue_quarantine_open(struct edge_ctx *ctx, struct export_queue *q, bool make);
 /** NULL: nothing was ever in it. */
-struct export_spool *queue_quarantine(struct export_queue *q);
+struct edge_spool *queue_quarantine(struct export_queue *q);
 /** False: it is full; the message is not there. */
 bool queue_quarantine_put(struct edge_ctx *ctx, struct export_queue *q,
                           const struct queue_slot *slot, const char *reason);

@@ -41,8 +41,8 @@ enum edge_status export_context_read(struct edge_ctx *ctx, const char *context,
     return EDGE_OK;
 }
 
-void queue_message_id(const char *queue, const struct export_record *record, const cJSON *context,
-                      char id[33])
+void queue_message_id(const char *queue, const struct edge_spool_record *record,
+                      const cJSON *context, char id[33])
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
     struct edge_buf text = EDGE_BUF_INIT;
@@ -72,7 +72,7 @@ void queue_message_id(const char *queue, const struct export_record *record, con
 enum edge_status queue_message_make(struct export_queue *q, struct queue_slot *slot)
 {
     struct edge_ctx *ctx = &slot->ctx;
-    const struct export_record *r = &slot->record;
+    const struct edge_spool_record *r = &slot->record;
     struct export_message *m = &slot->message;
     *m = (struct export_message){
         .seq = r->seq,

@@ -230,7 +230,7 @@ static void measure(struct export_queue *q, const struct queue_slot *slot)
     if (!q->size) {
         return;
     }
-    edge_gauge_set(q->size, (int64_t)export_spool_depth(q->spool));
+    edge_gauge_set(q->size, (int64_t)edge_spool_depth(q->spool));
     if (slot->fate != EXPORT_DELIVERED) {
         return;
     }
@@ -249,12 +249,12 @@ static void finish(struct export_queue *q, struct queue_slot *slot, enum verdict
     bool aside = verdict == ASIDE && queue_quarantine_put(&slot->ctx, q, slot, slot->reason);
     if (verdict == DONE || aside) {
         if (!queue_is_part(slot)) {
-            export_spool_settle(q->spool, seq);
+            edge_spool_settle(q->spool, seq);
         }
     } else if (verdict == DROPPED) {
-        export_spool_drop(q->spool, seq, EXPORT_DROP_RETRIES);
+        edge_spool_drop(q->spool, seq, EDGE_DROP_RETRIES);
     } else {
-        export_spool_drop(q->spool, seq, EXPORT_DROP_REJECTED);
+        edge_spool_drop(q->spool, seq, EDGE_DROP_REJECTED);
     }
     if (verdict != DONE) {
         edge_log_warn(&slot->ctx, verdict == ASIDE ? "message put aside" : "message dropped",
@@ -394,9 +394,9 @@ enum lane { ONLY, LIVE, BACKLOG };
 
 void queue_lanes(struct export_queue *q)
 {
-    struct export_spool_state state;
+    struct edge_spool_state state;
     if (q->config.live_first) {
-        export_spool_state(q->spool, &state);
+        edge_spool_state(q->spool, &state);
         q->boundary = q->live_seq = state.next;
         q->turn = 0;
     }
@@ -421,7 +421,7 @@ static enum edge_status read_next(struct export_queue *q, struct queue_slot *slo
     for (;;) {
         uint64_t seq, boundary;
         enum lane lane = *ret_lane = turn_of(q, &seq, &boundary);
-        enum edge_status st = export_spool_read(&slot->ctx, q->spool, seq, &slot->record);
+        enum edge_status st = edge_spool_read(&slot->ctx, q->spool, seq, &slot->record);
         bool over = lane == BACKLOG && st == EDGE_OK && slot->record.seq >= boundary;
         if (lane == ONLY || (st == EDGE_OK && !over) || (st != EDGE_OK && st != EDGE_NOT_FOUND)) {
             return st;

@@ -14,12 +14,12 @@ enum { LIST_MAX = 1000 };
 
 enum edge_status queue_quarantine_open(struct edge_ctx *ctx, struct export_queue *q, bool make)
 {
-    struct export_spool *spool = NULL;
-    struct export_spool_config config = {
+    struct edge_spool *spool = NULL;
+    struct edge_spool_config config = {
         .dir = edge_printf(&ctx->arena, "%s/quarantine", q->config.spool.dir),
         .segment_bytes = 1 << 20,
         .max_bytes = 64 << 20,
-        .full = EXPORT_BLOCK,
+        .full = EDGE_SPOOL_BLOCK,
         .durability = q->config.spool.durability,
         .min_free_bytes = q->config.spool.min_free_bytes,
         .log = q->config.spool.log,
@@ -30,13 +30,13 @@ enum edge_status queue_quarantine_open(struct edge_ctx *ctx, struct export_queue
             return EDGE_OK;
         }
     }
-    EDGE_TRY(export_spool_open(ctx, &config, &spool)); /* only the pump makes one: no race */
+    EDGE_TRY(edge_spool_open(ctx, &config, &spool)); /* only the pump makes one: no race */
     EDGE_LOCK(&q->lock);
     q->quarantine = spool;
     return EDGE_OK;
 }
 
-struct export_spool *queue_quarantine(struct export_queue *q)
+struct edge_spool *queue_quarantine(struct export_queue *q)
 {
     EDGE_LOCK(&q->lock);
     return q->quarantine;
@@ -74,7 +74,7 @@ bool queue_quarantine_put(struct edge_ctx *ctx, struct export_queue *q,
                           const struct queue_slot *slot, const char *reason)
 {
     struct edge_arena *a = &ctx->arena;
-    struct export_record record = slot->record;
+    struct edge_spool_record record = slot->record;
     const cJSON *context = NULL;
     enum edge_status st = queue_quarantine_open(ctx, q, true);
     if (st == EDGE_OK) {
@@ -86,7 +86,7 @@ bool queue_quarantine_put(struct edge_ctx *ctx, struct export_queue *q,
         record.attempts += 1;
         record.expires_ms = 0;
         record.spooled_ms = 0;
-        st = export_spool_append(ctx, queue_quarantine(q), &record, 1, 0);
+        st = edge_spool_append(ctx, queue_quarantine(q), &record, 1, 0);
     }
     if (st != EDGE_OK) {
         edge_log_error(ctx, "message that the peer refused is lost", "queue", q->config.name,
@@ -99,12 +99,12 @@ enum edge_status export_quarantine_list(struct edge_ctx *ctx, struct export_queu
                                         uint64_t after, size_t limit,
                                         struct export_quarantined **ret, size_t *ret_n)
 {
-    struct export_spool *spool = queue_quarantine(q);
+    struct edge_spool *spool = queue_quarantine(q);
     size_t most = limit < LIST_MAX ? limit : LIST_MAX, n = 0;
     struct export_quarantined *list = edge_new_n(&ctx->arena, struct export_quarantined, most + 1);
     for (uint64_t seq = after + 1; spool && n < most; n++) {
         struct export_quarantined *one = &list[n];
-        enum edge_status st = export_spool_read(ctx, spool, seq, &one->record);
+        enum edge_status st = edge_spool_read(ctx, spool, seq, &one->record);
         if (st == EDGE_NOT_FOUND) {
             edge_ctx_clear(ctx);
             break;
@@ -127,7 +127,7 @@ enum edge_status export_quarantine_list(struct edge_ctx *ctx, struct export_queu
 static enum edge_status replay(struct edge_ctx *ctx, struct export_queue *q,
                                const struct export_quarantined *one)
 {
-    struct export_record record = one->record;
+    struct edge_spool_record record = one->record;
     const cJSON *context;
     const struct export_value *values;
     EDGE_TRY(export_context_read(ctx, record.context, &context, &values));
@@ -141,11 +141,11 @@ static enum edge_status replay(struct edge_ctx *ctx, struct export_queue *q,
 /* One, or all that are there now. */
 static enum edge_status each(struct edge_ctx *ctx, struct export_queue *q, uint64_t seq, bool again)
 {
-    struct export_spool *spool = queue_quarantine(q);
-    struct export_spool_state state = {0};
+    struct edge_spool *spool = queue_quarantine(q);
+    struct edge_spool_state state = {0};
     bool found = false;
     if (spool) {
-        export_spool_state(spool, &state);
+        edge_spool_state(spool, &state);
     }
     for (uint64_t after = seq > 0 ? seq - 1 : 0;;) {
         EDGE_CTX_SCOPE(own);
@@ -160,7 +160,7 @@ static enum edge_status each(struct edge_ctx *ctx, struct export_queue *q, uint6
             st = replay(&own, q, one);
         }
         EDGE_TRY(edge_pass(ctx, st, &own));
-        export_spool_settle(spool, one->seq);
+        edge_spool_settle(spool, one->seq);
         after = one->seq;
         found = true;
     }

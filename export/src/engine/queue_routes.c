@@ -98,10 +98,10 @@ static struct queue_view view_of_status(struct edge_ctx *ctx, const struct expor
 {
     struct queue_view v = {.s = *s};
     v.s.last_error = v.s.last_error ? v.s.last_error : "";
-    v.dropped = edge_new_n(&ctx->arena, struct count, EXPORT_DROP_REASONS);
-    for (size_t i = 0; i < EXPORT_DROP_REASONS; i++) {
+    v.dropped = edge_new_n(&ctx->arena, struct count, EDGE_DROP_REASONS);
+    for (size_t i = 0; i < EDGE_DROP_REASONS; i++) {
         if (v.s.dropped[i] > 0) {
-            v.dropped[v.n_dropped++] = (struct count){EXPORT_DROP_NAMES[i], v.s.dropped[i]};
+            v.dropped[v.n_dropped++] = (struct count){EDGE_DROP_NAMES[i], v.s.dropped[i]};
         }
     }
     return v;
@@ -226,7 +226,7 @@ static enum edge_status list_quarantine(void *arg, struct edge_ctx *ctx, struct 
     EDGE_TRY(export_quarantine_list(ctx, q, (uint64_t)after, (size_t)limit, &list, &n));
     edge_reply_list_open(call, "messages", -1);
     for (size_t i = 0; i < n; i++) {
-        const struct export_record *r = &list[i].record;
+        const struct edge_spool_record *r = &list[i].record;
         const struct quarantined_view v = {
             .seq = list[i].seq,
             .since = list[i].since_ms,

@@ -58,7 +58,7 @@ bool queue_split(struct export_queue *q)
 /* The parts of a message are not the message: each has an id of its own, the same whenever it is sent. */
 static void part_id(struct queue_slot *slot)
 {
-    struct export_record part = slot->record;
+    struct edge_spool_record part = slot->record;
     const char *text =
         edge_printf(&slot->ctx.arena, "%s %zu %zu", slot->message.id, slot->item, slot->n_items);
     queue_message_id(text, &part, NULL, slot->message.id);
@@ -81,7 +81,7 @@ static size_t first_item(const struct export_queue *q, uint64_t seq) EDGE_REQUIR
 /* What follows, or the quarantine, gets this part. */
 static enum edge_status take_part(struct queue_slot *slot, struct export_data *list)
 {
-    struct export_record *r = &slot->record;
+    struct edge_spool_record *r = &slot->record;
     struct edge_bytes frozen;
     list->items += slot->item;
     list->n_items = slot->n_items;

@@ -105,7 +105,7 @@ static enum edge_status hand_on(struct station *s, struct export_flow *flow, uin
     struct edge_ctx *ctx = flow->ctx;
     struct edge_bytes bytes;
     int64_t origin_ms = flow->origin_ns > 0 ? flow->origin_ns / 1000000 : edge_now_ms();
-    struct export_record record = {
+    struct edge_spool_record record = {
         .origin_ns = flow->origin_ns,
         .expires_ms = s->ttl_ms > 0 ? origin_ms + s->ttl_ms : 0,
         .correlation_id = ctx->correlation_id,
@@ -180,7 +180,7 @@ static size_t step_behind(const struct pipeline *p, const char *function)
     return p->n_steps;
 }
 
-static struct export_flow flow_behind(struct edge_ctx *ctx, const struct export_record *record,
+static struct export_flow flow_behind(struct edge_ctx *ctx, const struct edge_spool_record *record,
                                       uint64_t *ret_run)
 {
     struct export_flow flow = {.ctx = ctx, .origin_ns = record->origin_ns};
@@ -193,7 +193,8 @@ static struct export_flow flow_behind(struct edge_ctx *ctx, const struct export_
     return flow;
 }
 
-enum edge_status run_continue(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+enum edge_status run_continue(void *arg, struct edge_ctx *ctx,
+                              const struct edge_spool_record *record,
                               const struct export_outcome *outcome)
 {
     struct station *s = arg;
@@ -221,7 +222,7 @@ enum edge_status run_continue(void *arg, struct edge_ctx *ctx, const struct expo
     return again ? st : EDGE_OK;
 }
 
-void run_told(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+void run_told(void *arg, struct edge_ctx *ctx, const struct edge_spool_record *record,
               const struct export_outcome *outcome)
 {
     struct station *s = arg;

@@ -29,7 +29,8 @@ static unsigned version(void *state)
     return b->version;
 }
 
-static enum edge_status follow(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+static enum edge_status follow(void *arg, struct edge_ctx *ctx,
+                               const struct edge_spool_record *record,
                                const struct export_outcome *outcome)
 {
     struct queue_bench *b = arg;
@@ -52,7 +53,7 @@ static enum edge_status follow(void *arg, struct edge_ctx *ctx, const struct exp
     return EDGE_OK;
 }
 
-static void told(void *arg, struct edge_ctx *ctx, const struct export_record *record,
+static void told(void *arg, struct edge_ctx *ctx, const struct edge_spool_record *record,
                  const struct export_outcome *outcome)
 {
     struct queue_bench *b = arg;
@@ -73,7 +74,7 @@ void bench_make(struct queue_bench *b)
     b->config = (struct export_queue_config){
         .name = "default-pipeline.Test",
         .spool = {.dir = edge_printf(&b->arena, "%s/q", b->dir.path),
-                  .durability = EXPORT_OS,
+                  .durability = EDGE_SPOOL_OS,
                   .min_free_bytes = 1,
                   .log = b->log},
         .env = {.host = &b->host,          .log = b->log,                        .metrics = b->metrics                                   },
@@ -146,12 +147,12 @@ void bench_open(struct queue_bench *b)
 void bench_put_with(struct queue_bench *b, const char *text, const char *context)
 {
     EDGE_CTX_SCOPE(ctx);
-    struct export_record r = {.origin_ns = edge_now_ns(),
-                              .context = context,
-                              .content_type = "text/plain",
-                              .correlation_id = "correlated",
-                              .payload = text,
-                              .size = strlen(text)};
+    struct edge_spool_record r = {.origin_ns = edge_now_ns(),
+                                  .context = context,
+                                  .content_type = "text/plain",
+                                  .correlation_id = "correlated",
+                                  .payload = text,
+                                  .size = strlen(text)};
     enum edge_status st = export_queue_put(&ctx, b->q, &r, 1, edge_now_mono_ms());
     if (st != EDGE_OK) {
         printf("%s\n", edge_ctx_message(&ctx, st));

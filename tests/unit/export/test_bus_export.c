@@ -93,13 +93,13 @@ static bool hears(struct other *o, unsigned n)
 static void put(struct queue_bench *b, enum export_kind kind, const char *json, const char *context)
 {
     EDGE_CTX_SCOPE(ctx);
-    struct export_record r = {.origin_ns = edge_now_ns(),
-                              .context = context,
-                              .content_type = "application/json",
-                              .correlation_id = "b2d5b4f4-7c9e-4e0c-8d6a-0d3c1a5e2f11",
-                              .kind = (uint8_t)kind,
-                              .payload = json,
-                              .size = strlen(json)};
+    struct edge_spool_record r = {.origin_ns = edge_now_ns(),
+                                  .context = context,
+                                  .content_type = "application/json",
+                                  .correlation_id = "b2d5b4f4-7c9e-4e0c-8d6a-0d3c1a5e2f11",
+                                  .kind = (uint8_t)kind,
+                                  .payload = json,
+                                  .size = strlen(json)};
     CU_ASSERT_EQUAL(export_queue_put(&ctx, b->q, &r, 1, edge_now_mono_ms()), EDGE_OK);
 }
 

@@ -154,7 +154,7 @@ static void test_a_batch_in_halves(void)
         {.kind = EXPORT_BYTES, .bytes = {"two", 3}},
     };
     struct export_data list = {.kind = EXPORT_LIST, .items = items, .n_items = 2};
-    struct export_record r = {.origin_ns = edge_now_ns(), .context = "{}"};
+    struct edge_spool_record r = {.origin_ns = edge_now_ns(), .context = "{}"};
     struct edge_bytes bytes;
     struct tcp_peer *p = tcp_peer_start(script, N(script));
     HTTP(&b, url(&b, p, "/"), );

@@ -22,12 +22,12 @@
 static void put(struct queue_bench *b, enum export_kind kind, const char *json)
 {
     EDGE_CTX_SCOPE(ctx);
-    struct export_record r = {.origin_ns = edge_now_ns(),
-                              .context = "{}",
-                              .content_type = "application/json",
-                              .kind = (uint8_t)kind,
-                              .payload = json,
-                              .size = strlen(json)};
+    struct edge_spool_record r = {.origin_ns = edge_now_ns(),
+                                  .context = "{}",
+                                  .content_type = "application/json",
+                                  .kind = (uint8_t)kind,
+                                  .payload = json,
+                                  .size = strlen(json)};
     CU_ASSERT_EQUAL(export_queue_put(&ctx, b->q, &r, 1, edge_now_mono_ms()), EDGE_OK);
 }
 

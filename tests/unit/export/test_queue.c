@@ -209,7 +209,7 @@ static void test_retries_are_counted_out(void)
     bench_put(&b, "b");
     CU_ASSERT(bench_wait_depth(&b, 0));
     SAW("a a a b ");
-    CU_ASSERT_EQUAL(bench_status(&b).dropped[EXPORT_DROP_RETRIES], 1);
+    CU_ASSERT_EQUAL(bench_status(&b).dropped[EDGE_DROP_RETRIES], 1);
 }
 
 static void test_what_is_not_kept_goes_with_the_first_failure(void)
@@ -224,7 +224,7 @@ static void test_what_is_not_kept_goes_with_the_first_failure(void)
     bench_put(&b, "b");
     CU_ASSERT(bench_wait_depth(&b, 0));
     SAW("a b ");
-    CU_ASSERT_EQUAL(bench_status(&b).dropped[EXPORT_DROP_RETRIES], 1);
+    CU_ASSERT_EQUAL(bench_status(&b).dropped[EDGE_DROP_RETRIES], 1);
     CU_ASSERT_EQUAL(b.told, 1);
 }
 
@@ -305,7 +305,7 @@ static void test_a_full_quarantine(void)
     CU_ASSERT(bench_wait_depth(&b, 0));
     struct export_queue_status s = bench_status(&b);
     CU_ASSERT_EQUAL(s.quarantined, 7);
-    CU_ASSERT_EQUAL(s.dropped[EXPORT_DROP_REJECTED], 2);
+    CU_ASSERT_EQUAL(s.dropped[EDGE_DROP_REJECTED], 2);
     CU_ASSERT_EQUAL(s.acknowledged, 1);
     CU_ASSERT_EQUAL(b.told, N);
     bench_close(&b);
@@ -321,12 +321,12 @@ static void test_a_full_queue_that_drops_nothing(void)
     peer.retry_after_ms = 60000;
     b.config.connector = &PEER;
     b.config.spool.max_count = 2;
-    b.config.spool.full = EXPORT_BLOCK;
+    b.config.spool.full = EDGE_SPOOL_BLOCK;
     bench_open(&b);
     bench_put(&b, "a");
     bench_put(&b, "b");
     CU_ASSERT(bench_wait_retries(&b, 1));
-    struct export_record third = {.payload = "c", .size = 1};
+    struct edge_spool_record third = {.payload = "c", .size = 1};
     CU_ASSERT_EQUAL(export_queue_put(&ctx, b.q, &third, 1, edge_now_mono_ms()), EDGE_UNAVAILABLE);
     CU_ASSERT_EQUAL(bench_status(&b).state, EXPORT_Q_BLOCKED);
     CU_ASSERT(bench_says(&b, "the queue is full (count)"));
@@ -412,7 +412,7 @@ static void test_a_purge_is_counted(void)
     bench_put(&b, "a");
     bench_put(&b, "b");
     CU_ASSERT_EQUAL(export_queue_purge(b.q), 2);
-    CU_ASSERT_EQUAL(bench_status(&b).dropped[EXPORT_DROP_PURGED], 2);
+    CU_ASSERT_EQUAL(bench_status(&b).dropped[EDGE_DROP_PURGED], 2);
     export_queue_pause(b.q, false);
     bench_put(&b, "c");
     CU_ASSERT(bench_wait_depth(&b, 0));

@@ -114,8 +114,8 @@ static void put_items(struct queue_bench *b, const char *letters, bool merged)
     EDGE_CTX_SCOPE(ctx);
     struct export_data items[16] = {0};
     struct export_data list = {.kind = EXPORT_LIST, .items = items, .n_items = strlen(letters)};
-    struct export_record r = {.origin_ns = edge_now_ns(),
-                              .context = edge_printf(&ctx.arena, "{\"id\":\"%s\"}", letters)};
+    struct edge_spool_record r = {.origin_ns = edge_now_ns(),
+                                  .context = edge_printf(&ctx.arena, "{\"id\":\"%s\"}", letters)};
     struct edge_bytes bytes;
     for (size_t i = 0; i < list.n_items; i++) {
         const char base64[] = {letters[i], letters[i], letters[i], letters[i], 0};

@@ -1,12 +1,12 @@
 /* Runs of sequence numbers. */
-#include "ranges.h"
+#include "spool_ranges.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "edge/arena.h"
 
-void ranges_done(struct ranges *r)
+void spool_ranges_done(struct ranges *r)
 {
     free(r->at);
     *r = (struct ranges){0};
@@ -35,9 +35,9 @@ static void remove_at(struct ranges *r, size_t i, size_t n)
     }
 }
 
-uint64_t ranges_add(struct ranges *r, uint64_t from, uint64_t to)
+uint64_t spool_ranges_add(struct ranges *r, uint64_t from, uint64_t to)
 {
-    uint64_t added = to - from - ranges_count(r, from, to);
+    uint64_t added = to - from - spool_ranges_count(r, from, to);
     if (added == 0) {
         return 0;
     }
@@ -61,13 +61,13 @@ uint64_t ranges_add(struct ranges *r, uint64_t from, uint64_t to)
     return added;
 }
 
-uint64_t ranges_skip(const struct ranges *r, uint64_t seq)
+uint64_t spool_ranges_skip(const struct ranges *r, uint64_t seq)
 {
     size_t i = find(r, seq);
     return i < r->n && r->at[i].from <= seq ? r->at[i].to : seq;
 }
 
-void ranges_trim(struct ranges *r, uint64_t seq)
+void spool_ranges_trim(struct ranges *r, uint64_t seq)
 {
     size_t gone = 0;
     while (gone < r->n && r->at[gone].to <= seq) {
@@ -81,7 +81,7 @@ void ranges_trim(struct ranges *r, uint64_t seq)
     }
 }
 
-uint64_t ranges_count(const struct ranges *r, uint64_t from, uint64_t to)
+uint64_t spool_ranges_count(const struct ranges *r, uint64_t from, uint64_t to)
 {
     uint64_t n = 0;
     for (size_t i = find(r, from); i < r->n && r->at[i].from < to; i++) {

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "edge/arena.h"
-#include "spool/format.h"
 #include "spool_bench.h"
+#include "store/spool_format.h"
 #include "suites.h"
 
 /* ---- damage --------------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static void test_any_bit_flipped(void)
         int left = readable(&b, seen);
         CU_ASSERT(left >= (bit / 8 < SEGMENT_HEAD ? RECORDS : RECORDS - 1));
         /* Of the last one nobody knows, where its head is gone. */
-        uint64_t known = spool_state(&b).dropped[EXPORT_DROP_DAMAGED] + (uint64_t)left;
+        uint64_t known = spool_state(&b).dropped[EDGE_DROP_DAMAGED] + (uint64_t)left;
         CU_ASSERT(known == RECORDS || (known == RECORDS - 1 && !seen[RECORDS - 1]));
         spool_bench_close(&b);
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
@@ -128,12 +128,12 @@ static void test_a_record_in_a_record(void)
     static const uint64_t numbers[] = {2, 3, UINT64_C(1) << 36};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         unsigned char inner[200], bytes[FILE_MAX];
-        const struct export_record forged = {.seq = numbers[i], .payload = "666", .size = 3};
-        record_put(inner, &forged);
-        struct export_record outer = {.payload = inner, .size = record_size(&forged)};
+        const struct edge_spool_record forged = {.seq = numbers[i], .payload = "666", .size = 3};
+        spool_record_put(inner, &forged);
+        struct edge_spool_record outer = {.payload = inner, .size = spool_record_size(&forged)};
         spool_bench_open(&b);
         CU_ASSERT_EQUAL(spool_put(&b, "1"), EDGE_OK);
-        CU_ASSERT_EQUAL(export_spool_append(&ctx, b.spool, &outer, 1, 0), EDGE_OK);
+        CU_ASSERT_EQUAL(edge_spool_append(&ctx, b.spool, &outer, 1, 0), EDGE_OK);
         spool_bench_close(&b);
         const char *path = only_segment(&ctx.arena, b.dir.path);
         size_t n = load(path, bytes, sizeof(bytes));
@@ -158,7 +158,7 @@ static void test_files_of_others_are_left_alone(void)
     spool_put_numbers(&b, 0, 3);
     spool_bench_close(&b);
     unsigned char head[SEGMENT_HEAD];
-    segment_head_put(head, UINT64_C(0xfffffffff));
+    spool_segment_head_put(head, UINT64_C(0xfffffffff));
     store(edge_printf(&ctx.arena, "%s/000000000000ffff.seg", b.dir.path), "", 0);
     store(edge_printf(&ctx.arena, "%s/0000000fffffffff.seg", b.dir.path), head, sizeof(head));
     store(edge_printf(&ctx.arena, "%s/read.me", b.dir.path), "x", 1);
@@ -178,7 +178,7 @@ static void test_a_damaged_cursor_sends_again(void)
     EDGE_CTX_SCOPE(ctx);
     spool_bench_open(&b);
     spool_put_numbers(&b, 0, 10);
-    export_spool_settle(b.spool, 1);
+    edge_spool_settle(b.spool, 1);
     spool_bench_close(&b);
     const char *cursor = edge_printf(&ctx.arena, "%s/cursor", b.dir.path);
     struct stat st;
@@ -198,13 +198,13 @@ static void store_cursor(struct spool_bench *b, uint64_t cursor, uint64_t next, 
 {
     EDGE_CTX_SCOPE(ctx);
     unsigned char slot[56] = "ECUR";
-    put_u64(slot + 8, 1000);
-    put_u64(slot + 16, cursor);
-    put_u64(slot + 24, next);
-    put_u32(slot + 32, 1);
-    put_u64(slot + 40, from);
-    put_u64(slot + 48, to);
-    put_u32(slot + 4, crc32c(0, slot + 8, sizeof(slot) - 8));
+    spool_put_u64(slot + 8, 1000);
+    spool_put_u64(slot + 16, cursor);
+    spool_put_u64(slot + 24, next);
+    spool_put_u32(slot + 32, 1);
+    spool_put_u64(slot + 40, from);
+    spool_put_u64(slot + 48, to);
+    spool_put_u32(slot + 4, spool_crc32c(0, slot + 8, sizeof(slot) - 8));
     store(edge_printf(&ctx.arena, "%s/cursor", b->dir.path), slot, sizeof(slot));
 }
 
@@ -236,7 +236,7 @@ static void test_absurd_numbers(void)
         CU_ASSERT_EQUAL(spool_take(&b, &seq), 1);
         CU_ASSERT_EQUAL(spool_take(&b, &seq), 2);
         CU_ASSERT_EQUAL(spool_take(&b, &seq), 7);
-        CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DAMAGED], refused ? 0 : rows[i].gone);
+        CU_ASSERT_EQUAL(spool_state(&b).dropped[EDGE_DROP_DAMAGED], refused ? 0 : rows[i].gone);
     }
 }
 
@@ -245,11 +245,11 @@ static void test_the_last_number_is_no_ones(void)
     SPOOL_BENCH(b);
     EDGE_CTX_SCOPE(ctx);
     unsigned char bytes[SEGMENT_HEAD + RECORD_HEAD];
-    struct export_record r = {.seq = UINT64_MAX};
-    segment_head_put(bytes, UINT64_MAX);
-    record_put(bytes + SEGMENT_HEAD, &r);
+    struct edge_spool_record r = {.seq = UINT64_MAX};
+    spool_segment_head_put(bytes, UINT64_MAX);
+    spool_record_put(bytes + SEGMENT_HEAD, &r);
     store(edge_printf(&ctx.arena, "%s/ffffffffffffffff.seg", b.dir.path), bytes, sizeof(bytes));
-    segment_head_put(bytes, 1);
+    spool_segment_head_put(bytes, 1);
     store(edge_printf(&ctx.arena, "%s/0000000000000001.seg", b.dir.path), bytes, sizeof(bytes));
     spool_bench_open(&b);
     spool_put_numbers(&b, 0, 1);
@@ -271,26 +271,26 @@ static void test_numbers_are_never_used_again(void)
     uint64_t seq = 0;
     CU_ASSERT_EQUAL(spool_take(&b, &seq), 10);
     CU_ASSERT_EQUAL(seq, 12);
-    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DAMAGED], 10);
+    CU_ASSERT_EQUAL(spool_state(&b).dropped[EDGE_DROP_DAMAGED], 10);
 }
 
 static void test_folders_of_others_are_refused(void)
 {
     SPOOL_BENCH(b);
     EDGE_CTX_SCOPE(ctx);
-    struct export_spool *other;
+    struct edge_spool *other;
     unsigned char head[SEGMENT_HEAD];
     spool_bench_open(&b);
-    CU_ASSERT_EQUAL(export_spool_open(&ctx, &b.config, &other), EDGE_INTERNAL);
+    CU_ASSERT_EQUAL(edge_spool_open(&ctx, &b.config, &other), EDGE_INTERNAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_INTERNAL), "in use by another"));
     spool_put_numbers(&b, 0, 1);
     spool_bench_close(&b);
-    segment_head_put(head, 1);
+    spool_segment_head_put(head, 1);
     head[8] = FORMAT_VERSION + 1;
-    put_u32(head + 28, crc32c(0, head, 28));
+    spool_put_u32(head + 28, spool_crc32c(0, head, 28));
     store(only_segment(&ctx.arena, b.dir.path), head, sizeof(head));
     edge_ctx_clear(&ctx);
-    CU_ASSERT_EQUAL(export_spool_open(&ctx, &b.config, &other), EDGE_INTERNAL);
+    CU_ASSERT_EQUAL(edge_spool_open(&ctx, &b.config, &other), EDGE_INTERNAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(edge_ctx_message(&ctx, EDGE_INTERNAL), "newer version"));
 }
 

@@ -1,5 +1,5 @@
 /* Records and heads as bytes, and their checksum. */
-#include "format.h"
+#include "spool_format.h"
 
 #include <endian.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static uint32_t crc_by_table(uint32_t crc, const unsigned char *p, size_t n)
     return crc;
 }
 
-uint32_t crc32c(uint32_t crc, const void *bytes, size_t n)
+uint32_t spool_crc32c(uint32_t crc, const void *bytes, size_t n)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("sse4.2")) {
@@ -52,7 +52,7 @@ uint32_t crc32c(uint32_t crc, const void *bytes, size_t n)
     return ~crc_by_table(~crc, bytes, n);
 }
 
-uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t n)
+uint32_t spool_crc32c_by_table(uint32_t crc, const void *bytes, size_t n)
 {
     return ~crc_by_table(~crc, bytes, n);
 }
@@ -66,14 +66,14 @@ static uint16_t get_u16(const unsigned char *at)
     return le16toh(v);
 }
 
-uint32_t get_u32(const unsigned char *at)
+uint32_t spool_get_u32(const unsigned char *at)
 {
     uint32_t v;
     memcpy(&v, at, sizeof(v));
     return le32toh(v);
 }
 
-uint64_t get_u64(const unsigned char *at)
+uint64_t spool_get_u64(const unsigned char *at)
 {
     uint64_t v;
     memcpy(&v, at, sizeof(v));
@@ -86,13 +86,13 @@ static void put_u16(unsigned char *at, uint16_t v)
     memcpy(at, &v, sizeof(v));
 }
 
-void put_u32(unsigned char *at, uint32_t v)
+void spool_put_u32(unsigned char *at, uint32_t v)
 {
     v = htole32(v);
     memcpy(at, &v, sizeof(v));
 }
 
-void put_u64(unsigned char *at, uint64_t v)
+void spool_put_u64(unsigned char *at, uint64_t v)
 {
     v = htole64(v);
     memcpy(at, &v, sizeof(v));
@@ -100,23 +100,24 @@ void put_u64(unsigned char *at, uint64_t v)
 
 /* ---- segments ------------------------------------------------------------------------------- */
 
-void segment_head_put(unsigned char head[SEGMENT_HEAD], uint64_t first_seq)
+void spool_segment_head_put(unsigned char head[SEGMENT_HEAD], uint64_t first_seq)
 {
     memset(head, 0, SEGMENT_HEAD);
     memcpy(head, SEGMENT_MAGIC, sizeof(SEGMENT_MAGIC));
-    put_u32(head + 8, FORMAT_VERSION);
-    put_u64(head + 16, first_seq);
-    put_u32(head + 28, crc32c(0, head, 28));
+    spool_put_u32(head + 8, FORMAT_VERSION);
+    spool_put_u64(head + 16, first_seq);
+    spool_put_u32(head + 28, spool_crc32c(0, head, 28));
 }
 
-enum edge_status segment_head_get(const unsigned char head[SEGMENT_HEAD], uint64_t *ret_first_seq)
+enum edge_status spool_segment_head_get(const unsigned char head[SEGMENT_HEAD],
+                                        uint64_t *ret_first_seq)
 {
     if (memcmp(head, SEGMENT_MAGIC, sizeof(SEGMENT_MAGIC)) != 0 ||
-        get_u32(head + 28) != crc32c(0, head, 28)) {
+        spool_get_u32(head + 28) != spool_crc32c(0, head, 28)) {
         return EDGE_DAMAGED;
     }
-    *ret_first_seq = get_u64(head + 16);
-    return get_u32(head + 8) == FORMAT_VERSION ? EDGE_OK : EDGE_UNSUPPORTED;
+    *ret_first_seq = spool_get_u64(head + 16);
+    return spool_get_u32(head + 8) == FORMAT_VERSION ? EDGE_OK : EDGE_UNSUPPORTED;
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -132,7 +133,7 @@ static uint16_t text_length(const char *text)
     return text ? (uint16_t)text_size(text) : NO_TEXT;
 }
 
-size_t record_size(const struct export_record *r)
+size_t spool_record_size(const struct edge_spool_record *r)
 {
     return RECORD_HEAD + text_size(r->correlation_id) + text_size(r->content_type) +
            text_size(r->context) + r->size;
@@ -146,7 +147,7 @@ static unsigned char *put_bytes(unsigned char *to, const void *bytes, size_t n)
     return to + n;
 }
 
-void record_put(unsigned char *to, const struct export_record *r)
+void spool_record_put(unsigned char *to, const struct edge_spool_record *r)
 {
     unsigned char *body = to + RECORD_HEAD, *end = body;
     end = put_bytes(end, r->correlation_id, text_size(r->correlation_id));
@@ -155,20 +156,20 @@ void record_put(unsigned char *to, const struct export_record *r)
     end = put_bytes(end, r->payload, r->size);
     memset(to, 0, RECORD_HEAD);
     memcpy(to, RECORD_MAGIC, sizeof(RECORD_MAGIC));
-    put_u32(to + 8, crc32c(0, body, (size_t)(end - body)));
-    put_u32(to + 12, (uint32_t)(end - body));
-    put_u64(to + 16, r->seq);
-    put_u64(to + 24, (uint64_t)r->origin_ns);
-    put_u64(to + 32, (uint64_t)r->spooled_ms);
-    put_u64(to + 40, (uint64_t)r->expires_ms);
-    put_u32(to + 48, r->attempts);
+    spool_put_u32(to + 8, spool_crc32c(0, body, (size_t)(end - body)));
+    spool_put_u32(to + 12, (uint32_t)(end - body));
+    spool_put_u64(to + 16, r->seq);
+    spool_put_u64(to + 24, (uint64_t)r->origin_ns);
+    spool_put_u64(to + 32, (uint64_t)r->spooled_ms);
+    spool_put_u64(to + 40, (uint64_t)r->expires_ms);
+    spool_put_u32(to + 48, r->attempts);
     to[52] = r->kind;
     to[53] = r->priority;
     put_u16(to + 54, text_length(r->correlation_id));
     put_u16(to + 56, text_length(r->content_type));
     put_u16(to + 58, text_length(r->context));
-    put_u32(to + 60, (uint32_t)r->size);
-    put_u32(to + 4, crc32c(0, to + 8, RECORD_HEAD - 8));
+    spool_put_u32(to + 60, (uint32_t)r->size);
+    spool_put_u32(to + 4, spool_crc32c(0, to + 8, RECORD_HEAD - 8));
 }
 
 static size_t length_of(uint16_t stored)
@@ -176,16 +177,16 @@ static size_t length_of(uint16_t stored)
     return stored == NO_TEXT ? 0 : stored;
 }
 
-bool record_head_get(const unsigned char *head, uint64_t *ret_seq, size_t *ret_body)
+bool spool_record_head_get(const unsigned char *head, uint64_t *ret_seq, size_t *ret_body)
 {
     if (memcmp(head, RECORD_MAGIC, sizeof(RECORD_MAGIC)) != 0 ||
-        get_u32(head + 4) != crc32c(0, head + 8, RECORD_HEAD - 8)) {
+        spool_get_u32(head + 4) != spool_crc32c(0, head + 8, RECORD_HEAD - 8)) {
         return false;
     }
-    size_t body = get_u32(head + 12);
+    size_t body = spool_get_u32(head + 12);
     size_t parts = length_of(get_u16(head + 54)) + length_of(get_u16(head + 56)) +
-                   length_of(get_u16(head + 58)) + get_u32(head + 60);
-    *ret_seq = get_u64(head + 16);
+                   length_of(get_u16(head + 58)) + spool_get_u32(head + 60);
+    *ret_seq = spool_get_u64(head + 16);
     *ret_body = body;
     return body == parts;
 }
@@ -200,21 +201,21 @@ static const char *take_text(struct edge_arena *a, const unsigned char **at, uin
     return text;
 }
 
-bool record_get(struct edge_arena *a, const unsigned char *head, const unsigned char *body,
-                struct export_record *ret)
+bool spool_record_get(struct edge_arena *a, const unsigned char *head, const unsigned char *body,
+                      struct edge_spool_record *ret)
 {
-    if (get_u32(head + 8) != crc32c(0, body, get_u32(head + 12))) {
+    if (spool_get_u32(head + 8) != spool_crc32c(0, body, spool_get_u32(head + 12))) {
         return false;
     }
-    struct export_record r = {
-        .seq = get_u64(head + 16),
-        .origin_ns = (int64_t)get_u64(head + 24),
-        .spooled_ms = (int64_t)get_u64(head + 32),
-        .expires_ms = (int64_t)get_u64(head + 40),
-        .attempts = get_u32(head + 48),
+    struct edge_spool_record r = {
+        .seq = spool_get_u64(head + 16),
+        .origin_ns = (int64_t)spool_get_u64(head + 24),
+        .spooled_ms = (int64_t)spool_get_u64(head + 32),
+        .expires_ms = (int64_t)spool_get_u64(head + 40),
+        .attempts = spool_get_u32(head + 48),
         .kind = head[52],
         .priority = head[53],
-        .size = get_u32(head + 60),
+        .size = spool_get_u32(head + 60),
     };
     r.correlation_id = take_text(a, &body, get_u16(head + 54));
     r.content_type = take_text(a, &body, get_u16(head + 56));

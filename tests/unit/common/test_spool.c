@@ -8,9 +8,9 @@
 #include "edge/arena.h"
 #include "edge/clock.h"
 #include "edge/thread.h"
-#include "spool/format.h"
-#include "spool/ranges.h"
 #include "spool_bench.h"
+#include "store/spool_format.h"
+#include "store/spool_ranges.h"
 #include "suites.h"
 
 /* ---- order and settling --------------------------------------------------------------------- */
@@ -20,21 +20,21 @@ static void test_records_come_back_as_they_were(void)
     SPOOL_BENCH(b);
     EDGE_CTX_SCOPE(ctx);
     spool_bench_open(&b);
-    struct export_record in = {.origin_ns = -5,
-                               .expires_ms = INT64_MAX,
-                               .attempts = 9,
-                               .kind = 200,
-                               .priority = 4,
-                               .correlation_id = "c",
-                               .context = "",
-                               .payload = "a\0b",
-                               .size = 3};
-    struct export_record out;
-    CU_ASSERT_EQUAL(export_spool_append(&ctx, b.spool, &in, 1, 0), EDGE_OK);
+    struct edge_spool_record in = {.origin_ns = -5,
+                                   .expires_ms = INT64_MAX,
+                                   .attempts = 9,
+                                   .kind = 200,
+                                   .priority = 4,
+                                   .correlation_id = "c",
+                                   .context = "",
+                                   .payload = "a\0b",
+                                   .size = 3};
+    struct edge_spool_record out;
+    CU_ASSERT_EQUAL(edge_spool_append(&ctx, b.spool, &in, 1, 0), EDGE_OK);
     CU_ASSERT_EQUAL(in.seq, 1);
     spool_bench_close(&b);
     spool_bench_open(&b);
-    CU_ASSERT_EQUAL_FATAL(export_spool_read(&ctx, b.spool, 0, &out), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(edge_spool_read(&ctx, b.spool, 0, &out), EDGE_OK);
     CU_ASSERT_EQUAL(out.seq, 1);
     CU_ASSERT_EQUAL(out.origin_ns, -5);
     CU_ASSERT_EQUAL(out.expires_ms, INT64_MAX);
@@ -69,10 +69,10 @@ static void test_order_over_segments_and_restarts(void)
     seq = 0;
     for (int i = 0; i < N; i++) {
         CU_ASSERT_EQUAL(spool_take(&b, &seq), i);
-        export_spool_settle(b.spool, seq - 1);
+        edge_spool_settle(b.spool, seq - 1);
     }
     CU_ASSERT_EQUAL(spool_take(&b, &seq), -1);
-    struct export_spool_state st = spool_state(&b);
+    struct edge_spool_state st = spool_state(&b);
     CU_ASSERT_EQUAL(st.depth, 0);
     CU_ASSERT(st.disk_bytes <= 2 * 8192);
     CU_ASSERT_EQUAL(st.first, N + 1);
@@ -91,7 +91,7 @@ static void test_settled_in_any_order_and_remembered(void)
         random = random * 1103515245 + 12345;
         uint64_t seq = random / 65536 % N + 1;
         settled[seq] = true;
-        export_spool_settle(b.spool, seq);
+        edge_spool_settle(b.spool, seq);
         if (i % 100 == 0) {
             spool_bench_close(&b);
             spool_bench_open(&b);
@@ -106,8 +106,8 @@ static void test_settled_in_any_order_and_remembered(void)
     }
     CU_ASSERT_EQUAL(spool_take(&b, &seq), -1);
     CU_ASSERT_EQUAL(spool_state(&b).depth, left);
-    CU_ASSERT_EQUAL(export_spool_purge(b.spool), left);
-    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_PURGED], left);
+    CU_ASSERT_EQUAL(edge_spool_purge(b.spool), left);
+    CU_ASSERT_EQUAL(spool_state(&b).dropped[EDGE_DROP_PURGED], left);
     CU_ASSERT_EQUAL(spool_state(&b).depth, 0);
 }
 
@@ -178,7 +178,7 @@ static void test_a_reader_follows(void)
 {
     SPOOL_BENCH(b);
     b.config.segment_bytes = 65536;
-    b.config.durability = EXPORT_GROUP;
+    b.config.durability = EDGE_SPOOL_GROUP;
     spool_bench_open(&b);
     pthread_t t = edge_thread_start("append", append_all, &b);
     uint64_t seq = 0;
@@ -186,17 +186,17 @@ static void test_a_reader_follows(void)
     for (int i = 0; i < FOLLOWED;) {
         int got = spool_take(&b, &seq);
         if (got < 0) {
-            CU_ASSERT_FATAL(export_spool_wait(b.spool, seq ? seq : 1, edge_now_mono_ms() + 20000));
+            CU_ASSERT_FATAL(edge_spool_wait(b.spool, seq ? seq : 1, edge_now_mono_ms() + 20000));
             continue;
         }
         wrong += got != i++;
-        export_spool_settle(b.spool, seq - 1);
+        edge_spool_settle(b.spool, seq - 1);
     }
     pthread_join(t, NULL);
     CU_ASSERT_EQUAL(wrong, 0);
     CU_ASSERT_EQUAL(spool_state(&b).depth, 0);
-    export_spool_wake(b.spool);
-    CU_ASSERT_FALSE(export_spool_wait(b.spool, seq, EDGE_TIME_WRITTEN));
+    edge_spool_wake(b.spool);
+    CU_ASSERT_FALSE(edge_spool_wait(b.spool, seq, EDGE_TIME_WRITTEN));
 }
 
 /* ---- parts ---------------------------------------------------------------------------------- */
@@ -205,10 +205,10 @@ static void test_checksum(void)
 {
     static const char digits[] = "123456789"; /* the check value of CRC-32C */
     unsigned char zeros[32] = {0};
-    CU_ASSERT_EQUAL(crc32c(0, digits, 9), 0xe3069283);
-    CU_ASSERT_EQUAL(crc32c_by_table(0, digits, 9), 0xe3069283);
-    CU_ASSERT_EQUAL(crc32c(0, zeros, 32), 0x8a9136aa); /* RFC 3720, B.4 */
-    CU_ASSERT_EQUAL(crc32c(crc32c(0, digits, 4), digits + 4, 5), 0xe3069283);
+    CU_ASSERT_EQUAL(spool_crc32c(0, digits, 9), 0xe3069283);
+    CU_ASSERT_EQUAL(spool_crc32c_by_table(0, digits, 9), 0xe3069283);
+    CU_ASSERT_EQUAL(spool_crc32c(0, zeros, 32), 0x8a9136aa); /* RFC 3720, B.4 */
+    CU_ASSERT_EQUAL(spool_crc32c(spool_crc32c(0, digits, 4), digits + 4, 5), 0xe3069283);
 }
 
 static void test_runs(void)
@@ -226,7 +226,7 @@ static void test_runs(void)
             fresh += !in[k];
             in[k] = true;
         }
-        CU_ASSERT_EQUAL(ranges_add(&r, seq, to), fresh);
+        CU_ASSERT_EQUAL(spool_ranges_add(&r, seq, to), fresh);
         uint64_t total = 0, skip = 0, low = 0;
         for (uint64_t k = 0; k < N; k++) {
             total += in[k];
@@ -236,14 +236,14 @@ static void test_runs(void)
             skip++;
         }
         CU_ASSERT_EQUAL(r.total, total);
-        CU_ASSERT_EQUAL(ranges_skip(&r, 0), skip);
-        CU_ASSERT_EQUAL(ranges_count(&r, 0, 50), low);
-        CU_ASSERT_EQUAL(ranges_count(&r, 50, N), total - low);
+        CU_ASSERT_EQUAL(spool_ranges_skip(&r, 0), skip);
+        CU_ASSERT_EQUAL(spool_ranges_count(&r, 0, 50), low);
+        CU_ASSERT_EQUAL(spool_ranges_count(&r, 50, N), total - low);
     }
-    uint64_t behind = ranges_count(&r, 77, N);
-    ranges_trim(&r, 77);
+    uint64_t behind = spool_ranges_count(&r, 77, N);
+    spool_ranges_trim(&r, 77);
     CU_ASSERT_EQUAL(r.total, behind);
-    ranges_done(&r);
+    spool_ranges_done(&r);
 }
 
 CU_TestInfo spool_tests[] = {

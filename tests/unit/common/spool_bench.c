@@ -11,7 +11,7 @@ void spool_bench_open(struct spool_bench *b)
 {
     EDGE_CTX_SCOPE(ctx);
     ctx.log = b->log;
-    CU_ASSERT_EQUAL_FATAL(export_spool_open(&ctx, &b->config, &b->spool), EDGE_OK);
+    CU_ASSERT_EQUAL_FATAL(edge_spool_open(&ctx, &b->config, &b->spool), EDGE_OK);
 }
 
 void spool_bench_make(struct spool_bench *b)
@@ -20,13 +20,13 @@ void spool_bench_make(struct spool_bench *b)
     scratch_make(&b->dir);
     b->log = edge_log_create("spool");
     edge_log_set_level(b->log, EDGE_LOG_ERROR + 1);
-    b->config = (struct export_spool_config){
-        .dir = b->dir.path, .durability = EXPORT_OS, .min_free_bytes = 1, .log = b->log};
+    b->config = (struct edge_spool_config){
+        .dir = b->dir.path, .durability = EDGE_SPOOL_OS, .min_free_bytes = 1, .log = b->log};
 }
 
 void spool_bench_close(struct spool_bench *b)
 {
-    export_spool_close(b->spool);
+    edge_spool_close(b->spool);
     b->spool = NULL;
 }
 
@@ -41,13 +41,13 @@ enum edge_status spool_put(struct spool_bench *b, const char *text)
 {
     EDGE_CTX_SCOPE(ctx);
     ctx.log = b->log;
-    struct export_record r = {.origin_ns = 7,
-                              .kind = 3,
-                              .content_type = "text/plain",
-                              .context = "{}",
-                              .payload = text,
-                              .size = strlen(text)};
-    return export_spool_append(&ctx, b->spool, &r, 1, edge_now_mono_ms());
+    struct edge_spool_record r = {.origin_ns = 7,
+                                  .kind = 3,
+                                  .content_type = "text/plain",
+                                  .context = "{}",
+                                  .payload = text,
+                                  .size = strlen(text)};
+    return edge_spool_append(&ctx, b->spool, &r, 1, edge_now_mono_ms());
 }
 
 void spool_put_numbers(struct spool_bench *b, int from, int to)
@@ -62,18 +62,18 @@ void spool_put_numbers(struct spool_bench *b, int from, int to)
 int spool_take(struct spool_bench *b, uint64_t *seq)
 {
     EDGE_CTX_SCOPE(ctx);
-    struct export_record r;
+    struct edge_spool_record r;
     ctx.log = b->log;
-    if (export_spool_read(&ctx, b->spool, *seq, &r) != EDGE_OK) {
+    if (edge_spool_read(&ctx, b->spool, *seq, &r) != EDGE_OK) {
         return -1;
     }
     *seq = r.seq + 1;
     return atoi(r.payload);
 }
 
-struct export_spool_state spool_state(struct spool_bench *b)
+struct edge_spool_state spool_state(struct spool_bench *b)
 {
-    struct export_spool_state st;
-    export_spool_state(b->spool, &st);
+    struct edge_spool_state st;
+    edge_spool_state(b->spool, &st);
     return st;
 }

@@ -12,7 +12,7 @@
 static enum edge_status sync_now(struct spool_bench *b)
 {
     EDGE_CTX_SCOPE(ctx);
-    return export_spool_sync(&ctx, b->spool);
+    return edge_spool_sync(&ctx, b->spool);
 }
 
 static int first_of(struct spool_bench *b)
@@ -24,14 +24,14 @@ static int first_of(struct spool_bench *b)
 static void test_sync_says_no(void)
 {
     SPOOL_BENCH(b);
-    b.config.durability = EXPORT_SYNC;
+    b.config.durability = EDGE_SPOOL_SYNC;
     spool_bench_open(&b);
     CU_ASSERT_EQUAL(spool_put(&b, "1"), EDGE_OK);
     faulty_fdatasync = true;
     CU_ASSERT_EQUAL(spool_put(&b, "2"), EDGE_UNAVAILABLE);
     CU_ASSERT_EQUAL(spool_put(&b, "3"), EDGE_UNAVAILABLE);
     faulty_fdatasync = false;
-    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DISK], 2);
+    CU_ASSERT_EQUAL(spool_state(&b).dropped[EDGE_DROP_DISK], 2);
     CU_ASSERT_EQUAL(spool_state(&b).depth, 1);
     spool_bench_close(&b); /* what was refused is not there later on either */
     spool_bench_open(&b);
@@ -43,14 +43,14 @@ static void test_sync_says_no(void)
     CU_ASSERT_EQUAL(spool_take(&b, &seq), 1);
     CU_ASSERT_EQUAL(spool_take(&b, &seq), 4);
     CU_ASSERT_EQUAL(spool_take(&b, &seq), -1);
-    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DAMAGED], 0);
+    CU_ASSERT_EQUAL(spool_state(&b).dropped[EDGE_DROP_DAMAGED], 0);
 }
 
 /* The first of a segment: the one that was there stays, and the new one is not begun. */
 static void test_sync_says_no_to_a_segment(void)
 {
     SPOOL_BENCH(b);
-    b.config.durability = EXPORT_SYNC;
+    b.config.durability = EDGE_SPOOL_SYNC;
     b.config.segment_bytes = 300;
     spool_bench_open(&b);
     faulty_fdatasync = true;
@@ -80,7 +80,7 @@ static bool has_failed(void *arg)
 static void test_the_flusher_hears_no(void)
 {
     SPOOL_BENCH(b);
-    b.config.durability = EXPORT_GROUP;
+    b.config.durability = EDGE_SPOOL_GROUP;
     b.config.group_ms = 1;
     spool_bench_open(&b);
     CU_ASSERT_EQUAL(spool_put(&b, "1"), EDGE_OK);
@@ -93,8 +93,8 @@ static void test_the_flusher_hears_no(void)
     faulty_fdatasync = false;
     CU_ASSERT_EQUAL(sync_now(&b), EDGE_UNAVAILABLE); /* it may have forgotten */
     CU_ASSERT_EQUAL(first_of(&b), 1);
-    export_spool_settle(b.spool, 1);
-    export_spool_settle(b.spool, 2);
+    edge_spool_settle(b.spool, 1);
+    edge_spool_settle(b.spool, 2);
     CU_ASSERT_EQUAL(sync_now(&b), EDGE_OK);
 }
 
@@ -122,7 +122,7 @@ static void test_a_write_that_stops_half_way(void)
     signal(SIGXFSZ, handler);
     CU_ASSERT(taken > 0 && taken < 20);
     CU_ASSERT_EQUAL(taken + refused, 20);
-    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DISK], (uint64_t)refused);
+    CU_ASSERT_EQUAL(spool_state(&b).dropped[EDGE_DROP_DISK], (uint64_t)refused);
     CU_ASSERT_EQUAL(spool_put(&b, "20"), EDGE_OK);
     spool_bench_close(&b);
     spool_bench_open(&b);
@@ -132,7 +132,7 @@ static void test_a_write_that_stops_half_way(void)
     }
     CU_ASSERT_EQUAL(spool_take(&b, &seq), 20);
     CU_ASSERT_EQUAL(spool_take(&b, &seq), -1);
-    CU_ASSERT_EQUAL(spool_state(&b).dropped[EXPORT_DROP_DAMAGED], 0);
+    CU_ASSERT_EQUAL(spool_state(&b).dropped[EDGE_DROP_DAMAGED], 0);
 }
 
 CU_TestInfo spool_disk_tests[] = {

@@ -1,5 +1,5 @@
 /* The spool: what is appended, settled and dropped, and when it is on disk. Files are segments.c's and cursor.c's. */
-#include "export/spool.h"
+#include "edge/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "edge/clock.h"
 #include "edge/log.h"
-#include "segments.h"
+#include "spool_segments.h"
 
 enum {
     GROUP_MS = 50,
@@ -27,21 +27,21 @@ enum {
 #define MAX_BYTES      (UINT64_C(1) << 30)
 #define MIN_FREE_BYTES (UINT64_C(16) << 20)
 
-const char *const EXPORT_DROP_NAMES[EXPORT_DROP_REASONS] = {
+const char *const EDGE_DROP_NAMES[EDGE_DROP_REASONS] = {
 #define X(name, text) text,
-    EXPORT_DROPS(X)
+    EDGE_DROPS(X)
 #undef X
 };
 
 /* ---- settling ------------------------------------------------------------------------------- */
 
-static uint64_t depth(const struct export_spool *s)
+static uint64_t depth(const struct edge_spool *s)
 {
     return s->next - s->cursor - s->beyond.total;
 }
 
 /* The flusher sleeps until the first that gathers, and then for a while. */
-static void mark_dirty(struct export_spool *s) EDGE_REQUIRES(&s->lock)
+static void mark_dirty(struct edge_spool *s) EDGE_REQUIRES(&s->lock)
 {
     if (!s->cursor_dirty) {
         s->cursor_dirty = true;
@@ -49,51 +49,51 @@ static void mark_dirty(struct export_spool *s) EDGE_REQUIRES(&s->lock)
     }
 }
 
-uint64_t spool_settle_locked(struct export_spool *s, uint64_t from, uint64_t to)
+uint64_t spool_settle_locked(struct edge_spool *s, uint64_t from, uint64_t to)
 {
     from = from < s->cursor ? s->cursor : from;
     to = to > s->next ? s->next : to;
-    uint64_t n = from < to ? ranges_add(&s->beyond, from, to) : 0;
+    uint64_t n = from < to ? spool_ranges_add(&s->beyond, from, to) : 0;
     if (n == 0) {
         return 0;
     }
     mark_dirty(s);
-    uint64_t cursor = ranges_skip(&s->beyond, s->cursor);
+    uint64_t cursor = spool_ranges_skip(&s->beyond, s->cursor);
     if (cursor != s->cursor) {
         s->cursor = cursor;
-        ranges_trim(&s->beyond, cursor);
-        segments_trim(s);
+        spool_ranges_trim(&s->beyond, cursor);
+        spool_segments_trim(s);
         edge_cond_broadcast(&s->room);
     }
     return n;
 }
 
-void spool_drop_locked(struct export_spool *s, uint64_t from, uint64_t to, enum export_drop why)
+void spool_drop_locked(struct edge_spool *s, uint64_t from, uint64_t to, enum edge_drop why)
 {
     s->dropped[why] += spool_settle_locked(s, from, to);
 }
 
-void export_spool_settle(struct export_spool *s, uint64_t seq)
+void edge_spool_settle(struct edge_spool *s, uint64_t seq)
 {
     EDGE_LOCK(&s->lock);
     s->settled_n += spool_settle_locked(s, seq, seq + 1);
 }
 
-void export_spool_drop(struct export_spool *s, uint64_t seq, enum export_drop reason)
+void edge_spool_drop(struct edge_spool *s, uint64_t seq, enum edge_drop reason)
 {
     EDGE_LOCK(&s->lock);
     spool_drop_locked(s, seq, seq + 1, reason);
 }
 
-uint64_t export_spool_purge(struct export_spool *s)
+uint64_t edge_spool_purge(struct edge_spool *s)
 {
     EDGE_LOCK(&s->lock);
     uint64_t n = depth(s);
     if (n > 0) {
-        s->dropped[EXPORT_DROP_PURGED] += n;
+        s->dropped[EDGE_DROP_PURGED] += n;
         s->cursor = s->next;
-        ranges_trim(&s->beyond, s->cursor);
-        segments_trim(s);
+        spool_ranges_trim(&s->beyond, s->cursor);
+        spool_segments_trim(s);
         mark_dirty(s);
         edge_cond_broadcast(&s->room);
     }
@@ -102,7 +102,7 @@ uint64_t export_spool_purge(struct export_spool *s)
 
 /* ---- bounds --------------------------------------------------------------------------------- */
 
-static void look_for_room(struct export_spool *s) EDGE_REQUIRES(&s->lock)
+static void look_for_room(struct edge_spool *s) EDGE_REQUIRES(&s->lock)
 {
     struct statvfs fs;
     s->checked_bytes = s->written_bytes;
@@ -110,58 +110,58 @@ static void look_for_room(struct export_spool *s) EDGE_REQUIRES(&s->lock)
              (uint64_t)fs.f_bavail * fs.f_frsize < s->config.min_free_bytes;
 }
 
-/* Which bound an append would break; EXPORT_DROP_REASONS: none. */
-static enum export_drop broken_bound(struct export_spool *s, uint64_t bytes, size_t n)
+/* Which bound an append would break; EDGE_DROP_REASONS: none. */
+static enum edge_drop broken_bound(struct edge_spool *s, uint64_t bytes, size_t n)
     EDGE_REQUIRES(&s->lock)
 {
     if (s->low || s->written_bytes + bytes >= s->checked_bytes + LOOK_EVERY) {
         look_for_room(s);
     }
-    return s->config.max_count > 0 && depth(s) + n > s->config.max_count ? EXPORT_DROP_COUNT
-           : s->disk_bytes + bytes > s->config.max_bytes                 ? EXPORT_DROP_BYTES
-           : s->low                                                      ? EXPORT_DROP_DISK
-                                                                         : EXPORT_DROP_REASONS;
+    return s->config.max_count > 0 && depth(s) + n > s->config.max_count ? EDGE_DROP_COUNT
+           : s->disk_bytes + bytes > s->config.max_bytes                 ? EDGE_DROP_BYTES
+           : s->low                                                      ? EDGE_DROP_DISK
+                                                                         : EDGE_DROP_REASONS;
 }
 
 /* One message, or all of the first segment, whose room comes back with it. */
-static enum edge_status drop_oldest(struct edge_ctx *ctx, struct export_spool *s,
-                                    enum export_drop why) EDGE_REQUIRES(&s->lock)
+static enum edge_status drop_oldest(struct edge_ctx *ctx, struct edge_spool *s, enum edge_drop why)
+    EDGE_REQUIRES(&s->lock)
 {
-    if (why == EXPORT_DROP_COUNT) {
+    if (why == EDGE_DROP_COUNT) {
         spool_drop_locked(s, s->cursor, s->cursor + 1, why);
         return EDGE_OK;
     }
     if (s->n_segments < 2) {
-        EDGE_TRY(segments_add(ctx, s));
+        EDGE_TRY(spool_segments_add(ctx, s));
     }
     uint64_t end = s->n_segments > 1 ? s->segments[1].first : s->next;
-    uint64_t n = end - s->cursor - ranges_count(&s->beyond, s->cursor, end);
+    uint64_t n = end - s->cursor - spool_ranges_count(&s->beyond, s->cursor, end);
     s->dropped[why] += n;
-    s->cursor = ranges_skip(&s->beyond, end);
-    ranges_trim(&s->beyond, s->cursor);
-    segments_trim(s);
+    s->cursor = spool_ranges_skip(&s->beyond, end);
+    spool_ranges_trim(&s->beyond, s->cursor);
+    spool_segments_trim(s);
     mark_dirty(s);
     return EDGE_OK;
 }
 
 /* Each line at most once a second: the log has its own bound. */
-static void tell_drop(struct edge_ctx *ctx, const struct export_spool *s, enum export_drop why)
+static void tell_drop(struct edge_ctx *ctx, const struct edge_spool *s, enum edge_drop why)
 {
-    edge_log_warn(ctx, "spool is full", "folder", s->config.dir, "bound", EXPORT_DROP_NAMES[why],
+    edge_log_warn(ctx, "spool is full", "folder", s->config.dir, "bound", EDGE_DROP_NAMES[why],
                   "policy",
-                  s->config.full == EXPORT_DROP_OLDEST   ? "drop-oldest"
-                  : s->config.full == EXPORT_DROP_NEWEST ? "drop-newest"
-                                                         : "block",
+                  s->config.full == EDGE_SPOOL_DROP_OLDEST   ? "drop-oldest"
+                  : s->config.full == EDGE_SPOOL_DROP_NEWEST ? "drop-newest"
+                                                             : "block",
                   NULL);
 }
 
 /* Nothing waits, and the last segment still takes room: it goes. */
-static enum edge_status give_back(struct edge_ctx *ctx, struct export_spool *s)
+static enum edge_status give_back(struct edge_ctx *ctx, struct edge_spool *s)
     EDGE_REQUIRES(&s->lock)
 {
     if (depth(s) == 0 && s->n_segments > 0 && s->disk_bytes > SEGMENT_HEAD) {
-        EDGE_TRY(segments_add(ctx, s));
-        segments_trim(s);
+        EDGE_TRY(spool_segments_add(ctx, s));
+        spool_segments_trim(s);
     }
     return EDGE_OK;
 }
@@ -170,24 +170,24 @@ static enum edge_status give_back(struct edge_ctx *ctx, struct export_spool *s)
  * Whether what waits is to go for what comes. Where the file system is full of other things that would be in vain, and
  * all would be lost for nothing: one segment at a time, and only where ours is what takes the room.
  */
-static bool may_drop(const struct export_spool *s, enum export_drop why, unsigned dropped)
+static bool may_drop(const struct edge_spool *s, enum edge_drop why, unsigned dropped)
 {
-    return s->config.full == EXPORT_DROP_OLDEST && s->next > s->cursor &&
-           (why != EXPORT_DROP_DISK ||
+    return s->config.full == EDGE_SPOOL_DROP_OLDEST && s->next > s->cursor &&
+           (why != EDGE_DROP_DISK ||
             (dropped == 0 && s->n_segments > 1 && s->disk_bytes >= s->config.min_free_bytes));
 }
 
-static enum edge_status make_room(struct edge_ctx *ctx, struct export_spool *s, uint64_t bytes,
+static enum edge_status make_room(struct edge_ctx *ctx, struct edge_spool *s, uint64_t bytes,
                                   size_t n, int64_t deadline_ms) EDGE_REQUIRES(&s->lock)
 {
     bool told = false;
     for (unsigned dropped = 0;;) {
-        enum export_drop why = broken_bound(s, bytes, n);
-        if (why == EXPORT_DROP_BYTES && depth(s) == 0) {
+        enum edge_drop why = broken_bound(s, bytes, n);
+        if (why == EDGE_DROP_BYTES && depth(s) == 0) {
             EDGE_TRY(give_back(ctx, s));
             why = broken_bound(s, bytes, n);
         }
-        if (why == EXPORT_DROP_REASONS) {
+        if (why == EDGE_DROP_REASONS) {
             return EDGE_OK;
         }
         if (!told) {
@@ -199,26 +199,26 @@ static enum edge_status make_room(struct edge_ctx *ctx, struct export_spool *s, 
             dropped++;
             continue;
         }
-        if (s->config.full == EXPORT_BLOCK && !s->woken && edge_now_mono_ms() < deadline_ms) {
+        if (s->config.full == EDGE_SPOOL_BLOCK && !s->woken && edge_now_mono_ms() < deadline_ms) {
             int64_t look_ms = edge_now_mono_ms() + LOOK_MS; /* nobody tells of room on the disk */
             (void)edge_cond_wait_until(&s->room, &s->lock,
                                        look_ms < deadline_ms ? look_ms : deadline_ms);
             continue;
         }
         s->dropped[why] += n;
-        return edge_fail(ctx, EDGE_UNAVAILABLE, "the queue is full (%s)", EXPORT_DROP_NAMES[why]);
+        return edge_fail(ctx, EDGE_UNAVAILABLE, "the queue is full (%s)", EDGE_DROP_NAMES[why]);
     }
 }
 
 /* ---- appending ------------------------------------------------------------------------------ */
 
-static enum edge_status write_records(struct edge_ctx *ctx, struct export_spool *s, size_t n)
+static enum edge_status write_records(struct edge_ctx *ctx, struct edge_spool *s, size_t n)
     EDGE_REQUIRES(&s->lock)
 {
     struct segment *seg = &s->segments[s->n_segments - 1];
     ssize_t done = pwrite(s->fd, s->out.data, s->out.len, (off_t)seg->size);
     bool whole = done == (ssize_t)s->out.len;
-    bool durable = whole && (s->config.durability != EXPORT_SYNC || fdatasync(s->fd) == 0);
+    bool durable = whole && (s->config.durability != EDGE_SPOOL_SYNC || fdatasync(s->fd) == 0);
     if (!durable) {
         int why = whole || done < 0 ? errno : ENOSPC;
         /* What is half there would be taken for the end of a spool that was torn. */
@@ -226,7 +226,7 @@ static enum edge_status write_records(struct edge_ctx *ctx, struct export_spool 
             edge_log_error(ctx, "spool: cannot cut a segment", "folder", s->config.dir, "reason",
                            strerror(errno), NULL);
         }
-        s->dropped[EXPORT_DROP_DISK] += n;
+        s->dropped[EDGE_DROP_DISK] += n;
         s->low = true;
         return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot write to %s: %s", s->config.dir,
                          strerror(why));
@@ -239,19 +239,19 @@ static enum edge_status write_records(struct edge_ctx *ctx, struct export_spool 
     return EDGE_OK;
 }
 
-static enum edge_status check_sizes(struct edge_ctx *ctx, const struct export_spool *s,
-                                    const struct export_record *records, size_t n,
+static enum edge_status check_sizes(struct edge_ctx *ctx, const struct edge_spool *s,
+                                    const struct edge_spool_record *records, size_t n,
                                     uint64_t *ret_bytes)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct export_record *r = &records[i];
-        if (r->size > EXPORT_RECORD_MAX ||
-            (r->context && strlen(r->context) > EXPORT_CONTEXT_MAX)) {
+        const struct edge_spool_record *r = &records[i];
+        if (r->size > EDGE_SPOOL_RECORD_MAX ||
+            (r->context && strlen(r->context) > EDGE_SPOOL_CONTEXT_MAX)) {
             return edge_fail(ctx, EDGE_TOO_LARGE, "a message of %zu bytes is too large to be kept",
                              r->size);
         }
-        bytes += record_size(r);
+        bytes += spool_record_size(r);
     }
     if (bytes > s->config.max_bytes / 2) {
         return edge_fail(ctx, EDGE_TOO_LARGE, "%llu bytes are too much for a queue of at most %llu",
@@ -261,35 +261,35 @@ static enum edge_status check_sizes(struct edge_ctx *ctx, const struct export_sp
     return EDGE_OK;
 }
 
-static void encode(struct export_spool *s, struct export_record *records, size_t n)
+static void encode(struct edge_spool *s, struct edge_spool_record *records, size_t n)
     EDGE_REQUIRES(&s->lock)
 {
     int64_t now_ms = edge_now_ms();
     s->out.len = 0;
     for (size_t i = 0; i < n; i++) {
-        struct export_record *r = &records[i];
-        size_t size = record_size(r);
+        struct edge_spool_record *r = &records[i];
+        size_t size = spool_record_size(r);
         r->seq = s->next + i;
         r->spooled_ms = r->spooled_ms ? r->spooled_ms : now_ms;
-        record_put((unsigned char *)edge_buf_room(&s->out, size), r);
+        spool_record_put((unsigned char *)edge_buf_room(&s->out, size), r);
         s->out.len += size;
     }
 }
 
-static enum edge_status append_locked(struct edge_ctx *ctx, struct export_spool *s,
-                                      struct export_record *records, size_t n, uint64_t bytes,
+static enum edge_status append_locked(struct edge_ctx *ctx, struct edge_spool *s,
+                                      struct edge_spool_record *records, size_t n, uint64_t bytes,
                                       int64_t deadline_ms) EDGE_REQUIRES(&s->lock)
 {
     EDGE_TRY(make_room(ctx, s, bytes, n, deadline_ms));
     const struct segment *seg = s->n_segments > 0 ? &s->segments[s->n_segments - 1] : NULL;
     if (s->fd < 0 || !seg ||
         (seg->size + bytes > s->config.segment_bytes && seg->size > SEGMENT_HEAD)) {
-        enum edge_status st = segments_add(ctx, s);
+        enum edge_status st = spool_segments_add(ctx, s);
         if (st != EDGE_OK) {
-            s->dropped[EXPORT_DROP_DISK] += n;
+            s->dropped[EDGE_DROP_DISK] += n;
             return st;
         }
-        segments_trim(s);
+        spool_segments_trim(s);
     }
     encode(s, records, n);
     EDGE_TRY(write_records(ctx, s, n));
@@ -298,8 +298,8 @@ static enum edge_status append_locked(struct edge_ctx *ctx, struct export_spool 
     return EDGE_OK;
 }
 
-enum edge_status export_spool_append(struct edge_ctx *ctx, struct export_spool *s,
-                                     struct export_record *records, size_t n, int64_t deadline_ms)
+enum edge_status edge_spool_append(struct edge_ctx *ctx, struct edge_spool *s,
+                                   struct edge_spool_record *records, size_t n, int64_t deadline_ms)
 {
     uint64_t bytes = 0;
     EDGE_TRY(check_sizes(ctx, s, records, n, &bytes));
@@ -319,31 +319,31 @@ enum edge_status export_spool_append(struct edge_ctx *ctx, struct export_spool *
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* Why a record is of no use any more; EXPORT_DROP_REASONS: it is. */
-static enum export_drop is_over(const struct export_spool *s, const struct export_record *r,
-                                int64_t now_ms)
+/* Why a record is of no use any more; EDGE_DROP_REASONS: it is. */
+static enum edge_drop is_over(const struct edge_spool *s, const struct edge_spool_record *r,
+                              int64_t now_ms)
 {
-    return r->expires_ms > 0 && r->expires_ms <= now_ms ? EXPORT_DROP_EXPIRED
+    return r->expires_ms > 0 && r->expires_ms <= now_ms ? EDGE_DROP_EXPIRED
            : s->config.max_age_ms > 0 && r->spooled_ms + s->config.max_age_ms < now_ms
-               ? EXPORT_DROP_AGE
-               : EXPORT_DROP_REASONS;
+               ? EDGE_DROP_AGE
+               : EDGE_DROP_REASONS;
 }
 
-enum edge_status export_spool_read(struct edge_ctx *ctx, struct export_spool *s, uint64_t seq,
-                                   struct export_record *ret)
+enum edge_status edge_spool_read(struct edge_ctx *ctx, struct edge_spool *s, uint64_t seq,
+                                 struct edge_spool_record *ret)
 {
     int64_t now_ms = edge_now_ms();
     EDGE_LOCK(&s->lock);
     seq = seq < s->cursor ? s->cursor : seq;
     for (;;) {
-        seq = ranges_skip(&s->beyond, seq);
-        if (segments_read(ctx, s, seq, ret) != EDGE_OK) {
+        seq = spool_ranges_skip(&s->beyond, seq);
+        if (spool_segments_read(ctx, s, seq, ret) != EDGE_OK) {
             return EDGE_NOT_FOUND;
         }
-        enum export_drop over = is_over(s, ret, now_ms);
-        if (over != EXPORT_DROP_REASONS) {
+        enum edge_drop over = is_over(s, ret, now_ms);
+        if (over != EDGE_DROP_REASONS) {
             spool_drop_locked(s, ret->seq, ret->seq + 1, over);
-        } else if (ranges_skip(&s->beyond, ret->seq) == ret->seq) {
+        } else if (spool_ranges_skip(&s->beyond, ret->seq) == ret->seq) {
             if (ret->seq == s->cursor) {
                 s->first_known = ret->seq;
                 s->first_spooled_ms = ret->spooled_ms;
@@ -354,7 +354,7 @@ enum edge_status export_spool_read(struct edge_ctx *ctx, struct export_spool *s,
     }
 }
 
-bool export_spool_wait(struct export_spool *s, uint64_t seq, int64_t deadline_ms)
+bool edge_spool_wait(struct edge_spool *s, uint64_t seq, int64_t deadline_ms)
 {
     EDGE_LOCK(&s->lock);
     while (s->next <= seq && !s->woken) {
@@ -365,7 +365,7 @@ bool export_spool_wait(struct export_spool *s, uint64_t seq, int64_t deadline_ms
     return s->next > seq && !s->woken;
 }
 
-void export_spool_wake(struct export_spool *s)
+void edge_spool_wake(struct edge_spool *s)
 {
     EDGE_LOCK(&s->lock);
     s->woken = true;
@@ -385,20 +385,20 @@ static bool sync_data(int fd)
 }
 
 /* What gathered since the last time. */
-static void flush(struct export_spool *s)
+static void flush(struct edge_spool *s)
 {
     size_t cursor = 0;
     int fd = -1;
     uint64_t next;
     {
         EDGE_LOCK(&s->lock);
-        if (s->unsynced > 0 && s->config.durability == EXPORT_GROUP && s->fd >= 0) {
+        if (s->unsynced > 0 && s->config.durability == EDGE_SPOOL_GROUP && s->fd >= 0) {
             fd = dup(s->fd);
         }
         s->unsynced = 0;
         next = s->next;
         if (s->cursor_dirty) {
-            cursor = cursor_bytes(s);
+            cursor = spool_cursor_bytes(s);
             s->cursor_dirty = false;
         }
     }
@@ -407,7 +407,7 @@ static void flush(struct export_spool *s)
         EDGE_LOCK(&s->lock);
         s->unsure = next;
     }
-    ok = (cursor == 0 || cursor_write(s, cursor)) && ok;
+    ok = (cursor == 0 || spool_cursor_write(s, cursor)) && ok;
     if (!ok) {
         struct edge_ctx ctx = {.log = s->config.log};
         edge_log_error(&ctx, "spool: the disk does not take what is written", "folder",
@@ -417,7 +417,7 @@ static void flush(struct export_spool *s)
 
 static void *flusher_main(void *arg)
 {
-    struct export_spool *s = arg;
+    struct edge_spool *s = arg;
     for (;;) {
         {
             EDGE_LOCK(&s->lock);
@@ -436,10 +436,10 @@ static void *flusher_main(void *arg)
     }
 }
 
-enum edge_status export_spool_sync(struct edge_ctx *ctx, struct export_spool *s)
+enum edge_status edge_spool_sync(struct edge_ctx *ctx, struct edge_spool *s)
 {
     EDGE_LOCK(&s->lock);
-    bool ok = segments_sync(s);
+    bool ok = spool_segments_sync(s);
     /* What it did not take once it may have forgotten, whatever it says now. */
     return ok && s->unsure <= s->cursor
                ? EDGE_OK
@@ -465,9 +465,9 @@ static enum edge_status make_dirs(struct edge_ctx *ctx, const char *path)
     return EDGE_OK;
 }
 
-static void set_limits(struct export_spool *s, const struct export_spool_config *c)
+static void set_limits(struct edge_spool *s, const struct edge_spool_config *c)
 {
-    struct export_spool_config *to = &s->config;
+    struct edge_spool_config *to = &s->config;
     const char *dir = to->dir;
     uint64_t segment_bytes = to->segment_bytes;
     *to = *c;
@@ -488,7 +488,7 @@ static void set_limits(struct export_spool *s, const struct export_spool_config 
     to->segment_bytes = usual < SEGMENT_LEAST && !c->segment_bytes ? SEGMENT_LEAST : usual;
 }
 
-static enum edge_status open_dir(struct edge_ctx *ctx, struct export_spool *s)
+static enum edge_status open_dir(struct edge_ctx *ctx, struct edge_spool *s)
 {
     const char *dir = s->config.dir;
     EDGE_TRY(make_dirs(ctx, dir));
@@ -511,10 +511,10 @@ static void close_fd(int fd)
     }
 }
 
-enum edge_status export_spool_open(struct edge_ctx *ctx, const struct export_spool_config *config,
-                                   struct export_spool **ret)
+enum edge_status edge_spool_open(struct edge_ctx *ctx, const struct edge_spool_config *config,
+                                 struct edge_spool **ret)
 {
-    struct export_spool *s = edge_xalloc(1, sizeof(*s));
+    struct edge_spool *s = edge_xalloc(1, sizeof(*s));
     s->dir_fd = s->lock_fd = s->cursor_fd = s->fd = s->reader.fd = s->other.fd = -1;
     set_limits(s, config);
     edge_mutex_init(&s->lock);
@@ -522,16 +522,16 @@ enum edge_status export_spool_open(struct edge_ctx *ctx, const struct export_spo
     edge_cond_init(&s->room);
     edge_cond_init(&s->work);
     enum edge_status st = open_dir(ctx, s);
-    st = st == EDGE_OK ? cursor_open(ctx, s) : st;
-    st = st == EDGE_OK ? segments_open(ctx, s) : st;
+    st = st == EDGE_OK ? spool_cursor_open(ctx, s) : st;
+    st = st == EDGE_OK ? spool_segments_open(ctx, s) : st;
     if (st != EDGE_OK) {
-        export_spool_close(s);
+        edge_spool_close(s);
         return st;
     }
     {
         EDGE_LOCK(&s->lock);
         look_for_room(s);
-        segments_trim(s);
+        spool_segments_trim(s);
     }
     s->flusher = edge_thread_start("spool", flusher_main, s);
     s->running = true;
@@ -539,14 +539,14 @@ enum edge_status export_spool_open(struct edge_ctx *ctx, const struct export_spo
     return EDGE_OK;
 }
 
-void export_spool_limit(struct export_spool *s, const struct export_spool_config *config)
+void edge_spool_limit(struct edge_spool *s, const struct edge_spool_config *config)
 {
     EDGE_LOCK(&s->lock);
     set_limits(s, config);
     edge_cond_broadcast(&s->room);
 }
 
-void export_spool_close(struct export_spool *s)
+void edge_spool_close(struct edge_spool *s)
 {
     if (!s) {
         return;
@@ -560,11 +560,11 @@ void export_spool_close(struct export_spool *s)
         pthread_join(s->flusher, NULL);
         flush(s);
     }
-    segments_close(s);
+    spool_segments_close(s);
     close_fd(s->cursor_fd);
     close_fd(s->lock_fd);
     close_fd(s->dir_fd);
-    ranges_done(&s->beyond);
+    spool_ranges_done(&s->beyond);
     edge_buf_done(&s->out);
     free(s->cursor_buffer);
     edge_cond_done(&s->appended);
@@ -575,24 +575,24 @@ void export_spool_close(struct export_spool *s)
     free(s);
 }
 
-uint64_t export_spool_depth(struct export_spool *s)
+uint64_t edge_spool_depth(struct edge_spool *s)
 {
     EDGE_LOCK(&s->lock);
     return depth(s);
 }
 
-void export_spool_state(struct export_spool *s, struct export_spool_state *ret)
+void edge_spool_state(struct edge_spool *s, struct edge_spool_state *ret)
 {
     EDGE_CTX_SCOPE(ctx);
-    struct export_record r;
+    struct edge_spool_record r;
     ctx.log = s->config.log;
     EDGE_LOCK(&s->lock);
     if (depth(s) > 0 && s->first_known != s->cursor &&
-        segments_read(&ctx, s, s->cursor, &r) == EDGE_OK) {
+        spool_segments_read(&ctx, s, s->cursor, &r) == EDGE_OK) {
         s->first_known = r.seq;
         s->first_spooled_ms = r.spooled_ms;
     }
-    *ret = (struct export_spool_state){
+    *ret = (struct edge_spool_state){
         .first = s->cursor,
         .next = s->next,
         .depth = depth(s),

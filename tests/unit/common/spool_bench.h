@@ -3,14 +3,14 @@
 #define TESTS_SPOOL_BENCH_H
 
 #include "edge/log.h"
-#include "export/spool.h"
+#include "edge/spool.h"
 #include "scratch.h"
 
 struct spool_bench {
     struct scratch dir;
-    struct export_spool_config config;
+    struct edge_spool_config config;
     struct edge_log *log;
-    struct export_spool *spool;
+    struct edge_spool *spool;
 };
 
 /** Says nothing, keeps to the system's sync; opened by hand. */
@@ -27,6 +27,6 @@ enum edge_status spool_put(struct spool_bench *b, const char *text);
 void spool_put_numbers(struct spool_bench *b, int from, int to);
 /** The number of the first record at or after *seq, -1 where there is none; *seq goes behind it. */
 int spool_take(struct spool_bench *b, uint64_t *seq);
-struct export_spool_state spool_state(struct spool_bench *b);
+struct edge_spool_state spool_state(struct spool_bench *b);
 
 #endif

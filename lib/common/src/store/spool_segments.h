@@ -4,8 +4,8 @@
 
 #include "edge/buf.h"
 #include "edge/thread.h"
-#include "format.h"
-#include "ranges.h"
+#include "spool_format.h"
+#include "spool_ranges.h"
 
 struct segment {
     uint64_t first; /* seq; also its name */
@@ -23,8 +23,8 @@ struct spool_reader {
     size_t buffer_n, buffer_cap;
 };
 
-struct export_spool {
-    struct export_spool_config config;
+struct edge_spool {
+    struct edge_spool_config config;
     struct edge_arena arena;
     int dir_fd, lock_fd, cursor_fd;
     struct edge_mutex lock;
@@ -46,7 +46,7 @@ struct export_spool {
         other; /* the one in use, and another place somebody reads on from */
 
     struct edge_buf out; /* of an append */
-    uint64_t appended_n, settled_n, written_bytes, dropped[EXPORT_DROP_REASONS];
+    uint64_t appended_n, settled_n, written_bytes, dropped[EDGE_DROP_REASONS];
     uint64_t checked_bytes; /* written since the file system was asked for room */
     bool low;               /* it had none */
 
@@ -60,28 +60,29 @@ struct export_spool {
 };
 
 /** Finds the segments, judges the last one, and goes on behind its last sound record. */
-enum edge_status segments_open(struct edge_ctx *ctx, struct export_spool *s);
+enum edge_status spool_segments_open(struct edge_ctx *ctx, struct edge_spool *s);
 /** A new one that begins with s->next. */
-enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s) EDGE_REQUIRES(&s->lock);
+enum edge_status spool_segments_add(struct edge_ctx *ctx, struct edge_spool *s)
+    EDGE_REQUIRES(&s->lock);
 /** All that was written so far is on the disk; false where it is not. */
-bool segments_sync(struct export_spool *s) EDGE_REQUIRES(&s->lock);
+bool spool_segments_sync(struct edge_spool *s) EDGE_REQUIRES(&s->lock);
 /** Remove those before the one with the cursor; all, where everything is settled, but the last. */
-void segments_trim(struct export_spool *s) EDGE_REQUIRES(&s->lock);
+void spool_segments_trim(struct edge_spool *s) EDGE_REQUIRES(&s->lock);
 /** The first record of [seq, next) that can be read, whatever is settled; what is damaged on the way is dropped. */
-enum edge_status segments_read(struct edge_ctx *ctx, struct export_spool *s, uint64_t seq,
-                               struct export_record *ret) EDGE_REQUIRES(&s->lock);
-void segments_close(struct export_spool *s);
+enum edge_status spool_segments_read(struct edge_ctx *ctx, struct edge_spool *s, uint64_t seq,
+                                     struct edge_spool_record *ret) EDGE_REQUIRES(&s->lock);
+void spool_segments_close(struct edge_spool *s);
 
 /** cursor.c: what is settled, from disk; a first start has nothing. */
-enum edge_status cursor_open(struct edge_ctx *ctx, struct export_spool *s);
+enum edge_status spool_cursor_open(struct edge_ctx *ctx, struct edge_spool *s);
 /** Make its bytes (with the lock), and write them (without). */
-size_t cursor_bytes(struct export_spool *s) EDGE_REQUIRES(&s->lock);
-bool cursor_write(struct export_spool *s, size_t n);
+size_t spool_cursor_bytes(struct edge_spool *s) EDGE_REQUIRES(&s->lock);
+bool spool_cursor_write(struct edge_spool *s, size_t n);
 
 /** [from, to) is settled; how many of them were not yet. */
-uint64_t spool_settle_locked(struct export_spool *s, uint64_t from, uint64_t to)
+uint64_t spool_settle_locked(struct edge_spool *s, uint64_t from, uint64_t to)
     EDGE_REQUIRES(&s->lock);
-void spool_drop_locked(struct export_spool *s, uint64_t from, uint64_t to, enum export_drop why)
+void spool_drop_locked(struct edge_spool *s, uint64_t from, uint64_t to, enum edge_drop why)
     EDGE_REQUIRES(&s->lock);
 
 #endif

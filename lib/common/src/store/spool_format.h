@@ -12,33 +12,34 @@
 #ifndef SPOOL_FORMAT_H
 #define SPOOL_FORMAT_H
 
-#include "export/spool.h"
+#include "edge/spool.h"
 
 enum { SEGMENT_HEAD = 32, RECORD_HEAD = 72, FORMAT_VERSION = 1, NO_TEXT = 0xffff };
 /* What a file says of numbers from here on is not believed: they would come to their end. */
 #define SEQ_LIMIT (UINT64_C(1) << 62)
 
 /** CRC-32C (Castagnoli) of @p n bytes, going on from @p crc (0: the beginning). */
-uint32_t crc32c(uint32_t crc, const void *bytes, size_t n);
+uint32_t spool_crc32c(uint32_t crc, const void *bytes, size_t n);
 /** For tests: without the processor's help. */
-uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t n);
+uint32_t spool_crc32c_by_table(uint32_t crc, const void *bytes, size_t n);
 
-uint32_t get_u32(const unsigned char *at);
-uint64_t get_u64(const unsigned char *at);
-void put_u32(unsigned char *at, uint32_t v);
-void put_u64(unsigned char *at, uint64_t v);
+uint32_t spool_get_u32(const unsigned char *at);
+uint64_t spool_get_u64(const unsigned char *at);
+void spool_put_u32(unsigned char *at, uint32_t v);
+void spool_put_u64(unsigned char *at, uint64_t v);
 
-void segment_head_put(unsigned char head[SEGMENT_HEAD], uint64_t first_seq);
+void spool_segment_head_put(unsigned char head[SEGMENT_HEAD], uint64_t first_seq);
 /** OK, DAMAGED, UNSUPPORTED (a newer version's). */
-enum edge_status segment_head_get(const unsigned char head[SEGMENT_HEAD], uint64_t *ret_first_seq);
+enum edge_status spool_segment_head_get(const unsigned char head[SEGMENT_HEAD],
+                                        uint64_t *ret_first_seq);
 
-size_t record_size(const struct export_record *r);
-/** Writes record_size() bytes. */
-void record_put(unsigned char *to, const struct export_record *r);
+size_t spool_record_size(const struct edge_spool_record *r);
+/** Writes spool_record_size() bytes. */
+void spool_record_put(unsigned char *to, const struct edge_spool_record *r);
 /** The head alone: its seq and the bytes of the body. False where it is none. */
-bool record_head_get(const unsigned char *head, uint64_t *ret_seq, size_t *ret_body);
+bool spool_record_head_get(const unsigned char *head, uint64_t *ret_seq, size_t *ret_body);
 /** The whole, of a head that is sound; texts and payload point into @p bytes' copy in @p a. False where the body is damaged. */
-bool record_get(struct edge_arena *a, const unsigned char *head, const unsigned char *body,
-                struct export_record *ret);
+bool spool_record_get(struct edge_arena *a, const unsigned char *head, const unsigned char *body,
+                      struct edge_spool_record *ret);
 
 #endif

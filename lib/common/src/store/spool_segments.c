@@ -2,7 +2,7 @@
  * Segments on disk. A start looks at their names and reads the last one only; reading goes on where it stopped.
  * What cannot be read is passed over to the next record that can.
  */
-#include "segments.h"
+#include "spool_segments.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,18 +24,18 @@ static const char *segment_name(char name[NAME_SIZE], uint64_t first)
     return name;
 }
 
-static struct segment *last_of(struct export_spool *s)
+static struct segment *last_of(struct edge_spool *s)
 {
     return &s->segments[s->n_segments - 1];
 }
 
-static uint64_t end_of(const struct export_spool *s, size_t i)
+static uint64_t end_of(const struct edge_spool *s, size_t i)
 {
     return i + 1 < s->n_segments ? s->segments[i + 1].first : s->next;
 }
 
 /* The segment that holds @p seq, or would. */
-static size_t segment_of(const struct export_spool *s, uint64_t seq)
+static size_t segment_of(const struct edge_spool *s, uint64_t seq)
 {
     size_t low = 0, high = s->n_segments;
     while (high - low > 1) {
@@ -51,7 +51,7 @@ static size_t segment_of(const struct export_spool *s, uint64_t seq)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static void reader_close(struct export_spool *s)
+static void reader_close(struct edge_spool *s)
 {
     if (s->reader.fd >= 0) {
         close(s->reader.fd);
@@ -61,7 +61,7 @@ static void reader_close(struct export_spool *s)
     s->reader.buffer_n = 0;
 }
 
-static bool reader_open(struct export_spool *s, const struct segment *seg)
+static bool reader_open(struct edge_spool *s, const struct segment *seg)
 {
     char name[NAME_SIZE];
     unsigned char head[SEGMENT_HEAD];
@@ -72,7 +72,7 @@ static bool reader_open(struct export_spool *s, const struct segment *seg)
     s->reader.seq = seg->first;
     s->reader.offset = SEGMENT_HEAD;
     return s->reader.fd >= 0 && pread(s->reader.fd, head, SEGMENT_HEAD, 0) == SEGMENT_HEAD &&
-           segment_head_get(head, &first) == EDGE_OK && first == seg->first;
+           spool_segment_head_get(head, &first) == EDGE_OK && first == seg->first;
 }
 
 static bool stands_in(const struct spool_reader *r, const struct segment *seg, uint64_t seq)
@@ -80,14 +80,14 @@ static bool stands_in(const struct spool_reader *r, const struct segment *seg, u
     return r->fd >= 0 && r->first == seg->first && r->seq > 0 && r->seq <= seq;
 }
 
-static void swap_readers(struct export_spool *s)
+static void swap_readers(struct edge_spool *s)
 {
     struct spool_reader r = s->reader;
     s->reader = s->other;
     s->other = r;
 }
 
-static void readers_close(struct export_spool *s)
+static void readers_close(struct edge_spool *s)
 {
     reader_close(s);
     swap_readers(s);
@@ -98,7 +98,7 @@ static void readers_close(struct export_spool *s)
  * The reader that stands next before @p seq, or has come to the end of the segment before: one that reads on. Somewhere else it
  * is the one that was not used last: two who read in turn (queue_pump.c's lanes) have one each.
  */
-static bool reader_seek(struct export_spool *s, const struct segment *seg, uint64_t seq)
+static bool reader_seek(struct edge_spool *s, const struct segment *seg, uint64_t seq)
 {
     bool here = stands_in(&s->reader, seg, seq), there = stands_in(&s->other, seg, seq);
     if (there && (!here || s->other.seq > s->reader.seq)) {
@@ -114,7 +114,7 @@ static bool reader_seek(struct export_spool *s, const struct segment *seg, uint6
 }
 
 /* @p n bytes at @p offset of the open segment, of which @p size bytes count; NULL where there are not so many. */
-static const unsigned char *reader_bytes(struct export_spool *s, uint64_t offset, size_t n,
+static const unsigned char *reader_bytes(struct edge_spool *s, uint64_t offset, size_t n,
                                          uint64_t size)
 {
     if (offset + n > size) {
@@ -137,14 +137,14 @@ static const unsigned char *reader_bytes(struct export_spool *s, uint64_t offset
 }
 
 /* A record there has no higher number: those before it take so many bytes at least. */
-static uint64_t bound_at(const struct export_spool *s, uint64_t offset, uint64_t below)
+static uint64_t bound_at(const struct edge_spool *s, uint64_t offset, uint64_t below)
 {
     uint64_t most = s->reader.first + offset / RECORD_HEAD + 1;
     return most < below ? most : below;
 }
 
 /* Somewhere behind @p offset: the next head that can be one. */
-static bool find_head(struct export_spool *s, uint64_t *offset, uint64_t size, uint64_t above,
+static bool find_head(struct edge_spool *s, uint64_t *offset, uint64_t size, uint64_t above,
                       uint64_t below)
 {
     uint64_t seq = 0;
@@ -154,7 +154,7 @@ static bool find_head(struct export_spool *s, uint64_t *offset, uint64_t size, u
         if (!head) {
             return false;
         }
-        if (head[0] == 'E' && record_head_get(head, &seq, &body) && seq >= above &&
+        if (head[0] == 'E' && spool_record_head_get(head, &seq, &body) && seq >= above &&
             seq < bound_at(s, at, below)) {
             *offset = at;
             return true;
@@ -164,12 +164,12 @@ static bool find_head(struct export_spool *s, uint64_t *offset, uint64_t size, u
 }
 
 /* The record at the reader, or the first sound one behind it, within this segment; NULL: none. */
-static const unsigned char *sound_head(struct export_spool *s, uint64_t size, uint64_t below,
+static const unsigned char *sound_head(struct edge_spool *s, uint64_t size, uint64_t below,
                                        uint64_t *ret_seq, size_t *ret_body)
 {
     for (;;) {
         const unsigned char *head = reader_bytes(s, s->reader.offset, RECORD_HEAD, size);
-        if (head && record_head_get(head, ret_seq, ret_body) && *ret_seq >= s->reader.seq &&
+        if (head && spool_record_head_get(head, ret_seq, ret_body) && *ret_seq >= s->reader.seq &&
             *ret_seq < bound_at(s, s->reader.offset, below) &&
             s->reader.offset + RECORD_HEAD + *ret_body <= size) {
             return head;
@@ -181,8 +181,8 @@ static const unsigned char *sound_head(struct export_spool *s, uint64_t size, ui
 }
 
 /* Within one segment. NOT_FOUND: nothing (more) can be read of it from @p seq on. */
-static enum edge_status read_in(struct edge_ctx *ctx, struct export_spool *s, size_t i,
-                                uint64_t seq, struct export_record *ret) EDGE_REQUIRES(&s->lock)
+static enum edge_status read_in(struct edge_ctx *ctx, struct edge_spool *s, size_t i, uint64_t seq,
+                                struct edge_spool_record *ret) EDGE_REQUIRES(&s->lock)
 {
     uint64_t end = end_of(s, i), size = s->segments[i].size;
     if (!reader_seek(s, &s->segments[i], seq) && s->reader.fd < 0) {
@@ -202,8 +202,8 @@ static enum edge_status read_in(struct edge_ctx *ctx, struct export_spool *s, si
             continue;
         }
         head = reader_bytes(s, at, RECORD_HEAD + body, size);
-        bool sound = head && record_get(&ctx->arena, head, head + RECORD_HEAD, ret);
-        spool_drop_locked(s, seq, found + !sound, EXPORT_DROP_DAMAGED);
+        bool sound = head && spool_record_get(&ctx->arena, head, head + RECORD_HEAD, ret);
+        spool_drop_locked(s, seq, found + !sound, EDGE_DROP_DAMAGED);
         s->reader.seq = found + 1;
         s->reader.offset = at + RECORD_HEAD + body;
         if (sound) {
@@ -213,14 +213,14 @@ static enum edge_status read_in(struct edge_ctx *ctx, struct export_spool *s, si
     }
 }
 
-enum edge_status segments_read(struct edge_ctx *ctx, struct export_spool *s, uint64_t seq,
-                               struct export_record *ret)
+enum edge_status spool_segments_read(struct edge_ctx *ctx, struct edge_spool *s, uint64_t seq,
+                                     struct edge_spool_record *ret)
 {
     while (seq < s->next && s->n_segments > 0) {
         size_t i = segment_of(s, seq);
         uint64_t end = end_of(s, i);
         if (seq < s->segments[i].first) {
-            spool_drop_locked(s, seq, s->segments[i].first, EXPORT_DROP_DAMAGED);
+            spool_drop_locked(s, seq, s->segments[i].first, EDGE_DROP_DAMAGED);
             seq = s->segments[i].first;
         }
         if (read_in(ctx, s, i, seq, ret) == EDGE_OK) {
@@ -232,7 +232,7 @@ enum edge_status segments_read(struct edge_ctx *ctx, struct export_spool *s, uin
                            edge_printf(&ctx->arena, "%llu", (unsigned long long)from), "to",
                            edge_printf(&ctx->arena, "%llu", (unsigned long long)end - 1), NULL);
         }
-        spool_drop_locked(s, from, end, EXPORT_DROP_DAMAGED);
+        spool_drop_locked(s, from, end, EDGE_DROP_DAMAGED);
         seq = end;
         reader_close(s);
     }
@@ -243,7 +243,7 @@ enum edge_status segments_read(struct edge_ctx *ctx, struct export_spool *s, uin
 
 /* Where its last sound record ends; what is torn or damaged before that is found when it is read. */
 /* Returns the number behind its last record. */
-static uint64_t judge_last(struct edge_ctx *ctx, struct export_spool *s)
+static uint64_t judge_last(struct edge_ctx *ctx, struct edge_spool *s)
 {
     struct segment *seg = last_of(s);
     uint64_t sound_end = SEGMENT_HEAD, next = seg->first;
@@ -259,7 +259,7 @@ static uint64_t judge_last(struct edge_ctx *ctx, struct export_spool *s)
         }
         uint64_t at = s->reader.offset;
         head = reader_bytes(s, at, RECORD_HEAD + body, seg->size);
-        bool sound = head && get_u32(head + 8) == crc32c(0, head + RECORD_HEAD, body);
+        bool sound = head && spool_get_u32(head + 8) == spool_crc32c(0, head + RECORD_HEAD, body);
         /* A sound head says where its body ends, sound or not: what stands in it is no record. */
         s->reader.seq = seq + 1;
         s->reader.offset = at + RECORD_HEAD + body;
@@ -296,7 +296,7 @@ static bool parse_name(const char *name, uint64_t *ret_first)
            *ret_first < SEQ_LIMIT;
 }
 
-static bool has_head(const struct export_spool *s, uint64_t first)
+static bool has_head(const struct edge_spool *s, uint64_t first)
 {
     char name[NAME_SIZE];
     unsigned char head[SEGMENT_HEAD];
@@ -306,14 +306,14 @@ static bool has_head(const struct export_spool *s, uint64_t first)
     if (fd >= 0) {
         close(fd);
     }
-    return whole && segment_head_get(head, &said) == EDGE_OK && said == first;
+    return whole && spool_segment_head_get(head, &said) == EDGE_OK && said == first;
 }
 
 /*
  * Files that are none of ours, whatever they are called: too short for a head (a start was cut off there), or numbered
  * beyond what the one before and the cursor allow.
  */
-static void drop_strangers(struct edge_ctx *ctx, struct export_spool *s)
+static void drop_strangers(struct edge_ctx *ctx, struct edge_spool *s)
 {
     size_t kept = 0;
     for (size_t i = 0; i < s->n_segments; i++) {
@@ -334,7 +334,7 @@ static void drop_strangers(struct edge_ctx *ctx, struct export_spool *s)
     s->n_segments = kept;
 }
 
-static enum edge_status list_segments(struct edge_ctx *ctx, struct export_spool *s)
+static enum edge_status list_segments(struct edge_ctx *ctx, struct edge_spool *s)
 {
     int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -358,14 +358,14 @@ static enum edge_status list_segments(struct edge_ctx *ctx, struct export_spool 
     return EDGE_OK;
 }
 
-static enum edge_status check_version(struct edge_ctx *ctx, struct export_spool *s)
+static enum edge_status check_version(struct edge_ctx *ctx, struct edge_spool *s)
 {
     char name[NAME_SIZE];
     unsigned char head[SEGMENT_HEAD];
     uint64_t first;
     int fd = openat(s->dir_fd, segment_name(name, last_of(s)->first), O_RDONLY | O_CLOEXEC);
     bool newer = fd >= 0 && pread(fd, head, SEGMENT_HEAD, 0) == SEGMENT_HEAD &&
-                 segment_head_get(head, &first) == EDGE_UNSUPPORTED;
+                 spool_segment_head_get(head, &first) == EDGE_UNSUPPORTED;
     if (fd >= 0) {
         close(fd);
     }
@@ -373,7 +373,7 @@ static enum edge_status check_version(struct edge_ctx *ctx, struct export_spool 
                  : EDGE_OK;
 }
 
-static enum edge_status open_last(struct edge_ctx *ctx, struct export_spool *s)
+static enum edge_status open_last(struct edge_ctx *ctx, struct edge_spool *s)
 {
     char name[NAME_SIZE];
     struct segment *seg = last_of(s);
@@ -385,7 +385,7 @@ static enum edge_status open_last(struct edge_ctx *ctx, struct export_spool *s)
     return EDGE_OK;
 }
 
-enum edge_status segments_open(struct edge_ctx *ctx, struct export_spool *s)
+enum edge_status spool_segments_open(struct edge_ctx *ctx, struct edge_spool *s)
 {
     uint64_t behind = 0;
     s->fd = s->reader.fd = -1;
@@ -396,7 +396,7 @@ enum edge_status segments_open(struct edge_ctx *ctx, struct export_spool *s)
         s->cursor = s->cursor < s->segments[0].first ? s->segments[0].first : s->cursor;
     }
     s->next = s->next < s->cursor ? s->cursor : s->next;
-    ranges_trim(&s->beyond, s->cursor);
+    spool_ranges_trim(&s->beyond, s->cursor);
     /* Behind a damaged head nothing is appended; and in a segment numbers have no gaps: where some are lost, a new one
      * begins. */
     bool usable = s->n_segments > 0 && last_of(s)->size > SEGMENT_HEAD && s->next == behind;
@@ -404,13 +404,13 @@ enum edge_status segments_open(struct edge_ctx *ctx, struct export_spool *s)
 }
 
 /* The segment that ends, and the folder that knows the new one; both, whatever becomes of the other. */
-static bool sync_both(struct export_spool *s)
+static bool sync_both(struct edge_spool *s)
 {
     bool data = s->fd < 0 || fdatasync(s->fd) == 0;
     return fsync(s->dir_fd) == 0 && data;
 }
 
-bool segments_sync(struct export_spool *s)
+bool spool_segments_sync(struct edge_spool *s)
 {
     bool ok = true;
     for (size_t i = segment_of(s, s->synced); i < s->n_segments; i++) {
@@ -430,11 +430,11 @@ bool segments_sync(struct export_spool *s)
     return ok;
 }
 
-enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s)
+enum edge_status spool_segments_add(struct edge_ctx *ctx, struct edge_spool *s)
 {
     char name[NAME_SIZE];
     unsigned char head[SEGMENT_HEAD];
-    segment_head_put(head, s->next);
+    spool_segment_head_put(head, s->next);
     int fd = openat(s->dir_fd, segment_name(name, s->next), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
                     MODE);
     if (fd < 0 || write(fd, head, SEGMENT_HEAD) != SEGMENT_HEAD) {
@@ -446,8 +446,8 @@ enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s)
         return edge_fail(ctx, EDGE_UNAVAILABLE, "cannot write %s/%s: %s", s->config.dir, name,
                          strerror(why));
     }
-    bool synced = s->config.durability == EXPORT_OS || sync_both(s);
-    if (!synced && s->config.durability == EXPORT_SYNC) {
+    bool synced = s->config.durability == EDGE_SPOOL_OS || sync_both(s);
+    if (!synced && s->config.durability == EDGE_SPOOL_SYNC) {
         int why = errno;
         close(fd);
         unlinkat(s->dir_fd, name, 0);
@@ -475,7 +475,7 @@ enum edge_status segments_add(struct edge_ctx *ctx, struct export_spool *s)
     return EDGE_OK;
 }
 
-void segments_trim(struct export_spool *s)
+void spool_segments_trim(struct edge_spool *s)
 {
     size_t gone = 0;
     while (gone + 1 < s->n_segments && s->segments[gone + 1].first <= s->cursor) {
@@ -495,7 +495,7 @@ void segments_trim(struct export_spool *s)
     }
 }
 
-void segments_close(struct export_spool *s)
+void spool_segments_close(struct edge_spool *s)
 {
     readers_close(s);
     free(s->reader.buffer);
