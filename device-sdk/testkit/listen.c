@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "contracts/event_ack.h"
 #include "edge/arena.h"
 #include "edge/clock.h"
 #include "testkit.h"
@@ -12,6 +13,7 @@ struct heard {
 };
 
 struct kit_listener {
+    const struct edge_runtime *rt;
     struct edge_mutex lock;
     struct edge_cond more;
     struct heard *events EDGE_GUARDED;
@@ -29,6 +31,22 @@ static enum edge_status hear_event(void *state, struct edge_ctx *ctx, const stru
     l->events[l->n++] = (struct heard){edge_message_ref(m), false};
     edge_cond_broadcast(&l->more);
     return EDGE_OK;
+}
+
+/* Core-data is there, as far as the SDK is concerned: nothing waits for it. */
+static enum edge_status hear_ask(void *state, struct edge_ctx *ctx, const struct edge_message *m)
+{
+    struct kit_listener *l = state;
+    struct edge_message *hello = edge_message_create(0);
+    struct event_acker *said = edge_new(edge_message_arena(hello), struct event_acker);
+    (void)m;
+    *said = (struct event_acker){EDGE_API_VERSION, l->rt->name, l->rt->name};
+    hello->dto = &EVENT_ACKER;
+    hello->object = said;
+    edge_message_topic(hello, "%s/event-acks/core-data/hello", l->rt->base_topic);
+    enum edge_status st = edge_bus_publish(ctx, l->rt->bus, hello);
+    edge_message_unref(hello);
+    return st;
 }
 
 static const struct system_event *system_event_in(const struct edge_message *m)
@@ -61,6 +79,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
 {
     (void)ctx;
     struct kit_listener *l = rt->state;
+    l->rt = rt;
     edge_mutex_init(&l->lock);
     edge_cond_init(&l->more);
     return EDGE_OK;
@@ -99,9 +118,10 @@ static const struct edge_field config_fields[] = {
 static const struct edge_dto CONFIG =
     EDGE_DTO(struct listener_config, "Configuration", config_fields);
 static const struct edge_subscription subscriptions[] = {
-    {"events/#",                             hear_event, "Events.",           0},
-    {"system-events/+/device/discovery/#",   hear_scan,  "Ends of scans.",    0},
-    {"system-events/+/device/profilescan/#", hear_scan,  "Ends of the other", 0},
+    {"events/#",                             hear_event, "Events.",               0},
+    {"system-events/+/device/discovery/#",   hear_scan,  "Ends of scans.",        0},
+    {"system-events/+/device/profilescan/#", hear_scan,  "Ends of the other",     0},
+    {"event-acks/core-data/ask/+",           hear_ask,   "In core-data's place.", 0},
 };
 const struct edge_service kit_listener_service = {
     .name = "listener",

@@ -58,6 +58,10 @@ static void counters_init(devsdk_service *svc)
     svc->readings_sent = edge_counter(m, "ReadingsSent", "Readings published.");
     svc->events_dropped = edge_counter(m, "EventsDropped", "Events that could not be published.");
     svc->events_waiting = edge_gauge(m, "EventsWaiting", "Events that are not known to be stored.");
+    svc->events_spooled =
+        edge_counter(m, "EventsSpooled", "Events written to disk: core-data was away.");
+    svc->events_on_disk = edge_gauge(m, "EventsOnDisk", "Of those that wait, the ones on disk.");
+    svc->spool_bytes = edge_gauge(m, "SpoolBytes", "What they take there.");
     svc->events_resent =
         edge_counter(m, "EventsResent", "Events sent again: they had not arrived.");
     svc->events_refused = edge_counter(m, "EventsRefused", "Events core-data did not take.");
@@ -129,8 +133,7 @@ static enum edge_status start(struct edge_ctx *ctx, const struct edge_runtime *r
     EDGE_TRY(edge_wrap(ctx, st, "%s", section_of(svc->driver)));
     unsigned workers = driver->blocking ? (unsigned)svc->config->device.max_workers : LOOP_WORKERS;
     svc->lanes = sdk_lanes_create("lane", workers, LANE_MAX);
-    const struct sdk_outbox_config *outbox = &svc->config->device.outbox;
-    svc->outbox = sdk_outbox_create(svc, (size_t)outbox->max_events, (size_t)outbox->max_kb * 1024);
+    svc->outbox = sdk_outbox_create(svc, &svc->config->device.outbox);
     if (driver->start && driver->start(svc) != DEVSDK_OK) {
         return edge_fail(ctx, EDGE_INTERNAL, "the driver does not start");
     }

@@ -31,8 +31,11 @@ static const struct edge_field auto_events_fields[] = {
 static const struct edge_dto AUTO_EVENTS_CONFIG = EDGE_DTO(struct sdk_auto_events_config, "AutoEvents", auto_events_fields);
 
 static const struct edge_field outbox_fields[] = {
-    ROW(struct sdk_outbox_config, max_events, "MaxEvents", "Events kept until core-data has stored them; what comes beyond is refused and counted.", .def = "100000", .min = 1, .max = 10000000),
+    ROW(struct sdk_outbox_config, max_events, "MaxEvents", "Events kept in memory until core-data has stored them; what comes beyond is refused and counted.", .def = "100000", .min = 1, .max = 10000000),
     ROW(struct sdk_outbox_config, max_kb, "MaxKB", "And their memory.", .def = "65536", .min = 64, .max = 16777216),
+    ROW(struct sdk_outbox_config, spool_mb, "SpoolMB", "Disk for events that core-data does not take; what is oldest goes where they need more. 0: they wait in memory only.", .def = "64", .min = 0, .max = 1048576),
+    ROW(struct sdk_outbox_config, spool_after, "SpoolAfter", "They go to disk when one has waited for so long, or memory is three quarters full.", .def = "10s", .check = edge_check_duration_1ms),
+    ROW(struct sdk_outbox_config, spool_max_age, "SpoolMaxAge", "What was on disk for longer is not sent any more; 0s: it always is.", .def = "720h", .check = edge_check_duration_0s),
 };
 static const struct edge_dto OUTBOX_CONFIG = EDGE_DTO(struct sdk_outbox_config, "Outbox", outbox_fields);
 

@@ -21,6 +21,8 @@ struct sdk_auto_events_config {
 };
 struct sdk_outbox_config {
     int64_t max_events, max_kb;
+    int64_t spool_mb; /* 0: nothing goes to disk */
+    const char *spool_after, *spool_max_age;
 };
 struct sdk_device_config {
     bool data_transform, enable_async_readings;

@@ -25,6 +25,7 @@
 
 struct sdk_flows;
 struct sdk_outbox;
+struct sdk_outbox_config;
 struct sdk_schedule;
 struct sdk_text;
 
@@ -249,8 +250,8 @@ static inline const struct event *sdk_event_of(const struct edge_message *m)
 /** Publish it, counted; takes its own reference. */
 bool sdk_event_publish(devsdk_service *svc, const struct edge_message *m);
 
-/** @p max events, and @p max_bytes of them, wait at most: to be sent, or for core-data's word. */
-struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max, size_t max_bytes);
+/** What waits, to be sent or for core-data's word, is bounded by @p config; what a former life left on disk is first. */
+struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, const struct sdk_outbox_config *config);
 /** Send what is queued, and wait for core-data's word, until @p deadline_ms; then take and send no more. */
 void sdk_outbox_close(struct sdk_outbox *o, int64_t deadline_ms);
 void sdk_outbox_free(struct sdk_outbox *o);
@@ -287,8 +288,8 @@ struct devsdk_service {
     void (*report)(devsdk_service *svc,
                    void *arg); /* the flow that follows from being up or down */
 
-    struct edge_gauge *events_waiting;
-    struct edge_counter *events_resent, *events_refused, *pushes_refused;
+    struct edge_gauge *events_waiting, *events_on_disk, *spool_bytes;
+    struct edge_counter *events_resent, *events_refused, *pushes_refused, *events_spooled;
     struct edge_counter *events_sent, *readings_sent, *events_dropped, *auto_events_skipped,
         *requests_refused, *reads_executed, *writes_executed;
 };

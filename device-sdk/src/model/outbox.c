@@ -7,9 +7,12 @@
  * broker's acknowledgement proves nothing, it may forget what it took. After a reconnect, a restart of
  * core-data or a gap among what it names, what is still here is sent again, in order and marked; core-data
  * stores it once. Where nobody acknowledges (an official core-data), the broker's word has to do.
+ *
+ * What waits for long, or is more than memory holds, goes to disk: outbox_spill.c.
  */
 #include <stdlib.h>
 
+#include "config.h"
 #include "edge/clock.h"
 #include "parcels.h"
 
@@ -20,23 +23,34 @@ enum {
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, size_t max, size_t max_bytes)
+static int64_t duration_ms(const char *text)
+{
+    int64_t ns = 0;
+    return text && edge_duration_parse(text, true, &ns) ? ns / 1000000 : 0;
+}
+
+struct sdk_outbox *sdk_outbox_create(devsdk_service *svc, const struct sdk_outbox_config *config)
 {
     struct sdk_outbox *o = edge_xalloc(1, sizeof(*o));
     o->svc = svc;
-    o->max_bytes = max_bytes;
+    o->max_bytes = (size_t)config->max_kb * 1024;
+    o->limits.max_bytes = (uint64_t)config->spool_mb << 20;
+    o->limits.after_ms = duration_ms(config->spool_after);
+    o->limits.max_age_ms = duration_ms(config->spool_max_age);
     edge_mutex_init(&o->lock);
     edge_cond_init(&o->filled);
     edge_cond_init(&o->emptied);
     {
         EDGE_LOCK(&o->lock);
         o->replies.max = MAX_REPLIES;
-        o->events.max = max;
+        o->events.max = o->fresh.max = (size_t)config->max_events;
         o->window = FIRST_WINDOW;
         o->threshold = MAX_WINDOW;
         o->resends = (struct edge_backoff){.first_ms = FIRST_RESEND_MS, .last_ms = LAST_RESEND_MS};
         o->mode = OUTBOX_ASKING;
+        o->holds = edge_bus_is_local(svc->rt->bus);
     }
+    sdk_spill_begin(o);
     o->thread = edge_thread_start("outbox", sdk_outbox_send_all, o);
     return o;
 }
@@ -48,7 +62,8 @@ static void close_until(struct sdk_outbox *o, int64_t deadline_ms)
     o->next_ask_ms = 0;
     edge_cond_signal(&o->filled);
     while ((o->replies.n > 0 || o->events.n > 0 || !o->idle) && edge_now_mono_ms() < deadline_ms) {
-        bool unheard = o->mode == OUTBOX_ASKING || o->mode == OUTBOX_ALONE;
+        bool unheard =
+            o->mode == OUTBOX_ASKING || o->mode == OUTBOX_ALONE || o->mode == OUTBOX_ABSENT;
         if (unheard && o->replies.n == 0 && o->next == o->events.n) {
             break; /* sent, and nobody known who would say more */
         }
@@ -69,17 +84,18 @@ void sdk_outbox_close(struct sdk_outbox *o, int64_t deadline_ms)
 
 static void drop_rest(struct sdk_outbox *o)
 {
+    size_t lost = sdk_spill_end(o);
     EDGE_LOCK(&o->lock);
-    size_t lost = 0;
-    while (o->events.n > 0) {
-        struct parcel p = sdk_parcels_pop(&o->events);
-        lost += p.state == PARCEL_WAITS || (p.state == PARCEL_SENT && o->mode == OUTBOX_ACKED);
+    while (o->events.n + o->fresh.n > 0) {
+        struct parcel p = sdk_parcels_pop(o->events.n > 0 ? &o->events : &o->fresh);
         edge_message_unref(p.state == PARCEL_DONE ? NULL : p.message);
     }
     while (o->replies.n > 0) {
         edge_message_unref(sdk_parcels_pop(&o->replies).message);
     }
     free(o->events.at);
+    free(o->fresh.at);
+    free(o->spill.settled);
     free(o->replies.at);
     if (lost > 0) {
         EDGE_CTX_SCOPE(ctx);
@@ -109,7 +125,37 @@ static bool has_no_room(const struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
 
 static bool has_no_room(const struct sdk_outbox *o)
 {
-    return o->closed || o->events.n >= o->events.max || o->bytes >= o->max_bytes;
+    return o->closed || o->events.n + o->fresh.n >= o->events.max || o->bytes >= o->max_bytes;
+}
+
+/* No core-data in this process, and no disk: others hear what comes, so that is what stays. */
+static bool forgets(const struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
+
+static bool forgets(const struct sdk_outbox *o)
+{
+    bool disk = o->limits.max_bytes > 0 && !o->spill.broken;
+    return !o->closed && o->mode == OUTBOX_ABSENT && !disk;
+}
+
+static bool forget_first(struct sdk_outbox *o) EDGE_REQUIRES(o->lock);
+
+static bool forget_first(struct sdk_outbox *o)
+{
+    if (!forgets(o) || o->events.n + o->fresh.n == 0) {
+        return false;
+    }
+    bool fresh = o->events.n == 0;
+    struct parcel *p = sdk_parcel_at(fresh ? &o->fresh : &o->events, 0);
+    if (p->state != PARCEL_DONE) {
+        sdk_parcel_finish(o, p);
+        edge_counter_add(o->svc->events_dropped, 1);
+    }
+    if (fresh) {
+        sdk_parcels_pop(&o->fresh);
+        o->spill.published -= o->spill.published > 0;
+    }
+    sdk_parcels_pop_done(o);
+    return true;
 }
 
 /* How many were refused, now and then; 0: nothing to say. */
@@ -133,12 +179,16 @@ static bool put(struct sdk_outbox *o, const struct edge_message *m, size_t n_rea
 {
     EDGE_LOCK(&o->lock);
     bool event = n_readings > 0;
+    while (event && has_no_room(o) && forget_first(o)) {
+    }
     if (event ? has_no_room(o) : o->closed || o->replies.n >= o->replies.max) {
         *ret_complaint = complaint(o);
         return false;
     }
     size_t bytes = edge_message_arena((struct edge_message *)(uintptr_t)m)->used;
-    sdk_parcels_push(event ? &o->events : &o->replies,
+    sdk_parcels_push(!event        ? &o->replies
+                     : o->spill.on ? &o->fresh
+                                   : &o->events,
                      (struct parcel){.message = edge_message_ref(m),
                                      .n_readings = (uint32_t)n_readings,
                                      .bytes = (uint32_t)bytes});
@@ -170,5 +220,5 @@ bool sdk_outbox_put(struct sdk_outbox *o, const struct edge_message *m, size_t n
 bool sdk_outbox_is_full(struct sdk_outbox *o)
 {
     EDGE_LOCK(&o->lock);
-    return has_no_room(o);
+    return has_no_room(o) && !forgets(o);
 }

@@ -116,7 +116,9 @@ enum edge_status sdk_outbox_hello(void *state, struct edge_ctx *ctx, const struc
     const struct event_acker *hello = object;
     const char *instance = hello->instance ? hello->instance : "";
     EDGE_LOCK(&o->lock);
-    if (o->mode == OUTBOX_LOCAL) {
+    if (edge_bus_is_local(svc->rt->bus) && (!o->present || o->mode != OUTBOX_ACKED)) {
+        o->present = true; /* and will be asked, where something waits for it */
+        edge_cond_signal(&o->filled);
         return EDGE_OK;
     }
     bool fresh = strncmp(o->instance, instance, sizeof(o->instance) - 1) != 0;

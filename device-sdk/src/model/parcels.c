@@ -15,13 +15,13 @@ void sdk_parcels_push(struct parcels *p, struct parcel parcel)
 {
     if (p->n == p->cap) {
         size_t cap = p->cap > 0 ? p->cap * 2 : BATCH;
-        cap = cap < p->max ? cap : p->max;
+        cap = cap > p->max && p->n < p->max ? p->max : cap;
         struct parcel *wider = edge_xalloc(cap, sizeof(*wider));
         for (size_t i = 0; i < p->n; i++) {
             wider[i] = *sdk_parcel_at(p, i);
         }
         free(p->at);
-        *p = (struct parcels){wider, 0, p->n, cap, p->max};
+        *p = (struct parcels){wider, 0, p->n, cap, p->max, p->popped};
     }
     *sdk_parcel_at(p, p->n) = parcel;
     p->n++;
@@ -32,7 +32,14 @@ struct parcel sdk_parcels_pop(struct parcels *p)
     struct parcel first = p->at[p->head];
     p->head = (p->head + 1) % p->cap;
     p->n--;
+    p->popped++;
     return first;
+}
+
+struct parcel sdk_parcels_pop_last(struct parcels *p)
+{
+    p->n--;
+    return *sdk_parcel_at(p, p->n);
 }
 
 void sdk_parcel_finish(struct sdk_outbox *o, struct parcel *p)
@@ -41,12 +48,15 @@ void sdk_parcel_finish(struct sdk_outbox *o, struct parcel *p)
     p->state = PARCEL_DONE;
     o->bytes -= p->bytes;
     edge_message_unref(p->message);
+    if (p->seq > 0) {
+        sdk_spill_settle(o, p->seq);
+    }
 }
 
 void sdk_parcels_count(struct sdk_outbox *o)
 {
     size_t done = o->mode == OUTBOX_ALONE ? o->n_sent : 0;
-    edge_gauge_set(o->svc->events_waiting, (int64_t)(o->events.n - done));
+    edge_gauge_set(o->svc->events_waiting, (int64_t)(o->events.n - done + sdk_spill_waiting(o)));
 }
 
 void sdk_parcels_pop_done(struct sdk_outbox *o)
@@ -56,6 +66,7 @@ void sdk_parcels_pop_done(struct sdk_outbox *o)
         o->next -= o->next > 0;
         o->reach -= o->reach > 0;
         o->hint -= o->hint > 0;
+        o->spill.written -= o->spill.written > 0;
     }
     sdk_parcels_count(o);
     edge_cond_signal(&o->emptied);
@@ -71,6 +82,7 @@ void sdk_parcels_resend(struct sdk_outbox *o, uint64_t before)
         }
     }
     o->next = o->hint = 0;
+    o->spill.written = o->spill.tail == 0 ? 0 : o->spill.written;
     o->progress_ms = edge_now_mono_ms();
     o->next_resend_ms = o->progress_ms + edge_backoff_next(&o->resends);
     edge_cond_signal(&o->filled);

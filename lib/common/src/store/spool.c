@@ -147,6 +147,9 @@ static enum edge_status drop_oldest(struct edge_ctx *ctx, struct edge_spool *s, 
 /* Each line at most once a second: the log has its own bound. */
 static void tell_drop(struct edge_ctx *ctx, const struct edge_spool *s, enum edge_drop why)
 {
+    if (s->config.quiet) {
+        return;
+    }
     edge_log_warn(ctx, "spool is full", "folder", s->config.dir, "bound", EDGE_DROP_NAMES[why],
                   "policy",
                   s->config.full == EDGE_SPOOL_DROP_OLDEST   ? "drop-oldest"
