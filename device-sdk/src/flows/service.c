@@ -2,6 +2,7 @@
  * A driver as a service: the descriptor, start, the way to being ready, and the end. Nothing here
  * waits for a neighbour but ready, and that waits as long as it takes.
  */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -386,6 +387,8 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
         .name = driver->name,
         .doc = driver->doc,
         .version = driver->version,
+        .more_help =
+            "--schema\tprint what devices, resources and Driver may hold, as JSON Schema\n",
         .port = driver->port,
         .sdk_version = EDGE_WIRE,
         .common_section = "device-services",
@@ -408,9 +411,25 @@ void devsdk_descriptor(const devsdk_driver *driver, const char *default_config,
     };
 }
 
+static int print_schema(const devsdk_driver *driver)
+{
+    EDGE_CTX_SCOPE(ctx);
+    devsdk_driver table; /* of an older driver */
+    sdk_driver_copy(&table, driver);
+    char *text = cJSON_Print(sdk_params_schema(&ctx, &table));
+    bool good = text && puts(text) >= 0 && fflush(stdout) == 0;
+    cJSON_free(text);
+    return good ? 0 : 1;
+}
+
 int devsdk_main(int argc, char **argv, const devsdk_driver *driver)
 {
     struct edge_service service;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--schema") == 0) {
+            return print_schema(driver);
+        }
+    }
     devsdk_descriptor(driver, NULL, &service);
     return edge_service_main(&service, argc, argv);
 }

@@ -26,4 +26,7 @@ const cJSON *sdk_params_print(struct edge_ctx *ctx, const devsdk_field *fields, 
 /** NULL if the table is sound for a struct of @p size bytes, else what is wrong with it. */
 const char *sdk_params_verify(struct edge_ctx *ctx, const devsdk_field *fields, size_t size);
 
+/** The driver's tables as a JSON Schema document (draft 2020-12); lives in the context's arena. */
+const cJSON *sdk_params_schema(struct edge_ctx *ctx, const devsdk_driver *driver);
+
 #endif

@@ -254,8 +254,8 @@ void outbox_rig_done(struct fixture *f)
 
 void outbox_rig_restart(struct fixture *f, const char *data_dir)
 {
-    f->rt.data_dir = data_dir;
     end(f);
+    f->rt.data_dir = data_dir;
     edge_metrics_free(f->own);
     f->own = edge_metrics_create("test");
     counters(&f->svc, f->own);

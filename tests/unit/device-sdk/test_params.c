@@ -1,4 +1,5 @@
 /* Field tables: what they take, what they refuse, and in which words. */
+#include <stdio.h>
 #include <string.h>
 
 #include "devsdk/host.h"
@@ -312,7 +313,56 @@ static void test_keys_of_drivers_are_checked_one_by_one(void)
                     EDGE_OK);
 }
 
+static void test_the_schema_says_what_the_table_says(void)
+{
+    static const devsdk_protocol protocols[] = {
+        {"thing", fields},
+        {0      }
+    };
+    static const devsdk_driver driver = {.abi = DEVSDK_ABI,
+                                         .name = "device-thing",
+                                         .protocols = protocols,
+                                         .attributes = fields,
+                                         .config = fields};
+    static const struct {
+        const char *key, *expect; /* of the row */
+    } rows[] = {
+        {"on",      "\"type\":[\"boolean\",\"string\"]"                    },
+        {"i8",      "\"minimum\":-128,\"maximum\":127"                     },
+        {"slot",    "\"minimum\":0,\"maximum\":7"                          },
+        {"Port",    "\"maximum\":65535"                                    },
+        {"Port",    "\"default\":502"                                      },
+        {"u64",     "\"minimum\":0,"                                       },
+        {"f64",     "\"minimum\":-1,\"maximum\":1.5"                       },
+        {"Address", "\"maxLength\":16"                                     },
+        {"any",     "\"type\":[\"object\",\"array\",\"string\",\"number\"]"},
+        {"mode",    "\"enum\":[\"COILS\",\"REGISTERS\"]"                   },
+        {"mode",    "\"default\":\"REGISTERS\""                            },
+    };
+    EDGE_CTX_SCOPE(ctx);
+    const cJSON *schema = sdk_params_schema(&ctx, &driver);
+    const cJSON *defs = edge_json_member(schema, "$defs", true);
+    const cJSON *parts[] = {edge_json_member(defs, "Driver", true),
+                            edge_json_member(defs, "attributes", true)};
+    for (size_t part = 0; part < 2; part++) {
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            const cJSON *properties = edge_json_member(parts[part], "properties", true);
+            char *text = cJSON_PrintUnformatted(edge_json_member(properties, rows[i].key, true));
+            CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+            if (!strstr(text, rows[i].expect)) {
+                CU_FAIL(rows[i].expect);
+                printf("%s: %s\n", rows[i].key, text);
+            }
+            cJSON_free(text);
+        }
+        const cJSON *required = edge_json_member(parts[part], "required", true);
+        CU_ASSERT_EQUAL(cJSON_GetArraySize(required), 1);
+        CU_ASSERT_STRING_EQUAL(required->child->valuestring, "Address");
+    }
+}
+
 CU_TestInfo params_tests[] = {
+    {"the schema says what the table says",    test_the_schema_says_what_the_table_says   },
     {"keys of drivers are checked one by one", test_keys_of_drivers_are_checked_one_by_one},
     {"values of all types",                    test_values_of_all_types                   },
     {"texts and numbers are the same",         test_texts_and_numbers_are_the_same        },

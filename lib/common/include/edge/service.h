@@ -63,8 +63,10 @@ struct edge_runtime {
 };
 
 struct edge_service {
-    const char *name;    /* service key */
-    const char *doc;     /* one line for --help; may be NULL */
+    const char *name; /* service key */
+    const char *doc;  /* one line for --help; may be NULL */
+    const char *
+        more_help; /* flags its main has beside the usual ones, "--flag\twords\n" each; NULL: none */
     const char *version; /* its own, for --version and the log; NULL: the platform's */
     uint16_t port;
     const char *sdk_version;    /* device and app services; else NULL */

@@ -94,22 +94,29 @@ static enum edge_status take_options(struct edge_ctx *ctx,
     return EDGE_OK;
 }
 
+enum { HELP_WIDTH = 32 };
+
 /* ---- the small commands -------------------------------------------------------------------- */
+
+static void print_flags(const char *at)
+{
+    while (*at) {
+        int names = (int)strcspn(at, "\t"), line = (int)strcspn(at, "\n");
+        printf("  %-*.*s  %.*s\n", HELP_WIDTH, names, at, line - names - 1, at + names + 1);
+        at += line + 1;
+    }
+}
 
 static void print_help(const char *program, const struct edge_service *const *services, size_t n)
 {
-    enum { width = 32 };
     printf("usage: %s [flags]\n\n", program);
     for (size_t i = 0; i < n; i++) {
         const struct edge_service *s = services[i];
-        printf("  %-*s  %s\n", width, s->name, s->doc ? s->doc : "");
+        printf("  %-*s  %s\n", HELP_WIDTH, s->name, s->doc ? s->doc : "");
     }
     printf("\n");
-    for (const char *at = edge_options_help(); *at;) {
-        int names = (int)strcspn(at, "\t"), line = (int)strcspn(at, "\n");
-        printf("  %-*.*s  %.*s\n", width, names, at, line - names - 1, at + names + 1);
-        at += line + 1;
-    }
+    print_flags(edge_options_help());
+    print_flags(n == 1 && services[0]->more_help ? services[0]->more_help : "");
 }
 
 static const char *health_host(const struct edge_base_config *base)
