@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # edgex fuzz: one door, some seconds, a corpus that is kept between runs.
 
-fuzz_names() { find "$EDGEX_HOME/tests/fuzz" -name 'fuzz_*.c' -printf '%f\n' | sed 's/^fuzz_//;s/\.c$//' | sort; }
+fuzz_names() { find "$EDGEX_HOME/tests/fuzz" "$EDGEX_HOME"/services/*/fuzz -name 'fuzz_*.c' -printf '%f\n' 2>/dev/null | sed 's/^fuzz_//;s/\.c$//' | sort; }
 
 verb_main() {
     data_option "$@"

@@ -6,7 +6,7 @@ new_driver_usage() {
 Usage: ./edgex new driver NAME [FOLDER]
 
 Creates a device service device-NAME that compiles, reads and writes a simulated device and is tested: driver,
-configuration, profile, device, unit test, CMakeLists.txt and README.
+codec, configuration, profile, device, tests, fuzz target, benchmark, CMakeLists.txt and README.
 
   NAME     lower case letters, digits and dashes: pump, modbus-rtu; the service is called device-NAME
   FOLDER   where it goes; it must not exist. Without it: services/device-NAME
@@ -58,26 +58,29 @@ new_driver_port() { # PORT: the first one from 59950 that no service has and nob
 }
 
 new_driver_write() { # new_driver_write NAME FOLDER
-    local from=$EDGEX_HOME/tools/new/driver name=$1 folder=$2 symbol file to steps
+    local from=$EDGEX_HOME/tools/new/driver name=$1 folder=$2 symbol ident file to steps
     symbol=${DRIVER//-/_}
+    ident=${name//-/_}
     if new_driver_inside "$folder"; then steps=$(new_driver_steps_inside "$name"); else steps=$(new_driver_steps_outside .); fi
     (cd "$from" && find . -type f | sort) | while read -r file; do
         case "$file" in
         ./driver.[ch]) to=$symbol.${file##*.} ;;
+        ./codec/frame.[ch]) to=codec/${ident}_frame.${file##*.} ;;
+        ./fuzz/frame.c) to=fuzz/fuzz_${ident}_frame.c ;;
         ./res/profiles/*) to=res/profiles/$name.yaml ;;
         ./res/devices/*) to=res/devices/$name.yaml ;;
         *) to=${file#./} ;;
         esac
         mkdir -p "$(dirname "$folder/$to")"
         STEPS=$(grep '^  [0-9]' <<<"$steps" | sed 's/^  [0-9] */    /') awk -v name="$name" -v symbol="$symbol" \
-            -v guard="${symbol^^}" -v port="$PORT" -v sdk="${SDK_TREE-$EDGEX_HOME/build/release}" '
+            -v ident="$ident" -v upper="${ident^^}" -v guard="${symbol^^}" -v port="$PORT" -v sdk="${SDK_TREE-$EDGEX_HOME/build/release}" '
             $0 == "@STEPS@" {print ENVIRON["STEPS"]; next}
-            {gsub(/device_example/, symbol); gsub(/DEVICE_EXAMPLE/, guard); gsub(/example/, name)
+            {gsub(/device_example/, symbol); gsub(/DEVICE_EXAMPLE/, guard); gsub(/example/, name); gsub(/sample_/, ident "_"); gsub(/SAMPLE_/, upper "_")
              gsub(/59950/, port); gsub(/@SDK@/, sdk); print}' "$from/$file" >"$folder/$to"
         [ -n "${QUIET:-}" ] || say "  $to"
     done
     if new_driver_inside "$folder" && command -v clang-format >/dev/null; then
-        clang-format -i "$folder"/*.[ch] "$folder"/test/*.c # lines are as long as the name
+        clang-format -i "$folder"/*.[ch] "$folder"/{test,codec}/*.[ch] "$folder"/{fuzz,bench}/*.c # lines are as long as the name
     fi
     [ -n "${QUIET:-}" ] || say "$DRIVER is in $folder"
 }

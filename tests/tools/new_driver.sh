@@ -43,12 +43,23 @@ CFLAGS=$(sanitizers) LDFLAGS=$(sanitizers) cmake -S . -B build -G Ninja -DEDGEX_
     -DCMAKE_C_FLAGS="-Werror $(sanitizers)" >"$SCRATCH/log" 2>&1 || fail "cmake: $(cat "$SCRATCH/log")"
 cmake --build build >"$SCRATCH/log" 2>&1 || fail "it does not build: $(tail -n 20 "$SCRATCH/log")"
 ctest --test-dir build --output-on-failure >"$SCRATCH/log" 2>&1 || fail "its test: $(tail -n 30 "$SCRATCH/log")"
+build/bench-driver 200 | grep -q '^[0-9]* reads/s of 3 resources$' || fail "its benchmark does not say how many reads a second"
+if command -v clang >/dev/null; then
+    CC=clang cmake -S . -B build-fuzz -G Ninja -DEDGEX_SDK="$BIN" >"$SCRATCH/log" 2>&1 &&
+        cmake --build build-fuzz -t fuzz-frame >"$SCRATCH/log" 2>&1 || fail "no fuzz target: $(tail -n 20 "$SCRATCH/log")"
+    build-fuzz/fuzz-frame -runs=20000 -max_len=64 >"$SCRATCH/log" 2>&1 || fail "its fuzz target: $(tail -n 20 "$SCRATCH/log")"
+fi
 build/device-tank-level --version | grep -q "^device-tank-level 0.1.0 " || fail "it does not run, or hides its version"
 
 # Its test is worth something: a driver that reads the wrong thing does not pass.
 sed -i 's/tank->level = 100;/tank->level = 99;/' device_tank_level.c
 cmake --build build >/dev/null
 ! ctest --test-dir build >/dev/null 2>&1 || fail "its test does not see a wrong level"
+
+sed -i 's/tank->level = 99;/tank->level = 100;/' device_tank_level.c
+sed -i 's/value = value << 8 | from\[3 + i\]/value = value << 8 | from[4]/' codec/tank_level_frame.c
+cmake --build build >/dev/null
+! ctest --test-dir build >/dev/null 2>&1 || fail "its test does not see a codec that reads the wrong byte"
 
 # ---- a part of the platform ------------------------------------------------------------------------
 # Always the same place: ccache knows what was compiled there before.
@@ -60,10 +71,10 @@ git ls-files -z | xargs -0 cp --parents -t "$TREE"
 "$TREE/edgex" new driver tank >"$SCRATCH/said" 2>&1 || fail "new driver in a checkout: $(tail -n 30 "$SCRATCH/said")"
 [ -f "$TREE/services/device-tank/main.c" ] || fail "it is not below services/"
 [ -s "$TREE/docs/api/device-tank.md" ] || fail "it has no page"
-! command -v clang-format >/dev/null || (cd "$TREE/services/device-tank" && clang-format --dry-run --Werror ./*.[ch] test/*.c) ||
+! command -v clang-format >/dev/null || (cd "$TREE/services/device-tank" && clang-format --dry-run --Werror ./*.[ch] {test,codec}/*.[ch] {fuzz,bench}/*.c) ||
     fail "it is not formatted as the rest is"
 cmake -S "$TREE" -B "$TREE/build/release" -DEDGE_TESTS=ON >"$SCRATCH/log" 2>&1 || fail "cmake: $(tail -n 20 "$SCRATCH/log")"
-ninja -C "$TREE/build/release" device-tank-test edgexd >"$SCRATCH/log" 2>&1 || fail "$(tail -n 20 "$SCRATCH/log")"
+ninja -C "$TREE/build/release" device-tank-test device-tank-bench edgexd >"$SCRATCH/log" 2>&1 || fail "$(tail -n 20 "$SCRATCH/log")"
 (cd "$TREE/build/release" && ctest -R '^driver/device-tank$') >"$SCRATCH/log" 2>&1 || fail "its test: $(cat "$SCRATCH/log")"
 grep -q '100% tests passed, 0 tests failed out of 1' "$SCRATCH/log" || fail "its test is not run"
 grep -q 'device_tank' "$TREE/build/release/services/edge_services.h" || fail "it is no part of edgexd"

@@ -1,8 +1,13 @@
 /*
  * device-example: a driver to begin with. Its device is simulated: a tank with a level, a temperature and a
- * valve. Put your protocol in the place of struct tank and its two functions; the rest is how a driver looks.
+ * valve, asked in frames (codec/sample_frame.h). Put your protocol in the place of the codec and of
+ * tank_serve(), which is what a line and a device do; the rest is how a driver looks.
  */
 #include "device_example.h"
+
+#include <string.h>
+
+#include "codec/sample_frame.h"
 
 /* ---- what a device's address is: protocols: {example: {Host: ..., Port: ...}} --------------------------- */
 
@@ -27,49 +32,94 @@ struct attribute {
     uint8_t point;
 };
 static const devsdk_field attribute_fields[] = {
-    DEVSDK_FIELD(struct attribute, point, "point", DEVSDK_U8, .required = true, .one_of = POINTS),
+    DEVSDK_FIELD(struct attribute, point, "point", DEVSDK_U8, .required = true, .one_of = POINTS,
+                 .help = "What is meant of the device."),
     {0},
 };
 
 /* ---- the device ------------------------------------------------------------------------------------------- */
 
 struct tank {
-    int64_t level;
+    int32_t level;
     bool valve_open;
 };
 
-/* Your protocol: ask the device for one point. */
-static devsdk_result tank_get(struct tank *tank, const struct address *at, devsdk_request *r,
-                              unsigned i)
+/* What the device answers to a question. */
+static struct sample_frame tank_answer(struct tank *tank, struct sample_frame q)
 {
-    (void)at;
-    const struct attribute *a = devsdk_attr(r, i);
-    switch (a->point) {
-    case LEVEL:
+    const struct sample_frame refused = {SAMPLE_REFUSED, q.point, 0};
+    if (q.command == SAMPLE_SET && q.point == LEVEL) {
+        tank->level = q.value;
+    } else if (q.command == SAMPLE_SET && q.point == VALVE) {
+        tank->valve_open = q.value != 0;
+    } else if (q.command != SAMPLE_GET || q.point > VALVE) {
+        return refused;
+    } else if (q.point == LEVEL) {
         tank->level -= tank->valve_open ? 1 : 0;
-        return devsdk_set_int(r, i, tank->level);
-    case TEMPERATURE:
-        return devsdk_set_float(r, i, 20.0 + (double)tank->level / 100.0);
-    default:
-        return devsdk_set_bool(r, i, tank->valve_open);
     }
+    int32_t value = q.point == LEVEL         ? tank->level
+                    : q.point == TEMPERATURE ? 2000 + tank->level /* hundredths */
+                                             : tank->valve_open;
+    return (struct sample_frame){SAMPLE_VALUE, q.point, value};
 }
 
-/* Your protocol: tell the device one point. */
-static devsdk_result tank_put(struct tank *tank, const struct address *at, devsdk_request *r,
-                              unsigned i)
+/* The line and the device: bytes there, bytes back. How many; 0: it is silent. */
+static size_t tank_serve(struct tank *tank, const struct address *at, const uint8_t *bytes,
+                         size_t n, uint8_t *answer)
+{
+    struct sample_frame question, said;
+    size_t used;
+    if (strcmp(at->host, "nowhere") == 0 ||
+        sample_frame_get(bytes, n, &question, &used) != SAMPLE_GOT) {
+        return 0;
+    }
+    said = tank_answer(tank, question);
+    sample_frame_put(&said, answer);
+    return SAMPLE_FRAME_SIZE;
+}
+
+/* Ask, and look at what comes back. */
+static devsdk_result exchange(devsdk_device *dev, devsdk_request *r, struct sample_frame question,
+                              int32_t *ret_value)
+{
+    const struct address *at = devsdk_addr(dev);
+    uint8_t bytes[SAMPLE_FRAME_SIZE], answer[SAMPLE_FRAME_SIZE];
+    struct sample_frame said;
+    size_t used;
+    sample_frame_put(&question, bytes);
+    size_t n = tank_serve(devsdk_data(dev), at, bytes, sizeof(bytes), answer);
+    if (n == 0) {
+        return devsdk_fail(r, DEVSDK_TIMEOUT, "no answer from %s", at->host);
+    }
+    if (sample_frame_get(answer, n, &said, &used) != SAMPLE_GOT || said.point != question.point) {
+        return devsdk_fail(r, DEVSDK_DEVICE, "%s answers what is no answer", at->host);
+    }
+    if (said.command != SAMPLE_VALUE) {
+        return devsdk_fail(r, DEVSDK_DENIED, "%s refuses %s", at->host, POINTS[question.point]);
+    }
+    *ret_value = said.value;
+    return DEVSDK_OK;
+}
+
+static devsdk_result get_point(devsdk_device *dev, devsdk_request *r, unsigned i)
 {
     const struct attribute *a = devsdk_attr(r, i);
-    if (a->point == TEMPERATURE) {
-        return devsdk_fail(r, DEVSDK_DENIED, "%s measures its temperature, nobody sets it",
-                           at->host);
+    int32_t value = 0;
+    devsdk_result result = exchange(dev, r, (struct sample_frame){SAMPLE_GET, a->point, 0}, &value);
+    if (result != DEVSDK_OK) {
+        return result;
     }
-    if (a->point == LEVEL) {
-        tank->level = devsdk_wanted(r, i).i;
-    } else {
-        tank->valve_open = devsdk_wanted(r, i).b;
-    }
-    return DEVSDK_OK;
+    return a->point == LEVEL         ? devsdk_set_int(r, i, value)
+           : a->point == TEMPERATURE ? devsdk_set_float(r, i, value / 100.0)
+                                     : devsdk_set_bool(r, i, value != 0);
+}
+
+static devsdk_result put_point(devsdk_device *dev, devsdk_request *r, unsigned i)
+{
+    const struct attribute *a = devsdk_attr(r, i);
+    devsdk_value wanted = devsdk_wanted(r, i);
+    int32_t value = wanted.type == DEVSDK_BOOL ? wanted.b : (int32_t)wanted.i;
+    return exchange(dev, r, (struct sample_frame){SAMPLE_SET, a->point, value}, &value);
 }
 
 /* ---- what the SDK calls ------------------------------------------------------------------------------------ */
@@ -84,7 +134,7 @@ static devsdk_result added(devsdk_device *dev)
 static devsdk_result read_points(devsdk_device *dev, devsdk_request *r)
 {
     for (unsigned i = 0; i < devsdk_count(r); i++) {
-        devsdk_result result = tank_get(devsdk_data(dev), devsdk_addr(dev), r, i);
+        devsdk_result result = get_point(dev, r, i);
         if (result != DEVSDK_OK && result != DEVSDK_RANGE) {
             return result;
         }
@@ -95,7 +145,7 @@ static devsdk_result read_points(devsdk_device *dev, devsdk_request *r)
 static devsdk_result write_points(devsdk_device *dev, devsdk_request *r)
 {
     for (unsigned i = 0; i < devsdk_count(r); i++) {
-        devsdk_result result = tank_put(devsdk_data(dev), devsdk_addr(dev), r, i);
+        devsdk_result result = put_point(dev, r, i);
         if (result != DEVSDK_OK) {
             return result;
         }

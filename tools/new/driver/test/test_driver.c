@@ -4,6 +4,8 @@
 #include <devsdk/test.h>
 #include <string.h>
 
+#include "test_frame.h"
+
 static void test_reads_and_writes(devsdk_test *t)
 {
     const devsdk_test_result *r = devsdk_test_read(t, "example-1", "Level", NULL);
@@ -34,6 +36,23 @@ static void test_reads_by_itself(devsdk_test *t)
     }
 }
 
+/* Hours pass at once: the clock of the kit is its own. */
+static void test_a_silent_one_is_down_and_asked_again(devsdk_test *t)
+{
+    DEVSDK_EXPECT(t, devsdk_test_device(t, "{name: x, profileName: example, protocols: "
+                                           "{example: {Host: nowhere}}}") == 201);
+    DEVSDK_EXPECT(t, devsdk_test_is_up(t, "x"));
+    for (int i = 0; i < 3; i++) { /* Device.AllowedFails of res/configuration.yaml */
+        const devsdk_test_result *r = devsdk_test_read(t, "x", "Level", NULL);
+        DEVSDK_EXPECT(t, r->status == 500);
+    }
+    for (int i = 0; i < 60 && devsdk_test_is_up(t, "x"); i++) {
+        devsdk_test_skip(t, 1000);
+    }
+    DEVSDK_EXPECT(t, !devsdk_test_is_up(t, "x"));
+    DEVSDK_EXPECT(t, devsdk_test_is_up(t, "example-1")); /* it delays nobody else */
+}
+
 int main(void)
 {
     devsdk_test *t = devsdk_test_start_in(&device_example, RES);
@@ -41,5 +60,7 @@ int main(void)
     test_reads_and_writes(t);
     test_errors_are_named(t);
     test_reads_by_itself(t);
+    test_a_silent_one_is_down_and_asked_again(t);
+    test_frames(t);
     return devsdk_test_stop(t) == 0 ? 0 : 1;
 }
