@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "edge/buf.h"
 #include "edge/map.h"
@@ -177,7 +178,39 @@ static void test_kills_while_all_is_away(void)
     unsetenv("DEVICE_OUTBOX_SPOOLAFTER");
 }
 
+/* The disk with core-data's store is not mounted, and later it is; killed between. */
+static void test_core_data_out_of_order(void)
+{
+    char path[128], store[160], kept[160];
+    struct platform p __attribute__((cleanup(platform_done)));
+    struct edge_map ids = EDGE_MAP_INIT;
+    setenv("DEVICE_OUTBOX_SPOOLAFTER", "1s", 1);
+    platform_make(&p, SHAPE_ONE);
+    fleet(&p, path, sizeof(path));
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    CU_ASSERT_TRUE_FATAL(platform_down(&p));
+    snprintf(store, sizeof(store), "%s/data/core-data/core-data.db", p.dir.path);
+    snprintf(kept, sizeof(kept), "%s/data/core-data/kept", p.dir.path);
+    CU_ASSERT_EQUAL_FATAL(rename(store, kept), 0);
+    CU_ASSERT_EQUAL_FATAL(symlink("/nowhere/at/all/core-data.db", store), 0);
+    platform_launch(&p);
+    CU_ASSERT_TRUE_FATAL(platform_answers(&p, VIRTUAL));
+    CU_ASSERT_TRUE_FATAL(on_disk(&p, MANY));
+    platform_kill(&p);
+    ids_on_disk(&p, &ids);
+    CU_ASSERT_TRUE(ids.n >= MANY);
+    CU_ASSERT_EQUAL_FATAL(unlink(store), 0);
+    CU_ASSERT_EQUAL_FATAL(rename(kept, store), 0);
+    CU_ASSERT_TRUE_FATAL(platform_up(&p));
+    be_quiet(&p);
+    CU_ASSERT_EQUAL(metric(&p, "edgex_events_dropped_total"), 0);
+    strike_out_stored(&p, &ids);
+    edge_map_done(&ids);
+    unsetenv("DEVICE_OUTBOX_SPOOLAFTER");
+}
+
 CU_TestInfo events_disk_tests[] = {
+    {"core-data out of order",  test_core_data_out_of_order },
     {"kills while all is away", test_kills_while_all_is_away},
     CU_TEST_INFO_NULL,
 };
