@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "edge/buf.h"
+#include "edge/clock.h"
 #include "edge/map.h"
 #include "edge/text.h"
 #include "platform.h"
@@ -111,11 +112,13 @@ static void strike_out_stored(const struct platform *p, struct edge_map *ids)
 {
     struct edge_map seen = EDGE_MAP_INIT;
     size_t n = 0, twice = 0;
+    int64_t until_ns = edge_now_ns() - 1000000000; /* what comes now would shift the pages */
     for (int offset = 0;; offset += PAGE) {
         EDGE_CTX_SCOPE(ctx);
         const cJSON *body =
             expect(&ctx, p, DATA, "GET",
-                   edge_printf(&ctx.arena, "/api/v3/event/all?limit=%d&offset=%d", PAGE, offset),
+                   edge_printf(&ctx.arena, "/api/v3/event/start/0/end/%lld?limit=%d&offset=%d",
+                               (long long)until_ns, PAGE, offset),
                    NULL, 200);
         const cJSON *events = at(body, "events");
         for (const cJSON *e = events ? events->child : NULL; e; e = e->next) {

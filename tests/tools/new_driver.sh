@@ -45,8 +45,8 @@ cmake --build build >"$SCRATCH/log" 2>&1 || fail "it does not build: $(tail -n 2
 ctest --test-dir build --output-on-failure >"$SCRATCH/log" 2>&1 || fail "its test: $(tail -n 30 "$SCRATCH/log")"
 build/bench-driver 200 | grep -q '^[0-9]* reads/s of 3 resources$' || fail "its benchmark does not say how many reads a second"
 if command -v clang >/dev/null; then
-    CC=clang cmake -S . -B build-fuzz -G Ninja -DEDGEX_SDK="$BIN" >"$SCRATCH/log" 2>&1 &&
-        cmake --build build-fuzz -t fuzz-frame >"$SCRATCH/log" 2>&1 || fail "no fuzz target: $(tail -n 20 "$SCRATCH/log")"
+    CC=clang cmake -S . -B build-fuzz -G Ninja -DEDGEX_SDK="$BIN" >"$SCRATCH/log" 2>&1 || fail "cmake: $(cat "$SCRATCH/log")"
+    cmake --build build-fuzz -t fuzz-frame >"$SCRATCH/log" 2>&1 || fail "no fuzz target: $(tail -n 20 "$SCRATCH/log")"
     build-fuzz/fuzz-frame -runs=20000 -max_len=64 >"$SCRATCH/log" 2>&1 || fail "its fuzz target: $(tail -n 20 "$SCRATCH/log")"
 fi
 build/device-tank-level --version | grep -q "^device-tank-level 0.1.0 " || fail "it does not run, or hides its version"

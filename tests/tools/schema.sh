@@ -10,7 +10,7 @@ fi
 N=0
 for program in "$BIN"/device[-_]*; do
     name=${program##*/}
-    [ -f "$program" ] && [ -x "$program" ] && [[ $name != *-test ]] || continue
+    if [ ! -f "$program" ] || [ ! -x "$program" ] || [[ $name = *-test || $name = *-bench ]]; then continue; fi
     "$program" --help | grep -q -- '^  --schema ' || { echo "$name --help does not list --schema" >&2; exit 1; }
     "$program" --schema | /usr/bin/python3 "$SOURCE/tests/tools/schema.py" "$SOURCE/services/$name/res" ||
         { echo "$name --schema" >&2; exit 1; }

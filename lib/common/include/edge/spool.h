@@ -61,7 +61,7 @@ struct edge_spool_config {
     int64_t group_ms;        /* 0: 50 */
     unsigned group_records;  /* 0: 256 */
     uint64_t min_free_bytes; /* of the file system: below, as though full; 0: 16 MiB */
-    bool quiet; /* the owner says that it is full */
+    bool quiet;              /* the owner says that it is full */
     const struct edge_log *log;
 };
 
