@@ -6,62 +6,12 @@
 #include <unistd.h>
 
 #include "data.h"
+#include "device_modbus.h"
 #include "device_rig.h"
 #include "model/model.h"
 #include "suites.h"
 
-/* ---- drivers that know the official names ------------------------------------------------------ */
-
-struct modbus_address {
-    const char *address, *parity;
-    uint16_t port;
-    uint8_t unit, data_bits, stop_bits;
-    uint32_t baud, timeout_s, idle_s;
-};
-enum table { COILS, DISCRETES_INPUT, INPUT_REGISTERS, HOLDING_REGISTERS };
-static const char *const tables[] = {"COILS", "DISCRETES_INPUT", "INPUT_REGISTERS",
-                                     "HOLDING_REGISTERS", NULL};
-struct modbus_attribute {
-    uint8_t table;
-    double start; /* official profiles have 10.1, a bit of a register */
-    uint16_t string_size;
-    const char *raw_type;
-    bool byte_swap, word_swap;
-};
-
-/* clang-format off */
-#define F(m, ...) DEVSDK_FIELD(struct modbus_address, m, __VA_ARGS__)
-#define COMMON \
-    F(address, "Address", DEVSDK_STRING, .required = true), \
-    F(unit, "UnitID", DEVSDK_U8, .required = true), \
-    F(timeout_s, "Timeout", DEVSDK_U32, .def = "5", .unit = "s"), \
-    F(idle_s, "IdleTimeout", DEVSDK_U32, .def = "5", .unit = "s")
-static const devsdk_field tcp_fields[] = {
-    COMMON,
-    F(port, "Port", DEVSDK_U16, .def = "502"),
-    {0},
-};
-static const devsdk_field rtu_fields[] = {
-    COMMON,
-    F(baud, "BaudRate", DEVSDK_U32, .required = true),
-    F(data_bits, "DataBits", DEVSDK_U8, .def = "8"),
-    F(stop_bits, "StopBits", DEVSDK_U8, .def = "1"),
-    F(parity, "Parity", DEVSDK_STRING, .def = "N"),
-    {0},
-};
-#undef F
-#define F(m, ...) DEVSDK_FIELD(struct modbus_attribute, m, __VA_ARGS__)
-static const devsdk_field modbus_attributes[] = {
-    F(table, "primaryTable", DEVSDK_U8, .required = true, .one_of = tables),
-    F(start, "startingAddress", DEVSDK_F64, .required = true, .max = 65535.9),
-    F(string_size, "stringRegisterSize", DEVSDK_U16, .max = 123),
-    F(raw_type, "rawType", DEVSDK_STRING),
-    F(byte_swap, "isByteSwap", DEVSDK_BOOL),
-    F(word_swap, "isWordSwap", DEVSDK_BOOL),
-    {0},
-};
-#undef F
-/* clang-format on */
+/* ---- drivers ------------------------------------------------------------------------------------ */
 
 static devsdk_result read_ones(devsdk_device *dev, devsdk_request *r)
 {
@@ -71,18 +21,6 @@ static devsdk_result read_ones(devsdk_device *dev, devsdk_request *r)
     }
     return DEVSDK_OK;
 }
-
-static const devsdk_driver modbus = {
-    .abi = DEVSDK_ABI,
-    .name = "device-modbus",
-    .version = "1.0.0",
-    .protocols =
-        (const devsdk_protocol[]){{"modbus-tcp", tcp_fields}, {"modbus-rtu", rtu_fields}, {0}},
-    .attributes = modbus_attributes,
-    .addr_size = sizeof(struct modbus_address),
-    .attr_size = sizeof(struct modbus_attribute),
-    .read = read_ones,
-};
 
 static const devsdk_driver plain = {
     .abi = DEVSDK_ABI,
@@ -161,7 +99,9 @@ static void official(const devsdk_driver *driver, const char *service, int64_t p
     CU_ASSERT_EQUAL(
         total(&ctx, &r, edge_printf(&ctx.arena, "/api/v3/device/service/name/%s", driver->name)),
         devices);
-    ask(&ctx, r.device, "GET", read, NULL, 200);
+    if (read) {
+        ask(&ctx, r.device, "GET", read, NULL, 200);
+    }
     device_rig_done(&r);
     free(folder);
 }
@@ -179,8 +119,7 @@ static void test_official_device_modbus(void)
     setenv("DEVICE_MODBUS__SERVICE_PORT", "0", 1);
     setenv("DEVICE_MODBUS__DEVICE_PROFILESDIR", "./res/profiles", 1);
     setenv("DEVICE_MODBUS__DEVICE_DEVICESDIR", "./res/devices", 1);
-    official(&modbus, "device-modbus-go", 2, 3,
-             "/api/v3/device/name/Modbus-TCP-test-device/HVACValues");
+    official(&device_modbus, "device-modbus-go", 2, 3, NULL); /* there is no such machine here */
     unsetenv("DEVICE_MODBUS__SERVICE_PORT");
     unsetenv("DEVICE_MODBUS__DEVICE_PROFILESDIR");
     unsetenv("DEVICE_MODBUS__DEVICE_DEVICESDIR");
