@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "codec/mqtt_json.h"
+#include "codec/mqtt_path.h"
 #include "codec/mqtt_topic.h"
 #include "codec/mqtt_value.h"
 #include "mqtt_driver.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "codec/mqtt_json.h"
+#include "codec/mqtt_path.h"
 #include "codec/mqtt_topic.h"
 #include "codec/mqtt_value.h"
 #include "mqtt_driver.h"
@@ -133,17 +133,17 @@ static devsdk_result take_value(struct command *c, const struct item *item,
                                 const devsdk_mqtt_message *m)
 {
     const char *name = devsdk_resource(c->r, item->index), *fault = NULL;
-    struct mqtt_json json, member;
     devsdk_value value;
     char *room = malloc(m->n + MQTT_VALUE_ROOM);
     if (!room) {
         return devsdk_fail(c->r, DEVSDK_DEVICE, "the answer on %s is too large", m->topic);
     }
-    if (!mqtt_json_read(m->payload, m->n, &json) ||
-        !mqtt_json_member(&json, name, strlen(name), &member)) {
+    devsdk_json member =
+        devsdk_json_member(devsdk_json_parse(m->payload, m->n), name, strlen(name));
+    if (member.kind == DEVSDK_JSON_NONE) {
         fault = "is no JSON object with it";
     } else {
-        fault = mqtt_value_read(&member, devsdk_wanted(c->r, item->index).type, room, &value);
+        fault = mqtt_value_read(member, devsdk_wanted(c->r, item->index).type, room, &value);
     }
     devsdk_result result = fault ? DEVSDK_DEVICE : devsdk_set(c->r, item->index, value);
     free(room);

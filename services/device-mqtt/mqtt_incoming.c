@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/mqtt_json.h"
+#include "codec/mqtt_path.h"
 #include "codec/mqtt_topic.h"
 #include "codec/mqtt_value.h"
 #include "mqtt_driver.h"
@@ -22,7 +22,7 @@ struct mqtt_finding {
     unsigned point;
     devsdk_type type;
     const char *name; /* lives as long as the device */
-    struct mqtt_json json;
+    devsdk_json json;
     bool bare;
 };
 
@@ -30,8 +30,7 @@ struct mqtt_finding {
 struct message {
     struct mqtt_broker *broker;
     const devsdk_mqtt_message *in;
-    bool is_json;
-    struct mqtt_json json;
+    devsdk_json json; /* NONE: it is none */
 };
 
 /* ---- refusing: counted each time, said once ---------------------------------------------------------------------- */
@@ -87,14 +86,14 @@ static const char *fill(const struct message *m, devsdk_request *r, const char *
         const char *name = devsdk_resource(r, i), *fault;
         devsdk_type type = devsdk_wanted(r, i).type;
         devsdk_value value;
-        struct mqtt_json member;
+        devsdk_json member = devsdk_json_member(m->json, name, strlen(name));
         *ret_resource = name;
         if (single) {
             fault = mqtt_value_bare(m->in->payload, m->in->n, name, type, room, &value);
-        } else if (!m->is_json || !mqtt_json_member(&m->json, name, strlen(name), &member)) {
+        } else if (member.kind == DEVSDK_JSON_NONE) {
             fault = "is no JSON object with it";
         } else {
-            fault = mqtt_value_read(&member, type, room, &value);
+            fault = mqtt_value_read(member, type, room, &value);
         }
         devsdk_result result = fault ? DEVSDK_OK : devsdk_set(r, i, value);
         if (fault || result != DEVSDK_OK) {
@@ -184,9 +183,11 @@ static bool look(const struct message *m, const devsdk_point *p, struct mqtt_fin
     const struct mqtt_attribute *attr = p->attr;
     ret->bare = false;
     if (attr->json_path && *attr->json_path) {
-        return m->is_json && mqtt_path_find(&m->json, attr->json_path, &ret->json);
+        ret->json = mqtt_path_find(m->json, attr->json_path);
+        return ret->json.kind != DEVSDK_JSON_NONE;
     }
-    if (m->is_json && mqtt_json_member(&m->json, p->name, strlen(p->name), &ret->json)) {
+    ret->json = devsdk_json_member(m->json, p->name, strlen(p->name));
+    if (ret->json.kind != DEVSDK_JSON_NONE) {
         return true;
     }
     ret->bare = attr->read_topic && *attr->read_topic;
@@ -215,7 +216,7 @@ static size_t look_all(const struct message *m, const devsdk_device *dev)
 static void keep(const struct message *m, devsdk_device *dev, const struct mqtt_finding *f)
 {
     struct mqtt_device *d = devsdk_data(dev);
-    const char *bytes = f->bare ? m->in->payload : f->json.at;
+    const char *bytes = f->bare ? m->in->payload : f->json.text;
     size_t n = f->bare ? m->in->n : f->json.n;
     struct mqtt_last *last = n <= MAX_LAST ? malloc(sizeof(*last) + n + 1) : NULL;
     if (!last) {
@@ -235,7 +236,7 @@ static const char *value_of(const struct message *m, const struct mqtt_finding *
                             devsdk_value *ret)
 {
     return f->bare ? mqtt_value_bare(m->in->payload, m->in->n, f->name, f->type, room, ret)
-                   : mqtt_value_read(&f->json, f->type, room, ret);
+                   : mqtt_value_read(f->json, f->type, room, ret);
 }
 
 /* The event of what was found; NULL where it cannot be. */
@@ -314,8 +315,7 @@ void dmqtt_received(void *broker, const devsdk_mqtt_message *in)
         dmqtt_answer(b, in);
         return;
     }
-    struct message m = {.broker = b, .in = in};
-    m.is_json = mqtt_json_read(in->payload, in->n, &m.json);
+    struct message m = {.broker = b, .in = in, .json = devsdk_json_parse(in->payload, in->n)};
     bool listened = dmqtt_listeners(b, in->topic, take_listened, &m);
     if (is_for(b->where.incoming, in->topic)) {
         take_incoming(&m);
@@ -341,13 +341,12 @@ static struct mqtt_last *last_copy(devsdk_device *dev, const char *resource)
 static const char *read_kept(const struct mqtt_last *last, devsdk_request *r, unsigned i,
                              char *room, devsdk_value *ret)
 {
-    struct mqtt_json json;
     devsdk_type type = devsdk_wanted(r, i).type;
     if (last->bare) {
         return mqtt_value_bare(last->bytes, last->n, devsdk_resource(r, i), type, room, ret);
     }
-    return mqtt_json_read(last->bytes, last->n, &json) ? mqtt_value_read(&json, type, room, ret)
-                                                       : "is no JSON";
+    devsdk_json json = devsdk_json_parse(last->bytes, last->n);
+    return json.kind == DEVSDK_JSON_NONE ? "is no JSON" : mqtt_value_read(json, type, room, ret);
 }
 
 devsdk_result dmqtt_read_last(devsdk_device *dev, devsdk_request *r, unsigned i)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/mqtt_json.h"
+#include "codec/mqtt_path.h"
 #include "codec/mqtt_topic.h"
 #include "codec/mqtt_value.h"
 #include "suites.h"
@@ -15,131 +15,6 @@ static void expect(const char *got, const char *wanted, const char *of)
     CU_ASSERT_STRING_EQUAL(got, wanted);
     if (strcmp(got, wanted) != 0) {
         printf("%s: got '%s', not '%s'\n", of, got, wanted);
-    }
-}
-
-/* ---- JSON --------------------------------------------------------------------------------------------------- */
-
-/* From memory of exactly its size: the sanitizer sees who reads further. */
-static bool is_json(const char *text, size_t n)
-{
-    char *copy = malloc(n ? n : 1);
-    struct mqtt_json json;
-    memcpy(copy, text, n);
-    bool ok = mqtt_json_read(copy, n, &json);
-    free(copy);
-    return ok;
-}
-
-static void test_json_is_strict(void)
-{
-    static const char *const good[] = {"0",
-                                       "-0",
-                                       "1.5e+3",
-                                       "true",
-                                       "null",
-                                       "\"\"",
-                                       "[]",
-                                       "{}",
-                                       " [ 1 , 2 ] ",
-                                       "{\"a\":{\"b\":[{}]}}",
-                                       "\"\\u00e9\\n\\/\xc3\xa9\xf0\x9f\x98\x80\"",
-                                       "[[],{\"a\":[]},[1]]"};
-    static const char *const bad[] = {"",
-                                      " ",
-                                      "01",
-                                      "1.",
-                                      ".5",
-                                      "+1",
-                                      "-",
-                                      "1e",
-                                      "tru",
-                                      "nulll",
-                                      "\"",
-                                      "\"\\x\"",
-                                      "\"\\u12g4\"",
-                                      "\"\n\"",
-                                      "\"\xff\"",
-                                      "\"\xc0\x80\"",
-                                      "\"\xed\xa0\x80\"",
-                                      "\"\xf5\x80\x80\x80\"",
-                                      "[",
-                                      "]",
-                                      "[1",
-                                      "[1,]",
-                                      "[,1]",
-                                      "[1 2]",
-                                      "{\"a\"}",
-                                      "{\"a\":}",
-                                      "{\"a\":1,}",
-                                      "{a:1}",
-                                      "{1:1}",
-                                      "[1}",
-                                      "{\"a\":1]",
-                                      "1 1",
-                                      "{} x",
-                                      "NaN",
-                                      "'a'",
-                                      "[1],[2]",
-                                      "\"a\"b"};
-    for (size_t i = 0; i < N(good); i++) {
-        CU_ASSERT_TRUE(is_json(good[i], strlen(good[i])));
-        struct mqtt_json json;
-        mqtt_json_read(good[i], strlen(good[i]), &json);
-        bool number = json.kind == MQTT_JSON_NUMBER; /* 1 of 1.5 is one too */
-        for (size_t n = 0; n < strlen(good[i]) && !number; n++) {
-            struct mqtt_json less;
-            if (mqtt_json_read(good[i], n, &less)) { /* only white space was cut off */
-                CU_ASSERT_EQUAL(less.n, json.n);
-            }
-        }
-    }
-    for (size_t i = 0; i < N(bad); i++) {
-        CU_ASSERT_FALSE(is_json(bad[i], strlen(bad[i])));
-        if (is_json(bad[i], strlen(bad[i]))) {
-            printf("taken: %s\n", bad[i]);
-        }
-    }
-    CU_ASSERT_FALSE(is_json("1\0", 2));
-}
-
-static void test_json_is_not_too_deep(void)
-{
-    char text[2 * MQTT_JSON_DEPTH + 8];
-    for (int depth = MQTT_JSON_DEPTH; depth <= MQTT_JSON_DEPTH + 1; depth++) {
-        memset(text, '[', (size_t)depth);
-        memset(text + depth, ']', (size_t)depth);
-        CU_ASSERT_EQUAL(is_json(text, 2 * (size_t)depth), depth == MQTT_JSON_DEPTH);
-    }
-    size_t many = 1000000;
-    char *deep = malloc(many);
-    memset(deep, '[', many);
-    CU_ASSERT_FALSE(is_json(deep, many));
-    free(deep);
-}
-
-static void test_names_are_compared_unescaped(void)
-{
-    const char *text =
-        "{\"a\":1,\"\\u0061\\u00e9\":2,\"a\":3,\"\\ud83d\\ude00\":4,\"\\ud83d\":5,\"x\\u0000y\":6}";
-    static const struct {
-        const char *name, *value;
-    } cases[] = {
-        {"a",                "3" },
-        {"a\xc3\xa9",        "2" },
-        {"\xf0\x9f\x98\x80", "4" },
-        {"\xef\xbf\xbd",     "5" },
-        {"x\xef\xbf\xbdy",   "6" },
-        {"b",                NULL},
-        {"",                 NULL},
-        {"aa",               NULL}
-    };
-    struct mqtt_json json, member;
-    CU_ASSERT_TRUE_FATAL(mqtt_json_read(text, strlen(text), &json));
-    for (size_t i = 0; i < N(cases); i++) {
-        bool found = mqtt_json_member(&json, cases[i].name, strlen(cases[i].name), &member);
-        CU_ASSERT_EQUAL(found, cases[i].value != NULL);
-        CU_ASSERT_TRUE(!found || memcmp(member.at, cases[i].value, member.n) == 0);
     }
 }
 
@@ -166,18 +41,18 @@ static void test_paths_name_one_value(void)
         {"$[0]",                  NULL   },
         {"$.a.b[0].x",            NULL   }
     };
-    struct mqtt_json json, found;
-    CU_ASSERT_TRUE_FATAL(mqtt_json_read(text, strlen(text), &json));
+    devsdk_json json = devsdk_json_parse(text, strlen(text));
+    CU_ASSERT_EQUAL_FATAL(json.kind, DEVSDK_JSON_OBJECT);
     for (size_t i = 0; i < N(cases); i++) {
         CU_ASSERT_PTR_NULL(mqtt_path_fault(cases[i].path));
         char got[64] = "none";
-        if (mqtt_path_find(&json, cases[i].path, &found)) {
-            snprintf(got, sizeof(got), "%.*s", (int)found.n, found.at);
+        devsdk_json found = mqtt_path_find(json, cases[i].path);
+        if (found.kind != DEVSDK_JSON_NONE) {
+            snprintf(got, sizeof(got), "%.*s", (int)found.n, found.text);
         }
         expect(got, cases[i].value ? cases[i].value : "none", cases[i].path);
     }
-    CU_ASSERT_TRUE(mqtt_path_find(&json, "$", &found));
-    CU_ASSERT_EQUAL(found.n, strlen(text));
+    CU_ASSERT_EQUAL(mqtt_path_find(json, "$").n, strlen(text));
 }
 
 static void test_paths_to_more_are_refused(void)
@@ -415,9 +290,6 @@ static void test_topics_are_filled_in(void)
 }
 
 CU_TestInfo mqtt_codec_tests[] = {
-    {"JSON is strict",                test_json_is_strict               },
-    {"JSON is not too deep",          test_json_is_not_too_deep         },
-    {"names are compared unescaped",  test_names_are_compared_unescaped },
     {"paths name one value",          test_paths_name_one_value         },
     {"paths to more are refused",     test_paths_to_more_are_refused    },
     {"values are read",               test_values_are_read              },

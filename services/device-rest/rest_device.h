@@ -60,7 +60,7 @@ const char *rest_type_name(const devsdk_value *wanted, char ret[24]);
 devsdk_result rest_take(devsdk_request *r, unsigned i, const char *pointer, const char *payload,
                         size_t n, char *why, size_t size);
 /** The same from a value of a JSON document. */
-devsdk_result rest_take_node(devsdk_request *r, unsigned i, struct rest_json node, char *why,
+devsdk_result rest_take_node(devsdk_request *r, unsigned i, devsdk_json node, char *why,
                              size_t size);
 
 /** rest_out.c */

@@ -89,17 +89,17 @@ static devsdk_result receive_value(const struct incoming *in, const devsdk_point
 /* ---- those of a command ------------------------------------------------------------------------------- */
 
 /* The value of the i-th: where its attribute leads to, or the member of its name (the last of them). */
-static struct rest_json node_of(devsdk_request *r, unsigned i, struct rest_json doc)
+static devsdk_json node_of(devsdk_request *r, unsigned i, devsdk_json doc)
 {
     const struct rest_attribute *a = devsdk_attr(r, i);
-    struct rest_json key, value, found = {.kind = REST_NONE};
+    devsdk_json key, value, found = {.kind = DEVSDK_JSON_NONE};
     char name[512];
     size_t cursor = 0, n;
     if (a->pointer) {
-        return rest_json_at(doc, a->pointer);
+        return devsdk_json_at(doc, a->pointer);
     }
-    while (rest_json_member(doc, &cursor, &key, &value)) {
-        if (rest_json_string(key, name, sizeof(name), &n) &&
+    while (devsdk_json_next(doc, &cursor, &key, &value)) {
+        if (devsdk_json_string(key, name, sizeof(name), &n) &&
             strcmp(name, devsdk_resource(r, i)) == 0) {
             found = value;
         }
@@ -108,10 +108,10 @@ static struct rest_json node_of(devsdk_request *r, unsigned i, struct rest_json 
 }
 
 /* A member nobody takes is a mistake, unless resources look for their values themselves. */
-static bool is_stray(devsdk_request *r, struct rest_json key, char *name, size_t size)
+static bool is_stray(devsdk_request *r, devsdk_json key, char *name, size_t size)
 {
     size_t n;
-    bool is_name = rest_json_string(key, name, size, &n);
+    bool is_name = devsdk_json_string(key, name, size, &n);
     for (unsigned i = 0; i < devsdk_count(r); i++) {
         const struct rest_attribute *a = devsdk_attr(r, i);
         if (a->pointer || (is_name && strcmp(name, devsdk_resource(r, i)) == 0)) {
@@ -121,26 +121,26 @@ static bool is_stray(devsdk_request *r, struct rest_json key, char *name, size_t
     return true;
 }
 
-static devsdk_result take_members(devsdk_request *r, struct rest_json doc, char *why, size_t size)
+static devsdk_result take_members(devsdk_request *r, devsdk_json doc, char *why, size_t size)
 {
-    struct rest_json key, value;
+    devsdk_json key, value;
     unsigned n_set = 0;
     size_t cursor = 0;
     char name[128] = "";
-    while (rest_json_member(doc, &cursor, &key, &value)) {
+    while (devsdk_json_next(doc, &cursor, &key, &value)) {
         if (is_stray(r, key, name, sizeof(name))) {
             (void)snprintf(why, size, "%s is no resource of the command", name);
             return DEVSDK_INVALID;
         }
     }
     for (unsigned i = 0; i < devsdk_count(r); i++) {
-        struct rest_json node = node_of(r, i, doc);
+        devsdk_json node = node_of(r, i, doc);
         devsdk_result result =
-            node.kind == REST_NONE ? DEVSDK_OK : rest_take_node(r, i, node, why, size);
+            node.kind == DEVSDK_JSON_NONE ? DEVSDK_OK : rest_take_node(r, i, node, why, size);
         if (result != DEVSDK_OK) {
             return result;
         }
-        n_set += node.kind != REST_NONE;
+        n_set += node.kind != DEVSDK_JSON_NONE;
     }
     (void)snprintf(why, size, "the body has no value of a resource of the command");
     return n_set > 0 ? DEVSDK_OK : DEVSDK_INVALID;
@@ -149,8 +149,8 @@ static devsdk_result take_members(devsdk_request *r, struct rest_json doc, char 
 static devsdk_result receive_command(const struct incoming *in)
 {
     char why[256] = "";
-    struct rest_json doc = rest_json_parse(in->body, in->n);
-    if (doc.kind != REST_OBJECT) {
+    devsdk_json doc = devsdk_json_parse(in->body, in->n);
+    if (doc.kind != DEVSDK_JSON_OBJECT) {
         return devsdk_call_fail(in->call, DEVSDK_INVALID,
                                 "the body of a command is a JSON object of its resources");
     }

@@ -40,20 +40,20 @@ static devsdk_result take_secret(devsdk_device *dev, const struct rest_address *
 /* Of the property, which was checked when the device came. */
 static void take_headers(const struct rest_address *a, struct texts *texts, devsdk_http_options *o)
 {
-    struct rest_json doc =
-        rest_json_parse(a->headers ? a->headers : "", a->headers ? strlen(a->headers) : 0);
-    struct rest_json key, value;
+    devsdk_json doc =
+        devsdk_json_parse(a->headers ? a->headers : "", a->headers ? strlen(a->headers) : 0);
+    devsdk_json key, value;
     size_t cursor = 0, at = 0, n;
     o->headers = texts->list;
-    while (o->n_headers < HEADERS_MAX && rest_json_member(doc, &cursor, &key, &value)) {
+    while (o->n_headers < HEADERS_MAX && devsdk_json_next(doc, &cursor, &key, &value)) {
         devsdk_http_header *h = &texts->list[o->n_headers];
         h->name = texts->headers + at;
-        if (!rest_json_string(key, texts->headers + at, sizeof(texts->headers) - at, &n)) {
+        if (!devsdk_json_string(key, texts->headers + at, sizeof(texts->headers) - at, &n)) {
             return;
         }
         at += n + 1;
         h->value = texts->headers + at;
-        if (!rest_json_string(value, texts->headers + at, sizeof(texts->headers) - at, &n)) {
+        if (!devsdk_json_string(value, texts->headers + at, sizeof(texts->headers) - at, &n)) {
             return;
         }
         at += n + 1;

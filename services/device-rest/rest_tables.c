@@ -72,14 +72,14 @@ static bool is_of_url(const char *s)
 
 static bool are_headers(const char *json)
 {
-    struct rest_json doc = rest_json_parse(json, strlen(json)), key, value;
+    devsdk_json doc = devsdk_json_parse(json, strlen(json)), key, value;
     size_t cursor = 0, n = 0;
-    while (rest_json_member(doc, &cursor, &key, &value)) {
-        if (value.kind != REST_STRING || ++n > 32) {
+    while (devsdk_json_next(doc, &cursor, &key, &value)) {
+        if (value.kind != DEVSDK_JSON_STRING || ++n > 32) {
             return false;
         }
     }
-    return doc.kind == REST_OBJECT;
+    return doc.kind == DEVSDK_JSON_OBJECT;
 }
 
 devsdk_result rest_check_addr(const char *protocol, void *addr, char *why, size_t size)
@@ -125,7 +125,7 @@ static bool is_sound(const struct rest_attribute *a, const devsdk_point *point,
     enum rest_format format = rest_format_of(rest_body_type(point->media_type, &any, a->body));
     size_t len = rest_template_put(format, a->body, vars, n, text, sizeof(text));
     return format != REST_AS_JSON || len >= sizeof(text) ||
-           rest_json_parse(text, len).kind != REST_NONE;
+           devsdk_json_parse(text, len).kind != DEVSDK_JSON_NONE;
 }
 
 static bool is_method(const char *s)
@@ -167,7 +167,7 @@ devsdk_result rest_check_attr(const devsdk_point *point, void *attr, char *why, 
     if (a->method && !is_method(a->method)) {
         return say(why, size, "method", "is no method of HTTP, which are in upper case");
     }
-    if (a->pointer && (!rest_pointer_valid(a->pointer) || point->type == DEVSDK_BINARY)) {
+    if (a->pointer && (!devsdk_json_pointer_valid(a->pointer) || point->type == DEVSDK_BINARY)) {
         return say(why, size, "jsonPointer",
                    point->type == DEVSDK_BINARY ? "does not lead to a Binary"
                                                 : "must be empty or begin with /");

@@ -80,7 +80,7 @@ devsdk_result rest_take(devsdk_request *r, unsigned i, const char *pointer, cons
     return result;
 }
 
-devsdk_result rest_take_node(devsdk_request *r, unsigned i, struct rest_json node, char *why,
+devsdk_result rest_take_node(devsdk_request *r, unsigned i, devsdk_json node, char *why,
                              size_t size)
 {
     devsdk_value wanted = devsdk_wanted(r, i);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/mqtt_json.h"
+#include "codec/mqtt_path.h"
 #include "codec/mqtt_topic.h"
 #include "codec/mqtt_value.h"
 #include "edge/json.h"
@@ -25,21 +25,22 @@ static void like_the_door(const char *text, size_t n, bool taken)
 {
     EDGE_CTX_SCOPE(ctx);
     const cJSON *tree;
-    struct edge_json_limits limits = {.bytes = 1 << 20, .depth = MQTT_JSON_DEPTH, .nodes = 1 << 20};
+    struct edge_json_limits limits = {
+        .bytes = 1 << 20, .depth = DEVSDK_JSON_DEPTH, .nodes = 1 << 20};
     bool door = edge_json_parse(&ctx, text, n, &limits, &tree) == EDGE_OK;
-    limits.depth = MQTT_JSON_DEPTH - 1; /* at the bound itself they may differ */
+    limits.depth = DEVSDK_JSON_DEPTH - 1; /* at the bound itself they may differ */
     bool shallow = edge_json_parse(&ctx, text, n, &limits, &tree) == EDGE_OK;
     check(taken || !shallow);
     bool may_be_infinite = n > 300 || memchr(text, 'e', n) || memchr(text, 'E', n);
     check(!taken || door || may_be_infinite); /* the door takes no number a double cannot hold */
 }
 
-static void inside(const struct mqtt_json *outer, const struct mqtt_json *inner)
+static void inside(devsdk_json outer, devsdk_json inner)
 {
-    struct mqtt_json again;
-    check(inner->at >= outer->at && inner->at + inner->n <= outer->at + outer->n && inner->n > 0);
-    check(mqtt_json_read(inner->at, inner->n, &again));
-    check(again.kind == inner->kind && again.n == inner->n);
+    devsdk_json again = devsdk_json_parse(inner.text, inner.n);
+    check(inner.text >= outer.text && inner.text + inner.n <= outer.text + outer.n && inner.n > 0);
+    check(again.kind != DEVSDK_JSON_NONE);
+    check(again.kind == inner.kind && again.n == inner.n);
 }
 
 static void values(const char *text, size_t n, devsdk_type type)
@@ -60,11 +61,11 @@ static void values(const char *text, size_t n, devsdk_type type)
     free(room);
 }
 
-static void paths(const struct mqtt_json *json, const char *path)
+static void paths(devsdk_json json, const char *path)
 {
-    struct mqtt_json found;
-    if (!mqtt_path_fault(path) && mqtt_path_find(json, path, &found)) {
-        inside(json, &found);
+    devsdk_json found = mqtt_path_fault(path) ? (devsdk_json){0} : mqtt_path_find(json, path);
+    if (found.kind != DEVSDK_JSON_NONE) {
+        inside(json, found);
     }
 }
 
@@ -98,18 +99,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *tail =
         n + 1 < size - 1 ? strndup((const char *)data + 2 + n, size - 2 - n) : strdup("$.a");
     memcpy(text, data + 1, n);
-    struct mqtt_json json, member;
-    bool taken = mqtt_json_read(text, n, &json);
+    devsdk_json json = devsdk_json_parse(text, n);
+    bool taken = json.kind != DEVSDK_JSON_NONE;
     like_the_door(text, n, taken);
     if (taken) {
-        check(json.at >= text && json.at + json.n <= text + n);
-        paths(&json, tail);
-        if (mqtt_json_member(&json, "a", 1, &member)) {
-            inside(&json, &member);
+        check(json.text >= text && json.text + json.n <= text + n);
+        paths(json, tail);
+        devsdk_json member = devsdk_json_member(json, "a", 1);
+        if (member.kind != DEVSDK_JSON_NONE) {
+            inside(json, member);
         }
-        size_t count = mqtt_json_count(&json);
-        check(count == 0 || (mqtt_json_element(&json, count - 1, &member) &&
-                             !mqtt_json_element(&json, count, &member)));
+        size_t count = devsdk_json_count(json);
+        check(count == 0 || (devsdk_json_element(json, count - 1).kind != DEVSDK_JSON_NONE &&
+                             devsdk_json_element(json, count).kind == DEVSDK_JSON_NONE));
     }
     values(text, n, (devsdk_type)(data[0] % (DEVSDK_ARRAY + 1)));
     char *whole = strndup(text, n);

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/rest_json.h"
 #include "codec/rest_template.h"
 #include "codec/rest_value.h"
+#include "devsdk/json.h"
 #include "edge/json.h"
 
 enum { KINDS = DEVSDK_ARRAY + 1 };
@@ -22,23 +22,23 @@ static void check_text(const char *payload, size_t n, devsdk_type type, const ch
         bool within = text.text >= payload && text.text + text.n <= payload + n;
         bool copied = text.text >= buf && text.text + text.n < buf + n + 32;
         assert(within || copied);
-        assert(rest_utf8_valid(text.text, text.n));
+        assert(devsdk_utf8_valid(text.text, text.n));
         assert(!memchr(text.text, '\0', text.n));
     }
     free(buf);
 }
 
 /* The members of an object are found under their own names, escaped as a pointer wants them. */
-static void check_members(struct rest_json doc)
+static void check_members(devsdk_json doc)
 {
-    struct rest_json key, value, last = {0};
+    devsdk_json key, value, last = {0};
     size_t cursor = 0;
-    while (rest_json_member(doc, &cursor, &key, &value)) {
+    while (devsdk_json_next(doc, &cursor, &key, &value)) {
         char *name = malloc(key.n + 1), *pointer = malloc(2 * key.n + 2);
         size_t n, at = 0;
-        assert(value.kind != REST_NONE && value.text >= doc.text &&
+        assert(value.kind != DEVSDK_JSON_NONE && value.text >= doc.text &&
                value.text + value.n <= doc.text + doc.n);
-        if (rest_json_string(key, name, key.n + 1, &n)) {
+        if (devsdk_json_string(key, name, key.n + 1, &n)) {
             pointer[at++] = '/';
             for (size_t i = 0; i < n; i++) {
                 bool special = name[i] == '~' || name[i] == '/';
@@ -48,9 +48,9 @@ static void check_members(struct rest_json doc)
                 }
             }
             pointer[at] = '\0';
-            assert(rest_pointer_valid(pointer));
-            last = rest_json_at(doc, pointer);
-            assert(last.kind != REST_NONE &&
+            assert(devsdk_json_pointer_valid(pointer));
+            last = devsdk_json_at(doc, pointer);
+            assert(last.kind != DEVSDK_JSON_NONE &&
                    last.text >= value.text); /* it, or a later one of that name */
         }
         free(name);
@@ -62,15 +62,15 @@ static void check_json(const char *text, size_t n)
 {
     EDGE_CTX_SCOPE(ctx);
     const cJSON *tree = NULL;
-    struct rest_json doc = rest_json_parse(text, n);
-    if (doc.kind == REST_NONE) {
+    devsdk_json doc = devsdk_json_parse(text, n);
+    if (doc.kind == DEVSDK_JSON_NONE) {
         return;
     }
     const bool taken = edge_json_parse(&ctx, text, n, NULL, &tree) == EDGE_OK;
     if (taken) { /* it refuses more: long numbers, NULs in texts, too many values */
-        assert((doc.kind == REST_OBJECT) == (bool)cJSON_IsObject(tree));
-        assert((doc.kind == REST_ARRAY) == (bool)cJSON_IsArray(tree));
-        assert((doc.kind == REST_STRING) == (bool)cJSON_IsString(tree));
+        assert((doc.kind == DEVSDK_JSON_OBJECT) == (bool)cJSON_IsObject(tree));
+        assert((doc.kind == DEVSDK_JSON_ARRAY) == (bool)cJSON_IsArray(tree));
+        assert((doc.kind == DEVSDK_JSON_STRING) == (bool)cJSON_IsString(tree));
     }
     check_members(doc);
 }
@@ -79,11 +79,11 @@ static void check_template(const char *value, size_t n)
 {
     static const char *const sources[] = {"{\"a\": \"${v}\", \"b\": ${v}}", "[\"\\\"${v}\"]"};
     const struct rest_var var = {"v", value, n, false};
-    for (size_t i = 0; i < 2 && rest_utf8_valid(value, n); i++) {
+    for (size_t i = 0; i < 2 && devsdk_utf8_valid(value, n); i++) {
         size_t len = rest_template_put(REST_AS_JSON, sources[i], &var, 1, NULL, 0);
         char *text = malloc(len + 1);
         assert(rest_template_put(REST_AS_JSON, sources[i], &var, 1, text, len + 1) == len);
-        assert(rest_json_parse(text, len).kind != REST_NONE);
+        assert(devsdk_json_parse(text, len).kind != DEVSDK_JSON_NONE);
         free(text);
     }
     size_t len = rest_template_put(REST_AS_URL, "${v}", &var, 1, NULL, 0);
@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_json(payload, n);
     check_text(payload, n, type, NULL);
     check_text(payload, n, type, "");
-    if (rest_pointer_valid(pointer)) {
+    if (devsdk_json_pointer_valid(pointer)) {
         check_text(payload, n, type, pointer);
     }
     check_template(payload, n);

@@ -1,5 +1,5 @@
 /* Paths into JSON: the singular queries of RFC 9535, one segment after the other. */
-#include "codec/mqtt_json.h"
+#include "codec/mqtt_path.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +88,7 @@ const char *mqtt_path_fault(const char *path)
     if (first && (*p == '\0' || *p == '.')) {
         return "is no path like $.a.b[0]";
     }
-    if (!mqtt_text_valid(path, strlen(path))) {
+    if (!devsdk_utf8_valid(path, strlen(path))) {
         return "is no UTF-8";
     }
     while (*p) {
@@ -101,33 +101,30 @@ const char *mqtt_path_fault(const char *path)
     return NULL;
 }
 
-static bool step(const struct mqtt_json *from, const struct segment *s, struct mqtt_json *ret)
+static devsdk_json step(devsdk_json from, const struct segment *s)
 {
     if (s->name) {
-        return mqtt_json_member(from, s->name, s->n, ret);
+        return devsdk_json_member(from, s->name, s->n);
     }
     if (s->index >= 0) {
-        return mqtt_json_element(from, (size_t)s->index, ret);
+        return devsdk_json_element(from, (size_t)s->index);
     }
-    size_t n = mqtt_json_count(from), back = (size_t)-s->index;
-    return back <= n && mqtt_json_element(from, n - back, ret);
+    size_t n = devsdk_json_count(from), back = (size_t)-s->index;
+    return back <= n ? devsdk_json_element(from, n - back) : (devsdk_json){0};
 }
 
-bool mqtt_path_find(const struct mqtt_json *root, const char *path, struct mqtt_json *ret)
+devsdk_json mqtt_path_find(devsdk_json root, const char *path)
 {
-    struct mqtt_json at = *root;
     bool first;
     const char *p = start_of(path, &first);
-    while (*p) {
+    while (*p && root.kind != DEVSDK_JSON_NONE) {
         struct segment s = {0};
-        struct mqtt_json next;
         p = read_segment(p, first, &s);
-        if (!p || !step(&at, &s, &next)) {
-            return false;
+        if (!p) {
+            return (devsdk_json){0};
         }
-        at = next;
+        root = step(root, &s);
         first = false;
     }
-    *ret = at;
-    return true;
+    return root;
 }

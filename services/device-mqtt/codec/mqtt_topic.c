@@ -2,9 +2,14 @@
 
 #include <string.h>
 
-#include "codec/mqtt_json.h"
+#include "devsdk/json.h"
 
 enum { MAX_TOPIC = 4096, MAX_LEVELS = 100 };
+
+bool mqtt_text_valid(const char *text, size_t n)
+{
+    return devsdk_utf8_valid(text, n) && !memchr(text, '\0', n);
+}
 
 /* ---- whose is it ---------------------------------------------------------------------------------------------- */
 

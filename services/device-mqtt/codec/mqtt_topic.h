@@ -35,4 +35,7 @@ const char *mqtt_topic_form_fault(const char *form, bool filter);
 size_t mqtt_topic_fill(const char *form, const char *device, const char *resource, char *out,
                        size_t size);
 
+/** Valid UTF-8 without a NUL, as topics and texts are? */
+bool mqtt_text_valid(const char *text, size_t n);
+
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/mqtt_topic.h"
+
 enum { MAX_NUMBER = 400 }; /* characters of a number with a point or exponent */
 
 /* ---- in ------------------------------------------------------------------------------------------------------ */
@@ -57,11 +59,11 @@ static const char *put_trimmed(char *text, size_t n, devsdk_type type, devsdk_va
     memmove(text, text + before, n - before);
     n -= before;
     text[n] = '\0';
-    struct mqtt_json number;
+    devsdk_json number = devsdk_json_parse(text, n);
     if (n == 0) {
         return "is empty";
     }
-    if (mqtt_json_read(text, n, &number) && number.kind == MQTT_JSON_NUMBER) {
+    if (number.kind == DEVSDK_JSON_NUMBER) {
         return put_number(text, n, type, text, ret);
     }
     return put_text(text, n, ret);
@@ -107,10 +109,12 @@ static bool base64_decode(char *text, size_t n, size_t *ret_n)
     return true;
 }
 
-static const char *put_string(const struct mqtt_json *json, devsdk_type type, char *room,
-                              devsdk_value *ret)
+static const char *put_string(devsdk_json json, devsdk_type type, char *room, devsdk_value *ret)
 {
-    size_t n = mqtt_json_text(json, room);
+    size_t n;
+    if (!devsdk_json_string(json, room, json.n, &n)) {
+        return "has a character no text can hold";
+    }
     if (type == DEVSDK_BINARY) {
         if (!base64_decode(room, n, &n)) {
             return "is no base64";
@@ -122,18 +126,18 @@ static const char *put_string(const struct mqtt_json *json, devsdk_type type, ch
 }
 
 /* Lists and objects as they stand, without the space around elements. */
-static const char *put_whole(const struct mqtt_json *json, char *room, devsdk_value *ret)
+static const char *put_whole(devsdk_json json, char *room, devsdk_value *ret)
 {
     size_t n = 0;
     bool in_text = false;
-    for (size_t i = 0; i < json->n; i++) {
-        char c = json->at[i];
+    for (size_t i = 0; i < json.n; i++) {
+        char c = json.text[i];
         if (!in_text && strchr(" \t\r\n", c)) {
             continue;
         }
         room[n++] = c;
         if (c == '\\' && in_text) {
-            room[n++] = json->at[++i];
+            room[n++] = json.text[++i];
         } else if (c == '"') {
             in_text = !in_text;
         }
@@ -143,19 +147,18 @@ static const char *put_whole(const struct mqtt_json *json, char *room, devsdk_va
     return NULL;
 }
 
-const char *mqtt_value_read(const struct mqtt_json *json, devsdk_type type, char *room,
-                            devsdk_value *ret)
+const char *mqtt_value_read(devsdk_json json, devsdk_type type, char *room, devsdk_value *ret)
 {
-    switch (json->kind) {
-    case MQTT_JSON_NULL:
+    switch (json.kind) {
+    case DEVSDK_JSON_NULL:
         *ret = (devsdk_value){.type = DEVSDK_NULL};
         return NULL;
-    case MQTT_JSON_STRING:
+    case DEVSDK_JSON_STRING:
         return put_string(json, type, room, ret);
-    case MQTT_JSON_ARRAY:
+    case DEVSDK_JSON_ARRAY:
         return type == DEVSDK_ARRAY || type == DEVSDK_OBJECT ? put_whole(json, room, ret)
                                                              : "is a list";
-    case MQTT_JSON_OBJECT:
+    case DEVSDK_JSON_OBJECT:
         return type == DEVSDK_OBJECT ? put_whole(json, room, ret) : "is an object";
     default:
         break;
@@ -163,29 +166,29 @@ const char *mqtt_value_read(const struct mqtt_json *json, devsdk_type type, char
     if (type == DEVSDK_BINARY || type == DEVSDK_ARRAY || type == DEVSDK_OBJECT) {
         return "is a single value";
     }
-    if (json->kind == MQTT_JSON_NUMBER) {
-        return put_number(json->at, json->n, type, room, ret);
+    if (json.kind == DEVSDK_JSON_NUMBER) {
+        return put_number(json.text, json.n, type, room, ret);
     }
-    memcpy(room, json->at, json->n); /* true, false */
-    room[json->n] = '\0';
-    return put_text(room, json->n, ret);
+    memcpy(room, json.text, json.n); /* true, false */
+    room[json.n] = '\0';
+    return put_text(room, json.n, ret);
 }
 
 const char *mqtt_value_bare(const char *payload, size_t n, const char *resource, devsdk_type type,
                             char *room, devsdk_value *ret)
 {
-    struct mqtt_json json, member;
-    bool is_json = mqtt_json_read(payload, n, &json);
-    if (is_json && mqtt_json_member(&json, resource, strlen(resource), &member)) {
-        return mqtt_value_read(&member, type, room, ret);
+    devsdk_json json = devsdk_json_parse(payload, n);
+    devsdk_json member = devsdk_json_member(json, resource, strlen(resource));
+    if (member.kind != DEVSDK_JSON_NONE) {
+        return mqtt_value_read(member, type, room, ret);
     }
     if (type == DEVSDK_BINARY) {
         memcpy(room, payload, n);
         *ret = (devsdk_value){.type = DEVSDK_BINARY, .p = room, .n = n};
         return NULL;
     }
-    if (is_json) {
-        return mqtt_value_read(&json, type, room, ret);
+    if (json.kind != DEVSDK_JSON_NONE) {
+        return mqtt_value_read(json, type, room, ret);
     }
     if (!mqtt_text_valid(payload, n)) {
         return "is no text";

@@ -5,8 +5,8 @@
 #ifndef MQTT_VALUE_H
 #define MQTT_VALUE_H
 
-#include "codec/mqtt_json.h"
 #include "devsdk/devsdk.h"
+#include "devsdk/json.h"
 
 enum { MQTT_VALUE_ROOM = 32 };
 
@@ -14,8 +14,7 @@ enum { MQTT_VALUE_ROOM = 32 };
  * @p json for devsdk_set() of a resource of @p type; @p room has json->n + MQTT_VALUE_ROOM bytes. NULL, or why it cannot be one:
  * a constant. Numbers may be texts and the reverse; a Binary is base64; null is a null reading. Ranges are devsdk_set()'s.
  */
-const char *mqtt_value_read(const struct mqtt_json *json, devsdk_type type, char *room,
-                            devsdk_value *ret);
+const char *mqtt_value_read(devsdk_json json, devsdk_type type, char *room, devsdk_value *ret);
 
 /**
  * A whole payload that is the value of @p resource: {"resource": value}, a JSON value, or plain text. What is no such

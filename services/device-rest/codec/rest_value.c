@@ -33,7 +33,7 @@ static bool is_integer(devsdk_type type)
 }
 
 /* 12.0 and 1.2e1 as 12: exactly, by moving the point. False: it is no whole number of so few digits. */
-static bool whole_text(struct rest_json number, char *ret)
+static bool whole_text(devsdk_json number, char *ret)
 {
     char digits[DIGITS_MAX + 1];
     size_t n = 0, i = number.text[0] == '-';
@@ -79,7 +79,7 @@ static bool whole_text(struct rest_json number, char *ret)
 }
 
 /* A number of a document ends where another character stands; a lone one has to be given such an end. */
-static enum rest_found number_text(struct rest_json node, devsdk_type type, char *buf,
+static enum rest_found number_text(devsdk_json node, devsdk_type type, char *buf,
                                    struct rest_text *ret)
 {
     char copy[128], whole[NUMBER_SIZE];
@@ -89,7 +89,7 @@ static enum rest_found number_text(struct rest_json node, devsdk_type type, char
     }
     memcpy(copy, node.text, node.n);
     copy[node.n] = '\0';
-    if (whole_text((struct rest_json){REST_NUMBER, copy, node.n}, whole)) {
+    if (whole_text((devsdk_json){DEVSDK_JSON_NUMBER, copy, node.n}, whole)) {
         const char *text = copy[0] == '-' && strcmp(whole, "-0") != 0 ? whole : whole + 1;
         size_t n = strlen(text);
         memcpy(buf, text, n + 1);
@@ -98,17 +98,17 @@ static enum rest_found number_text(struct rest_json node, devsdk_type type, char
     return REST_FOUND;
 }
 
-enum rest_found rest_node(struct rest_json node, devsdk_type type, char *buf, struct rest_text *ret)
+enum rest_found rest_node(devsdk_json node, devsdk_type type, char *buf, struct rest_text *ret)
 {
     switch (node.kind) {
-    case REST_NONE:
+    case DEVSDK_JSON_NONE:
         return REST_NO_MEMBER;
-    case REST_NULL:
+    case DEVSDK_JSON_NULL:
         return REST_IS_NULL;
-    case REST_STRING:
+    case DEVSDK_JSON_STRING:
         ret->text = buf;
-        return rest_json_string(node, buf, node.n + 1, &ret->n) ? REST_FOUND : REST_NO_TEXT;
-    case REST_NUMBER:
+        return devsdk_json_string(node, buf, node.n + 1, &ret->n) ? REST_FOUND : REST_NO_TEXT;
+    case DEVSDK_JSON_NUMBER:
         return number_text(node, type, buf, ret);
     default:
         *ret = (struct rest_text){node.text, node.n};
@@ -132,15 +132,16 @@ enum rest_found rest_payload(const char *payload, size_t n, devsdk_type type, co
                              char *buf, struct rest_text *ret)
 {
     if (pointer) {
-        struct rest_json doc = rest_json_parse(payload, n);
-        return doc.kind == REST_NONE ? REST_NO_JSON
-                                     : rest_node(rest_json_at(doc, pointer), type, buf, ret);
+        devsdk_json doc = devsdk_json_parse(payload, n);
+        return doc.kind == DEVSDK_JSON_NONE
+                   ? REST_NO_JSON
+                   : rest_node(devsdk_json_at(doc, pointer), type, buf, ret);
     }
     *ret = type == DEVSDK_STRING ? (struct rest_text){payload, n} : trimmed(payload, n);
     if (ret->n == 0) {
         return REST_EMPTY;
     }
-    bool is_text = rest_utf8_valid(ret->text, ret->n) && !memchr(ret->text, '\0', ret->n);
+    bool is_text = devsdk_utf8_valid(ret->text, ret->n) && !memchr(ret->text, '\0', ret->n);
     return is_text ? REST_FOUND : REST_NO_TEXT;
 }
 

@@ -2,8 +2,8 @@
 #ifndef REST_VALUE_H
 #define REST_VALUE_H
 
-#include "codec/rest_json.h"
 #include "devsdk/devsdk.h"
+#include "devsdk/json.h"
 
 enum rest_found {
     REST_FOUND,
@@ -28,8 +28,7 @@ struct rest_text {
 enum rest_found rest_payload(const char *payload, size_t n, devsdk_type type, const char *pointer,
                              char *buf, struct rest_text *ret);
 /** The same of a value of a JSON document; @p buf of node.n + 32 bytes. */
-enum rest_found rest_node(struct rest_json node, devsdk_type type, char *buf,
-                          struct rest_text *ret);
+enum rest_found rest_node(devsdk_json node, devsdk_type type, char *buf, struct rest_text *ret);
 
 /** A value as text: numbers shortest, arrays as JSON, texts and objects as they are. How long it is; at most @p size bytes
  * with a NUL are put into @p ret. 0 for Binary. */

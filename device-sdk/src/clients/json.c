@@ -1,5 +1,5 @@
 /* A scanner without recursion: what is open stands in one bit per level. */
-#include "codec/mqtt_json.h"
+#include "devsdk/json.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -27,11 +27,11 @@ static size_t utf8_size(const unsigned char *s, const unsigned char *end)
     return longer_than_needed || no_character ? 0 : n;
 }
 
-bool mqtt_text_valid(const char *text, size_t n)
+bool devsdk_utf8_valid(const char *text, size_t n)
 {
     const unsigned char *s = (const unsigned char *)text, *end = s + n;
     while (s < end) {
-        size_t size = *s ? utf8_size(s, end) : 0;
+        size_t size = utf8_size(s, end);
         if (size == 0) {
             return false;
         }
@@ -193,7 +193,7 @@ static bool in_object(const struct nesting *in)
 static const char *scan_open(const char *p, const char *end, struct nesting *in, bool *ret_value)
 {
     bool object = *p == '{';
-    if (in->depth == MQTT_JSON_DEPTH) {
+    if (in->depth == DEVSDK_JSON_DEPTH) {
         return NULL;
     }
     p = skip_space(p + 1, end);
@@ -252,67 +252,43 @@ static const char *scan_value(const char *p, const char *end)
     return p;
 }
 
-static enum mqtt_json_kind kind_of(char c)
+static devsdk_json_kind kind_of(char c)
 {
     switch (c) {
     case '{':
-        return MQTT_JSON_OBJECT;
+        return DEVSDK_JSON_OBJECT;
     case '[':
-        return MQTT_JSON_ARRAY;
+        return DEVSDK_JSON_ARRAY;
     case '"':
-        return MQTT_JSON_STRING;
+        return DEVSDK_JSON_STRING;
     case 't':
     case 'f':
-        return MQTT_JSON_BOOL;
+        return DEVSDK_JSON_BOOL;
     case 'n':
-        return MQTT_JSON_NULL;
+        return DEVSDK_JSON_NULL;
     default:
-        return MQTT_JSON_NUMBER;
+        return DEVSDK_JSON_NUMBER;
     }
 }
 
-/* The value that begins at p; behind it. */
-static const char *take(const char *p, const char *end, struct mqtt_json *ret)
+/* The value that begins at p. */
+static devsdk_json value_at(const char *p, const char *end)
 {
     const char *behind = p < end ? scan_value(p, end) : NULL;
-    if (behind) {
-        *ret = (struct mqtt_json){kind_of(*p), p, (size_t)(behind - p)};
-    }
-    return behind;
+    return behind ? (devsdk_json){kind_of(*p), p, (size_t)(behind - p)} : (devsdk_json){0};
 }
 
-bool mqtt_json_read(const char *text, size_t n, struct mqtt_json *ret)
+devsdk_json devsdk_json_parse(const char *text, size_t n)
 {
     const char *end = text + n;
-    const char *behind = take(skip_space(text, end), end, ret);
-    return behind && skip_space(behind, end) == end;
+    devsdk_json v = value_at(skip_space(text, end), end);
+    bool is_alone = v.kind != DEVSDK_JSON_NONE && skip_space(v.text + v.n, end) == end;
+    return is_alone ? v : (devsdk_json){0};
 }
 
-/* ---- finding; what is given was checked -------------------------------------------------------------------- */
+/* ---- characters of strings ------------------------------------------------------------------------------------ */
 
-/* The next value of an object or array, from p, which stands behind the last one or the opening bracket; NULL: there is
- * none. *ret_name: of an object's member, else untouched. */
-static const char *next_value(const struct mqtt_json *of, const char *p, struct mqtt_json *ret_name,
-                              struct mqtt_json *ret)
-{
-    const char *end = of->at + of->n;
-    p = skip_space(p, end);
-    if (p < end && *p == ',') {
-        p = skip_space(p + 1, end);
-    }
-    if (p >= end - 1) { /* at the closing bracket */
-        return NULL;
-    }
-    if (of->kind == MQTT_JSON_OBJECT) {
-        const char *behind = scan_string(p, end);
-        if (!behind) {
-            return NULL;
-        }
-        *ret_name = (struct mqtt_json){MQTT_JSON_STRING, p, (size_t)(behind - p)};
-        p = scan_name(p, end);
-    }
-    return p ? take(p, end, ret) : NULL;
-}
+enum { NO_CHARACTER = 0 }; /* U+0000 and halves of surrogate pairs: no text can hold them */
 
 static uint32_t hex4(const char *p)
 {
@@ -326,7 +302,6 @@ static uint32_t hex4(const char *p)
 /* The character an escape stands for; *p, behind the backslash, moves behind it. */
 static uint32_t unescape(const char **p)
 {
-    enum { LOST = 0xfffd };
     static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
     char c = *(*p)++;
     if (c != 'u') {
@@ -342,42 +317,74 @@ static uint32_t unescape(const char **p)
             return 0x10000 + ((first - 0xd800) << 10 | (second - 0xdc00));
         }
     }
-    return first == 0 || (first >= 0xd800 && first < 0xe000) ? (uint32_t)LOST : first;
+    return first >= 0xd800 && first < 0xe000 ? (uint32_t)NO_CHARACTER : first;
 }
 
-/* The next character of a string, escaped or not, into out; its size. */
+/* The next character of a string, escaped or not, into out; its size, 0: it is none. */
 static size_t next_character(const char **p, char out[4])
 {
     if (**p == '\\') {
         ++*p;
-        return utf8_put(out, unescape(p));
+        uint32_t c = unescape(p);
+        return c == NO_CHARACTER ? 0 : utf8_put(out, c);
     }
     out[0] = *(*p)++; /* bytes of longer characters pass one by one */
     return 1;
 }
 
-size_t mqtt_json_text(const struct mqtt_json *string, char *out)
+bool devsdk_json_string(devsdk_json string, char *ret, size_t size, size_t *ret_n)
 {
-    const char *p = string->at + 1, *end = string->at + string->n - 1;
-    size_t n = 0;
-    while (p < end) {
-        char c[4];
-        size_t size = next_character(&p, c);
-        memcpy(out + n, c, size);
-        n += size;
+    size_t at = 0;
+    if (string.kind != DEVSDK_JSON_STRING) {
+        return false;
     }
-    out[n] = '\0';
-    return n;
+    for (const char *p = string.text + 1, *end = string.text + string.n - 1; p < end;) {
+        char c[4];
+        size_t n = next_character(&p, c);
+        if (n == 0 || at + n >= size) {
+            return false;
+        }
+        memcpy(ret + at, c, n);
+        at += n;
+    }
+    if (at >= size) {
+        return false;
+    }
+    ret[at] = '\0';
+    *ret_n = at;
+    return true;
 }
 
-static bool is_called(const struct mqtt_json *name, const char *wanted, size_t n)
+/* ---- looking in ------------------------------------------------------------------------------------------------ */
+
+bool devsdk_json_next(devsdk_json object, size_t *cursor, devsdk_json *ret_key,
+                      devsdk_json *ret_value)
 {
-    const char *p = name->at + 1, *end = name->at + name->n - 1;
+    if (object.kind != DEVSDK_JSON_OBJECT) {
+        return false;
+    }
+    const char *end = object.text + object.n - 1; /* its brace */
+    const char *p = skip_space(object.text + (*cursor > 0 ? *cursor : 1), end);
+    if (p < end && *p == ',') {
+        p = skip_space(p + 1, end);
+    }
+    if (p >= end) {
+        return false;
+    }
+    const char *behind = scan_string(p, end);
+    *ret_key = (devsdk_json){DEVSDK_JSON_STRING, p, (size_t)(behind - p)};
+    *ret_value = value_at(scan_name(p, end), end);
+    *cursor = (size_t)(ret_value->text + ret_value->n - object.text);
+    return true;
+}
+
+static bool is_called(devsdk_json key, const char *wanted, size_t n)
+{
     size_t done = 0;
-    while (p < end) {
+    for (const char *p = key.text + 1, *end = key.text + key.n - 1; p < end;) {
         char c[4];
         size_t size = next_character(&p, c);
-        if (n - done < size || memcmp(wanted + done, c, size) != 0) {
+        if (size == 0 || n - done < size || memcmp(wanted + done, c, size) != 0) {
             return false;
         }
         done += size;
@@ -385,52 +392,145 @@ static bool is_called(const struct mqtt_json *name, const char *wanted, size_t n
     return done == n;
 }
 
-bool mqtt_json_member(const struct mqtt_json *object, const char *name, size_t n,
-                      struct mqtt_json *ret)
+devsdk_json devsdk_json_member(devsdk_json object, const char *name, size_t n)
 {
-    struct mqtt_json called = {0}, value;
-    bool found = false;
-    if (object->kind != MQTT_JSON_OBJECT) {
-        return false;
-    }
-    struct mqtt_json last = {0};
-    for (const char *p = next_value(object, object->at + 1, &called, &value); p;
-         p = next_value(object, p, &called, &value)) {
-        if (is_called(&called, name, n)) {
-            last = value;
-            found = true;
+    devsdk_json found = {0}, key, value;
+    size_t cursor = 0;
+    while (devsdk_json_next(object, &cursor, &key, &value)) {
+        if (is_called(key, name, n)) {
+            found = value;
         }
     }
-    *ret = found ? last : *ret;
     return found;
 }
 
-bool mqtt_json_element(const struct mqtt_json *array, size_t i, struct mqtt_json *ret)
+/* The next element, from *p, which stands behind the last one or the opening bracket; NONE: there is no more. */
+static devsdk_json next_element(devsdk_json array, const char **p)
 {
-    struct mqtt_json none, value;
-    if (array->kind != MQTT_JSON_ARRAY) {
-        return false;
+    const char *end = array.text + array.n - 1;
+    *p = skip_space(*p, end);
+    if (*p < end && **p == ',') {
+        *p = skip_space(*p + 1, end);
     }
-    for (const char *p = next_value(array, array->at + 1, &none, &value); p;
-         p = next_value(array, p, &none, &value)) {
-        if (i-- == 0) {
-            *ret = value;
-            return true;
-        }
-    }
-    return false;
+    devsdk_json v = value_at(*p, end);
+    *p = v.kind == DEVSDK_JSON_NONE ? end : v.text + v.n;
+    return v;
 }
 
-size_t mqtt_json_count(const struct mqtt_json *array)
+devsdk_json devsdk_json_element(devsdk_json array, size_t i)
 {
-    struct mqtt_json none, value;
+    devsdk_json v = {0};
+    if (array.kind != DEVSDK_JSON_ARRAY) {
+        return v;
+    }
+    const char *p = array.text + 1;
+    do {
+        v = next_element(array, &p);
+    } while (v.kind != DEVSDK_JSON_NONE && i-- > 0);
+    return v;
+}
+
+size_t devsdk_json_count(devsdk_json array)
+{
     size_t n = 0;
-    if (array->kind != MQTT_JSON_ARRAY) {
+    if (array.kind != DEVSDK_JSON_ARRAY) {
         return 0;
     }
-    for (const char *p = next_value(array, array->at + 1, &none, &value); p;
-         p = next_value(array, p, &none, &value)) {
+    for (const char *p = array.text + 1; next_element(array, &p).kind != DEVSDK_JSON_NONE;) {
         n++;
     }
     return n;
+}
+
+/* ---- pointers (RFC 6901) ----------------------------------------------------------------------------------------- */
+
+/* The next byte a token of a pointer stands for, *p behind it; '\0' and false at its end. */
+static bool next_of_token(const char **p, char *ret)
+{
+    if (**p == '\0' || **p == '/') {
+        return false;
+    }
+    bool escaped = **p == '~';
+    *ret = !escaped ? **p : (*p)[1] == '0' ? '~' : '/';
+    *p += escaped ? 2 : 1;
+    return true;
+}
+
+/* Is the key what the token says? */
+static bool is_key(devsdk_json key, const char *token)
+{
+    const char *p = key.text + 1, *end = key.text + key.n - 1;
+    while (p < end) {
+        char c[4], wanted;
+        size_t n = next_character(&p, c);
+        if (n == 0) {
+            return false;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (!next_of_token(&token, &wanted) || wanted != c[i]) {
+                return false;
+            }
+        }
+    }
+    return *token == '\0' || *token == '/';
+}
+
+static devsdk_json member_of(devsdk_json object, const char *token)
+{
+    devsdk_json found = {0}, key, value;
+    size_t cursor = 0;
+    while (devsdk_json_next(object, &cursor, &key, &value)) {
+        if (is_key(key, token)) {
+            found = value;
+        }
+    }
+    return found;
+}
+
+/* The index a token is; false: none. */
+static bool index_of(const char *token, size_t *ret)
+{
+    size_t len = strcspn(token, "/"), value = 0;
+    if (len == 0 || len > 9 || (len > 1 && *token == '0')) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (token[i] < '0' || token[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (size_t)(token[i] - '0');
+    }
+    *ret = value;
+    return true;
+}
+
+static devsdk_json element_of(devsdk_json array, const char *token)
+{
+    size_t index;
+    return index_of(token, &index) ? devsdk_json_element(array, index) : (devsdk_json){0};
+}
+
+devsdk_json devsdk_json_at(devsdk_json doc, const char *pointer)
+{
+    while (*pointer == '/') {
+        pointer++;
+        doc = doc.kind == DEVSDK_JSON_OBJECT  ? member_of(doc, pointer)
+              : doc.kind == DEVSDK_JSON_ARRAY ? element_of(doc, pointer)
+                                              : (devsdk_json){0};
+        pointer += strcspn(pointer, "/");
+    }
+    return doc;
+}
+
+bool devsdk_json_pointer_valid(const char *pointer)
+{
+    if (*pointer != '\0' && *pointer != '/') {
+        return false;
+    }
+    for (const char *p = pointer; *p; p++) {
+        if (*p == '~' && p[1] != '0' && p[1] != '1') {
+            return false;
+        }
+    }
+    return devsdk_utf8_valid(pointer, strlen(pointer));
 }
