@@ -4,6 +4,7 @@
  * exceptions 10 and 11, some servers with 4.
  */
 #include "modbus_discover.h"
+#include "devsdk/ranges.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -32,10 +33,8 @@ struct search {
     devsdk_scan *scan;
     const struct modbus_config *config;
     bool units[256];
-    struct modbus_range ranges[MODBUS_MOST_RANGES];
-    size_t n_ranges, range;
-    uint64_t n_all, n_begun, n_over;
-    uint32_t next; /* of the range */
+    devsdk_ranges ranges;
+    uint64_t n_all, n_over;
     struct look *looks;
     struct pollfd *polled;
 };
@@ -144,19 +143,6 @@ static void step(struct search *s, struct look *l, short events, int64_t now)
     }
 }
 
-static bool next_address(struct search *s, uint32_t *ret)
-{
-    if (s->n_begun == s->n_all) {
-        return false;
-    }
-    if (s->next > s->ranges[s->range].last || s->next < s->ranges[s->range].first) {
-        s->next = s->ranges[++s->range].first;
-    }
-    *ret = s->next++;
-    s->n_begun++;
-    return true;
-}
-
 static void begin(struct search *s, struct look *l, uint32_t ip)
 {
     char text[INET_ADDRSTRLEN];
@@ -180,7 +166,7 @@ static void look_everywhere(struct search *s)
     uint32_t n = s->config->discovery_parallel, ip;
     while (s->n_over < s->n_all && !devsdk_cancelled(s->scan)) {
         for (uint32_t i = 0; i < n; i++) {
-            while (s->looks[i].fd < 0 && next_address(s, &ip)) {
+            while (s->looks[i].fd < 0 && devsdk_ranges_next(&s->ranges, &ip)) {
                 begin(s, &s->looks[i], ip);
             }
             s->polled[i] = (struct pollfd){.fd = s->looks[i].fd,
@@ -226,20 +212,17 @@ devsdk_result modbus_discover(devsdk_service *svc, devsdk_scan *scan)
     const struct modbus_config *config = devsdk_config(svc);
     struct search s = {.svc = svc, .scan = scan, .config = config};
     const char *at = "";
+    char why[160];
     if (!config->discovery_addresses || !*config->discovery_addresses) {
         return devsdk_scan_fail(scan, DEVSDK_INVALID,
                                 "Driver.DiscoveryAddresses does not say where to look");
     }
-    if (!modbus_ranges_parse(config->discovery_addresses, s.ranges, &s.n_ranges, &at)) {
-        return devsdk_scan_fail(scan, DEVSDK_INVALID, "Driver.DiscoveryAddresses: wrong at '%s'",
-                                at);
+    if (!devsdk_ranges_parse(config->discovery_addresses, &s.ranges, why, sizeof(why))) {
+        return devsdk_scan_fail(scan, DEVSDK_INVALID, "Driver.DiscoveryAddresses: %s", why);
     }
     if (!modbus_units_parse(config->discovery_units, s.units, &at)) {
         return devsdk_scan_fail(scan, DEVSDK_INVALID, "Driver.DiscoveryUnits: wrong at '%s'", at);
     }
-    for (size_t i = 0; i < s.n_ranges; i++) {
-        s.n_all += (uint64_t)s.ranges[i].last - s.ranges[i].first + 1;
-    }
-    s.next = s.ranges[0].first;
+    s.n_all = devsdk_ranges_count(&s.ranges);
     return s.n_all > 0 ? search(&s) : DEVSDK_OK;
 }

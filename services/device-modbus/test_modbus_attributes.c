@@ -173,38 +173,8 @@ static void test_faults_of_addresses_name_the_key(void)
     CU_ASSERT_EQUAL(devsdk_test_stop(t), 0);
 }
 
-static void test_ranges(void)
+static void test_units(void)
 {
-    static const struct {
-        const char *text;
-        bool sound;
-        size_t n;
-        uint32_t first, last; /* of the last one */
-    } cases[] = {
-        {"10.0.0.7",                     true,  1, 0x0a000007, 0x0a000007},
-        {"10.0.0.7, 10.0.0.9-10.0.0.20", true,  2, 0x0a000009, 0x0a000014},
-        {"10.0.0.0/24",                  true,  1, 0x0a000001, 0x0a0000fe},
-        {"10.0.0.77/30",                 true,  1, 0x0a00004d, 0x0a00004e},
-        {"10.0.0.7/32",                  true,  1, 0x0a000007, 0x0a000007},
-        {"10.0.0.0/15",                  false, 0, 0,          0         },
-        {"10.0.0.0/16, 10.1.0.0/16",     false, 0, 0,          0         },
-        {"10.0.0.9-10.0.0.1",            false, 0, 0,          0         },
-        {"10.0.0",                       false, 0, 0,          0         },
-        {"10.0.0.1x",                    false, 0, 0,          0         },
-        {"plc.local",                    false, 0, 0,          0         },
-        {"0.0.0.0-255.255.255.255",      false, 0, 0,          0         },
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct modbus_range ranges[MODBUS_MOST_RANGES];
-        size_t n;
-        const char *at;
-        CU_ASSERT_EQUAL(modbus_ranges_parse(cases[i].text, ranges, &n, &at), cases[i].sound);
-        if (cases[i].sound) {
-            CU_ASSERT_EQUAL(n, cases[i].n);
-            CU_ASSERT_EQUAL(ranges[n - 1].first, cases[i].first);
-            CU_ASSERT_EQUAL(ranges[n - 1].last, cases[i].last);
-        }
-    }
     bool units[256];
     const char *at;
     CU_ASSERT(modbus_units_parse("1-3, 255", units, &at));
@@ -218,6 +188,6 @@ static void test_ranges(void)
 CU_TestInfo modbus_attributes_tests[] = {
     {"faults of attributes name the key", test_faults_of_attributes_name_the_key},
     {"faults of addresses name the key",  test_faults_of_addresses_name_the_key },
-    {"ranges",                            test_ranges                           },
+    {"units",                             test_units                            },
     CU_TEST_INFO_NULL,
 };

@@ -2,14 +2,15 @@
  * Discovery: each address of the configured ranges is asked who it is. So many are under way at a time, so many are
  * begun a second, and who answers is reported.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "codec/snmp_text.h"
+#include "devsdk/ranges.h"
 #include "snmp_driver.h"
-#include "snmp_ranges.h"
 
 enum { UNDER_WAY_MAX = 256, TEXT = 256, WHY = 160, ROUND_MS = 50, PROBE_MS = 120000 };
 
@@ -168,23 +169,34 @@ static unsigned settle(struct discovery *of)
 
 /* ---- all addresses ------------------------------------------------------------------------- */
 
-/* As many as are due by now; false: there are no more. */
-static bool begin(struct discovery *of, struct snmp_ranges *ranges, int64_t due, uint32_t *done)
+static void probe_address(struct discovery *of, uint32_t address)
 {
     struct snmp_peer peer;
+    const struct sockaddr_in in = {.sin_family = AF_INET,
+                                   .sin_port = htons(of->service->config->probe.port),
+                                   .sin_addr.s_addr = htonl(address)};
+    if (snmp_peer_from((const struct sockaddr *)&in, &peer)) {
+        probe(of, &peer);
+    }
+}
+
+/* As many as are due by now; false: there are no more. */
+static bool begin(struct discovery *of, devsdk_ranges *ranges, int64_t due, uint32_t *done)
+{
+    uint32_t address;
     unsigned under_way = settle(of);
     for (; *done < due && under_way < UNDER_WAY_MAX; under_way++, ++*done) {
-        if (!snmp_ranges_next(ranges, &peer)) {
+        if (!devsdk_ranges_next(ranges, &address)) {
             return false;
         }
-        probe(of, &peer);
+        probe_address(of, address);
     }
     return true;
 }
 
-static void sweep(struct discovery *of, struct snmp_ranges *ranges)
+static void sweep(struct discovery *of, devsdk_ranges *ranges)
 {
-    uint32_t rate = of->service->config->probe_rate, total = snmp_ranges_count(ranges), done = 0;
+    uint32_t rate = of->service->config->probe_rate, total = devsdk_ranges_count(ranges), done = 0;
     int64_t start = devsdk_now_ms(), now = start;
     while (!devsdk_cancelled(of->scan) &&
            begin(of, ranges, (now - start) * rate / 1000 + 1, &done)) {
@@ -201,15 +213,17 @@ devsdk_result snmp_discover(devsdk_service *sdk, devsdk_scan *scan)
     struct discovery of = {.service = devsdk_service_data(sdk), .scan = scan};
     const struct snmp_config *config = of.service->config;
     struct snmp_address as = config->probe;
-    struct snmp_ranges ranges;
+    devsdk_ranges ranges;
     char why[WHY];
     as.host = "any";
     if (!config->ranges || !config->ranges[0]) {
         return devsdk_scan_fail(scan, DEVSDK_UNSUPPORTED,
                                 "Driver.DiscoveryRanges names no addresses to ask");
     }
-    if (!snmp_ranges_parse(config->ranges, as.port, &ranges, why, sizeof(why)) ||
-        snmp_check_addr("SNMP", &as, why, sizeof(why)) != DEVSDK_OK ||
+    if (!devsdk_ranges_parse(config->ranges, &ranges, why, sizeof(why))) {
+        return devsdk_scan_fail(scan, DEVSDK_INVALID, "Driver.DiscoveryRanges: %s", why);
+    }
+    if (snmp_check_addr("SNMP", &as, why, sizeof(why)) != DEVSDK_OK ||
         snmp_user_load(of.service, &as, &of.user, why, sizeof(why))) {
         return devsdk_scan_fail(scan, DEVSDK_INVALID, "Driver.Discovery...: %s", why);
     }

@@ -10,7 +10,7 @@ fault() {
 }
 
 functions() { grep -ohE '\bdevsdk_[a-z_0-9]+\(' "$@" | sort -u; }
-headers=(device-sdk/include/devsdk/{devsdk,http,json,mqtt,test}.h)
+headers=(device-sdk/include/devsdk/{devsdk,http,json,mqtt,ranges,test}.h)
 while read -r name; do
     case "$name" in
     'devsdk_test_expect('*) ;; # behind DEVSDK_EXPECT

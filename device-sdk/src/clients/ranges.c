@@ -1,4 +1,4 @@
-#include "snmp_ranges.h"
+#include "devsdk/ranges.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -48,31 +48,31 @@ static bool take_item(char *item, uint32_t *ret_first, uint32_t *ret_last)
     return take_address(item, ret_first) && take_address(dash ? dash + 1 : item, ret_last);
 }
 
-static bool add(struct snmp_ranges *ret, const char *text, size_t n, char *why, size_t size)
+static bool add(devsdk_ranges *ret, const char *text, size_t n, char *why, size_t size)
 {
     char item[ITEM];
     uint32_t first, last;
-    snprintf(item, sizeof(item), "%.*s", (int)n, text);
-    if (n >= sizeof(item) || !take_item(item, &first, &last) || last < first) {
-        snprintf(why, size, "DiscoveryRanges: '%.*s' is no IPv4 address, a/n or a-b",
-                 (int)(n < ITEM ? n : ITEM), text);
+    snprintf(item, sizeof(item), "%.*s", (int)(n < ITEM ? n : 0), text);
+    if (!take_item(item, &first, &last) || last < first) {
+        snprintf(why, size, "'%.*s' is no IPv4 address, a/n or a-b", (int)(n < ITEM ? n : ITEM),
+                 text);
         return false;
     }
-    if (ret->n == SNMP_RANGES_MAX || last - first >= SNMP_RANGE_ADDRESSES) {
-        snprintf(why, size, "DiscoveryRanges: more than %d ranges, or %d addresses in one",
-                 SNMP_RANGES_MAX, SNMP_RANGE_ADDRESSES);
+    if (ret->n == DEVSDK_RANGES_MAX ||
+        (uint64_t)last - first + devsdk_ranges_count(ret) >= DEVSDK_RANGES_ADDRESSES) {
+        snprintf(why, size, "more than %d ranges, or %d addresses", DEVSDK_RANGES_MAX,
+                 DEVSDK_RANGES_ADDRESSES);
         return false;
     }
-    ret->ranges[ret->n].first = first;
-    ret->ranges[ret->n++].last = last;
+    ret->at[ret->n].first = first;
+    ret->at[ret->n++].last = last;
     return true;
 }
 
-bool snmp_ranges_parse(const char *text, uint16_t port, struct snmp_ranges *ret, char *why,
-                       size_t size)
+bool devsdk_ranges_parse(const char *text, devsdk_ranges *ret, char *why, size_t size)
 {
     static const char separators[] = ", \t\n";
-    *ret = (struct snmp_ranges){.port = port};
+    *ret = (devsdk_ranges){0};
     for (const char *c = text + strspn(text, separators); *c; c += strspn(c, separators)) {
         size_t n = strcspn(c, separators);
         if (!add(ret, c, n, why, size)) {
@@ -83,26 +83,24 @@ bool snmp_ranges_parse(const char *text, uint16_t port, struct snmp_ranges *ret,
     return true;
 }
 
-uint32_t snmp_ranges_count(const struct snmp_ranges *ranges)
+uint32_t devsdk_ranges_count(const devsdk_ranges *ranges)
 {
     uint32_t count = 0;
     for (unsigned i = 0; i < ranges->n; i++) {
-        count += ranges->ranges[i].last - ranges->ranges[i].first + 1;
+        count += ranges->at[i].last - ranges->at[i].first + 1;
     }
     return count;
 }
 
-bool snmp_ranges_next(struct snmp_ranges *ranges, struct snmp_peer *ret)
+bool devsdk_ranges_next(devsdk_ranges *ranges, uint32_t *ret_address)
 {
-    if (ranges->at == ranges->n) {
+    if (ranges->i == ranges->n) {
         return false;
     }
-    uint32_t address = ranges->ranges[ranges->at].first + ranges->next++;
-    if (address == ranges->ranges[ranges->at].last) {
-        ranges->at++;
+    *ret_address = ranges->at[ranges->i].first + ranges->next++;
+    if (*ret_address == ranges->at[ranges->i].last) {
+        ranges->i++;
         ranges->next = 0;
     }
-    const struct sockaddr_in in = {
-        .sin_family = AF_INET, .sin_port = htons(ranges->port), .sin_addr.s_addr = htonl(address)};
-    return snmp_peer_from((const struct sockaddr *)&in, ret);
+    return true;
 }
