@@ -90,7 +90,6 @@ static void test_readings_become_columns(void)
 /* Null readings, and texts that are no value of their type, are left out. */
 static void test_what_is_left_out(void)
 {
-    EDGE_CTX_SCOPE(ctx);
     struct reading readings[] = {{.resource_name = "null", .value_type = VT_INT8, .is_null = true},
                                  {.resource_name = "words", .value_type = VT_INT8, .value = "twelve"},
                                  {.resource_name = "large", .value_type = VT_INT8, .value = "200"},

@@ -114,7 +114,7 @@ dummy() { curl -fsS "http://localhost:$DUMMY__SERVICE_PORT/api/v3/$1"; }
 # In one process, and in one of its own.
 test_it_runs() {
     local shape text
-    build edgexd "${!SERVICE_FOLDERS[@]}"
+    build edgexd edgexctl "${!SERVICE_FOLDERS[@]}"
     for shape in "" --split; do
         edgex 0 up --detach $shape
         says "dummy            http://localhost:$DUMMY__SERVICE_PORT"

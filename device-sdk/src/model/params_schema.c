@@ -93,14 +93,24 @@ static void put_types(const char *const *types, cJSON *schema)
     }
 }
 
+/* Words that are numbers may come as such, like all numbers. */
+static void put_words(const char *const *words, cJSON *schema)
+{
+    cJSON *list = cJSON_AddArrayToObject(schema, "enum");
+    for (size_t i = 0; words[i]; i++) {
+        int64_t number;
+        cJSON_AddItemToArray(list, cJSON_CreateString(words[i]));
+        if (edge_int_parse(words[i], &number)) {
+            cJSON_AddItemToArray(list, cJSON_CreateNumber((double)number));
+        }
+    }
+}
+
 static void put_value(struct edge_ctx *ctx, const devsdk_field *f, cJSON *schema)
 {
     const struct kind *k = &kinds[f->type];
     if (f->one_of) {
-        cJSON *list = cJSON_AddArrayToObject(schema, "enum");
-        for (size_t i = 0; f->one_of[i]; i++) {
-            cJSON_AddItemToArray(list, cJSON_CreateString(f->one_of[i]));
-        }
+        put_words(f->one_of, schema);
         cJSON_AddStringToObject(schema, "x-type", "enum");
         cJSON_AddBoolToObject(schema, "x-ignore-case", true);
         return;
