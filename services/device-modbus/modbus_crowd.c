@@ -49,8 +49,11 @@ void modbus_crowd_trust(struct modbus_line *line, const struct modbus_task *t)
  */
 int64_t modbus_crowd_forgotten_at(const struct modbus_line *line, const struct modbus_task *t)
 {
-    bool in_doubt = !line->proven && t->crowd && !t->resent && modbus_task_reads(t);
-    return in_doubt && line->heard != t->heard ? line->heard_ms + CROWD_MS : INT64_MAX;
+    if (!t->crowd || t->resent || !modbus_task_reads(t) || line->heard == t->heard) {
+        return INT64_MAX;
+    }
+    /* One that took several may have been lucky: what came in two pieces once comes in one when it is busy. */
+    return line->proven ? t->begun_ms + t->timeout_ms / 2 : line->heard_ms + CROWD_MS;
 }
 
 /* Ask alone what was forgotten, while there is time. */

@@ -65,7 +65,8 @@ devsdk_result modbus_tell(devsdk_request *r, const struct modbus_device *d,
     case MODBUS_CUT:
         return devsdk_fail(r, DEVSDK_LINK, "%s", outcome->why);
     case MODBUS_GARBLED:
-        return devsdk_fail(r, DEVSDK_DEVICE, "%s: what unit %u at %s answers is no answer to that",
+        /* Who never answers what was asked is as good as away. */
+        return devsdk_fail(r, DEVSDK_LINK, "%s: what unit %u at %s answers is no answer to that",
                            resource, unit, line);
     case MODBUS_EXPIRED:
         return devsdk_fail(r, DEVSDK_BUSY, "too much was to do at %s", line);

@@ -236,6 +236,20 @@ static void test_a_peer_that_takes_one_question_at_a_time(void)
     modbus_bench_done(&b);
 }
 
+/* It took several questions at first, as they came in pieces of their own. */
+static void test_a_peer_that_forgets_later(void)
+{
+    struct bench b;
+    modbus_bench_make(&b, "modbus-tcp", NULL);
+    modbus_bench_device(&b, 1, "Timeout: 2s, IdleTimeout: -1");
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "All"));
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "All"));
+    modbus_bench_misbehaves(&b, FIRST_ONLY, -1);
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "All"));
+    CU_ASSERT(modbus_bench_reads(&b, "u1", "All"));
+    modbus_bench_done(&b);
+}
+
 static void test_a_peer_that_takes_its_time(void)
 {
     struct bench b;
@@ -270,6 +284,7 @@ CU_TestInfo modbus_hostile_tests[] = {
     {"late answers of others are dropped",       test_late_answers_of_others_are_dropped      },
     {"several questions at a time",              test_several_questions_at_a_time             },
     {"a peer that takes one question at a time", test_a_peer_that_takes_one_question_at_a_time},
+    {"a peer that forgets later",                test_a_peer_that_forgets_later               },
     {"a peer that takes its time",               test_a_peer_that_takes_its_time              },
     CU_TEST_INFO_NULL,
 };

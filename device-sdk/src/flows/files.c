@@ -152,6 +152,19 @@ static enum edge_status check_attributes(struct edge_ctx *ctx, devsdk_service *s
     return st;
 }
 
+/* Who has changed the file looks for what has become of it. Said once. */
+static enum edge_status left_as_it_is(struct edge_ctx *ctx, devsdk_service *svc,
+                                      const char *profile)
+{
+    if (!edge_map_put(&svc->flows->complained, edge_printf(&ctx->arena, "profile %s", profile),
+                      svc)) {
+        edge_log_info(ctx,
+                      "profile of a file is known already, left as it is (-op: the file counts)",
+                      "profile", profile, NULL);
+    }
+    return EDGE_OK;
+}
+
 static enum edge_status upload_profile(struct edge_ctx *ctx, devsdk_service *svc, const cJSON *tree)
 {
     struct profile_request request = {.base = {.api_version = EDGE_API_VERSION}};
@@ -160,7 +173,7 @@ static enum edge_status upload_profile(struct edge_ctx *ctx, devsdk_service *svc
     EDGE_TRY(check_attributes(ctx, svc, &request.profile));
     EDGE_TRY(sdk_metadata_has(ctx, svc, "deviceprofile", request.profile.name, &known));
     if (known && !svc->rt->options->overwrite_profiles) {
-        return EDGE_OK;
+        return left_as_it_is(ctx, svc, request.profile.name);
     }
     const char *body =
         edge_printf(&ctx->arena, "[%s]", edge_dto_text(&PROFILE_REQUEST, &request, &ctx->arena));
