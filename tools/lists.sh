@@ -180,7 +180,7 @@ what a folder holds. `edgexd` is all of them in one process. Optional ones run w
 |---|---|---|---|---|---|
 END
     for name in "${SERVICES[@]}"; do
-        folder=${SERVICE_FOLDERS[$name]} data= note=
+        folder=${SERVICE_FOLDERS[$name]} data='' note=''
         ! keeps_data "$name" || data="volume \`$name\`"
         ! is_optional "$name" || note=", optional"
         echo "| [$name](../$folder/README.md)$note | ${SERVICE_PORTS[$name]:-} | \`edgex-$name\` | \`edgex-$name.service\` | $data | [$name](api/$name.md) |"

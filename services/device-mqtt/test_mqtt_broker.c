@@ -360,7 +360,7 @@ static void test_a_thousand_devices_listen(void)
         }
         const devsdk_test_result *e;
         while (n_heard < N && (e = devsdk_test_event(s.kit, NULL, "power", 500)) != NULL) {
-            int i = atoi(e->readings[0].device + 1); /* NOLINT(cert-err34-c) */
+            long i = strtol(e->readings[0].device + 1, NULL, 10);
             n_heard += !heard[i];
             heard[i] = true;
         }

@@ -91,6 +91,7 @@ while IFS= read -r line; do
 done <queue.sh
 
 # The clouds' examples are taken as they stand; nobody answers there.
+# shellcheck disable=SC2013 # a name has no blanks
 for name in $(sed -n '/^## Clouds/,/^## InfluxDB/s/^      \([A-Za-z]*Export\):$/\1/p' "$PAGE"); do example "$name:"; done >clouds.yaml
 NAMES=$(sed -n 's/^      \([A-Za-z]*Export[0-9]*\):$/\1/p' clouds.yaml | paste -sd, -)
 mkdir -p app/clouds

@@ -68,7 +68,7 @@ int spool_take(struct spool_bench *b, uint64_t *seq)
         return -1;
     }
     *seq = r.seq + 1;
-    return atoi(r.payload);
+    return (int)strtol(r.payload, NULL, 10);
 }
 
 struct edge_spool_state spool_state(struct spool_bench *b)

@@ -102,7 +102,7 @@ static void test_renewal_leaves_no_gap(void)
          cloud_reported(&c, "accepted pump-1") < 3 && edge_now_mono_ms() < end_ms;) {
         for (int i = 0; i < 20; i++) {
             snprintf(text, sizeof(text), "%u", n++);
-            strcat(strcat(expected, text), " ");
+            snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%s ", text);
             bench_put(&q, text);
         }
         CU_ASSERT(bench_wait_depth(&q, 20));

@@ -70,7 +70,7 @@ static void test_a_token_is_renewed(void)
          cloud_reported(&c, "accepted") < 3 && edge_now_mono_ms() < end_ms;) {
         snprintf(text, sizeof(text), "%u", n++);
         if (strlen(expected) + sizeof(text) < sizeof(expected)) {
-            strcat(strcat(expected, text), " ");
+            snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%s ", text);
         }
         bench_put(&q, text);
         CU_ASSERT(bench_wait_depth(&q, 0));

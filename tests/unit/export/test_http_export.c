@@ -270,7 +270,7 @@ static const char *by_relay(struct queue_bench *b, struct relay *r)
 
 static uint16_t port_of(struct tcp_peer *p)
 {
-    return (uint16_t)atoi(strrchr(tcp_peer_url(p), ':') + 1);
+    return (uint16_t)strtoul(strrchr(tcp_peer_url(p), ':') + 1, NULL, 10);
 }
 
 /* The kept connection leads nowhere any more, without a word: the deadline ends that, another one is made. */
@@ -336,7 +336,7 @@ static void test_a_reset_amid_a_message(void)
     struct relay *r = relay_start(port_of(p));
     char *text = edge_new_n(&b.arena, char, SIZE + 1);
     memset(text, 'x', SIZE - 3);
-    strcat(text, "end");
+    memcpy(text + SIZE - 3, "end", sizeof("end"));
     HTTP(&b, by_relay(&b, r), );
     bench_open(&b);
     relay_cut(r, PART);

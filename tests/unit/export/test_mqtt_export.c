@@ -146,10 +146,10 @@ static void test_an_outage_loses_nothing(void)
     CU_ASSERT(ear_wait(&e, 1));
     CU_ASSERT(bench_wait_depth(&q, 0));
     broker_kill(b);
-    strcat(expected, "0 ");
+    snprintf(expected, sizeof(expected), "0 ");
     for (int i = 1; i < 200; i++) {
         snprintf(text, sizeof(text), "%d", i);
-        strcat(strcat(expected, text), " ");
+        snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%s ", text);
         PUMP(&q, text);
     }
     CU_ASSERT(bench_wait_state(&q, EXPORT_Q_BACKOFF));

@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -29,7 +30,7 @@ static bool add_address(void)
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     struct ifreq request = {0};
     struct sockaddr_in *address = (struct sockaddr_in *)&request.ifr_addr;
-    strcpy(request.ifr_name, "lo");
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "lo");
     address->sin_family = AF_INET;
     address->sin_addr.s_addr = htonl(0x7f000002);
     bool ok = ioctl(fd, SIOCSIFADDR, &request) == 0;

@@ -1,5 +1,6 @@
 /* Queues before a peer that does as it is told: order, retries, quarantine, pauses, restarts, kills. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -51,7 +52,8 @@ static void peer_send(void *c, struct edge_ctx *ctx, const struct export_message
     snprintf(peer.seen + len, sizeof(peer.seen) - len, "%.*s ", (int)m->size,
              (const char *)m->payload);
     if (peer.n_ids < 8) {
-        strcpy(peer.ids[peer.n_ids++], m->id);
+        snprintf(peer.ids[peer.n_ids], sizeof(peer.ids[0]), "%s", m->id);
+        peer.n_ids++;
     }
     peer.sent++;
     enum export_fate fate = peer.at < peer.n_next ? peer.next[peer.at++] : EXPORT_DELIVERED;
@@ -535,8 +537,9 @@ static void test_lanes_lose_nothing(void)
     }
     CU_ASSERT(bench_wait_depth(&b, 0));
     for (size_t i = 0; i < b.n_followed; i++) {
-        CU_ASSERT_FALSE(seen[atoi(b.followed[i])]);
-        seen[atoi(b.followed[i])] = true;
+        long number = strtol(b.followed[i], NULL, 10);
+        CU_ASSERT_FALSE(seen[number]);
+        seen[number] = true;
     }
     CU_ASSERT_EQUAL(b.n_followed, N);
 }

@@ -1,5 +1,6 @@
 /* What is too much for a peer at once: halves, down to the one it will never take. */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "edge/clock.h"
@@ -39,7 +40,7 @@ static void see(const struct export_message *m, const char *behind)
             picky.seen[len++] = text[i];
         }
     }
-    strcpy(picky.seen + len, behind);
+    snprintf(picky.seen + len, sizeof(picky.seen) - len, "%s", behind);
 }
 
 static void answer(const struct export_message *m, enum export_fate fate)
@@ -58,7 +59,8 @@ static void picky_send(void *c, struct edge_ctx *ctx, const struct export_messag
 {
     (void)c, (void)ctx;
     see(m, " ");
-    strcpy(picky.ids[picky.n_ids++], m->id);
+    snprintf(picky.ids[picky.n_ids], sizeof(picky.ids[0]), "%s", m->id);
+    picky.n_ids++;
     if (picky.fails > 0) {
         picky.fails--;
         answer(m, EXPORT_RETRY);
