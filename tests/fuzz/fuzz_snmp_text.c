@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codec/snmp_text.h"
-#include "snmp_ranges.h"
+#include "devsdk/ranges.h"
 
 enum { TEXT_MAX = 4096 };
 
@@ -45,16 +45,16 @@ static void written(struct snmp_view text)
 
 static void ranges(const char *text)
 {
-    struct snmp_ranges all;
-    struct snmp_peer peer;
+    devsdk_ranges all;
+    uint32_t address;
     char why[160] = "";
-    if (!snmp_ranges_parse(text, 161, &all, why, sizeof(why))) {
+    if (!devsdk_ranges_parse(text, &all, why, sizeof(why))) {
         assert(why[0]);
         return;
     }
-    uint32_t count = snmp_ranges_count(&all), n = 0;
-    assert(count <= SNMP_RANGES_MAX * SNMP_RANGE_ADDRESSES);
-    while (n < 1000 && snmp_ranges_next(&all, &peer)) {
+    uint32_t count = devsdk_ranges_count(&all), n = 0;
+    assert(count <= DEVSDK_RANGES_ADDRESSES);
+    while (n < 1000 && devsdk_ranges_next(&all, &address)) {
         n++;
     }
     assert(n == (count < 1000 ? count : 1000));

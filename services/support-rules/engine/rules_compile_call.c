@@ -123,7 +123,7 @@ static enum edge_status compile_scalar(struct compiler *c, const struct rules_no
                                        const struct rules_function *fn)
 {
     uint32_t pattern = 0;
-    uint16_t index;
+    uint16_t index = 0;
     for (size_t i = 0; i < node->n_args; i++) {
         EDGE_TRY(compile_node(c, node->args[i]));
     }

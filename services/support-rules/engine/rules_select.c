@@ -269,8 +269,8 @@ static struct group *group_find(struct work *w, const struct rules_value *keys, 
 
 static bool group_add(struct work *w, size_t i)
 {
-    struct rules_value *keys;
-    uint64_t hash;
+    struct rules_value *keys = NULL;
+    uint64_t hash = 0;
     if (!group_keys(w, i, &keys, &hash)) {
         return false;
     }

@@ -106,7 +106,7 @@ static enum edge_status parse_options(struct parser *p, struct rules_stream *s)
     EDGE_TRY(parse_sign(p, "("));
     for (bool more = true; more;) {
         struct rules_token at = p->token;
-        const char *key, *value;
+        const char *key = NULL, *value = NULL;
         if (s->n_options == OPTIONS_MAX) {
             return parse_unexpected(p, "no more than 64 options");
         }
