@@ -41,6 +41,17 @@ void modbus_program_end(struct modbus_program *p)
     close(p->out);
 }
 
+/* By hand it may be missing: nothing is put into a folder of that name. */
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    if (!value) {
+        fprintf(stderr, "%s is not set; run the tests with ctest or ./edgex test\n", name);
+        abort();
+    }
+    return value;
+}
+
 /* Where pymodbus is: beside the programs, fetched by the first test that needs it. */
 static const char *pymodbus(void)
 {
@@ -49,7 +60,7 @@ static const char *pymodbus(void)
     if (folder[0]) {
         return folder;
     }
-    snprintf(folder, sizeof(folder), "%s/pymodbus-3.16.1", getenv("EDGE_BIN_DIR"));
+    snprintf(folder, sizeof(folder), "%s/pymodbus-3.16.1", environment("EDGE_BIN_DIR"));
     snprintf(script, sizeof(script), "%s/pymodbus/__init__.py", folder);
     if (access(script, R_OK) != 0) {
         snprintf(command, sizeof(command),
@@ -71,7 +82,8 @@ bool modbus_program_pymodbus(struct modbus_program *p, const char *kind, const c
         fprintf(stderr, "SKIPPED: pymodbus 3.16.1 cannot be had: it was not asked (%s)\n", kind);
         return false;
     }
-    snprintf(script, sizeof(script), "%s/tests/peers/modbus_server.py", getenv("EDGE_SOURCE_DIR"));
+    snprintf(script, sizeof(script), "%s/tests/peers/modbus_server.py",
+             environment("EDGE_SOURCE_DIR"));
     setenv("PYTHONPATH", folder, 1);
     bool begun = begin(p, (char *[]){(char *)(uintptr_t) "python3", script, (char *)(uintptr_t)kind,
                                      (char *)(uintptr_t)place, NULL});
@@ -83,7 +95,7 @@ bool modbus_program_pymodbus(struct modbus_program *p, const char *kind, const c
 bool modbus_program_libmodbus(struct modbus_program *p, const char *kind, const char *place)
 {
     char program[400];
-    snprintf(program, sizeof(program), "%s/tests/peer-modbus", getenv("EDGE_BIN_DIR"));
+    snprintf(program, sizeof(program), "%s/tests/peer-modbus", environment("EDGE_BIN_DIR"));
     if (access(program, X_OK) != 0) {
         fprintf(stderr, "SKIPPED: no libmodbus-dev: libmodbus was not asked (%s)\n", kind);
         return false;
